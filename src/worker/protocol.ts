@@ -1,0 +1,206 @@
+/**
+ * The wire between Node and its Python children: JSON-RPC 2.0 in Content-Length frames on stdio.
+ *
+ * `python_worker/protocol.py` mirrors this file; `test/fixtures/protocol/*.json` holds one example of every
+ * message, and both test suites read them, so the two sides cannot drift apart unseen.
+ */
+import { z } from 'zod';
+
+/** Raised when a message changes its meaning; a child that answers another number is refused. */
+export const PROTOCOL_VERSION = 1;
+
+/** The application error code of a request that a child refused; `data` says which kind it was. */
+export const REQUEST_FAILED = -32001;
+
+/** No frame may be longer than this, in either direction (bytes): audio travels by path. */
+export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
+
+const attemptKey = { task_id: z.string(), attempt: z.int().positive() };
+
+export const stageSchema = z.enum(['loading_model', 'decoding', 'separating', 'encoding']);
+export type WorkerStage = z.infer<typeof stageSchema>;
+
+export const initializeParamsSchema = z.discriminatedUnion('role', [
+  z.object({ role: z.literal('media'), protocol_version: z.int() }),
+  z.object({
+    role: z.literal('worker'),
+    protocol_version: z.int(),
+    /** `cpu`, `mps`, or `cuda:0`: CUDA_VISIBLE_DEVICES already leaves one GPU only. */
+    device: z.string(),
+    /** The folder whose `inference.py` hands out `proc_folder`. */
+    msst_root: z.string(),
+  }),
+]);
+export type InitializeParams = z.infer<typeof initializeParamsSchema>;
+
+export const mediaReadySchema = z.object({
+  protocol_version: z.int(),
+  pid: z.int(),
+  python_version: z.string(),
+  av_version: z.string(),
+});
+export type MediaReady = z.infer<typeof mediaReadySchema>;
+
+export const workerReadySchema = z.object({
+  protocol_version: z.int(),
+  pid: z.int(),
+  python_version: z.string(),
+  torch_version: z.string(),
+  /** Which of the known call shapes this MSST has. */
+  msst: z.object({ call_shape: z.enum(['package', 'bigshifts', 'demix']), version: z.string().nullable() }),
+  device: z.object({
+    kind: z.enum(['cpu', 'cuda', 'mps']),
+    name: z.string(),
+    uuid: z.string().nullable(),
+    total_memory_bytes: z.int().nonnegative(),
+  }),
+});
+export type WorkerReady = z.infer<typeof workerReadySchema>;
+
+export const separateParamsSchema = z.object({
+  ...attemptKey,
+  /** A file that MSST itself can decode; its extension says the container. */
+  mixture_path: z.string(),
+  /** The attempt's own folder, there and empty: finished stems, and nothing else, are written into it. */
+  output_dir: z.string(),
+  /** There and empty; the caller removes it whatever happens. */
+  scratch_dir: z.string(),
+  /** As probed. MSST's own decoding must come to the same length. */
+  duration_seconds: z.number().positive(),
+  model: z.object({
+    name: z.string(),
+    architecture: z.string(),
+    config_path: z.string(),
+    checkpoint_path: z.string(),
+    trust_pickle: z.boolean(),
+    lora_checkpoint_peft: z.string().nullable(),
+    lora_checkpoint_loralib: z.string().nullable(),
+  }),
+  options: z.object({
+    /** The stems wanted, in the model's own spelling, without `instrumental` made by subtraction. */
+    instruments: z.array(z.string()).min(1),
+    use_tta: z.boolean(),
+    extract_instrumental: z.boolean(),
+    output_format: z.enum(['wav', 'flac']),
+    pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']),
+    bigshifts: z.int().positive(),
+    /** Null: as the model's YAML says. */
+    num_overlap: z.int().positive().nullable(),
+    batch_size: z.int().positive().nullable(),
+  }),
+});
+export type SeparateParams = z.infer<typeof separateParamsSchema>;
+
+export const writtenStemSchema = z.object({
+  instrument: z.string(),
+  /** Base name inside `output_dir`. */
+  filename: z.string(),
+  format: z.enum(['wav', 'flac']),
+  bytes: z.int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  duration_seconds: z.number().nonnegative(),
+  sample_rate: z.int().positive(),
+  channels: z.int().positive(),
+  /** Largest absolute sample before encoding; 1.0 is full scale. */
+  peak: z.number().nonnegative(),
+  /** Samples beyond full scale, which PCM had to clip; 0 for FLOAT. */
+  clipped_samples: z.int().nonnegative(),
+});
+export type WrittenStem = z.infer<typeof writtenStemSchema>;
+
+export const separateResultSchema = z.object({
+  ...attemptKey,
+  stems: z.array(writtenStemSchema).min(1),
+  warnings: z.array(z.string()),
+  stage_seconds: z.object({
+    loading_model: z.number(),
+    decoding: z.number(),
+    separating: z.number(),
+    encoding: z.number(),
+  }),
+  /** How many times this worker has loaded any model since it started. */
+  model_loads: z.int().nonnegative(),
+  /** Seconds spent inside the network's forward calls of this attempt. */
+  forward_seconds: z.number().nonnegative(),
+});
+export type SeparateResult = z.infer<typeof separateResultSchema>;
+
+export const probeParamsSchema = z.object({ path: z.string() });
+
+export const probeResultSchema = z.object({
+  container: z.enum(['wav', 'flac', 'mp3', 'ogg', 'mp4']),
+  codec: z.string(),
+  sample_rate: z.int().positive(),
+  channels: z.int().positive(),
+  /** Counted packet by packet, never taken from a header. */
+  duration_seconds: z.number().positive(),
+  /** Why MSST's decoder cannot read the whole of it, so that it is staged as float WAV first; null: it can. */
+  staging_reason: z.string().nullable(),
+});
+export type ProbeResult = z.infer<typeof probeResultSchema>;
+
+export const stageParamsSchema = z.object({
+  ...attemptKey,
+  path: z.string(),
+  container: probeResultSchema.shape.container,
+  /** Written whole or not at all: a float WAV (RF64 above 4 GiB) of one or two channels. */
+  output_path: z.string(),
+});
+export type StageParams = z.infer<typeof stageParamsSchema>;
+
+export const stageResultSchema = z.object({
+  ...attemptKey,
+  sample_rate: z.int().positive(),
+  channels: z.int().positive(),
+  duration_seconds: z.number().positive(),
+  warnings: z.array(z.string()),
+});
+export type StageResult = z.infer<typeof stageResultSchema>;
+
+/** Why a child refused a request. Everything but INTERNAL and CANCELLED is the task's own fault or limit. */
+export const failureKindSchema = z.enum([
+  'UNSUPPORTED_FORMAT',
+  'INVALID_AUDIO',
+  'MODEL_UNAVAILABLE',
+  'OUT_OF_MEMORY',
+  'SEPARATION_FAILED',
+  'CANCELLED',
+  'INTERNAL',
+]);
+export type FailureKind = z.infer<typeof failureKindSchema>;
+
+/** `data` of a JSON-RPC error; the error's `message` is a sentence fit for a client: no path, no traceback. */
+export const failureDataSchema = z.object({
+  kind: failureKindSchema,
+  /** For the log only: the traceback. */
+  traceback: z.string().nullable(),
+});
+
+export const progressSchema = z.object({
+  ...attemptKey,
+  stage: stageSchema,
+  /** Forward calls begun so far and expected in all (every pass of TTA and bigshifts); 0 of 0 outside `separating`. */
+  done: z.int().nonnegative(),
+  total: z.int().nonnegative(),
+});
+export type ProgressMessage = z.infer<typeof progressSchema>;
+
+/** The network is free: the stems are computed, and only encoding is left. */
+export const computedSchema = z.object(attemptKey);
+
+export const heartbeatSchema = z.object({
+  task_id: z.string().nullable(),
+  attempt: z.int().positive().nullable(),
+  /** CPU seconds this process has used so far (user and system). */
+  cpu_seconds: z.number().nonnegative(),
+  rss_bytes: z.int().nonnegative(),
+});
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+export const logSchema = z.object({
+  task_id: z.string().nullable(),
+  attempt: z.int().positive().nullable(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  message: z.string(),
+});
+export type LogMessage = z.infer<typeof logSchema>;
