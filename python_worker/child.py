@@ -1,0 +1,138 @@
+"""The methods of the two kinds of child. Which kind this one is, `initialize` decides."""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from . import protocol
+from .attempt import Attempt, AttemptKey, Notify, notifier
+from .channel import Channel
+from .heartbeat import start_heartbeat
+from .protocol import PROTOCOL_VERSION, Failure, Json
+from .rpc import EndOfService, Handler, InvalidParams, Request, Server
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+Params = TypeVar("Params")
+
+
+def serve(source: BinaryIO, sink_fd: int) -> None:
+    """Answer the server on these two descriptors until it asks for the end."""
+    channel = Channel(source, sink_fd)
+    child = Child(notifier(channel.write))
+    start_heartbeat(child.notify, lambda: child.attempt)
+    Server(channel, child.handlers()).serve()
+
+
+class Child:
+    """What both roles share, and the one attempt in progress."""
+
+    def __init__(self, notify: Notify) -> None:
+        self.notify = notify
+        self.attempt: Attempt | None = None
+        self._role: str | None = None
+        self._engine: Engine | None = None
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every method by name."""
+        return {
+            "initialize": self._initialize,
+            "probe": self._in_role("media", self._probe),
+            "stage": self._in_role("media", self._stage),
+            "separate": self._in_role("worker", self._separate),
+            "shutdown": self._shutdown,
+        }
+
+    def _initialize(self, params: Any, request: Request) -> Json:
+        if self._role is not None:
+            raise InvalidParams("this child is initialized already")
+        wanted = _valid(protocol.parse_initialize, params)
+        ready = _start_media() if wanted.role == "media" else self._start_worker(wanted)
+        self._role = wanted.role
+        return protocol.to_json(ready)
+
+    def _start_worker(self, params: protocol.InitializeWorker) -> protocol.WorkerReady:
+        # Only here: a media child has no torch.
+        from .engine import Engine
+
+        self._engine = Engine(Path(params.msst_root), params.device)
+        return protocol.WorkerReady(
+            protocol_version=PROTOCOL_VERSION,
+            pid=os.getpid(),
+            python_version=platform.python_version(),
+            torch_version=self._engine.torch_version,
+            msst=self._engine.msst_info,
+            device=self._engine.device_info,
+        )
+
+    def _separate(self, params: Any, request: Request) -> Json:
+        wanted = _valid(lambda value: protocol.parse(protocol.SeparateParams, value), params)
+        assert self._engine is not None  # the role is set once the engine stands
+        with self._attempt(wanted, request) as attempt:
+            return protocol.to_json(self._engine.separate(wanted, attempt))
+
+    def _probe(self, params: Any, request: Request) -> Json:
+        from .media import probe
+
+        wanted = _valid(lambda value: protocol.parse(protocol.ProbeParams, value), params)
+        return protocol.to_json(probe(wanted.path))
+
+    def _stage(self, params: Any, request: Request) -> Json:
+        from .media import stage
+
+        wanted = _valid(lambda value: protocol.parse(protocol.StageParams, value), params)
+        with self._attempt(wanted, request) as attempt:
+            return protocol.to_json(stage(wanted, attempt.is_cancelled))
+
+    def _shutdown(self, params: Any, request: Request) -> Json:
+        raise EndOfService
+
+    @contextmanager
+    def _attempt(
+        self, params: protocol.SeparateParams | protocol.StageParams, request: Request
+    ) -> Iterator[Attempt]:
+        self.attempt = Attempt(AttemptKey(params.task_id, params.attempt), request, self.notify)
+        try:
+            yield self.attempt
+        finally:
+            self.attempt.end()
+            self.attempt = None
+
+    def _in_role(self, role: str, handler: Handler) -> Handler:
+        def guarded(params: Any, request: Request) -> Json:
+            if self._role != role:
+                raise InvalidParams(f"only an initialized {role} child has this method")
+            return handler(params, request)
+
+        return guarded
+
+
+def _start_media() -> protocol.MediaReady:
+    try:
+        # Now, so that the first probe does not pay for the import.
+        from .media import limit_memory
+    except ImportError as error:
+        sentence = f"This Python cannot import PyAV: {error}"
+        raise Failure("INTERNAL", sentence, traceback.format_exc()) from error
+    limit_memory()
+    return protocol.MediaReady(
+        protocol_version=PROTOCOL_VERSION,
+        pid=os.getpid(),
+        python_version=platform.python_version(),
+        av_version=version("av"),
+    )
+
+
+def _valid(parse: Callable[[object], Params], value: object) -> Params:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise InvalidParams(str(error)) from error

@@ -1,0 +1,123 @@
+"""Loading checkpoints that may come from anyone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..protocol import Failure, LogLevel, ModelParams
+from .inert_pickle import inert_pickle_module
+from .safetensors_file import is_safetensors, load_safetensors
+
+Log = Callable[[LogLevel, str], None]
+
+# Where MSST looks for the weights in a checkpoint that holds more.
+WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")
+
+
+class CheckpointLoader:
+    """Stands in for `torch.load` while one model is loaded.
+
+    Args:
+        model: names the model in messages, and says whether its pickle may run as a last resort.
+        log: where it says what it left out.
+    """
+
+    def __init__(self, model: ModelParams, log: Log) -> None:
+        self._model = model
+        self._log = log
+
+    def load(self, file: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
+        """The checkpoint in a file, read in the safest way that yields its weights.
+
+        Raises:
+            Failure: MODEL_UNAVAILABLE, if no way that is allowed yields them.
+        """
+        if not isinstance(file, str | os.PathLike):
+            return torch.load(file, map_location=map_location, weights_only=True)
+        path = Path(file)
+        if is_safetensors(path):
+            return load_safetensors(path)
+        try:
+            return torch.load(path, map_location=map_location, weights_only=True)
+        except pickle.UnpicklingError:
+            return self._load_inert(path, map_location)
+
+    def _load_inert(self, path: Path, map_location: Any) -> Any:
+        if _is_program(path):
+            raise self._refusal("it is a program (TorchScript or an old tar), not a state dict")
+        inert_names: set[str] = set()
+        module = inert_pickle_module(inert_names)
+        with _full_pickles_allowed():
+            checkpoint = torch.load(path, map_location=map_location, weights_only=False, pickle_module=module)
+        listed = ", ".join(sorted(inert_names))
+        if _holds_weights(checkpoint):
+            self._log("info", f"left out of the checkpoint, beside its weights: {listed or 'nothing'}")
+            return checkpoint
+        if self._model.trust_pickle:
+            self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
+            with _full_pickles_allowed():
+                return torch.load(path, map_location=map_location, weights_only=False)
+        self._log("error", self._how_to_trust(path, listed))
+        raise self._refusal(
+            f"its weights stand inside Python objects ({listed[:300]}) that only unpickling builds, and "
+            "that may run any code; trust_pickle: true in the model's entry of the configuration allows it"
+        )
+
+    def _refusal(self, reason: str) -> Failure:
+        return Failure("MODEL_UNAVAILABLE", f"The checkpoint of {self._model.name} is not loaded: {reason}.")
+
+    def _how_to_trust(self, path: Path, listed: str) -> str:
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return (
+            f"the checkpoint of {self._model.name} wants {listed}. If you trust where it came from, put this "
+            "under models: in the configuration:\n"
+            f"  - name: {self._model.name}\n"
+            f"    architecture: {self._model.architecture}\n"
+            f"    config_path: {self._model.config_path}\n"
+            f"    checkpoint_path: {self._model.checkpoint_path}\n"
+            f"    trust_pickle: true # sha256 {digest.hexdigest()}"
+        )
+
+
+def _holds_weights(checkpoint: Any) -> bool:
+    if not isinstance(checkpoint, Mapping):
+        return False
+    places = [checkpoint, *(checkpoint.get(key) for key in WEIGHT_KEYS)]
+    return any(
+        isinstance(value, torch.Tensor)
+        for place in places
+        if isinstance(place, Mapping)
+        for value in place.values()
+    )
+
+
+def _is_program(path: Path) -> bool:
+    """Whether torch.load would run something else than an unpickler on it."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(Path(name).name == "constants.pkl" for name in archive.namelist())
+    return tarfile.is_tarfile(path)
+
+
+@contextmanager
+def _full_pickles_allowed() -> Iterator[None]:
+    """While the environment forces weights-only loading, torch refuses any unpickler but its own."""
+    forced = os.environ.pop("TORCH_FORCE_WEIGHTS_ONLY_LOAD", None)
+    try:
+        yield
+    finally:
+        if forced is not None:
+            os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = forced

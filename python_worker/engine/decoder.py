@@ -1,0 +1,99 @@
+"""MSST's own decoding, with what it decodes looked at before the network gets it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy
+import soundfile
+
+from ..protocol import Failure
+from .failures import explain, without_paths
+from .model_config import is_mono
+
+
+class Decoder:
+    """Stands in for `librosa.load` during one separation.
+
+    Args:
+        librosa: the MSST's own, which decodes.
+        duration_seconds: as probed; how long the mixture must come out.
+        on_decoded: called with the mixture's length in samples, before the network starts.
+
+    Attributes:
+        mixture: what the network gets, float32 of shape (channels, samples); None before.
+        sample_rate: of the mixture.
+        failure: why it could not be decoded. Upstream MSST swallows every exception of librosa.load and ends
+            as if all were well, so it is kept here too.
+    """
+
+    def __init__(
+        self, librosa: ModuleType, duration_seconds: float, on_decoded: Callable[[int], None]
+    ) -> None:
+        self.mixture: numpy.ndarray[Any, Any] | None = None
+        self.sample_rate = 0
+        self.failure: Failure | None = None
+        self._librosa = librosa
+        self._duration_seconds = duration_seconds
+        self._on_decoded = on_decoded
+        self._config: Any = None
+
+    def prepare(self, config: Any) -> None:
+        """Tell it the YAML of the model, which says how many channels the network takes."""
+        self._config = config
+
+    def load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        """librosa.load, with the mixture checked and given the network's number of channels."""
+        try:
+            audio, sample_rate = self._librosa.load(path, *arguments, **options)
+            mixture = self._with_channels_of_the_model(audio)
+            self._check(mixture, sample_rate)
+        except Exception as error:
+            self.failure = _decoding_failure(error)
+            raise self.failure from error
+        self.mixture, self.sample_rate = mixture, int(sample_rate)
+        self._on_decoded(mixture.shape[-1])
+        return mixture, sample_rate
+
+    def _with_channels_of_the_model(self, audio: Any) -> Any:
+        # MSST makes mono stereo only where the YAML has num_channels; stock YAMLs of stereo models lack it.
+        if audio.ndim == 1:
+            audio = audio[numpy.newaxis, :]
+        channels = audio.shape[0]
+        if channels > 2:
+            raise Failure("INVALID_AUDIO", f"The mixture has {channels} channels; one or two are allowed.")
+        if is_mono(self._config):
+            return audio if channels == 1 else audio.mean(axis=0, keepdims=True, dtype=audio.dtype)
+        return audio if channels == 2 else numpy.repeat(audio, 2, axis=0)
+
+    def _check(self, mixture: Any, sample_rate: float) -> None:
+        if mixture.shape[-1] == 0:
+            raise Failure("INVALID_AUDIO", "The file holds no audio.")
+        decoded = mixture.shape[-1] / sample_rate
+        missing = self._duration_seconds - decoded
+        if missing > 1 and missing > 0.01 * self._duration_seconds:
+            raise Failure(
+                "INVALID_AUDIO",
+                f"Only {decoded:.2f} of {self._duration_seconds:.2f} seconds of the file can be decoded.",
+            )
+        if not numpy.isfinite(mixture).all():
+            raise Failure("INVALID_AUDIO", "The file holds samples that are not finite numbers.")
+
+
+def warm_up_decoding(librosa: ModuleType) -> None:
+    """Decode and resample a moment of silence: the first time in a process costs seconds of imports."""
+    silence = io.BytesIO()
+    soundfile.write(silence, numpy.zeros((100, 2), numpy.float32), 8000, format="WAV")
+    silence.seek(0)
+    librosa.load(silence, sr=44100, mono=False)
+
+
+def _decoding_failure(error: Exception) -> Failure:
+    failure = explain(error, is_loading=False, model_name="")
+    if failure.kind in ("INVALID_AUDIO", "OUT_OF_MEMORY"):
+        return failure
+    reason = " ".join(without_paths(str(error)).split())[:200] or type(error).__name__
+    return Failure("INVALID_AUDIO", f"The file cannot be decoded: {reason}", failure.traceback)

@@ -1,0 +1,70 @@
+"""The engine of one worker: its MSST, its device, and the models it keeps warm."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import torch
+
+from ..attempt import Attempt
+from ..protocol import DeviceInfo, Failure, MsstInfo, SeparateParams, SeparateResult
+from .decoder import warm_up_decoding
+from .device import describe_device
+from .failures import explain
+from .model_cache import ModelCache
+from .msst import MsstError, load_msst
+from .separation import Separation
+
+
+class Engine:
+    """Separates one mixture after the other with the `proc_folder` of one MSST.
+
+    Args:
+        msst_root: the folder whose `inference.py` has `proc_folder`.
+        device: `cpu`, `mps` or `cuda:0`.
+
+    Raises:
+        Failure: this interpreter lacks what that MSST needs, or the device is not there.
+    """
+
+    def __init__(self, msst_root: Path, device: str) -> None:
+        self.torch_version = str(torch.__version__).partition("+")[0]
+        self.device_info: DeviceInfo = describe_device(device)
+        try:
+            self._msst = load_msst(msst_root)
+        except MsstError as error:
+            raise Failure("INTERNAL", str(error), error.details) from error
+        self.msst_info = MsstInfo(call_shape=self._msst.call_shape, version=self._msst.version)
+        # Half of the memory for weights leaves the other half for the separation itself.
+        self._models = ModelCache(limit_bytes=self.device_info.total_memory_bytes // 2)
+        warm_up_decoding(self._msst.librosa)
+
+    @property
+    def model_loads(self) -> int:
+        """How many times a model was loaded since the start."""
+        return self._models.loads
+
+    def separate(self, params: SeparateParams, attempt: Attempt) -> SeparateResult:
+        """Separate one mixture into the attempt's output folder.
+
+        Raises:
+            Failure: with the reason; the output folder is then empty again.
+            Cancelled: the caller withdrew the attempt; likewise.
+        """
+        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt)
+        try:
+            return separation.run()
+        except (Exception, SystemExit) as error:
+            failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
+        # Only here, outside of `except`, are the frames gone that held the tensors.
+        del separation
+        self._recover_from(failure)
+        raise failure
+
+    def _recover_from(self, failure: Failure) -> None:
+        if failure.kind == "OUT_OF_MEMORY":
+            self._models.clear()
+        gc.collect()
+        if self.device_info.kind == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,95 @@
+"""From an exception somewhere in MSST to a reason a client can read."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import traceback
+import zipfile
+from collections.abc import Iterator
+
+import torch
+
+from ..protocol import Failure
+
+MAX_SENTENCE = 300
+MAX_TRACEBACK = 100_000
+
+OUT_OF_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
+DAMAGED_SIGNS = ("PytorchStreamReader", "not a ZIP archive", "corrupt", "unexpected EOF", "not whole")
+
+
+def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failure:
+    """The failure that an exception means.
+
+    MSST wraps what goes wrong inside it, so the whole chain of causes is looked at.
+
+    Args:
+        is_loading: whether the model was still being loaded.
+        model_name: for the sentence.
+    """
+    details = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
+    chain = list(_chain(error))
+    for link in chain:
+        if isinstance(link, Failure):
+            return Failure(link.kind, link.message, link.traceback or details)
+    if any(_is_out_of_memory(link) for link in chain):
+        doing = "loading the model" if is_loading else "separating"
+        sentence = f"Memory ran out while {doing}; a smaller batch_size or a shorter file may help."
+        return Failure("OUT_OF_MEMORY", sentence, details)
+    if is_loading:
+        sentence = f"The model {model_name} cannot be loaded: {_load_reason(chain)}"
+        return Failure("MODEL_UNAVAILABLE", sentence, details)
+    sentence = f"MSST failed while separating: {_sentence(_deepest_cause(error))}"
+    return Failure("SEPARATION_FAILED", sentence, details)
+
+
+def without_paths(text: str) -> str:
+    """A text in which every absolute path is cut to its last part."""
+    text = re.sub(r"(['\"])(?:~|[A-Za-z]:)?[\\/][^'\"]*[\\/]([^'\"\\/]*)\1", r"\1\2\1", text)
+    return re.sub(r"(?<![\w.\\/])(?:~|[A-Za-z]:)?[\\/](?:[^\s'\":,;()]*[\\/])?", "", text)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _deepest_cause(error: BaseException) -> BaseException:
+    # Only causes that were named as such: a context may be an error that was dealt with.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # torch.OutOfMemoryError is a RuntimeError; older torch has it under torch.cuda only.
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS)
+
+
+def _load_reason(chain: list[BaseException]) -> str:
+    for link in chain:
+        text = str(link)
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            return f"it needs the Python module {link.name}, which is not installed."
+        if isinstance(link, FileNotFoundError):
+            return "a file it consists of is not there."
+        if "loading state_dict" in text:
+            return f"the checkpoint does not fit the configuration: {_sentence(link)}"
+        damaged = isinstance(link, pickle.UnpicklingError | EOFError | zipfile.BadZipFile)
+        if damaged or any(sign in text for sign in DAMAGED_SIGNS):
+            return "its checkpoint is damaged, incomplete, or no PyTorch checkpoint."
+    return _sentence(chain[-1] if chain[-1].__cause__ is None else chain[0])
+
+
+def _sentence(error: BaseException) -> str:
+    words = " ".join(without_paths(str(error)).split())
+    if not words:
+        return f"{type(error).__name__}."
+    return words if len(words) <= MAX_SENTENCE else words[: MAX_SENTENCE - 1] + "…"

@@ -1,0 +1,155 @@
+"""Finding the user's MSST: its `proc_folder`, and the module whose names `proc_folder` looks up."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..protocol import CallShape
+
+Namespace = dict[str, Any]
+
+REPLACED_FUNCTIONS = ("get_model_from_config", "load_start_checkpoint", "run_folder")
+REPLACED_MODULES = ("torch", "librosa", "soundfile")
+
+
+class MsstError(Exception):
+    """This folder's MSST cannot be used by this interpreter. The message says why.
+
+    Attributes:
+        missing_module: what would have to be installed, where that is the reason.
+        details: a traceback for the log.
+    """
+
+    def __init__(self, message: str, missing_module: str | None = None, details: str | None = None) -> None:
+        super().__init__(message)
+        self.missing_module = missing_module
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Msst:
+    """An imported MSST.
+
+    Attributes:
+        proc_folder: as its `inference.py` hands it out.
+        namespace: the globals of the module where `proc_folder` really lives.
+        callee_namespaces: those of the functions it calls (demix, load_start_checkpoint), without the above.
+        main_file: the file of that module.
+        version: of the package; a checkout has none.
+    """
+
+    proc_folder: Callable[[dict[str, Any]], object]
+    namespace: Namespace
+    callee_namespaces: tuple[Namespace, ...]
+    call_shape: CallShape
+    main_file: str
+    version: str | None
+
+    @property
+    def librosa(self) -> ModuleType:
+        """The librosa it decodes with."""
+        return next(module for _, module in module_names(self.namespace, "librosa"))
+
+
+def load_msst(root: Path) -> Msst:
+    """Import `inference.py` of a folder as running it by hand would, and find what can be replaced in it.
+
+    Raises:
+        MsstError: it is not there, does not import, or is no MSST of a known shape.
+    """
+    proc_folder = _import_proc_folder(root.absolute())
+    namespace = _home_of(proc_folder)
+    shape = _call_shape(namespace)
+    return Msst(
+        proc_folder=proc_folder,
+        namespace=namespace,
+        callee_namespaces=tuple(_callee_namespaces(namespace)),
+        call_shape=shape,
+        main_file=str(namespace.get("__file__", "")),
+        version=importlib.metadata.version("msst") if shape == "package" else None,
+    )
+
+
+def module_names(namespace: Namespace, module: str) -> list[tuple[str, ModuleType]]:
+    """The names under which a namespace holds a module: `sf` is what everyone calls soundfile."""
+    return [
+        (name, value)
+        for name, value in namespace.items()
+        if isinstance(value, ModuleType) and value.__name__ == module
+    ]
+
+
+def _import_proc_folder(root: Path) -> Callable[[dict[str, Any]], object]:
+    path = root / "inference.py"
+    if not path.is_file():
+        raise MsstError("msst_root has no inference.py.")
+    spec = importlib.util.spec_from_file_location("inference", path)
+    assert spec is not None and spec.loader is not None  # a .py file always has a loader
+    module = importlib.util.module_from_spec(spec)
+    # Its `utils` and `models` are found as when it is run by hand: from its own folder, before all others.
+    sys.path.insert(0, str(root))
+    sys.modules["inference"] = module
+    with _import_errors_explained():
+        spec.loader.exec_module(module)
+    proc_folder = getattr(module, "proc_folder", None)
+    if not callable(proc_folder):
+        raise MsstError("The inference.py of msst_root has no proc_folder.")
+    return proc_folder  # type: ignore[no-any-return]
+
+
+def _home_of(proc_folder: Callable[..., object]) -> Namespace:
+    namespace: Namespace = getattr(inspect.unwrap(proc_folder), "__globals__", {})
+    if "run_folder" not in namespace and callable(forward := namespace.get("_legacy_inference")):
+        # The proc_folder of the msst package only forwards to the module that this function imports.
+        with _import_errors_explained():
+            namespace = vars(forward())
+    missing = [
+        name for name in (*REPLACED_FUNCTIONS, "parse_args_inference") if not callable(namespace.get(name))
+    ]
+    missing += [name for name in REPLACED_MODULES if not module_names(namespace, name)]
+    if missing:
+        raise MsstError(f"This MSST is of no known shape: its inference module lacks {', '.join(missing)}.")
+    return namespace
+
+
+def _call_shape(namespace: Namespace) -> CallShape:
+    if str(namespace.get("__name__", "")).startswith("msst."):
+        return "package"
+    if callable(namespace.get("bigshifts_wrapper")):
+        return "bigshifts"
+    if callable(namespace.get("demix")):
+        return "demix"
+    raise MsstError("This MSST is of no known shape: it calls neither bigshifts_wrapper nor demix.")
+
+
+def _callee_namespaces(namespace: Namespace) -> Iterator[Namespace]:
+    seen = {id(namespace)}
+    for name in ("bigshifts_wrapper", "demix", "apply_tta", "load_start_checkpoint"):
+        function = namespace.get(name)
+        callee = getattr(inspect.unwrap(function), "__globals__", None) if callable(function) else None
+        if callee is not None and id(callee) not in seen:
+            seen.add(id(callee))
+            yield callee
+
+
+@contextmanager
+def _import_errors_explained() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        sentence = f"This MSST needs the Python module {missing}, which is not installed."
+        raise MsstError(sentence, missing, traceback.format_exc()) from error
+    except (Exception, SystemExit) as error:
+        sentence = f"This MSST cannot be imported: {type(error).__name__}: {error}"
+        raise MsstError(sentence, None, traceback.format_exc()) from error

@@ -1,0 +1,144 @@
+"""FFmpeg, held to one demuxer and one file, and small pieces decoded for a look."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from ..protocol import Container, Failure
+from .container import FORMATS
+from .limits import Deadline
+
+# FFmpeg writes to stderr by itself unless told not to; what matters comes back as exceptions.
+av.logging.set_level(None)
+
+DEMUXERS: dict[Container, str] = {"wav": "wav", "flac": "flac", "mp3": "mp3", "ogg": "ogg", "mp4": "mov"}
+DEMUXER_NAMES = "wav,flac,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2"
+PCM = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw")
+CODECS: dict[Container, tuple[str, ...]] = {
+    "wav": (*PCM, "adpcm_ms", "adpcm_ima_wav"),
+    "flac": ("flac",),
+    "mp3": ("mp3", "mp3float"),
+    "ogg": ("vorbis", "opus"),
+    "mp4": ("aac", "alac"),
+}
+HEAD_PACKETS = 64
+"""Enough to get over the first frames of an MP3 cut out of a longer one: they lean on ones that are gone."""
+FLOAT_CODES = {"flt": "f", "fltp": "f", "dbl": "d", "dblp": "d"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What decoding a few packets showed."""
+
+    samples: int
+    samples_per_packet: int
+    sample_rate: int
+    channels: int
+    bad_packets: int
+
+
+@contextmanager
+def opened(path: str | Path, container: Container) -> Iterator[tuple[InputContainer, AudioStream]]:
+    """FFmpeg's view of a file and of its first audio stream.
+
+    The one demuxer is named and every other one, and every protocol but plain files, is barred: a text that
+    FFmpeg would take for a playlist could otherwise make it read other files.
+
+    Raises:
+        Failure: INVALID_AUDIO when there is no audio stream or the file cannot be read,
+            UNSUPPORTED_FORMAT when the codec is none of CODECS.
+    """
+    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXER_NAMES}
+    if container == "mp3":
+        # Without it FFmpeg seeks by walking a whole MP3 that has no table.
+        options["fflags"] = "+fastseek"
+    # What PyAV or FFmpeg stumbles over is the file's fault: it was readable to Python before.
+    with refusing_what_cannot_be_read():
+        file = av.open(f"file:{path}", format=DEMUXERS[container], options=options, metadata_errors="ignore")
+        with file:
+            yield file, _audio_stream(file, container)
+
+
+@contextmanager
+def refusing_what_cannot_be_read() -> Iterator[None]:
+    """Turns every error of a decoder into Failure INVALID_AUDIO."""
+    try:
+        yield
+    except MemoryError as error:
+        raise Failure("INVALID_AUDIO", "The file needs too much memory to read: it is damaged.") from error
+    except av.FFmpegError as error:
+        raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged or cut off.") from error
+
+
+def _audio_stream(file: InputContainer, container: Container) -> AudioStream:
+    if not file.streams.audio:
+        raise Failure("INVALID_AUDIO", "The file holds no audio stream.")
+    stream = file.streams.audio[0]
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    if codec not in CODECS[container]:
+        raise Failure("UNSUPPORTED_FORMAT", f"The file's sound is coded as {codec}; supported are {FORMATS}.")
+    # Threads would cost address space by their stacks, and packets would come out late.
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def decode_head(file: InputContainer, stream: AudioStream) -> Look:
+    """Decodes the first packets, until two have given sound; 0 samples when none of them can be decoded."""
+    return _look(islice(file.demux(stream), HEAD_PACKETS), stop_after_sounding=2)
+
+
+def decode_tail(file: InputContainer, stream: AudioStream, from_seconds: float, deadline: Deadline) -> Look:
+    """Decodes from about `from_seconds` to the end; the whole file where the demuxer cannot seek."""
+    assert stream.time_base is not None
+    file.seek(max(0, int(from_seconds / stream.time_base)) + (stream.start_time or 0), stream=stream)
+
+    def packets() -> Iterator[av.Packet[AudioStream]]:
+        for packet in file.demux(stream):
+            deadline.check()
+            yield packet
+
+    return _look(packets(), stop_after_sounding=None)
+
+
+def _look(packets: Iterator[av.Packet[AudioStream]], stop_after_sounding: int | None) -> Look:
+    samples = sounding = bad = largest = rate = channels = 0
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            bad += 1
+            continue
+        for frame in frames:
+            refuse_non_finite(frame)
+            samples += frame.samples
+            largest = max(largest, frame.samples)
+            rate, channels = frame.sample_rate, len(frame.layout.channels)
+        sounding += bool(frames)
+        if sounding == stop_after_sounding:
+            break
+    return Look(samples, largest, rate, channels, bad)
+
+
+def refuse_non_finite(frame: AudioFrame) -> None:
+    """Raises Failure INVALID_AUDIO when a sample is infinite or not a number."""
+    code = FLOAT_CODES.get(frame.format.name)
+    if code is None:
+        return
+    for plane in frame.planes:
+        values = array(code, bytes(plane)[: plane.buffer_size // array(code).itemsize * array(code).itemsize])
+        if not math.isfinite(sum(values)):
+            raise Failure(
+                "INVALID_AUDIO",
+                "The file holds samples that are infinite or not a number; no model can use them.",
+            )

@@ -1,0 +1,163 @@
+"""Counts the samples of a FLAC file frame by frame, by their headers: no sound is decoded."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import BinaryIO
+
+from .extent import Extent, Window
+from .limits import Deadline
+
+DAMAGED = "MSST's decoder refuses a FLAC file with damaged frames"
+LONGEST_HEADER = 18
+"""Of 16 bytes at most, with the checksum."""
+STREAMINFO = 0
+UNCOMMON_8_BIT, UNCOMMON_16_BIT = 6, 7
+UNCOMMON_BLOCK = {UNCOMMON_8_BIT: 1, UNCOMMON_16_BIT: 2}
+UNCOMMON_RATE = {12: 1, 13: 2, 14: 2}
+"""How much longer the header is when block size or rate is none of the common ones, by their codes."""
+SHORTEST_FRAME = 8
+LONGEST_BLOCK = 65536
+MOST_FRAMES_LOST = 1000
+"""Between two frames. Beyond it sound that looks like a header would be taken for one too easily."""
+
+
+def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
+    """The extent of an open FLAC file whose `fLaC` stands at offset `start`."""
+    declared, first_frame = _read_metadata(file, start, deadline)
+    samples, gaps = _count(Window(file, first_frame, deadline))
+    if declared == 0 and samples > 0:
+        reason = "MSST's decoder needs a FLAC header that says how many samples follow"
+    elif declared < samples:
+        reason = "MSST's decoder stops at the length in the FLAC header, which is too small"
+    elif gaps or declared > samples:
+        reason = DAMAGED
+    else:
+        reason = None
+    return Extent(samples, declared or None, reason)
+
+
+def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int, int]:
+    """The number of samples that STREAMINFO declares, and the offset behind the metadata."""
+    declared = 0
+    at = start + 4
+    while True:
+        deadline.check()
+        file.seek(at)
+        header = file.read(4)
+        if len(header) < 4:
+            return declared, at
+        if header[0] & 0x7F == STREAMINFO:
+            declared = int.from_bytes(file.read(18)[13:18], "big") & (1 << 36) - 1
+        at += 4 + int.from_bytes(header[1:4], "big")
+        if header[0] & 0x80:
+            return declared, at
+
+
+def _count(window: Window) -> tuple[int, int]:
+    """The samples in all frames, and how many gaps there are between them."""
+    samples = gaps = expected = at = 0
+    sync, usual, depth = window.data[:2], window.data[2:3], window.data[3:4]
+    if sync not in (b"\xff\xf8", b"\xff\xf9") or not depth:
+        return 0, 0
+    counts_samples = sync == b"\xff\xf9"
+    farthest = MOST_FRAMES_LOST * (LONGEST_BLOCK if counts_samples else 1)
+    coded = _coded(expected)
+    data = _padded(window)
+    while True:
+        at = data.find(sync, at)
+        if at < 0 or len(data) - at < LONGEST_HEADER:
+            if window.ended:
+                return samples, gaps
+            # The sync code may lie across the end of the stretch.
+            window.move_to(len(data) - 1 if at < 0 else at)
+            data, at = _padded(window), 0
+            continue
+        looks_usual = data[at + 2] == usual[0] and (data[at + 3] ^ depth[0]) & 0x0F == 0
+        # A million headers would take long to checksum. The one that is expected, in every bit that can be
+        # foreseen, needs none; any other one must prove that it is a header and no sound that looks like it.
+        if not (looks_usual and data.startswith(coded, at + 4)):
+            number = _proven_number(data, at)
+            if number != expected and not (
+                looks_usual and number and expected < number <= expected + farthest
+            ):
+                at += 1
+                continue
+            gaps += number > expected
+            expected, coded = number, _coded(number)
+        length = _block_samples(data, at, at + 4 + len(coded))
+        samples += length
+        expected += length if counts_samples else 1
+        coded = _coded(expected)
+        at += SHORTEST_FRAME
+
+
+def _padded(window: Window) -> bytes:
+    """The stretch, with room at the end of the file for the header of a last frame that is very short."""
+    return window.data + bytes(LONGEST_HEADER) if window.ended else window.data
+
+
+def _proven_number(data: bytes, at: int) -> int | None:
+    """The number of the frame here; None if the checksum says that no header begins here."""
+    number, end = _decoded(data, at + 4)
+    block, rate = data[at + 2] >> 4, data[at + 2] & 0xF
+    end += UNCOMMON_BLOCK.get(block, 0) + UNCOMMON_RATE.get(rate, 0)
+    is_header = block != 0 and rate != 0xF and end < len(data) and _crc8(data[at:end]) == data[end]
+    return number if is_header else None
+
+
+def _block_samples(data: bytes, at: int, after_number: int) -> int:
+    """The samples a channel of the frame; 0: no frame header after all."""
+    code = data[at + 2] >> 4
+    if code == 1:
+        return 192
+    if 2 <= code <= 5:
+        return 144 << code
+    if code == UNCOMMON_8_BIT:
+        return data[after_number] + 1
+    if code == UNCOMMON_16_BIT:
+        return (data[after_number] << 8 | data[after_number + 1]) + 1
+    return 1 << code if code >= 8 else 0
+
+
+def _coded(number: int) -> bytes:
+    """A frame or sample number as FLAC writes it: UTF-8, continued to 36 bits."""
+    if number < 0x80:
+        return bytes((number,))
+    tail: list[int] = []
+    while number >= 1 << 6 - len(tail):
+        tail.append(0x80 | number & 0x3F)
+        number >>= 6
+    return bytes(((0xFF80 >> len(tail)) & 0xFF | number, *reversed(tail)))
+
+
+def _decoded(data: bytes, at: int) -> tuple[int | None, int]:
+    lead = data[at]
+    if lead < 0x80:
+        return lead, at + 1
+    length = 8 - (lead ^ 0xFF).bit_length()
+    if not 2 <= length <= 7:
+        return None, at
+    number = lead & (0x7F >> length)
+    for byte in data[at + 1 : at + length]:
+        if byte >> 6 != 2:
+            return None, at
+        number = number << 6 | byte & 0x3F
+    return number, at + length
+
+
+@cache
+def _crc8_table() -> list[int]:
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte << 1 ^ 0x07 if byte & 0x80 else byte << 1) & 0xFF
+        table.append(byte)
+    return table
+
+
+def _crc8(header: bytes) -> int:
+    table, value = _crc8_table(), 0
+    for byte in header:
+        value = table[value ^ byte]
+    return value

@@ -1,0 +1,77 @@
+"""The headers of MP3 frames (MPEG 1, 2 and 2.5, Layer III)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+LONGEST = 1445
+"""Bytes of the longest frame, with the next one's header."""
+
+BITRATES = {
+    1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+MONO = 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a header says. The frames of one stream differ in `bytes` and `bitrate` alone."""
+
+    bytes: int
+    samples: int
+    rate: int
+    bitrate: int
+    is_mono: bool
+
+    def continues(self, other: Frame) -> bool:
+        """Whether both can belong to one stream."""
+        return (self.rate, self.samples, self.is_mono) == (other.rate, other.samples, other.is_mono)
+
+
+@cache
+def known() -> dict[int, Frame]:
+    """Every header there can be, by its first 26 bits: what comes after them changes nothing here."""
+    frames: dict[int, Frame] = {}
+    for version, rates in RATES.items():
+        generation = 1 if version == 3 else 2
+        for at, rate in enumerate(rates):
+            for index, kbps in enumerate(BITRATES[generation], start=1):
+                for free in range(32):
+                    unprotected, private, padding, mode = free >> 4, free >> 3 & 1, free >> 2 & 1, free & 3
+                    key = 0x7FF << 15 | version << 13 | 1 << 11 | unprotected << 10 | index << 6
+                    key |= at << 4 | padding << 3 | private << 2 | mode
+                    size = (144 if generation == 1 else 72) * kbps * 1000 // rate + padding
+                    frames[key] = Frame(size, 1152 if generation == 1 else 576, rate, kbps, mode == MONO)
+    return frames
+
+
+def key_at(data: bytes, at: int) -> int:
+    """The key into `known` of the header at this index; 0 if there is no room for one."""
+    return int.from_bytes(data[at : at + 4], "big") >> 6 if at + 4 <= len(data) else 0
+
+
+def find(data: bytes, farthest: int, at: int = 0) -> int | None:
+    """The index of the first header, from `at` to `farthest` beyond, that a second one confirms."""
+    end = at + farthest
+    while True:
+        at = data.find(b"\xff", at, end + 1)
+        if at < 0:
+            return None
+        if is_confirmed(data, at):
+            return at
+        at += 1
+
+
+def is_confirmed(data: bytes, at: int) -> bool:
+    """Whether a frame begins here and another of the same stream, a tag, or the end of `data` follows it."""
+    frame = known().get(key_at(data, at))
+    if frame is None:
+        return False
+    after = at + frame.bytes
+    following = known().get(key_at(data, after))
+    if following is not None:
+        return following.continues(frame)
+    return after == len(data) or data[after : after + 3] in (b"TAG", b"APE", b"ID3")

@@ -1,0 +1,63 @@
+"""Counts the samples of an MP4 file by its tables, if the sound they point at is really there."""
+
+from __future__ import annotations
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from .decoder import Look, refusing_what_cannot_be_read
+from .extent import Extent
+from .limits import Deadline
+
+REASON = "MSST's decoder cannot read MP4 audio"
+
+
+def measure(file: InputContainer, stream: AudioStream, head: Look, deadline: Deadline) -> Extent:
+    """The extent of an open MP4 file, of which `head` has been decoded."""
+    if head.samples == 0:
+        return Extent(0)
+    declared = _declared(stream, head)
+    if declared is not None and _reaches(file, stream, declared / head.sample_rate, head):
+        return Extent(declared, declared, REASON)
+    return Extent(_count(file, stream, head, deadline), declared, REASON)
+
+
+def _declared(stream: AudioStream, head: Look) -> int | None:
+    """The samples that the tables list; None for a fragmented file, which has them piece by piece."""
+    if stream.frames == 0:
+        return None
+    by_packets = stream.frames * head.samples_per_packet
+    if stream.duration is None or stream.time_base is None:
+        return by_packets
+    # The times are exact, and may be forged; how many packets there are can be cross-checked.
+    by_times = round(stream.duration * stream.time_base * head.sample_rate)
+    return by_times if abs(by_times - by_packets) <= max(head.sample_rate, by_packets // 100) else by_packets
+
+
+def _reaches(file: InputContainer, stream: AudioStream, seconds: float, head: Look) -> bool:
+    """Whether the last packets of the tables lie within the file."""
+    assert stream.time_base is not None
+    end = 0
+    with refusing_what_cannot_be_read():
+        file.seek(max(0, int((seconds - 1) / stream.time_base)), stream=stream)
+        try:
+            for packet in file.demux(stream):
+                if packet.size and packet.pts is not None and not packet.is_corrupt:
+                    end = packet.pts + (packet.duration or 0)
+        except OSError:
+            return False
+    return float(end * stream.time_base) >= seconds - 2 * head.samples_per_packet / head.sample_rate
+
+
+def _count(file: InputContainer, stream: AudioStream, head: Look, deadline: Deadline) -> int:
+    """Walks all packets; stops at the first that is cut."""
+    file.seek(0, stream=stream)
+    packets = 0
+    try:
+        for packet in file.demux(stream):
+            packets += bool(packet.size and not packet.is_corrupt)
+            if packets % 1024 == 0:
+                deadline.check()
+    except OSError:
+        pass
+    return packets * head.samples_per_packet

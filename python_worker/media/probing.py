@@ -1,0 +1,139 @@
+"""What an uploaded file is: container, codec, rate, channels, and how long it really is."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from ..protocol import Container, Failure, ProbeResult
+from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, wav_extent
+from .container import recognise
+from .decoder import Look, decode_head, decode_tail, opened
+from .extent import Extent
+from .limits import Deadline
+
+SAMPLE_RATES = (1_000, 768_000)
+MOST_CHANNELS = 8
+TAIL_SECONDS = 1.0
+
+
+def probe(path: str) -> ProbeResult:
+    """Examines a file without decoding all of it.
+
+    The container is told by the first bytes; the duration is counted, never taken from a header.
+
+    Returns:
+        What it is; `staging_reason` says why MSST's own decoder would not read all of it, or is None.
+
+    Raises:
+        Failure: UNSUPPORTED_FORMAT or INVALID_AUDIO, with a sentence for the one who sent the file.
+        OSError: the file cannot be opened or read at all.
+    """
+    deadline = Deadline()
+    with Path(path).open("rb", buffering=0) as raw:
+        container, start = recognise(raw)
+        try:
+            return _examine(path, raw, container, start, deadline)
+        except (ValueError, ArithmeticError, LookupError, struct.error) as error:
+            # What a reader of hostile bytes stumbles over is the file's fault.
+            raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged.") from error
+
+
+def _examine(path: str, raw: BinaryIO, container: Container, start: int, deadline: Deadline) -> ProbeResult:
+    with opened(path, container) as (file, stream):
+        codec = stream.codec_context.name
+        _check_shape(stream.codec_context.sample_rate, stream.codec_context.channels)
+        head = decode_head(file, stream)
+        if head.samples:
+            _check_shape(head.sample_rate, head.channels)
+        extent = _measure(raw, start, container, file, stream, head, deadline)
+        _refuse_if_empty(extent, head)
+        _refuse_if_cut(extent, head.sample_rate)
+        staging_reason = extent.staging_reason or _look_at_tail(
+            file, stream, extent, head, container, deadline
+        )
+        if head.channels > 2:
+            staging_reason = f"its {head.channels} channels are mixed down to stereo"
+        return ProbeResult(
+            container=container,
+            codec="mp3" if codec == "mp3float" else codec,
+            sample_rate=head.sample_rate,
+            channels=head.channels,
+            duration_seconds=extent.samples / head.sample_rate,
+            staging_reason=staging_reason,
+        )
+
+
+def _measure(
+    raw: BinaryIO,
+    start: int,
+    container: Container,
+    file: InputContainer,
+    stream: AudioStream,
+    head: Look,
+    deadline: Deadline,
+) -> Extent:
+    match container:
+        case "wav":
+            return wav_extent.measure(raw, stream.codec_context.name, deadline)
+        case "flac":
+            return flac_extent.measure(raw, start, deadline)
+        case "mp3":
+            return mp3_extent.measure(raw, start, deadline)
+        case "ogg":
+            return ogg_extent.measure(raw, max(0, stream.start_time or 0), deadline)
+        case "mp4":
+            return mp4_extent.measure(file, stream, head, deadline)
+
+
+def _check_shape(sample_rate: int, channels: int) -> None:
+    lowest, highest = SAMPLE_RATES
+    if not lowest <= sample_rate <= highest:
+        raise Failure(
+            "INVALID_AUDIO",
+            f"The file's sample rate is {sample_rate} Hz; allowed are {lowest} to {highest} Hz.",
+        )
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise Failure("INVALID_AUDIO", f"The file has {channels} channels; allowed are 1 to {MOST_CHANNELS}.")
+
+
+def _refuse_if_empty(extent: Extent, head: Look) -> None:
+    if extent.samples == 0:
+        if extent.declared:
+            raise Failure("INVALID_AUDIO", "The file is cut off: it holds a header and no sound.")
+        raise Failure("INVALID_AUDIO", "The file is empty: it holds no samples.")
+    if head.samples == 0:
+        raise Failure("INVALID_AUDIO", "Nothing in the file can be decoded: it is damaged.")
+
+
+def _refuse_if_cut(extent: Extent, sample_rate: int) -> None:
+    if extent.declared is None:
+        return
+    # A torn last frame is a slip of an encoder; more than that is a lost connection or a full disk.
+    missing = extent.declared - extent.samples
+    if missing > sample_rate / 2 or missing > extent.declared / 10:
+        raise Failure(
+            "INVALID_AUDIO",
+            f"The file is cut off: it declares {extent.declared / sample_rate:.1f} s "
+            f"but holds {extent.samples / sample_rate:.1f} s.",
+        )
+
+
+def _look_at_tail(
+    file: InputContainer,
+    stream: AudioStream,
+    extent: Extent,
+    head: Look,
+    container: Container,
+    deadline: Deadline,
+) -> str | None:
+    tail = decode_tail(file, stream, extent.samples / head.sample_rate - TAIL_SECONDS, deadline)
+    if tail.samples == 0 and extent.samples > TAIL_SECONDS * head.sample_rate:
+        raise Failure("INVALID_AUDIO", "The end of the file cannot be decoded: it is damaged.")
+    if tail.bad_packets and container == "flac":
+        return flac_extent.DAMAGED
+    return None

@@ -1,0 +1,342 @@
+"""The wire between Node and this child, as dataclasses: the mirror of `src/worker/protocol.ts`.
+
+Both sides' tests read `test/fixtures/protocol/*.json`, so that neither can drift unseen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+PROTOCOL_VERSION = 1
+
+REQUEST_FAILED = -32001
+"""The application error code of a request this child refused; `data` says which kind it was."""
+
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+"""No frame may be longer than this, in either direction: audio travels by path."""
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+FailureKind = Literal[
+    "UNSUPPORTED_FORMAT",
+    "INVALID_AUDIO",
+    "MODEL_UNAVAILABLE",
+    "OUT_OF_MEMORY",
+    "SEPARATION_FAILED",
+    "CANCELLED",
+    "INTERNAL",
+]
+Stage = Literal["loading_model", "decoding", "separating", "encoding"]
+Container = Literal["wav", "flac", "mp3", "ogg", "mp4"]
+OutputFormat = Literal["wav", "flac"]
+PcmType = Literal["PCM_16", "PCM_24", "FLOAT"]
+LogLevel = Literal["debug", "info", "warn", "error"]
+CallShape = Literal["package", "bigshifts", "demix"]
+DeviceKind = Literal["cpu", "cuda", "mps"]
+
+
+class Failure(Exception):
+    """A request that cannot be done, with a reason fit for a client.
+
+    Args:
+        kind: which sort of failure it is; decides what the server does next.
+        message: a plain sentence: what is wrong and what can be done. No path of this machine, no traceback.
+        traceback: for the log only.
+    """
+
+    def __init__(self, kind: FailureKind, message: str, traceback: str | None = None) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        self.message = message
+        self.traceback = traceback
+
+    def to_json(self) -> dict[str, Json]:
+        """The JSON-RPC error object of this failure."""
+        return {
+            "code": REQUEST_FAILED,
+            "message": self.message,
+            "data": {"kind": self.kind, "traceback": self.traceback},
+        }
+
+
+class Cancelled(BaseException):
+    """Raised in the middle of a request whose caller no longer wants it.
+
+    Not an Exception: MSST wraps or swallows every Exception, and this one must pass through.
+    """
+
+
+@dataclass(frozen=True)
+class _AtLeast:
+    minimum: int
+
+
+Positive = Annotated[int, _AtLeast(1)]
+NonNegative = Annotated[int, _AtLeast(0)]
+
+
+@dataclass(frozen=True)
+class InitializeMedia:
+    role: Literal["media"]
+    protocol_version: int
+
+
+@dataclass(frozen=True)
+class InitializeWorker:
+    role: Literal["worker"]
+    protocol_version: int
+    device: str
+    msst_root: str
+
+
+@dataclass(frozen=True)
+class MediaReady:
+    protocol_version: int
+    pid: int
+    python_version: str
+    av_version: str
+
+
+@dataclass(frozen=True)
+class MsstInfo:
+    call_shape: CallShape
+    version: str | None
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    kind: DeviceKind
+    name: str
+    uuid: str | None
+    total_memory_bytes: NonNegative
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    protocol_version: int
+    pid: int
+    python_version: str
+    torch_version: str
+    msst: MsstInfo
+    device: DeviceInfo
+
+
+@dataclass(frozen=True)
+class ModelParams:
+    name: str
+    architecture: str
+    config_path: str
+    checkpoint_path: str
+    trust_pickle: bool
+    lora_checkpoint_peft: str | None
+    lora_checkpoint_loralib: str | None
+
+
+@dataclass(frozen=True)
+class SeparateOptions:
+    instruments: list[str]
+    use_tta: bool
+    extract_instrumental: bool
+    output_format: OutputFormat
+    pcm_type: PcmType
+    bigshifts: Positive
+    num_overlap: Positive | None
+    batch_size: Positive | None
+
+    def __post_init__(self) -> None:
+        if not self.instruments:
+            raise ValueError("instruments must not be empty")
+        if self.output_format == "flac" and self.pcm_type == "FLOAT":
+            raise ValueError("FLAC holds no FLOAT samples")
+
+
+@dataclass(frozen=True)
+class SeparateParams:
+    task_id: str
+    attempt: Positive
+    mixture_path: str
+    output_dir: str
+    scratch_dir: str
+    duration_seconds: float
+    model: ModelParams
+    options: SeparateOptions
+
+    def __post_init__(self) -> None:
+        if self.duration_seconds <= 0:
+            raise ValueError("duration_seconds must be above 0")
+
+
+@dataclass(frozen=True)
+class WrittenStem:
+    instrument: str
+    filename: str
+    format: OutputFormat
+    bytes: NonNegative
+    sha256: str
+    duration_seconds: float
+    sample_rate: Positive
+    channels: Positive
+    peak: float
+    clipped_samples: NonNegative
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    loading_model: float
+    decoding: float
+    separating: float
+    encoding: float
+
+
+@dataclass(frozen=True)
+class SeparateResult:
+    task_id: str
+    attempt: Positive
+    stems: list[WrittenStem]
+    warnings: list[str]
+    stage_seconds: StageSeconds
+    model_loads: NonNegative
+    forward_seconds: float
+
+
+@dataclass(frozen=True)
+class ProbeParams:
+    path: str
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    container: Container
+    codec: str
+    sample_rate: Positive
+    channels: Positive
+    duration_seconds: float
+    staging_reason: str | None
+
+
+@dataclass(frozen=True)
+class StageParams:
+    task_id: str
+    attempt: Positive
+    path: str
+    container: Container
+    output_path: str
+
+
+@dataclass(frozen=True)
+class StageResult:
+    task_id: str
+    attempt: Positive
+    sample_rate: Positive
+    channels: Positive
+    duration_seconds: float
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Progress:
+    task_id: str
+    attempt: Positive
+    stage: Stage
+    done: NonNegative
+    total: NonNegative
+
+
+@dataclass(frozen=True)
+class Computed:
+    task_id: str
+    attempt: Positive
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    task_id: str | None
+    attempt: Positive | None
+    cpu_seconds: float
+    rss_bytes: NonNegative
+
+
+@dataclass(frozen=True)
+class Log:
+    task_id: str | None
+    attempt: Positive | None
+    level: LogLevel
+    message: str
+
+
+T = TypeVar("T")
+
+
+def parse_initialize(value: object) -> InitializeMedia | InitializeWorker:
+    """The params of `initialize`; raises ValueError with the reason when they are not valid."""
+    role = value.get("role") if isinstance(value, dict) else None
+    if role == "media":
+        return parse(InitializeMedia, value)
+    if role == "worker":
+        return parse(InitializeWorker, value)
+    raise ValueError("role must be media or worker")
+
+
+def parse(cls: type[T], value: object) -> T:
+    """Read a message into its dataclass, strictly: no coercion, no missing and no unknown fields.
+
+    Raises:
+        ValueError: names the field and what it must be.
+    """
+    return typing.cast(T, _parse(cls, value, "params"))
+
+
+def to_json(message: Any) -> Json:
+    """The JSON value of a message's dataclass."""
+    return dataclasses.asdict(message)
+
+
+def _parse(expected: Any, value: object, where: str) -> Any:
+    if dataclasses.is_dataclass(expected):
+        return _parse_object(expected, value, where)
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin is Annotated:
+        number = _parse(arguments[0], value, where)
+        if number < arguments[1].minimum:
+            raise ValueError(f"{where} must be at least {arguments[1].minimum}")
+        return number
+    if origin is Literal:
+        if isinstance(value, str) and value in arguments:
+            return value
+        raise ValueError(f"{where} must be one of {', '.join(arguments)}")
+    if origin in (typing.Union, types.UnionType):
+        kinds = [kind for kind in arguments if kind is not type(None)]
+        return None if value is None else _parse(kinds[0], value, where)
+    if origin is list:
+        if not isinstance(value, list):
+            raise ValueError(f"{where} must be a list")
+        return [_parse(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
+    return _parse_scalar(expected, value, where)
+
+
+def _parse_object(cls: Any, value: object, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} must be an object")
+    hints = typing.get_type_hints(cls, include_extras=True)
+    names = [field.name for field in dataclasses.fields(cls)]
+    if missing := [name for name in names if name not in value]:
+        raise ValueError(f"{where} lacks {', '.join(missing)}")
+    if unknown := [str(name) for name in value if name not in names]:
+        raise ValueError(f"{where} has unknown fields: {', '.join(unknown)}")
+    return cls(**{name: _parse(hints[name], value[name], f"{where}.{name}") for name in names})
+
+
+def _parse_scalar(expected: Any, value: object, where: str) -> Any:
+    # A bool is an int to Python, and JSON writes the float 12.0 as 12.
+    if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number):
+            return number
+    elif type(value) is expected:
+        return value
+    raise ValueError(f"{where} must be a {expected.__name__}")

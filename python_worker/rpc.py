@@ -1,0 +1,171 @@
+"""JSON-RPC 2.0: requests one by one on the main thread, cancels and the end of the stream at once.
+
+A daemon thread reads. It must never wait for a request to end, or a cancel would queue behind the very
+work it is meant to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from .channel import Channel, ChannelError
+from .protocol import Cancelled, Failure, Json
+
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+
+RequestId = int | str
+Handler = Callable[[Any, "Request"], Json]
+
+
+class InvalidParams(Exception):
+    """The params of a request are not what its method takes."""
+
+
+class EndOfService(Exception):
+    """Raised by a handler after whose answer the process shall end."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, from its arrival to its answer."""
+
+    id: RequestId
+    method: str
+    params: Any
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def is_cancelled(self) -> bool:
+        """Whether the caller has withdrawn it; may change at any moment."""
+        return self.cancelled.is_set()
+
+
+class Server:
+    """Answers one peer until it asks for the end or goes away.
+
+    Args:
+        channel: the peer.
+        handlers: by method; each gets the params as they came, and its request.
+    """
+
+    def __init__(self, channel: Channel, handlers: Mapping[str, Handler]) -> None:
+        self._channel = channel
+        self._handlers = handlers
+        self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._open: dict[RequestId, Request] = {}
+        self._open_lock = threading.Lock()
+
+    def serve(self) -> None:
+        """Work until a handler ends the service. The end of the stream ends the whole process instead."""
+        threading.Thread(target=self._read_until_the_end, name="rpc-reader", daemon=True).start()
+        while True:
+            request = self._waiting.get()
+            try:
+                self._reply(request, **self._outcome(request))
+            except EndOfService:
+                self._reply(request, result=None)
+                return
+
+    def _read_until_the_end(self) -> None:
+        try:
+            while (message := self._channel.read()) is not None:
+                self._take(message)
+        except ChannelError as error:
+            _exit_now(1, f"the channel cannot be trusted any more: {error}")
+        except BaseException:
+            _exit_now(1, f"the reader failed: {traceback.format_exc()}")
+        # The server closed our stdin or died; neither can want anything of us.
+        _exit_now(0)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        method, request_id = message.get("method"), message.get("id")
+        if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
+            # A response we never asked for has no method: nothing to answer.
+            if "result" not in message and "error" not in message:
+                self._refuse(request_id, INVALID_REQUEST, "This is no JSON-RPC 2.0 request.")
+        elif method == "$/cancelRequest":
+            self._cancel(message.get("params"))
+        elif "id" not in message:
+            pass  # JSON-RPC has unknown notifications ignored.
+        elif _is_request_id(request_id):
+            self._enqueue(Request(request_id, method, message.get("params")))
+        else:
+            self._refuse(None, INVALID_REQUEST, "A request's id must be a string or a whole number.")
+
+    def _enqueue(self, request: Request) -> None:
+        with self._open_lock:
+            is_new = request.id not in self._open
+            if is_new:
+                self._open[request.id] = request
+        if is_new:
+            self._waiting.put(request)
+        else:
+            self._refuse(request.id, INVALID_REQUEST, "A request with this id is still open.")
+
+    def _cancel(self, params: Any) -> None:
+        request_id = params.get("id") if isinstance(params, dict) else None
+        with self._open_lock:
+            request = self._open.get(request_id) if _is_request_id(request_id) else None
+        if request is not None:
+            request.cancelled.set()
+
+    def _outcome(self, request: Request) -> dict[str, Any]:
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            return _error(METHOD_NOT_FOUND, f"There is no method {request.method}.")
+        try:
+            if request.is_cancelled():
+                raise Cancelled
+            return {"result": handler(request.params, request)}
+        except EndOfService:
+            raise
+        except InvalidParams as error:
+            return _error(INVALID_PARAMS, f"{request.method}: {error}.")
+        except Failure as failure:
+            return {"error": failure.to_json()}
+        except Cancelled:
+            return {"error": Failure("CANCELLED", "The request was cancelled.").to_json()}
+        except BaseException:
+            # SystemExit included: model code must not be able to end the worker.
+            return {"error": _unexpected(request.method).to_json()}
+
+    def _reply(self, request: Request, **outcome: Any) -> None:
+        with self._open_lock:
+            del self._open[request.id]
+        try:
+            self._channel.write({"jsonrpc": "2.0", "id": request.id, **outcome})
+        except (ValueError, TypeError, RecursionError):
+            failure = _unexpected(request.method)
+            self._channel.write({"jsonrpc": "2.0", "id": request.id, "error": failure.to_json()})
+
+    def _refuse(self, request_id: Any, code: int, message: str) -> None:
+        known_id = request_id if _is_request_id(request_id) else None
+        self._channel.write({"jsonrpc": "2.0", "id": known_id, **_error(code, message)})
+
+
+def _is_request_id(value: Any) -> TypeGuard[RequestId]:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _error(code: int, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _unexpected(method: str) -> Failure:
+    sentence = f"The worker failed at {method} in a way it did not expect."
+    # The tail of a traceback says what failed; an answer must stay far below the frame limit.
+    return Failure("INTERNAL", sentence, traceback.format_exc()[-100_000:])
+
+
+def _exit_now(code: int, message: str = "") -> None:
+    if message:
+        print(f"python_worker: {message}", file=sys.stderr, flush=True)
+    os._exit(code)

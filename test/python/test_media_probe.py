@@ -1,0 +1,268 @@
+"""Every row of docs/odd-inputs.md: what the probe says of that input, and that MSST's decoder agrees."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from python_worker.media import probe, stage
+from python_worker.protocol import Failure, StageParams
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "test" / "support"))
+
+import make_audio  # noqa: E402
+
+FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
+UNSUPPORTED = ("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
+EMPTY = ("INVALID_AUDIO", "The file is empty: it holds no samples.")
+NOT_FINITE = (
+    "INVALID_AUDIO",
+    "The file holds samples that are infinite or not a number; no model can use them.",
+)
+EXTENSIONS = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg": ".ogg", "mp4": ".m4a"}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`samples` is the exact count; `staged` a piece of the reason, or None when MSST reads it by itself."""
+
+    container: str
+    codec: str
+    samples: int
+    staged: str | None = None
+    rate: int = 44100
+    channels: int = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: KIND of make_audio with its options, and the outcome."""
+
+    kind: str
+    outcome: Accepted | tuple[str, str]
+    options: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.kind, *(f"--{name} {value}" for name, value in self.options.items())])
+
+
+def wav(codec: str = "pcm_s16le", samples: int = 132300, **rest: object) -> Accepted:
+    return Accepted("wav", codec, samples, **rest)  # type: ignore[arg-type]
+
+
+def flac(samples: int = 132300, **rest: object) -> Accepted:
+    return Accepted("flac", "flac", samples, **rest)  # type: ignore[arg-type]
+
+
+def mp3(samples: int = 132300, **rest: object) -> Accepted:
+    return Accepted("mp3", "mp3", samples, **rest)  # type: ignore[arg-type]
+
+
+def mp4(codec: str = "aac", samples: int = 132300, **rest: object) -> Accepted:
+    return Accepted("mp4", codec, samples, **{"staged": "cannot read MP4", **rest})  # type: ignore[arg-type]
+
+
+def cut(declared: str, held: str) -> tuple[str, str]:
+    return "INVALID_AUDIO", f"The file is cut off: it declares {declared} s but holds {held} s."
+
+
+ROWS = [
+    # Channels
+    Row("wav", wav(channels=1), {"channels": 1}),
+    Row("flac", flac(channels=1), {"channels": 1}),
+    Row("mp3", mp3(channels=1), {"channels": 1}),
+    Row("ogg-opus", Accepted("ogg", "opus", 144000, rate=48000, channels=1), {"channels": 1}),
+    Row("m4a-aac", mp4(channels=1), {"channels": 1}),
+    Row("wav", wav(channels=6, staged="6 channels"), {"channels": 6}),
+    Row("wav-extensible", wav(channels=6, staged="6 channels"), {"channels": 6}),
+    Row("wav", wav(channels=8, staged="8 channels"), {"channels": 8}),
+    Row("flac", flac(channels=6, staged="6 channels"), {"channels": 6}),
+    Row("m4a-aac", mp4(channels=6, staged="6 channels"), {"channels": 6}),
+    Row("wav-96-channels", ("INVALID_AUDIO", "The file has 96 channels; allowed are 1 to 8.")),
+    # Sample rates
+    *(
+        Row(kind, outcome(samples=3 * rate, rate=rate), {"rate": rate})
+        for kind, outcome, rates in (
+            ("wav", wav, (8000, 22050, 48000, 96000, 192000)),
+            ("flac", flac, (8000, 96000, 192000)),
+            ("mp3", mp3, (8000, 22050, 48000)),
+            ("m4a-aac", mp4, (8000, 96000)),
+        )
+        for rate in rates
+    ),
+    Row("wav-1hz", ("INVALID_AUDIO", "The file's sample rate is 1 Hz; allowed are 1000 to 768000 Hz.")),
+    Row(
+        "wav-10mhz",
+        ("INVALID_AUDIO", "The file's sample rate is 10000000 Hz; allowed are 1000 to 768000 Hz."),
+    ),
+    # Sample formats of WAV
+    Row("wav-u8", wav("pcm_u8")),
+    Row("wav-s24", wav("pcm_s24le")),
+    Row("wav-s32", wav("pcm_s32le")),
+    Row("wav-f32", wav("pcm_f32le")),
+    Row("wav-f64", wav("pcm_f64le")),
+    Row("wav-alaw", wav("pcm_alaw")),
+    Row("wav-mulaw", wav("pcm_mulaw")),
+    Row("wav-adpcm-ms", wav("adpcm_ms", 132572)),
+    Row("wav-adpcm-ima", wav("adpcm_ima_wav", 133227)),
+    # Shapes of WAV
+    Row("wav-extensible", wav()),
+    Row("wav-rf64", wav()),
+    Row("wav-list-first", wav()),
+    Row("wav-odd-chunk", wav()),
+    Row("wav-trailing-garbage", wav()),
+    Row("wav-streamed", wav()),
+    Row("wav-forged-length", wav()),
+    Row("wav-unclosed", wav(staged="length 0")),
+    # Little or nothing in it
+    Row("wav-silence", wav()),
+    Row("flac-silence", flac()),
+    Row("wav-one-sample", wav(samples=1)),
+    Row("flac-one-sample", flac(1)),
+    Row("wav", wav(samples=4410), {"seconds": 0.1}),
+    Row("mp3", mp3(4410), {"seconds": 0.1}),
+    Row("m4a-alac", mp4("alac", 4410), {"seconds": 0.1}),
+    Row("wav-no-samples", EMPTY),
+    Row("flac-no-samples", EMPTY),
+    Row("m4a-no-samples", ("INVALID_AUDIO", "The file holds no audio stream.")),
+    Row("mp3-no-samples", ("INVALID_AUDIO", "The file is empty: it holds tags and no sound.")),
+    Row("empty", ("INVALID_AUDIO", "The file is empty.")),
+    Row("flac-10h-silence", flac(36000 * 44100)),
+    # Cut off
+    Row("wav-cut", wav(samples=66144)),
+    Row("flac-cut", cut("3.0", "1.4")),
+    Row("flac-cut-tail", flac(staged="damaged frames")),
+    Row("mp3-cut", cut("3.0", "1.5")),
+    Row("mp3-cut-no-xing", mp3(66816)),
+    Row("ogg-cut", Accepted("ogg", "vorbis", 44032)),
+    Row("opus-cut", Accepted("ogg", "opus", 47688, rate=48000)),
+    Row("m4a-cut", ("INVALID_AUDIO", "The file cannot be decoded: it is damaged or cut off.")),
+    Row("m4a-faststart-cut", cut("3.0", "1.5")),
+    # Damaged
+    Row("flac-damaged", flac(127692, staged="damaged frames")),
+    Row("mp3-damaged", mp3(127872, staged="interrupted")),
+    Row("m4a-damaged", mp4()),
+    Row("flac-trailing-garbage", flac()),
+    Row("mp3-trailing-garbage", mp3()),
+    Row("mp3-no-xing-trailing-garbage", mp3(133632, staged="follows the last")),
+    Row("wav-nan-head", NOT_FINITE),
+    Row("wav-infinite-head", NOT_FINITE),
+    Row("wav-nan-middle", wav("pcm_f32le")),
+    # FLAC headers
+    Row("flac-id3", flac()),
+    Row("flac-cover-art", flac()),
+    Row("flac-no-count", flac(staged="how many samples")),
+    Row("flac-count-too-small", flac(staged="too small")),
+    # MP3 headers
+    Row("mp3", mp3()),
+    Row("mp3-id3", mp3()),
+    Row("mp3-cover-art", mp3()),
+    Row("mp3-no-xing", mp3(133632)),
+    Row("mp3-vbr", mp3()),
+    Row("mp3-vbr-no-xing", mp3(133632, staged="variable bit rate")),
+    Row("mp3-joined", mp3(268416, staged="joined")),
+    Row("mp3-joined-tags", mp3(268416, staged="interrupted")),
+    Row("mp3-joined-no-xing", mp3(267264)),
+    Row("mp3-joined-bitrates", mp3(267264, staged="variable bit rate")),
+    Row("mp3-joined-mono", mp3(267264, staged="channels")),
+    Row("mp3-joined-rates", mp3(268416, staged="sample rate")),
+    Row("mp3-xing-too-small", mp3(133632, staged="joined")),
+    Row("mp3-xing-too-large", cut("6.1", "3.0")),
+    # Ogg and MP4
+    Row("ogg-vorbis", Accepted("ogg", "vorbis", 132352)),
+    Row("ogg-opus", Accepted("ogg", "opus", 144000, rate=48000)),
+    Row("ogg-chained", Accepted("ogg", "vorbis", 264704, staged="Ogg streams")),
+    Row("opus-chained", Accepted("ogg", "opus", 288000, staged="Ogg streams", rate=48000)),
+    Row("m4a-aac", mp4()),
+    Row("m4a-aac-faststart", mp4()),
+    Row("m4a-aac-fragmented", mp4(samples=134144)),
+    Row("m4a-alac", mp4("alac")),
+    Row("mp4-video-and-audio", mp4()),
+    Row("mp4-video-only", ("INVALID_AUDIO", "The file holds no audio stream.")),
+    # No format of ours
+    Row("ogg-flac", ("UNSUPPORTED_FORMAT", f"The file's sound is coded as flac; supported are {FORMATS}.")),
+    Row(
+        "m4a-mp3",
+        ("UNSUPPORTED_FORMAT", f"The file's sound is coded as mp3float; supported are {FORMATS}."),
+    ),
+    *(Row(kind, UNSUPPORTED) for kind in ("text", "ffconcat", "sdp", "m3u8", "random")),
+    *(Row(kind, UNSUPPORTED) for kind in ("aiff", "matroska", "mp2")),
+]
+READABLE = [row for row in ROWS if isinstance(row.outcome, Accepted) and row.outcome.staged is None]
+STAGED = [row for row in ROWS if isinstance(row.outcome, Accepted) and row.outcome.staged is not None]
+
+
+def named(rows: list[Row]) -> list[object]:
+    return [pytest.param(row, id=row.name) for row in rows]
+
+
+def made(row: Row, folder: Path) -> Path:
+    """The row's file. Its name says nothing, or the wrong thing: only the content counts."""
+    return make_audio.make(row.kind, folder / "upload.txt", **row.options)
+
+
+@pytest.mark.parametrize("row", named(ROWS))
+def test_an_odd_input_has_the_outcome_of_its_row(row: Row, tmp_path: Path) -> None:
+    path = made(row, tmp_path)
+    if isinstance(row.outcome, tuple):
+        with pytest.raises(Failure) as refused:
+            probe(str(path))
+        assert (refused.value.kind, refused.value.message) == row.outcome
+        return
+    result = probe(str(path))
+    assert (result.container, result.codec) == (row.outcome.container, row.outcome.codec)
+    assert (result.sample_rate, result.channels) == (row.outcome.rate, row.outcome.channels)
+    assert result.duration_seconds == pytest.approx(row.outcome.samples / row.outcome.rate, abs=1e-9)
+    if row.outcome.staged is None:
+        assert result.staging_reason is None
+    else:
+        assert result.staging_reason is not None and row.outcome.staged in result.staging_reason
+
+
+@pytest.mark.parametrize("row", named([row for row in READABLE if row.kind != "flac-10h-silence"]))
+def test_msst_decodes_all_of_what_is_not_staged(row: Row, tmp_path: Path) -> None:
+    librosa = pytest.importorskip("librosa", reason="needs the engine's packages")
+    assert isinstance(row.outcome, Accepted)
+    path = made(row, tmp_path).rename(tmp_path / f"mixture{EXTENSIONS[row.outcome.container]}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samples, rate = librosa.load(path, sr=None, mono=False)
+    assert rate == row.outcome.rate
+    assert samples.shape[-1] == row.outcome.samples
+
+
+@pytest.mark.parametrize("row", named(STAGED))
+def test_what_is_staged_is_as_long_as_probed_and_of_two_channels_at_most(row: Row, tmp_path: Path) -> None:
+    assert isinstance(row.outcome, Accepted)
+    path = made(row, tmp_path)
+    output = tmp_path / "mixture.wav"
+    probed = probe(str(path))
+    staged = stage(StageParams("task", 1, str(path), probed.container, str(output)), lambda: False)
+    assert staged.sample_rate == probed.sample_rate
+    assert staged.channels == min(2, probed.channels)
+    # The engine's own measure of what is too short.
+    assert abs(staged.duration_seconds - probed.duration_seconds) <= max(1.0, probed.duration_seconds / 100)
+    as_engine_sees_it = probe(str(output))
+    assert as_engine_sees_it.staging_reason is None
+    assert as_engine_sees_it.codec == "pcm_f32le"
+    assert as_engine_sees_it.duration_seconds == staged.duration_seconds
+    downmix = f"the {probed.channels} channels were mixed down to stereo"
+    assert (downmix in staged.warnings) == (probed.channels > 2)
+
+
+def test_the_page_of_odd_inputs_has_exactly_the_rows_that_are_tested() -> None:
+    page = (REPOSITORY / "docs" / "odd-inputs.md").read_text(encoding="utf-8")
+    written = re.findall(r"^\| `([^`]+)` +\|", page, flags=re.MULTILINE)
+    assert sorted(written) == sorted(row.name for row in ROWS)
+
+
+def test_a_file_that_is_not_there_is_no_fault_of_the_audio(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        probe(str(tmp_path / "nothing"))
