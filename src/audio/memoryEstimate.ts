@@ -1,0 +1,43 @@
+const BYTES_PER_SAMPLE = 4;
+const CHANNELS = 2;
+/** MSST holds the mixture, its padded copies and the counters beside three arrays for every stem. */
+const COPIES_PER_STEM = 3;
+const COPIES_BESIDE = 5;
+/** The rest of the host, the network and torch itself need room too. */
+const USABLE_SHARE = 0.8;
+
+/** What the memory of a separation depends on. */
+export interface SeparationSize {
+  durationSeconds: number;
+  /** Of the model: the mixture is resampled to it first. */
+  sampleRate: number;
+  /** How many stems the network puts out, wanted or not. */
+  stems: number;
+  bigshifts: number;
+}
+
+/**
+ * Bytes of host memory that MSST takes for one file: about (3·stems + 5) copies of the stereo float mixture,
+ * and one more of every stem for each further shift. Read off MSST's `demix` and `bigshifts_wrapper`.
+ */
+export function separationBytes(size: SeparationSize): number {
+  return bytesPerSecond(size) * size.durationSeconds;
+}
+
+/** The longest mixture that fits into this much memory, in seconds. */
+export function longestMixtureSeconds(
+  size: Omit<SeparationSize, 'durationSeconds'>,
+  memoryBytes: number,
+): number {
+  return Math.floor((memoryBytes * USABLE_SHARE) / bytesPerSecond(size));
+}
+
+function bytesPerSecond({ sampleRate, stems, bigshifts }: Omit<SeparationSize, 'durationSeconds'>): number {
+  const copies = COPIES_PER_STEM * stems + COPIES_BESIDE + (bigshifts - 1) * stems;
+  return copies * sampleRate * CHANNELS * BYTES_PER_SAMPLE;
+}
+
+/** Bytes of host memory that this process and its children may use, a container's limit included. */
+export function hostMemoryBytes(totalBytes: number, constrainedBytes: number): number {
+  return constrainedBytes > 0 ? Math.min(totalBytes, constrainedBytes) : totalBytes;
+}

@@ -1,0 +1,183 @@
+/** The composition root: every part is built here, once, and handed what it needs. */
+import { mkdir, readFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { hostMemoryBytes } from './audio/memoryEstimate.ts';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { createApp } from './http/app.ts';
+import { reportHealth } from './http/health.ts';
+import { listen } from './http/server.ts';
+import type { Log } from './log.ts';
+import { createModelCatalog } from './models/modelCatalog.ts';
+import { recover } from './scheduler/recovery.ts';
+import { describeModel } from './scheduler/runnableModel.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import { lockDataDir } from './store/dataDirLock.ts';
+import { openDatabase } from './store/database.ts';
+import { createLocalFileStore } from './store/fileStore.ts';
+import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
+import { createPace } from './tasks/pace.ts';
+import { createProgressBoard } from './tasks/progress.ts';
+import { createRunningAttempts } from './tasks/runningAttempts.ts';
+import { createTaskService } from './tasks/taskService.ts';
+import { chooseWorkers, findDevices } from './worker/devices.ts';
+import { InferenceWorker } from './worker/inferenceWorker.ts';
+import { createMediaPool } from './worker/mediaPool.ts';
+import { probeMixture } from './worker/mixtureProbe.ts';
+import { createWorkerPool } from './worker/workerPool.ts';
+
+/** A running server. */
+export interface RunningServer {
+  url: string;
+  /** Takes nothing new, lets what runs go on for so long, then stops every part. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Open requests get this long to end once everything behind them has stopped. */
+const HTTP_GRACE_MS = 2_000;
+
+/**
+ * Builds and starts the server.
+ *
+ * @throws {DataDirInUse} when another server holds the data directory; or what listening throws
+ */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  const clock = systemClock;
+  const startedAt = clock.monotonic();
+  await mkdir(config.dataDir, { recursive: true });
+  const unlock = lockDataDir(config.dataDir);
+  const database = openDatabase(
+    path.join(config.dataDir, 'tasks.db'),
+    path.join(config.projectRoot, 'drizzle'),
+  );
+  const files = createLocalFileStore(config.dataDir);
+  const store = createSqliteTaskStore(database.orm, clock);
+  await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
+  await recover({ store, files, log });
+
+  const catalog = await createModelCatalog({
+    projectRoot: config.projectRoot,
+    msstRoot: config.msstRoot,
+    listed: config.listedModels,
+    defaultModelType: config.defaultModelType,
+    log,
+  });
+  const command = { projectRoot: config.projectRoot, env: config.childEnv };
+  const devices = chooseWorkers(await findDevices(config.devices, log), config.workerThreads, log);
+  const media = createMediaPool({ ...command, python: config.mediaPython }, log);
+  const progress = createProgressBoard(clock);
+  const running = createRunningAttempts();
+  const pool = createWorkerPool({
+    devices,
+    startWorker: (id, device) =>
+      InferenceWorker.start(
+        {
+          ...command,
+          env: { ...command.env, ...device.env },
+          python: config.enginePython,
+          id,
+          device: device.torchDevice,
+          msstRoot: config.msstRoot,
+        },
+        log,
+      ),
+    onIdle: () => {
+      scheduler.wake();
+    },
+    clock,
+    log,
+  });
+  const scheduler = createScheduler({
+    store,
+    files,
+    media,
+    progress,
+    running,
+    pool,
+    pace: createPace(await store.recentPaces()),
+    describeModel: (modelType) => describeModel(catalog, modelType),
+    onModelUnavailable: (modelType, reason) => {
+      catalog.markUnavailable(modelType, reason);
+    },
+    maxAttempts: config.taskMaxAttempts,
+    clock,
+    log,
+  });
+  const tasks = createTaskService({
+    store,
+    files,
+    catalog,
+    progress,
+    running,
+    probe: (file) => probeMixture(media, file),
+    onAccepted: () => {
+      scheduler.wake();
+    },
+    limits: {
+      maxFileSizeBytes: config.maxFileSizeBytes,
+      maxAudioSeconds: config.maxAudioSeconds,
+      maxQueueSize: config.maxQueueSize,
+      hostMemoryBytes: hostMemoryBytes(os.totalmem(), process.constrainedMemory()),
+    },
+    log,
+  });
+
+  let isShuttingDown = false;
+  const version = await readVersion(config.projectRoot);
+  const app = createApp(
+    {
+      tasks,
+      catalog,
+      readStem: (key, range) => files.read(key, range),
+      stemSize: (key) => files.size(key),
+      health: () =>
+        reportHealth({
+          isDatabaseReachable: () => database.isReachable(),
+          freeDiskBytes: () => files.freeBytes(),
+          minFreeDiskBytes: config.minFreeDiskBytes,
+          catalog,
+          configuredDefault: config.defaultModelType,
+          workers: () =>
+            pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts })),
+          isShuttingDown: () => isShuttingDown,
+          version,
+          uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
+        }),
+      publicUrl: config.publicUrl ?? '',
+    },
+    { corsOrigins: config.corsOrigins, version, log },
+  );
+
+  media.start();
+  pool.start();
+  scheduler.start();
+  const closeStores = () => {
+    database.close();
+    unlock();
+  };
+  const server = await listen(app, config).catch(async (error: unknown) => {
+    await Promise.all([scheduler.stop(0), media.stop()]);
+    closeStores();
+    throw error;
+  });
+
+  return {
+    url: server.url,
+    async stop(graceMs) {
+      isShuttingDown = true;
+      tasks.close();
+      await scheduler.stop(graceMs);
+      await media.stop();
+      await server.close(HTTP_GRACE_MS);
+      closeStores();
+    },
+  };
+}
+
+async function readVersion(projectRoot: string): Promise<string> {
+  const manifest = JSON.parse(await readFile(path.join(projectRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}

@@ -1,0 +1,74 @@
+/** What went wrong, as the client and the log name it. `http/errors.ts` maps every code to a status. */
+export type ErrorCode =
+  | 'INVALID_PARAMETERS'
+  | 'INVALID_MULTIPART'
+  | 'UNSUPPORTED_FORMAT'
+  | 'INVALID_AUDIO'
+  | 'FILE_TOO_LARGE'
+  | 'AUDIO_TOO_LONG'
+  | 'TASK_NOT_FOUND'
+  | 'MODEL_NOT_FOUND'
+  | 'FILE_NOT_FOUND'
+  | 'ROUTE_NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'TASK_NOT_COMPLETED'
+  | 'TASK_ALREADY_ENDED'
+  | 'TASK_FAILED'
+  | 'RESULTS_EXPIRED'
+  | 'RANGE_NOT_SATISFIABLE'
+  | 'FORBIDDEN_ORIGIN'
+  | 'MODEL_UNAVAILABLE'
+  | 'QUEUE_FULL'
+  | 'SHUTTING_DOWN'
+  | 'INSUFFICIENT_STORAGE'
+  | 'INTERNAL';
+
+/** One parameter that was refused, with all a client needs to mend it. */
+export interface ParamProblem {
+  name: string;
+  message: string;
+  received?: string;
+  allowed?: string;
+  did_you_mean?: string;
+}
+
+/** The machine-readable part of an error body. */
+export interface ErrorDetails {
+  params?: ParamProblem[];
+  valid_model_types?: string[];
+  valid_instruments?: string[];
+}
+
+/** Facts that the answer carries as headers, beside its body. */
+export interface ErrorHints {
+  /** Whole seconds, at least 1: becomes Retry-After. */
+  retryAfterSeconds?: number;
+  /** Becomes Allow. */
+  allow?: readonly string[];
+  /** Becomes the size in Content-Range of a 416. */
+  sizeBytes?: number;
+  /** The rest of the request's body is unread: the connection cannot be used again. */
+  closeConnection?: boolean;
+}
+
+/**
+ * A failure that a client is told about. `message` is a sentence for them: what is wrong, what is allowed,
+ * never a stack or a path of the server; the `cause` is for the log.
+ */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+  readonly hints: ErrorHints;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: ErrorDetails; hints?: ErrorHints } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+    this.hints = options.hints ?? {};
+  }
+}

@@ -1,0 +1,63 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { cors } from 'hono/cors';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { accessLog } from './accessLog.ts';
+import type { HttpEnv } from './env.ts';
+import { answerError } from './errors.ts';
+import { originGuard } from './originGuard.ts';
+import { registerDocuments } from './routes/documents.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerModels } from './routes/models.ts';
+import { registerResults } from './routes/results.ts';
+import { registerSeparate } from './routes/separate.ts';
+import { registerTasks } from './routes/tasks.ts';
+import type { HttpServices } from './services.ts';
+
+const EXPOSED_HEADERS = [
+  'Location',
+  'ETag',
+  'Content-Range',
+  'Content-Disposition',
+  'Retry-After',
+  'X-Request-Id',
+];
+
+/** Builds the HTTP application: what every request passes, then the routes. */
+export function createApp(
+  services: HttpServices,
+  options: { corsOrigins: readonly string[]; version: string; log: Log },
+): OpenAPIHono<HttpEnv> {
+  const app = new OpenAPIHono<HttpEnv>();
+  app.use(requestId());
+  app.use(accessLog(options.log));
+  if (options.corsOrigins.length > 0) {
+    app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
+  }
+  app.use(originGuard({ allowedOrigins: options.corsOrigins, publicUrl: services.publicUrl }));
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, allow) =>
+        answerError(
+          new AppError('METHOD_NOT_ALLOWED', `This route takes ${allow.join(', ')}.`, { hints: { allow } }),
+          c,
+        ),
+    }),
+  );
+
+  registerSeparate(app, services);
+  registerTasks(app, services);
+  registerResults(app, services);
+  registerModels(app, services);
+  registerHealth(app, services);
+  registerDocuments(app, services.publicUrl, options.version);
+
+  app.notFound((c) =>
+    answerError(new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists what there is.'), c),
+  );
+  app.onError(answerError);
+  return app;
+}

@@ -1,0 +1,76 @@
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { AppError, type ErrorCode } from '../errors.ts';
+import type { HttpEnv } from './env.ts';
+
+/** Every code's status and title. A code without a line here does not compile. */
+export const problems = {
+  INVALID_PARAMETERS: [400, 'Invalid parameters'],
+  INVALID_MULTIPART: [400, 'Not a readable multipart form'],
+  UNSUPPORTED_FORMAT: [400, 'Unsupported audio format'],
+  INVALID_AUDIO: [400, 'Unreadable audio'],
+  FILE_TOO_LARGE: [400, 'File too large'],
+  AUDIO_TOO_LONG: [400, 'Audio too long'],
+  TASK_NOT_FOUND: [404, 'No such task'],
+  MODEL_NOT_FOUND: [404, 'No such model'],
+  FILE_NOT_FOUND: [404, 'No such file'],
+  ROUTE_NOT_FOUND: [404, 'No such route'],
+  METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
+  TASK_NOT_COMPLETED: [409, 'Task not completed'],
+  TASK_ALREADY_ENDED: [409, 'Task already ended'],
+  TASK_FAILED: [410, 'Task failed'],
+  RESULTS_EXPIRED: [410, 'Results expired'],
+  RANGE_NOT_SATISFIABLE: [416, 'Range not satisfiable'],
+  FORBIDDEN_ORIGIN: [403, 'Forbidden origin'],
+  MODEL_UNAVAILABLE: [500, 'Model unavailable'],
+  QUEUE_FULL: [503, 'Queue full'],
+  SHUTTING_DOWN: [503, 'Shutting down'],
+  INSUFFICIENT_STORAGE: [507, 'Insufficient storage'],
+  INTERNAL: [500, 'Internal error'],
+} as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
+
+const PROBLEM_JSON = 'application/problem+json';
+
+/** The body of an error: RFC 9457 at the top, the machine-readable part in `error`. */
+export function problemBody(error: AppError, instance: string, requestId: string) {
+  const [status, title] = problems[error.code];
+  return {
+    type: `/problems/${error.code.toLowerCase()}`,
+    title,
+    status,
+    detail: error.message,
+    instance,
+    request_id: requestId,
+    error: { code: error.code, message: error.message, details: error.details },
+  };
+}
+
+/** Answers with an error; what is not an `AppError` becomes INTERNAL, told to the log alone. */
+export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
+  const error = toAppError(thrown);
+  if (error.code === 'INTERNAL') c.var.log.error({ err: thrown }, 'a request failed');
+  const { retryAfterSeconds, allow, sizeBytes, closeConnection } = error.hints;
+  const body = problemBody(error, c.req.path, c.var.requestId);
+  const headers: Record<string, string> = { 'content-type': PROBLEM_JSON };
+  if (retryAfterSeconds !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)));
+  if (allow) headers['allow'] = allow.join(', ');
+  if (sizeBytes !== undefined) headers['content-range'] = `bytes */${String(sizeBytes)}`;
+  if (closeConnection === true) headers['connection'] = 'close';
+  return c.body(JSON.stringify(body), problems[error.code][0], headers);
+}
+
+function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  if (thrown instanceof HTTPException && thrown.status < 500) {
+    return new AppError('INVALID_PARAMETERS', 'The request cannot be read.', { cause: thrown });
+  }
+  return new AppError(
+    'INTERNAL',
+    'Internal error. Quote the request_id to the administrator of this server.',
+    {
+      cause: thrown,
+    },
+  );
+}

@@ -1,0 +1,95 @@
+import type { z } from '@hono/zod-openapi';
+import type { ModelCatalog } from '../models/modelCatalog.ts';
+import type { healthSchema } from './schemas.ts';
+
+export type HealthReport = z.output<typeof healthSchema>;
+
+/** The dependencies that the report asks, each by the one thing it needs of them. */
+export interface HealthSources {
+  isDatabaseReachable: () => boolean;
+  freeDiskBytes: () => Promise<number>;
+  minFreeDiskBytes: number;
+  catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable' | 'default'>;
+  /** A default that the configuration names; null: whatever there is. */
+  configuredDefault: string | null;
+  workers: () => HealthReport['dependencies']['workers']['workers'];
+  isShuttingDown: () => boolean;
+  version: string;
+  uptimeSeconds: () => number;
+}
+
+type Finding = { status: 'degraded' | 'failed'; problem: string };
+
+/** Looks at every dependency and says how the server is. */
+export async function reportHealth(sources: HealthSources): Promise<HealthReport> {
+  await sources.catalog.refresh();
+  const freeBytes = await sources.freeDiskBytes();
+  const workers = sources.workers();
+  const unavailable = sources.catalog.unavailable();
+  const gpus = workers.filter((worker) => worker.device !== 'cpu');
+
+  const database = sources.isDatabaseReachable() ? [] : [fail('The database cannot be read.')];
+  const disk =
+    freeBytes < sources.minFreeDiskBytes
+      ? [
+          degrade(
+            `The disk is nearly full: ${gigabytes(freeBytes)} free, at least ${gigabytes(sources.minFreeDiskBytes)} wanted.`,
+          ),
+        ]
+      : [];
+  const gpu = gpus
+    .filter((worker) => worker.state === 'down')
+    .map((worker) => fail(`The GPU ${worker.device} is not in use: its worker is down.`));
+  const models = modelFindings(sources, unavailable);
+  const workerList = workerFindings(workers);
+  const lifecycle = sources.isShuttingDown() ? [fail('The server is shutting down.')] : [];
+
+  const findings = [...database, ...disk, ...gpu, ...models, ...workerList, ...lifecycle];
+  return {
+    status: { ok: 'healthy', degraded: 'degraded', failed: 'unhealthy' }[
+      worst(findings)
+    ] as HealthReport['status'],
+    problems: findings.map((finding) => finding.problem),
+    dependencies: {
+      database: { status: worst(database) },
+      disk: { status: worst(disk), free_bytes: freeBytes, minimum_bytes: sources.minFreeDiskBytes },
+      gpu: { status: worst(gpu), devices: gpus.map((worker) => worker.device) },
+      models: {
+        status: worst(models),
+        available: sources.catalog.list().length,
+        unavailable: unavailable.map(({ name, reason }) => ({ model_type: name, reason })),
+      },
+      workers: { status: worst(workerList), workers },
+    },
+    version: sources.version,
+    uptime_seconds: Math.round(sources.uptimeSeconds()),
+  };
+}
+
+const fail = (problem: string): Finding => ({ status: 'failed', problem });
+const degrade = (problem: string): Finding => ({ status: 'degraded', problem });
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+function worst(findings: readonly Finding[]): 'ok' | 'degraded' | 'failed' {
+  if (findings.some((finding) => finding.status === 'failed')) return 'failed';
+  return findings.length > 0 ? 'degraded' : 'ok';
+}
+
+function modelFindings(
+  sources: HealthSources,
+  unavailable: readonly { name: string; reason: string; listed: boolean }[],
+): Finding[] {
+  const findings = unavailable.map(({ name, reason, listed }) => {
+    const problem = `The model "${name}" is unavailable: ${reason}`;
+    return listed || name === sources.configuredDefault ? fail(problem) : degrade(problem);
+  });
+  if (sources.catalog.list().length === 0) findings.push(fail('No model can be used.'));
+  return findings;
+}
+
+function workerFindings(workers: HealthReport['dependencies']['workers']['workers']): Finding[] {
+  if (workers.every((worker) => worker.state === 'down')) return [fail('Every worker is down.')];
+  return workers
+    .filter((worker) => worker.state === 'down' || worker.state === 'starting')
+    .map((worker) => degrade(`The worker ${worker.id} on ${worker.device} is ${worker.state}.`));
+}

@@ -1,0 +1,46 @@
+import { isIP } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
+import { AppError } from '../errors.ts';
+import type { HttpEnv } from './env.ts';
+
+const CHANGING = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+/**
+ * Keeps web pages of elsewhere from driving this server through somebody's browser: a changing request needs
+ * an Origin of our own or an allowed one, and every request a Host that DNS rebinding cannot forge.
+ */
+export function originGuard(options: {
+  allowedOrigins: readonly string[];
+  publicUrl: string;
+}): MiddlewareHandler<HttpEnv> {
+  const publicUrl = options.publicUrl === '' ? undefined : new URL(options.publicUrl);
+  return async (c, next) => {
+    const host = c.req.header('host') ?? '';
+    if (!isTrustedHost(host, publicUrl)) {
+      throw new AppError(
+        'FORBIDDEN_ORIGIN',
+        'The Host header names another server. Use its address or localhost, or set public_url in the configuration.',
+      );
+    }
+    const origin = c.req.header('origin');
+    if (origin !== undefined && CHANGING.has(c.req.method)) {
+      const ours = [...options.allowedOrigins, publicUrl?.origin, `http://${host}`, `https://${host}`];
+      if (!ours.includes(origin)) {
+        throw new AppError(
+          'FORBIDDEN_ORIGIN',
+          'Pages of this origin may not use this server. Add it to cors_origins in the configuration.',
+        );
+      }
+    }
+    await next();
+  };
+}
+
+function isTrustedHost(host: string, publicUrl: URL | undefined): boolean {
+  if (publicUrl?.host === host) return true;
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+  return name === 'localhost' || isIP(name) !== 0;
+}

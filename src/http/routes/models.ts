@@ -1,0 +1,64 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import { closest } from '../../didYouMean.ts';
+import { AppError } from '../../errors.ts';
+import { errorResponses, jsonBody } from '../documented.ts';
+import type { HttpEnv } from '../env.ts';
+import { modelListSchema, modelSchema } from '../schemas.ts';
+import type { HttpServices } from '../services.ts';
+import { API_PREFIX, modelToWire } from '../wire.ts';
+
+const listRoute = createRoute({
+  method: 'get',
+  path: `${API_PREFIX}/models`,
+  operationId: 'listModels',
+  summary: 'The models that a task can use',
+  tags: ['models'],
+  responses: { 200: jsonBody(modelListSchema, 'Every available model.'), ...errorResponses() },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: `${API_PREFIX}/models/{model_type}`,
+  operationId: 'getModel',
+  summary: 'One model and what it can do',
+  tags: ['models'],
+  request: {
+    params: z.object({
+      model_type: z.string().openapi({ description: 'The name of a model.', example: 'starter' }),
+    }),
+  },
+  responses: { 200: jsonBody(modelSchema, 'The model.'), ...errorResponses(404) },
+});
+
+/** The model routes. */
+export function registerModels(app: OpenAPIHono<HttpEnv>, { catalog }: HttpServices): void {
+  const isDefault = (name: string) => catalog.default()?.name === name;
+
+  app.openapi(listRoute, async (c) => {
+    await catalog.refresh();
+    return c.json({ models: catalog.list().map((model) => modelToWire(model, isDefault(model.name))) }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    await catalog.refresh();
+    const model = catalog.find(c.req.param('model_type'));
+    if (!model) throw modelNotFound(catalog, c.req.param('model_type'));
+    return c.json(modelToWire(model, isDefault(model.name)), 200);
+  });
+}
+
+function modelNotFound(catalog: HttpServices['catalog'], asked: string): AppError {
+  const valid = catalog.list().map((model) => model.name);
+  const broken = catalog.unavailable().find((model) => model.name === asked);
+  if (broken) {
+    return new AppError('MODEL_NOT_FOUND', `The model "${broken.name}" is unavailable: ${broken.reason}`, {
+      details: { valid_model_types: valid },
+    });
+  }
+  const shown = asked.slice(0, 80);
+  const near = closest(asked, valid);
+  const hint = near ? ` Did you mean "${near}"?` : '';
+  return new AppError('MODEL_NOT_FOUND', `There is no model "${shown}".${hint} Valid: ${valid.join(', ')}.`, {
+    details: { valid_model_types: valid },
+  });
+}

@@ -1,0 +1,150 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import { AppError, type ParamProblem } from '../../errors.ts';
+import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
+import { errorResponses, jsonBody } from '../documented.ts';
+import type { HttpEnv } from '../env.ts';
+import { taskPageSchema, taskSchema } from '../schemas.ts';
+import type { HttpServices } from '../services.ts';
+import { API_PREFIX, taskToWire } from '../wire.ts';
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+const taskId = z.object({
+  task_id: z.string().openapi({
+    param: { name: 'task_id', in: 'path' },
+    description: 'The task, as POST /separate named it.',
+    example: '0b5c3f0e-8f0e-4a53-9d0d-4f8a1f6a2c11',
+  }),
+});
+
+const listRoute = createRoute({
+  method: 'get',
+  path: `${API_PREFIX}/tasks`,
+  operationId: 'listTasks',
+  summary: 'List tasks, newest first',
+  tags: ['tasks'],
+  request: {
+    query: z.object({
+      status: z
+        .string()
+        .optional()
+        .openapi({ description: 'Only tasks of this status.', enum: [...taskStatuses] }),
+      limit: z
+        .string()
+        .optional()
+        .openapi({
+          description: `1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
+          example: '50',
+        }),
+      cursor: z.string().optional().openapi({ description: '`next_cursor` of the page before.' }),
+    }),
+  },
+  responses: { 200: jsonBody(taskPageSchema, 'A page of tasks.'), ...errorResponses(400) },
+});
+
+const getRoute = createRoute({
+  method: 'get',
+  path: `${API_PREFIX}/tasks/{task_id}`,
+  operationId: 'getTask',
+  summary: 'How far a task is',
+  tags: ['tasks'],
+  request: { params: taskId },
+  responses: { 200: jsonBody(taskSchema, 'The task.'), ...errorResponses(404) },
+});
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: `${API_PREFIX}/tasks/{task_id}`,
+  operationId: 'deleteTask',
+  summary: 'Delete a task with its files, running or not',
+  tags: ['tasks'],
+  request: { params: taskId },
+  responses: { 204: { description: 'It is gone.' }, ...errorResponses(403, 404) },
+});
+
+const cancelRoute = createRoute({
+  method: 'post',
+  path: `${API_PREFIX}/tasks/{task_id}/cancel`,
+  operationId: 'cancelTask',
+  summary: 'Cancel a task that has not ended',
+  tags: ['tasks'],
+  request: { params: taskId },
+  responses: { 200: jsonBody(taskSchema, 'The cancelled task.'), ...errorResponses(403, 404, 409) },
+});
+
+/** The task routes but submitting. */
+export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: HttpServices): void {
+  app.openapi(listRoute, async (c) => {
+    const { status, limit, before } = readPageQuery(c.req.queries());
+    const views = await tasks.page({ owner: c.var.owner, status, before, limit: limit + 1 });
+    const shown = views.slice(0, limit);
+    const last = shown.at(-1);
+    const next_cursor = views.length > limit && last ? String(last.task.seq) : null;
+    return c.json({ tasks: shown.map((view) => taskToWire(view, publicUrl)), next_cursor }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    const view = await tasks.find(c.req.param('task_id'), c.var.owner);
+    if (!view) throw taskNotFound();
+    return c.json(taskToWire(view, publicUrl), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    if (!(await tasks.remove(c.req.param('task_id'), c.var.owner))) throw taskNotFound();
+    c.var.log.info({ taskId: c.req.param('task_id') }, 'a task was deleted');
+    return c.body(null, 204);
+  });
+
+  app.openapi(cancelRoute, async (c) => {
+    const view = await tasks.cancel(c.req.param('task_id'), c.var.owner);
+    if (!view) throw taskNotFound();
+    if (view === 'ended') {
+      throw new AppError('TASK_ALREADY_ENDED', 'The task has ended already: there is nothing to cancel.');
+    }
+    c.var.log.info({ taskId: view.task.taskId }, 'a task was cancelled');
+    return c.json(taskToWire(view, publicUrl), 200);
+  });
+}
+
+/** The answer for a task that does not exist, and for one that is somebody else's. */
+export const taskNotFound = () =>
+  new AppError('TASK_NOT_FOUND', 'There is no task of this id. Finished tasks are removed after some time.');
+
+function readPageQuery(query: Record<string, string[]>): {
+  status: TaskStatus | undefined;
+  limit: number;
+  before: number | undefined;
+} {
+  const problems: ParamProblem[] = [];
+  const read = <T>(name: string, allowed: string, parse: (value: string) => T | undefined): T | undefined => {
+    const values = query[name] ?? [];
+    const value = values[0];
+    if (value === undefined || value === '') return undefined;
+    const parsed = values.length === 1 ? parse(value) : undefined;
+    if (parsed === undefined) {
+      const received = values.join(', ').slice(0, 80);
+      problems.push({
+        name,
+        message: `${name} is ${JSON.stringify(received)}; allowed: ${allowed}.`,
+        received,
+        allowed,
+      });
+    }
+    return parsed;
+  };
+  const whole = (value: string) => (/^\d{1,15}$/.test(value) ? Number(value) : undefined);
+  const status = read('status', taskStatuses.join(', '), (value) =>
+    taskStatuses.find((known) => known === value),
+  );
+  const limit = read('limit', `1 to ${String(MAX_LIMIT)}`, (value) => {
+    const number = whole(value);
+    return number !== undefined && number >= 1 && number <= MAX_LIMIT ? number : undefined;
+  });
+  const before = read('cursor', 'the next_cursor of a page', whole);
+  if (problems.length > 0) {
+    const message = problems.map((problem) => problem.message).join(' ');
+    throw new AppError('INVALID_PARAMETERS', message, { details: { params: problems } });
+  }
+  return { status, limit: limit ?? DEFAULT_LIMIT, before };
+}

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { AppError } from '../errors.ts';
+import type { createApp } from './app.ts';
+import { problemBody } from './errors.ts';
+
+/** A listening server. */
+export interface HttpServer {
+  /** The URL it answers at. */
+  url: string;
+  /** Takes no more connections; lets open requests end until the deadline, then cuts them. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A connection on which nothing moves is cut after this long; an upload may take as long as it needs. */
+const IDLE_TIMEOUT_MS = 120_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+
+/** Starts to listen. @throws when the address cannot be had (in use, not ours, not allowed) */
+export async function listen(
+  app: ReturnType<typeof createApp>,
+  address: { host: string; port: number },
+): Promise<HttpServer> {
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  // Node's own limit of five minutes for a whole request would cut long uploads.
+  server.requestTimeout = 0;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.setTimeout(IDLE_TIMEOUT_MS);
+  // Not answered here with `100 Continue`: the route does that when it wants the body.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response);
+  });
+  server.on('clientError', answerUnreadable);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cut = setTimeout(() => {
+          server.closeAllConnections();
+        }, graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${String(port)}`;
+}
+
+/** What Node's parser refuses never reaches the application; it gets the same body all the same. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const message =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'The headers of the request are too large: at most 16 KiB are allowed.'
+      : 'The request cannot be read as HTTP/1.1.';
+  const body = JSON.stringify(problemBody(new AppError('INVALID_PARAMETERS', message), '/', randomUUID()));
+  socket.end(
+    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,16 @@
+import type { HealthReport } from './health.ts';
+import type { ModelCatalog } from '../models/modelCatalog.ts';
+import type { FileStore } from '../store/fileStore.ts';
+import type { TaskService } from '../tasks/taskService.ts';
+
+/** What the routes work with. */
+export interface HttpServices {
+  tasks: TaskService;
+  catalog: ModelCatalog;
+  /** Opens a finished stem; nothing else of the store is reachable from here. */
+  readStem: FileStore['read'];
+  stemSize: FileStore['size'];
+  health: () => Promise<HealthReport>;
+  /** Stands before every URL in an answer; empty: they are relative. */
+  publicUrl: string;
+}

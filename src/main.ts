@@ -1,0 +1,74 @@
+/** The process: reads the configuration, starts the server, and ends it when it is told to. */
+import path from 'node:path';
+import { startServer, type RunningServer } from './compose.ts';
+import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
+import { createLog, type Log } from './log.ts';
+import { DataDirInUse } from './store/dataDirLock.ts';
+
+/** npm forwards a terminal's Ctrl-C a second time at once; only a later signal means "now". */
+const SECOND_SIGNAL_AFTER_MS = 1_000;
+
+const projectRoot = path.resolve(import.meta.dirname, '..');
+const { config, warnings } = readConfig();
+const log = createLog(config.logLevel);
+for (const warning of warnings) log.warn(warning);
+
+const server = await start(log);
+log.info({ url: server.url, docs: `${server.url}/docs` }, 'listening');
+stopOnSignal(server);
+
+function readConfig(): LoadedConfig {
+  try {
+    return loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd(), projectRoot });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) process.stderr.write(`configuration: ${problem}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(log: Log): Promise<RunningServer> {
+  try {
+    return await startServer(config, log);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof DataDirInUse) log.fatal(error.message);
+    else if (code === 'EADDRINUSE') {
+      log.fatal(
+        `Port ${String(config.port)} on ${config.host} is in use. Choose another: npm start -- --port N`,
+      );
+    } else if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      log.fatal({ err: error }, `The server may not listen on ${config.host}, port ${String(config.port)}.`);
+    } else log.fatal({ err: error }, 'the server could not start');
+    process.exit(1);
+  }
+}
+
+function stopOnSignal(running: RunningServer): void {
+  let firstAt: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (firstAt === undefined) {
+      firstAt = performance.now();
+      log.info(
+        { signal, timeoutSeconds: config.shutdownTimeoutSeconds },
+        'shutting down; once more ends it at once',
+      );
+      void stopAndExit(running, config.shutdownTimeoutSeconds * 1000);
+    } else if (performance.now() - firstAt > SECOND_SIGNAL_AFTER_MS) {
+      log.warn({ signal }, 'shutting down at once');
+      void stopAndExit(running, 0);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+}
+
+async function stopAndExit(running: RunningServer, graceMs: number): Promise<void> {
+  try {
+    await running.stop(graceMs);
+    log.info('stopped');
+    process.exit(0);
+  } catch (error) {
+    log.fatal({ err: error }, 'stopping failed');
+    process.exit(1);
+  }
+}

@@ -1,0 +1,13 @@
+import type { ListedModel } from '../config.ts';
+import type { CatalogLog, ModelCandidate } from './modelEntry.ts';
+
+/** The models of the configuration; of several with one name (case does not count) the first holds. */
+export function listedCandidates(listed: readonly ListedModel[], log: CatalogLog): ModelCandidate[] {
+  const names = new Set<string>();
+  return listed.filter(({ name, configPath }) => {
+    const isNew = !names.has(name.toLowerCase());
+    names.add(name.toLowerCase());
+    if (!isNew) log.warn({ model: name, configPath }, 'a model is listed twice: the first entry holds');
+    return isNew;
+  });
+}

@@ -1,0 +1,178 @@
+import type { ListedModel } from '../config.ts';
+import { closest } from '../didYouMean.ts';
+import { listedCandidates } from './listedModels.ts';
+import { missingModelType, noModels, unavailableModel, unknownModel } from './modelErrors.ts';
+import type { CatalogLog, ModelCandidate, ModelEntry } from './modelEntry.ts';
+import { modelVersion, readModel } from './readModel.ts';
+import { scanForModels } from './scan.ts';
+
+/** A model that was listed or found, and cannot be used as its files are now. */
+export interface UnavailableModel {
+  name: string;
+  /** A clause fit for a client, such as `its checkpoint is missing`. */
+  reason: string;
+  /** The configuration names it, rather than the scan. */
+  listed: boolean;
+  isDefault: boolean;
+}
+
+/** The models of this server, as their files were at the last `refresh`. */
+export interface ModelCatalog {
+  /** What can be used: listed models first, then scanned ones by name. */
+  list(): ModelEntry[];
+  unavailable(): UnavailableModel[];
+  /** The model of a task that names none; null: there is no default, or it cannot be used now. */
+  default(): ModelEntry | null;
+  /**
+   * The usable model of this name, exactly or else without case; else of this architecture: the default, or the
+   * first in list order.
+   */
+  find(modelType: string): ModelEntry | null;
+  /** Looks whether files came, went or changed, and reads those models again. */
+  refresh(): Promise<void>;
+  /**
+   * The model for a new task, its files looked at anew.
+   *
+   * @param modelType undefined: the default.
+   * @throws {AppError} INVALID_PARAMETERS: not known, or none named and no default; MODEL_UNAVAILABLE
+   */
+  require(modelType: string | undefined): Promise<ModelEntry>;
+  /** Takes a model that failed to load out of the list until one of its files changes. */
+  markUnavailable(name: string, reason: string): void;
+}
+
+/** One known model and what its files came to. */
+interface Slot {
+  candidate: ModelCandidate;
+  listed: boolean;
+  version: string | null;
+  state: { entry: ModelEntry } | { reason: string };
+}
+
+/**
+ * Finds and reads every model. A model that cannot be used is a warning, never a failure.
+ *
+ * @param sources.projectRoot searched together with `msstRoot`; both absolute.
+ * @param sources.listed replaces scanned models of the same name, and extends them.
+ * @param sources.defaultModelType null: the only model, else `starter`, else none.
+ */
+export async function createModelCatalog(sources: {
+  projectRoot: string;
+  msstRoot: string;
+  listed: readonly ListedModel[];
+  defaultModelType: string | null;
+  log: CatalogLog;
+}): Promise<ModelCatalog> {
+  const { log } = sources;
+  const roots = [sources.projectRoot, sources.msstRoot];
+  const listed = listedCandidates(sources.listed, log);
+  const scanned = await scanForModels(roots, listed, log);
+  const slots = [...listed.map(newSlot(true)), ...scanned.map(newSlot(false))];
+
+  const refreshSlot = async (slot: Slot): Promise<void> => {
+    const version = await modelVersion(slot.candidate);
+    if (version === slot.version) return;
+    const read = await readModel(slot.candidate, version, roots);
+    slot.version = version;
+    changeState(slot, read.ok ? { entry: read.entry } : { reason: read.problem }, log);
+  };
+  const refresh = shareWhileRunning(async () => {
+    await Promise.all(slots.map(refreshSlot));
+  });
+  await refresh();
+
+  const usable = () => slots.flatMap((slot) => ('entry' in slot.state ? [slot.state.entry] : []));
+  const names = () => usable().map((entry) => entry.name);
+  const defaultSlot = chooseDefault(slots, sources.defaultModelType, log);
+  const resolve = (modelType: string) => findSlot(slots, modelType, defaultSlot);
+
+  return {
+    list: usable,
+    unavailable: () =>
+      slots.flatMap(({ candidate: { name }, listed, state }) =>
+        'reason' in state
+          ? [{ name, reason: state.reason, listed, isDefault: name === defaultSlot?.candidate.name }]
+          : [],
+      ),
+    default: () => entryOf(defaultSlot),
+    find: (modelType) => entryOf(resolve(modelType)),
+    refresh,
+    async require(modelType) {
+      await refresh();
+      if (slots.length === 0) throw noModels();
+      const slot = modelType === undefined ? defaultSlot : resolve(modelType);
+      if (!slot) throw modelType === undefined ? missingModelType(names()) : unknownModel(modelType, names());
+      if ('reason' in slot.state) throw unavailableModel(slot.candidate.name, slot.state.reason, names());
+      return slot.state.entry;
+    },
+    markUnavailable(name, reason) {
+      const slot = slots.find(({ candidate }) => candidate.name === name);
+      if (slot) changeState(slot, { reason }, log);
+    },
+  };
+}
+
+const newSlot =
+  (listed: boolean) =>
+  (candidate: ModelCandidate): Slot => ({
+    candidate,
+    listed,
+    version: null,
+    state: { reason: 'it has not been read yet' },
+  });
+
+function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
+  const { name, configPath, checkpointPath } = slot.candidate;
+  const fields = { model: name, configPath, checkpointPath };
+  slot.state = state;
+  if ('reason' in state) log.warn({ ...fields, reason: state.reason }, 'a model is unavailable');
+  else log.info({ ...fields, architecture: state.entry.architecture }, 'a model is available');
+}
+
+const entryOf = (slot: Slot | undefined): ModelEntry | null =>
+  slot && 'entry' in slot.state ? slot.state.entry : null;
+
+/** Usable models go first, so that an architecture's name finds one that works. */
+function findSlot(slots: readonly Slot[], modelType: string, preferred: Slot | undefined): Slot | undefined {
+  const lower = modelType.toLowerCase();
+  const named =
+    slots.find(({ candidate }) => candidate.name === modelType) ??
+    slots.find(({ candidate }) => candidate.name.toLowerCase() === lower);
+  if (named) return named;
+  const ofArchitecture = (preferred ? [preferred, ...slots] : slots).filter(
+    (slot) => architectureOf(slot)?.toLowerCase() === lower,
+  );
+  return ofArchitecture.find((slot) => 'entry' in slot.state) ?? ofArchitecture[0];
+}
+
+function architectureOf({ candidate, state }: Slot): string | null {
+  return 'entry' in state ? state.entry.architecture : candidate.architecture;
+}
+
+/** Chosen once, over all models, so that a file that comes or goes never sends a task to another model unasked. */
+function chooseDefault(slots: readonly Slot[], configured: string | null, log: CatalogLog): Slot | undefined {
+  if (configured === null) {
+    return slots.length === 1 ? slots[0] : slots.find(({ candidate }) => candidate.name === 'starter');
+  }
+  const found = findSlot(slots, configured, undefined);
+  if (!found) {
+    const names = slots.map(({ candidate }) => candidate.name);
+    const didYouMean = closest(configured, names);
+    log.warn(
+      { default_model_type: configured, didYouMean, names },
+      'default_model_type names no model: there is no default',
+    );
+  }
+  return found;
+}
+
+/** Calls that come while one is running wait for that one: a burst of requests looks at the disk once. */
+function shareWhileRunning(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= run().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+}

@@ -1,0 +1,48 @@
+import { closest } from '../didYouMean.ts';
+import { AppError } from '../errors.ts';
+import { quoted } from './modelEntry.ts';
+
+/** A submission named a model that this server does not have. */
+export function unknownModel(modelType: string, valid: readonly string[]): AppError {
+  const near = closest(modelType, valid);
+  const hint = near === null ? '' : ` Did you mean ${quoted(near)}?`;
+  return refused(`model_type ${quoted(modelType)} is not known.${hint} Valid: ${valid.join(', ')}.`, valid, {
+    received: modelType.slice(0, 80),
+    ...(near === null ? {} : { did_you_mean: near }),
+  });
+}
+
+/** A submission named no model, and none is the default. */
+export function missingModelType(valid: readonly string[]): AppError {
+  return refused(
+    `model_type is missing, and this server has no default. Valid: ${valid.join(', ')}.`,
+    valid,
+    {},
+  );
+}
+
+/** The model is known, but its files cannot be used now. */
+export function unavailableModel(name: string, reason: string, valid: readonly string[]): AppError {
+  const others = valid.length === 0 ? '' : ` Available: ${valid.join(', ')}.`;
+  return new AppError('MODEL_UNAVAILABLE', `The model ${quoted(name)} is unavailable: ${reason}.${others}`, {
+    details: { valid_model_types: [...valid] },
+  });
+}
+
+/** There is nothing to choose from. */
+export function noModels(): AppError {
+  return new AppError('MODEL_UNAVAILABLE', 'This server has no model.', {
+    details: { valid_model_types: [] },
+  });
+}
+
+function refused(
+  message: string,
+  valid: readonly string[],
+  facts: { received?: string; did_you_mean?: string },
+): AppError {
+  const problem = { name: 'model_type', message, allowed: valid.join(', '), ...facts };
+  return new AppError('INVALID_PARAMETERS', message, {
+    details: { params: [problem], valid_model_types: [...valid] },
+  });
+}

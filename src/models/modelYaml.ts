@@ -1,0 +1,153 @@
+import { constants, open } from 'node:fs/promises';
+import { LineCounter, parseDocument } from 'yaml';
+import { readAt } from './readAt.ts';
+
+/** What the server needs to know of an MSST YAML. */
+export interface ModelYaml {
+  /** `training.model_type`, where the YAML names its architecture itself. */
+  declaredArchitecture: string | null;
+  /** A `htdemucs`, `hdemucs` or `demucs` section stands at the top level. */
+  hasDemucsSection: boolean;
+  instruments: string[];
+  targetInstrument: string | null;
+  /** Hz. */
+  sampleRate: number;
+  stereo: boolean;
+}
+
+export type ModelYamlResult = { ok: true; yaml: ModelYaml } | { ok: false; problem: string };
+
+/** Published YAMLs stay under 20 KiB; a hostile one of this size costs the parser about a second. */
+const MAX_YAML_BYTES = 256 * 1024;
+const MAX_INSTRUMENTS = 100;
+const MAX_INSTRUMENT_LENGTH = 100;
+const DEFAULT_SAMPLE_RATE = 44_100;
+
+/**
+ * Reads an MSST YAML leniently: Python tags are plain data, bytes need not be UTF-8, most keys may be missing.
+ *
+ * @returns the facts, or one sentence (no path in it) that says why the file is of no use. Never throws.
+ */
+export async function readModelYaml(configPath: string): Promise<ModelYamlResult> {
+  let content: Buffer;
+  try {
+    content = await readBounded(configPath);
+  } catch (error) {
+    return { ok: false, problem: unreadable(error as NodeJS.ErrnoException) };
+  }
+  return parseModelYaml(content);
+}
+
+/** The same for bytes in memory; at most 256 KiB. */
+export function parseModelYaml(content: Buffer): ModelYamlResult {
+  if (content.length > MAX_YAML_BYTES) return { ok: false, problem: 'its YAML is larger than 256 KiB' };
+  try {
+    const lineCounter = new LineCounter();
+    // MSST reads with PyYAML, so YAML 1.1 holds and the later of two equal keys wins, as there. Quoting every
+    // error's line, and looking for equal keys, would cost time by the square of a hostile file's size.
+    const options = { version: '1.1', uniqueKeys: false, prettyErrors: false, lineCounter } as const;
+    const document = parseDocument(decode(content), options);
+    const syntaxError = document.errors[0];
+    if (syntaxError) {
+      const { line } = lineCounter.linePos(syntaxError.pos[0]);
+      return {
+        ok: false,
+        problem: `its YAML is broken in line ${String(line)}: ${firstClause(syntaxError.message)}`,
+      };
+    }
+    return factsOf(document.toJS({ maxAliasCount: 100 }));
+  } catch (error) {
+    // Alias bombs and nesting without end throw from within the parser.
+    return {
+      ok: false,
+      problem: `its YAML is broken: ${error instanceof Error ? error.message : 'unknown error'}`,
+    };
+  }
+}
+
+async function readBounded(file: string): Promise<Buffer> {
+  // Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
+    return await readAt(handle, 0, MAX_YAML_BYTES + 1);
+  } finally {
+    await handle.close();
+  }
+}
+
+function unreadable(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return 'its YAML is missing';
+  if (error.code === 'EISDIR') return 'its YAML is not a file';
+  return `its YAML cannot be read (${error.code ?? 'unknown error'})`;
+}
+
+function decode(content: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    // Some published YAMLs hold comments in an old Western encoding; every byte is a letter in latin1.
+    return content.toString('latin1');
+  }
+}
+
+function factsOf(root: unknown): ModelYamlResult {
+  const training = section(root, 'training');
+  const audio = section(root, 'audio');
+  if (training === null) return { ok: false, problem: 'its YAML has no `training` section' };
+  const instruments = instrumentsOf(value(training, 'instruments'));
+  if (typeof instruments === 'string') return { ok: false, problem: instruments };
+  const channels = value(audio, 'num_channels') ?? value(training, 'channels');
+  return {
+    ok: true,
+    yaml: {
+      declaredArchitecture: word(value(training, 'model_type')),
+      hasDemucsSection: ['htdemucs', 'hdemucs', 'demucs'].some((key) => section(root, key) !== null),
+      instruments,
+      targetInstrument: word(value(training, 'target_instrument')),
+      sampleRate:
+        positive(value(audio, 'sample_rate')) ??
+        positive(value(training, 'samplerate')) ??
+        DEFAULT_SAMPLE_RATE,
+      stereo: channels !== 1 && value(section(root, 'model'), 'stereo') !== false,
+    },
+  };
+}
+
+function instrumentsOf(listed: unknown): string[] | string {
+  if (!Array.isArray(listed) || listed.length === 0) return 'its YAML lists no `training.instruments`';
+  const names = listed.map(word);
+  if (
+    names.length > MAX_INSTRUMENTS ||
+    names.some((name) => name === null || name.length > MAX_INSTRUMENT_LENGTH)
+  ) {
+    return 'its YAML has `training.instruments` that are not names';
+  }
+  return [...new Set(names as string[])];
+}
+
+type Section = Record<string, unknown>;
+
+function section(parent: unknown, key: string): Section | null {
+  const found = value(parent, key);
+  return typeof found === 'object' && found !== null && !Array.isArray(found) ? (found as Section) : null;
+}
+
+function value(parent: unknown, key: string): unknown {
+  if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return undefined;
+  return (parent as Section)[key];
+}
+
+/** Python's `None`, written without thought for YAML's `null`, means the same. */
+function word(found: unknown): string | null {
+  if (typeof found === 'number') return String(found);
+  if (typeof found !== 'string') return null;
+  return ['', 'none', 'null'].includes(found.trim().toLowerCase()) ? null : found;
+}
+
+function positive(found: unknown): number | null {
+  return typeof found === 'number' && Number.isInteger(found) && found > 0 ? found : null;
+}
+
+const firstClause = (message: string) => message.split(/[;\n]/)[0] ?? '';

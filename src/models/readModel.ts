@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { tellArchitecture } from './architecture.ts';
+import { checkCheckpoint } from './checkpointFile.ts';
+import { fileVersion } from './fileVersion.ts';
+import type { ModelCandidate, ModelEntry } from './modelEntry.ts';
+import { readModelYaml } from './modelYaml.ts';
+
+export type ModelReading = { ok: true; entry: ModelEntry } | { ok: false; problem: string };
+
+/** The version of all files of a model together; it differs when one of them comes, goes or changes. */
+export async function modelVersion(candidate: ModelCandidate): Promise<string> {
+  const versions = await Promise.all(filesOf(candidate).map(fileVersion));
+  return versions.map((version) => version ?? 'none').join(' ');
+}
+
+function filesOf(candidate: ModelCandidate): string[] {
+  const { configPath, checkpointPath, loraCheckpointPeft, loraCheckpointLoralib } = candidate;
+  return [configPath, checkpointPath, loraCheckpointPeft, loraCheckpointLoralib].filter(
+    (file) => file !== null,
+  );
+}
+
+/**
+ * Reads a model's YAML and opens its checkpoint.
+ *
+ * @param version what `modelVersion` gave before; a file that changes meanwhile is then read again later.
+ * @param roots folders that paths are shown relative to.
+ * @returns the model, or a clause (no path in it) that says why it cannot be used. Never throws.
+ */
+export async function readModel(
+  candidate: ModelCandidate,
+  version: string,
+  roots: readonly string[],
+): Promise<ModelReading> {
+  const config = await readModelYaml(candidate.configPath);
+  if (!config.ok) return config;
+  const architecture =
+    candidate.architecture ?? tellArchitecture(config.yaml, path.basename(candidate.configPath));
+  if (architecture === null) return { ok: false, problem: 'nothing tells its architecture' };
+  const checkpoint = await checkCheckpoint(candidate.checkpointPath);
+  if (!checkpoint.ok) return checkpoint;
+  const problem = (await findLoraProblem(candidate)) ?? (await findTrustProblem(candidate));
+  if (problem !== null) return { ok: false, problem };
+
+  const { instruments, targetInstrument, sampleRate, stereo } = config.yaml;
+  const entry: ModelEntry = {
+    ...candidate,
+    architecture,
+    displayConfigPath: displayPath(candidate.configPath, roots),
+    displayCheckpointPath: displayPath(candidate.checkpointPath, roots),
+    instruments,
+    outputs: targetInstrument === null ? instruments : [targetInstrument],
+    targetInstrument,
+    sampleRate,
+    stereo,
+    trustPickle: candidate.trustPickle !== false,
+    checkpointBytes: checkpoint.sizeBytes,
+    version,
+  };
+  return { ok: true, entry };
+}
+
+async function findLoraProblem(candidate: ModelCandidate): Promise<string | null> {
+  for (const file of [candidate.loraCheckpointPeft, candidate.loraCheckpointLoralib]) {
+    if (file !== null && (await fileVersion(file)) === null) return 'its LoRA checkpoint is missing';
+  }
+  return null;
+}
+
+/** A pinned checkpoint that was exchanged must not inherit the trust in the old one. */
+async function findTrustProblem({ trustPickle, checkpointPath }: ModelCandidate): Promise<string | null> {
+  if (typeof trustPickle === 'boolean') return null;
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(checkpointPath), hash);
+  } catch {
+    return 'its checkpoint cannot be read';
+  }
+  if (hash.digest('hex') === trustPickle.trim().toLowerCase()) return null;
+  return 'its checkpoint is not the one whose sha256 stands at `trust_pickle`';
+}
+
+/** Relative to the first root that holds the file; as it is where none does. */
+function displayPath(file: string, roots: readonly string[]): string {
+  for (const root of roots) {
+    const relative = path.relative(root, file);
+    if (relative.split(path.sep)[0] !== '..') return relative;
+  }
+  return file;
+}

@@ -1,0 +1,97 @@
+import path from 'node:path';
+import { tellArchitecture } from './architecture.ts';
+import { findModelFiles, type FoundFile } from './modelFiles.ts';
+import type { CatalogLog, ModelCandidate } from './modelEntry.ts';
+import { renderModelsBlock } from './modelsBlock.ts';
+import { readModelYaml } from './modelYaml.ts';
+import { pairModels, type Pair } from './pairing.ts';
+
+/**
+ * Finds the models that lie in `configs/` and `pretrain/` of the roots. What cannot be used is a warning, never a
+ * failure: one for each broken YAML, one for all files without a partner.
+ *
+ * @param roots absolute folders, the project first; the same folder twice counts once.
+ * @param listed models that the configuration names: their names and files are spoken for.
+ * @returns candidates, sorted by name; each had a readable YAML, a checkpoint file and a known architecture.
+ */
+export async function scanForModels(
+  roots: readonly string[],
+  listed: readonly ModelCandidate[],
+  log: CatalogLog,
+): Promise<ModelCandidate[]> {
+  const { yamls, checkpoints, skipped } = await findModelFiles(roots);
+  if (skipped.length > 0) log.warn({ skipped }, 'folders too deep or too full were not searched for models');
+  const { pairs, unpairedYamls, unpairedCheckpoints, notes } = pairModels(yamls, checkpoints);
+  for (const note of notes) log.warn({}, note);
+
+  const free = pairs.filter((pair) => !isSpokenFor(pair, listed));
+  const candidates = (await Promise.all(free.map((pair) => readCandidate(pair, log)))).filter(
+    (candidate) => candidate !== null,
+  );
+  const spokenFor = new Set(listed.flatMap((model) => [model.configPath, model.checkpointPath]));
+  warnOfUnpaired(
+    unpairedYamls.filter((file) => !spokenFor.has(file.path)),
+    unpairedCheckpoints.filter((file) => !spokenFor.has(file.path)),
+    yamls,
+    log,
+  );
+  return candidates.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A listed model replaces a scanned one of its name, and one made of the same two files. */
+function isSpokenFor(pair: Pair, listed: readonly ModelCandidate[]): boolean {
+  return listed.some(
+    (model) =>
+      model.name.toLowerCase() === pair.name.toLowerCase() ||
+      (model.configPath === pair.yaml.path && model.checkpointPath === pair.checkpoint.path),
+  );
+}
+
+async function readCandidate(pair: Pair, log: CatalogLog): Promise<ModelCandidate | null> {
+  const { name, yaml, checkpoint } = pair;
+  const read = await readModelYaml(yaml.path);
+  if (!read.ok) {
+    log.warn({ model: name, configPath: yaml.path }, `a model is left out: ${read.problem}`);
+    return null;
+  }
+  const architecture = tellArchitecture(read.yaml, path.basename(yaml.path));
+  if (architecture === null) {
+    log.warn(
+      { model: name, configPath: yaml.path },
+      `a model is left out: nothing tells its architecture; this block, completed, would serve it:\n${renderModelsBlock([checkpoint], [yaml])}`,
+    );
+    return null;
+  }
+  return {
+    name,
+    architecture,
+    configPath: yaml.path,
+    checkpointPath: checkpoint.path,
+    description: null,
+    licence: null,
+    trustPickle: false,
+    loraCheckpointPeft: null,
+    loraCheckpointLoralib: null,
+    batchSize: null,
+    numOverlap: null,
+  };
+}
+
+function warnOfUnpaired(
+  yamls: readonly FoundFile[],
+  checkpoints: readonly FoundFile[],
+  allYamls: readonly FoundFile[],
+  log: CatalogLog,
+): void {
+  if (yamls.length + checkpoints.length === 0) return;
+  const fields = {
+    yamlsWithoutCheckpoint: yamls.map((file) => file.path),
+    checkpointsWithoutYaml: checkpoints.map((file) => file.path),
+  };
+  const rule = 'a YAML and a checkpoint belong together by the same base name, or when listed under `models`';
+  const block =
+    checkpoints.length === 0
+      ? ''
+      : `; this block, checked and completed, would serve the checkpoints:\n${renderModelsBlock(checkpoints, allYamls)}`;
+  log.warn(fields, `model files without a partner are left out: ${rule}${block}`);
+}

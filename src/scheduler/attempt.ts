@@ -1,0 +1,189 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { FileStore } from '../store/fileStore.ts';
+import { layout } from '../store/layout.ts';
+import type { AttemptResult } from '../store/taskStore.ts';
+import type { Pace } from '../tasks/pace.ts';
+import type { AttemptProgress, ProgressBoard } from '../tasks/progress.ts';
+import type { Task } from '../tasks/task.ts';
+import type { MediaPool } from '../worker/mediaPool.ts';
+import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
+import type { Lease } from '../worker/workerPool.ts';
+import type { RunnableModel } from './runnableModel.ts';
+
+/** What running attempts takes. */
+export interface AttemptParts {
+  files: FileStore;
+  media: MediaPool;
+  progress: ProgressBoard;
+  pace: Pace;
+  /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
+  describeModel(modelType: string): RunnableModel | undefined;
+  clock: Clock;
+  log: Log;
+}
+
+/** How often a stage without heartbeats of its own renews what is shown. */
+const RENEW_EVERY_MS = 2_000;
+
+/**
+ * Runs one attempt of a task on a leased worker and publishes nothing: its files lie in the attempt's own
+ * folder until the store names them.
+ *
+ * @throws what the worker or the media child throws
+ */
+export async function runAttempt(
+  parts: AttemptParts,
+  task: Task,
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const model = parts.describeModel(task.modelType);
+  if (!model) return failed(`The model "${task.modelType}" is not available any more.`);
+
+  const rate = parts.pace.expect(
+    { name: task.modelType, checkpointBytes: model.checkpointBytes },
+    lease.device,
+  );
+  const expectedSeconds = rate * passesOf(task) * task.mixture.durationSeconds;
+  const progress = parts.progress.begin(task.taskId, expectedSeconds);
+  const startedAt = parts.clock.monotonic();
+  try {
+    const { mixturePath, warnings } = await prepare(parts, task, progress, signal);
+    const result = await lease.worker.separate(
+      separateParams(parts.files, task, model, mixturePath),
+      {
+        onProgress: (report) => {
+          progress.update(report);
+        },
+        onHeartbeat: () => {
+          progress.renew();
+        },
+      },
+      signal,
+    );
+    const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
+    await checkFiles(parts.files, task, result.stems);
+    // What loading took is no part of the next task's time.
+    const workSeconds = processingSeconds - result.stage_seconds.loading_model;
+    parts.pace.record(
+      task.modelType,
+      lease.device,
+      workSeconds / passesOf(task) / task.mixture.durationSeconds,
+    );
+    parts.log.info(
+      {
+        taskId: task.taskId,
+        attempt: task.attempt,
+        stageSeconds: result.stage_seconds,
+        forwardSeconds: result.forward_seconds,
+        modelLoads: result.model_loads,
+        processingSeconds,
+      },
+      'an attempt computed its stems',
+    );
+    return {
+      status: 'completed',
+      stems: result.stems.map((stem) => toStem(task, stem)),
+      warnings: [...warnings, ...result.warnings],
+      processingSeconds,
+    };
+  } finally {
+    parts.progress.end(task.taskId, progress);
+  }
+}
+
+function failed(message: string): AttemptResult {
+  return {
+    status: 'failed',
+    failure: { code: 'SEPARATION_FAILED', message },
+    burnt: true,
+    processingSeconds: 0,
+  };
+}
+
+/** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
+const passesOf = (task: Task) => task.options.bigshifts * (task.options.useTta ? 3 : 1);
+
+/** Makes the attempt's folders, and the file that MSST decodes. */
+async function prepare(
+  { files, media }: AttemptParts,
+  task: Task,
+  progress: AttemptProgress,
+  signal: AbortSignal,
+): Promise<{ mixturePath: string; warnings: string[] }> {
+  const { taskId, attempt, mixture } = task;
+  const scratch = layout.attemptScratch(taskId, attempt);
+  await files.createFolder(layout.attempt(taskId, attempt));
+  await files.createFolder(scratch);
+  await files.createFolder(`${scratch}/work`);
+  const uploaded = files.localPath(mixture.storageKey);
+  if (mixture.stagingReason === null) return { mixturePath: uploaded, warnings: [] };
+
+  progress.update({ stage: 'decoding', done: 0, total: 0 });
+  const renewal = setInterval(() => {
+    progress.renew();
+  }, RENEW_EVERY_MS);
+  try {
+    const mixturePath = files.localPath(`${scratch}/mixture.wav`);
+    const staged = await media.stage(
+      { task_id: taskId, attempt, path: uploaded, container: mixture.container, output_path: mixturePath },
+      signal,
+    );
+    return { mixturePath, warnings: staged.warnings };
+  } finally {
+    clearInterval(renewal);
+  }
+}
+
+function separateParams(
+  files: FileStore,
+  task: Task,
+  model: RunnableModel,
+  mixturePath: string,
+): SeparateParams {
+  const { taskId, attempt, options } = task;
+  return {
+    task_id: taskId,
+    attempt,
+    mixture_path: mixturePath,
+    output_dir: files.localPath(layout.attempt(taskId, attempt)),
+    scratch_dir: files.localPath(`${layout.attemptScratch(taskId, attempt)}/work`),
+    duration_seconds: task.mixture.durationSeconds,
+    model: model.params,
+    options: {
+      instruments: options.instruments,
+      use_tta: options.useTta,
+      extract_instrumental: options.extractInstrumental,
+      output_format: options.outputFormat,
+      pcm_type: options.pcmType,
+      bigshifts: options.bigshifts,
+      num_overlap: options.numOverlap,
+      batch_size: options.batchSize,
+    },
+  };
+}
+
+/** A file that the database is about to name must be there, whole. */
+async function checkFiles(files: FileStore, task: Task, stems: readonly WrittenStem[]): Promise<void> {
+  for (const stem of stems) {
+    const size = await files.size(`${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`);
+    if (size !== stem.bytes) throw new Error(`the stem ${stem.filename} is not as the worker reported it`);
+  }
+}
+
+function toStem(task: Task, stem: WrittenStem) {
+  return {
+    instrument: stem.instrument,
+    filename: stem.filename,
+    storageKey: `${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`,
+    format: stem.format,
+    bytes: stem.bytes,
+    sha256: stem.sha256,
+    durationSeconds: stem.duration_seconds,
+    sampleRate: stem.sample_rate,
+    channels: stem.channels,
+    peak: stem.peak,
+    clippedSamples: stem.clipped_samples,
+  };
+}

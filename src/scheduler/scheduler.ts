@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { layout } from '../store/layout.ts';
+import type { TaskStore } from '../store/taskStore.ts';
+import type { RunningAttempts } from '../tasks/runningAttempts.ts';
+import type { Task } from '../tasks/task.ts';
+import { ChildFailure } from '../worker/childErrors.ts';
+import type { Lease, WorkerPool } from '../worker/workerPool.ts';
+import { runAttempt, type AttemptParts } from './attempt.ts';
+import { judge } from './verdict.ts';
+
+/** Matches idle workers to pending tasks, in the order the tasks came. */
+export interface Scheduler {
+  start(): void;
+  /** Something may have become possible: a task came, a worker is free. A hint; it also looks by itself. */
+  wake(): void;
+  /** Starts nothing more; lets what runs go on for so long, then gives it back to the queue. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A wake-up that was lost costs this much and no more. */
+const POLL_MS = 1_000;
+const PERSIST_RETRY_MS = 1_000;
+
+/** Builds the scheduler; nothing else starts an attempt. */
+export function createScheduler(
+  parts: AttemptParts & {
+    store: TaskStore;
+    pool: Pick<WorkerPool, 'lease' | 'stop'>;
+    running: RunningAttempts;
+    maxAttempts: number;
+    /** A worker could not load this model: `reason` says why, fit for a client. */
+    onModelUnavailable: (modelType: string, reason: string) => void;
+  },
+): Scheduler {
+  const { store, pool, running, files, log } = parts;
+  let stopping = false;
+  let killed = false;
+  let dispatching = false;
+  let wanted = false;
+  let poll: NodeJS.Timeout | undefined;
+
+  const dispatch = async (): Promise<void> => {
+    wanted = true;
+    if (dispatching) return;
+    dispatching = true;
+    try {
+      while (wanted && !stopping) {
+        wanted = false;
+        while (await startNext());
+      }
+    } catch (error) {
+      // The database did not answer; the poll tries again.
+      log.error({ err: error }, 'the queue could not be read');
+    } finally {
+      dispatching = false;
+    }
+  };
+
+  /** Starts the oldest startable task on an idle worker. @returns whether there was both. */
+  const startNext = async (): Promise<boolean> => {
+    const lease = stopping ? undefined : pool.lease();
+    if (!lease) return false;
+    const task = await store
+      .claimNext({ id: lease.worker.id, device: lease.device })
+      .catch((error: unknown) => {
+        lease.release('unused');
+        throw error;
+      });
+    if (!task) {
+      lease.release('unused');
+      return false;
+    }
+    const controller = new AbortController();
+    running.add(task.taskId, carryThrough(task, lease, controller.signal), controller);
+    return true;
+  };
+
+  /** One attempt from its claim to its end in the store. Never throws. */
+  const carryThrough = async (task: Task, lease: Lease, signal: AbortSignal): Promise<void> => {
+    const where = { taskId: task.taskId, attempt: task.attempt, workerId: lease.worker.id };
+    log.info({ ...where, modelType: task.modelType }, 'an attempt started');
+    let worked = true;
+    let published = false;
+    try {
+      const result = await runAttempt(parts, task, lease, signal);
+      published = await persist(() => store.finish(task.taskId, task.attempt, result));
+      log.info({ ...where, status: result.status, published }, 'an attempt ended');
+    } catch (error) {
+      worked = error instanceof ChildFailure;
+      await settleFailure(task, error, signal.aborted);
+    } finally {
+      await files.remove(layout.attemptScratch(task.taskId, task.attempt)).catch(noteLeftover(task));
+      if (!published) await files.remove(layout.attempt(task.taskId, task.attempt)).catch(noteLeftover(task));
+      lease.release(worked ? 'worked' : 'failed');
+    }
+  };
+
+  const settleFailure = async (task: Task, error: unknown, cancelled: boolean): Promise<void> => {
+    const where = { taskId: task.taskId, attempt: task.attempt };
+    const verdict = judge(error, task, { stopping: killed, cancelled, maxAttempts: parts.maxAttempts });
+    const traceback = error instanceof ChildFailure ? error.traceback : null;
+    log[verdict.next === 'nothing' ? 'info' : 'error'](
+      { ...where, err: error, traceback, verdict },
+      'an attempt failed',
+    );
+    if (error instanceof ChildFailure && error.kind === 'MODEL_UNAVAILABLE') {
+      parts.onModelUnavailable(task.modelType, error.message);
+    }
+    if (verdict.next === 'fail') {
+      const { failure, burnt } = verdict;
+      const startedAt = task.startedAt ?? parts.clock.now();
+      const processingSeconds = Math.max(0, parts.clock.now() - startedAt) / 1000;
+      await persist(() =>
+        store.finish(task.taskId, task.attempt, { status: 'failed', failure, burnt, processingSeconds }),
+      );
+    }
+    if (verdict.next === 'requeue') {
+      const { outcome, burnt } = verdict;
+      await persist(() => store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore: null }));
+    }
+  };
+
+  /** The end of an attempt is written, however long the database refuses. */
+  const persist = async (write: () => Promise<boolean>): Promise<boolean> => {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        log.error({ err: error }, 'the end of an attempt could not be written');
+        // The next start finds the task in `processing` and runs it again.
+        if (killed) return false;
+        await sleep(PERSIST_RETRY_MS);
+      }
+    }
+  };
+
+  const noteLeftover = (task: Task) => (error: unknown) => {
+    log.warn({ taskId: task.taskId, err: error }, 'files of an attempt could not be removed');
+  };
+
+  return {
+    start() {
+      poll = setInterval(() => void dispatch(), POLL_MS);
+      void dispatch();
+    },
+    wake: () => void dispatch(),
+    async stop(graceMs) {
+      stopping = true;
+      clearInterval(poll);
+      const grace = new AbortController();
+      const patience = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
+      await Promise.race([running.settled(), patience]);
+      grace.abort();
+      killed = true;
+      await pool.stop();
+      await running.settled();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { AttemptOutcome } from '../store/schema.ts';
+import type { Task, TaskFailure, TaskFailureCode } from '../tasks/task.ts';
+import { ChildDied, ChildFailure } from '../worker/childErrors.ts';
+import type { FailureKind } from '../worker/protocol.ts';
+
+/** What becomes of a task whose attempt threw. */
+export type Verdict =
+  | { next: 'fail'; failure: TaskFailure; burnt: boolean }
+  | { next: 'requeue'; outcome: AttemptOutcome; burnt: boolean }
+  /** It was cancelled or deleted: its status says so already. */
+  | { next: 'nothing' };
+
+/** A task that takes down this many workers is to blame itself. */
+const MAX_WORKER_DEATHS = 2;
+
+/**
+ * Decides after a failed attempt. An exception of MSST fails the task at once; a dead worker gives it one more
+ * chance; a stop of the server costs it nothing.
+ */
+export function judge(
+  error: unknown,
+  task: Task,
+  context: { stopping: boolean; cancelled: boolean; maxAttempts: number },
+): Verdict {
+  if (context.cancelled) return { next: 'nothing' };
+  if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', burnt: false };
+  if (error instanceof ChildDied) {
+    const deaths = task.failures + 1;
+    if (deaths < Math.min(MAX_WORKER_DEATHS, context.maxAttempts)) {
+      return { next: 'requeue', outcome: 'worker_died', burnt: true };
+    }
+    const message =
+      deaths === 1
+        ? 'The worker process ended while it worked on this task.'
+        : `The worker process ended ${String(deaths)} times while it worked on this task.`;
+    return { next: 'fail', failure: { code: 'WORKER_CRASHED', message }, burnt: true };
+  }
+  if (error instanceof ChildFailure) {
+    return { next: 'fail', failure: { code: CODE_OF[error.kind], message: error.message }, burnt: true };
+  }
+  return {
+    next: 'fail',
+    failure: { code: 'SEPARATION_FAILED', message: 'The server could not run this task; its log says why.' },
+    burnt: true,
+  };
+}
+
+const CODE_OF: Record<FailureKind, TaskFailureCode> = {
+  UNSUPPORTED_FORMAT: 'INVALID_AUDIO',
+  INVALID_AUDIO: 'INVALID_AUDIO',
+  OUT_OF_MEMORY: 'OUT_OF_MEMORY',
+  MODEL_UNAVAILABLE: 'SEPARATION_FAILED',
+  SEPARATION_FAILED: 'SEPARATION_FAILED',
+  CANCELLED: 'SEPARATION_FAILED',
+  INTERNAL: 'SEPARATION_FAILED',
+};

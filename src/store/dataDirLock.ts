@@ -1,0 +1,28 @@
+import path from 'node:path';
+import Sqlite from 'better-sqlite3';
+
+/** Another server is working in this data directory. */
+export class DataDirInUse extends Error {
+  override readonly name = 'DataDirInUse';
+}
+
+/**
+ * Takes the data directory for this process alone. The lock is an exclusive transaction on a second SQLite
+ * file: the kernel frees it with the process, whatever way that ends.
+ *
+ * @returns a function that gives the directory back
+ * @throws {DataDirInUse} when another process holds it
+ */
+export function lockDataDir(dataDir: string): () => void {
+  const sqlite = new Sqlite(path.join(dataDir, 'lock.db'), { timeout: 0 });
+  try {
+    sqlite.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    sqlite.close();
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
+    throw new DataDirInUse(
+      `Another server is running on ${dataDir}. Stop it, or give this one a data_dir of its own.`,
+    );
+  }
+  return () => sqlite.close();
+}

@@ -1,0 +1,42 @@
+import Sqlite from 'better-sqlite3';
+import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+
+/** An open database and the one way to close it. */
+export interface Database {
+  orm: BetterSQLite3Database;
+  /** Whether a read comes back: for the health report. */
+  isReachable(): boolean;
+  close(): void;
+}
+
+/**
+ * Opens the SQLite file, creating and migrating it as needed.
+ *
+ * @param file where the database lies, on a local disk: WAL does not work over a network file system
+ * @param migrationsDir the folder of SQL migrations
+ */
+export function openDatabase(file: string, migrationsDir: string): Database {
+  // A busy database blocks the event loop for as long as it waits; this process is its only writer.
+  const sqlite = new Sqlite(file, { timeout: 1000 });
+  sqlite.pragma('journal_mode = WAL');
+  // better-sqlite3 defaults to NORMAL in WAL mode, which may lose accepted tasks when the power goes.
+  sqlite.pragma('synchronous = FULL');
+  sqlite.pragma('foreign_keys = ON');
+  sqlite.pragma('journal_size_limit = 67108864');
+  const orm = drizzle(sqlite);
+  migrate(orm, { migrationsFolder: migrationsDir });
+  const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
+  return {
+    orm,
+    isReachable() {
+      try {
+        ping.get();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    close: () => sqlite.close(),
+  };
+}

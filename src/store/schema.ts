@@ -1,0 +1,108 @@
+/** The tables. A leaf: drizzle-kit reads this file to write the migrations under `drizzle/`. */
+import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import type { SeparationOptions } from '../models/optionRules.ts';
+import type { Mixture, TaskFailureCode } from '../tasks/task.ts';
+import type { TaskStatus } from '../tasks/taskState.ts';
+
+/** What a task is to do. Today always one step; a later pipeline has several. */
+export interface Plan {
+  v: 1;
+  steps: { model: string; options: SeparationOptions }[];
+}
+
+export const inputs = sqliteTable('inputs', {
+  inputId: text('input_id').primaryKey(),
+  owner: text('owner'),
+  sha256: text('sha256').notNull(),
+  bytes: integer('bytes').notNull(),
+  filename: text('filename').notNull(),
+  storageKey: text('storage_key').notNull(),
+  container: text('container').$type<Mixture['container']>().notNull(),
+  codec: text('codec').notNull(),
+  durationSeconds: real('duration_seconds').notNull(),
+  sampleRate: integer('sample_rate').notNull(),
+  channels: integer('channels').notNull(),
+  stagingReason: text('staging_reason'),
+  createdAt: integer('created_at').notNull(),
+});
+
+export const tasks = sqliteTable(
+  'tasks',
+  {
+    // Autoincrement: a number is never given twice, so order of arrival survives deletions.
+    seq: integer('seq').primaryKey({ autoIncrement: true }),
+    taskId: text('task_id').notNull().unique(),
+    owner: text('owner'),
+    inputId: text('input_id')
+      .notNull()
+      .references(() => inputs.inputId),
+    plan: text('plan', { mode: 'json' }).$type<Plan>().notNull(),
+    status: text('status').$type<TaskStatus>().notNull(),
+    attempt: integer('attempt').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+    notBefore: integer('not_before'),
+    claimedBy: text('claimed_by'),
+    leaseUntil: integer('lease_until'),
+    cancelRequestedAt: integer('cancel_requested_at'),
+    deletedAt: integer('deleted_at'),
+    warnings: text('warnings', { mode: 'json' }).$type<string[]>().notNull().default([]),
+    failureCode: text('failure_code').$type<TaskFailureCode>(),
+    failureMessage: text('failure_message'),
+    createdAt: integer('created_at').notNull(),
+    startedAt: integer('started_at'),
+    completedAt: integer('completed_at'),
+    processingSeconds: real('processing_seconds'),
+    version: integer('version').notNull().default(1),
+  },
+  (table) => [
+    index('tasks_by_status').on(table.status, table.seq),
+    index('tasks_by_input').on(table.inputId),
+    index('tasks_by_owner').on(table.owner, table.seq),
+  ],
+);
+
+export const attempts = sqliteTable(
+  'attempts',
+  {
+    taskId: text('task_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    worker: text('worker').notNull(),
+    device: text('device').notNull(),
+    startedAt: integer('started_at').notNull(),
+    endedAt: integer('ended_at'),
+    outcome: text('outcome').$type<AttemptOutcome>(),
+  },
+  (table) => [primaryKey({ columns: [table.taskId, table.attempt] })],
+);
+
+/** How an attempt ended. */
+export type AttemptOutcome =
+  'completed' | 'failed' | 'cancelled' | 'worker_died' | 'server_stopped' | 'server_died';
+
+export const stems = sqliteTable(
+  'stems',
+  {
+    taskId: text('task_id').notNull(),
+    attempt: integer('attempt').notNull(),
+    step: integer('step').notNull(),
+    position: integer('position').notNull(),
+    instrument: text('instrument').notNull(),
+    filename: text('filename').notNull(),
+    storageKey: text('storage_key').notNull(),
+    format: text('format').$type<'wav' | 'flac'>().notNull(),
+    bytes: integer('bytes').notNull(),
+    sha256: text('sha256').notNull(),
+    durationSeconds: real('duration_seconds').notNull(),
+    sampleRate: integer('sample_rate').notNull(),
+    channels: integer('channels').notNull(),
+    peak: real('peak').notNull(),
+    clippedSamples: integer('clipped_samples').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.taskId, table.attempt, table.step, table.position] })],
+);
+
+/** Totals that outlive the rows they count. */
+export const counters = sqliteTable('counters', {
+  name: text('name').primaryKey(),
+  value: real('value').notNull(),
+});

@@ -1,0 +1,76 @@
+import type { SeparationOptions } from '../models/optionRules.ts';
+import type { Mixture, Stem, Task, TaskFailure } from '../tasks/task.ts';
+import type { TaskStatus } from '../tasks/taskState.ts';
+import type { AttemptOutcome } from './schema.ts';
+
+/** A task as it is handed in: stored, probed and resolved. */
+export interface NewTask {
+  taskId: string;
+  owner: string | null;
+  modelType: string;
+  options: SeparationOptions;
+  mixture: Mixture;
+  warnings: readonly string[];
+}
+
+/** The end that an attempt comes to by itself. */
+export type AttemptResult =
+  | { status: 'completed'; stems: readonly Stem[]; warnings: readonly string[]; processingSeconds: number }
+  | { status: 'failed'; failure: TaskFailure; burnt: boolean; processingSeconds: number };
+
+/** How fast a model worked on a device: seconds of processing for a second of audio. */
+export interface MeasuredPace {
+  modelType: string;
+  device: string;
+  realTimeFactor: number;
+}
+
+/**
+ * The durable queue and its history. Every method is one transaction; every write of a status is conditional
+ * on the status (and attempt) it starts from, so that whoever comes late changes nothing.
+ *
+ * `owner` scopes a call to one key's tasks; another owner's task is as absent as one that does not exist.
+ */
+export interface TaskStore {
+  /** Adds a pending task. @throws {AppError} QUEUE_FULL when `maxPending` tasks wait already. */
+  accept(task: NewTask, maxPending: number): Promise<Task>;
+  find(taskId: string, owner: string | null): Promise<Task | undefined>;
+  /** Newest first, from below `before` (a `seq`). */
+  page(query: {
+    owner: string | null;
+    status: TaskStatus | undefined;
+    before: number | undefined;
+    limit: number;
+  }): Promise<Task[]>;
+  /** How many pending tasks start before this one, and itself: 1 is next. */
+  queuePosition(seq: number): Promise<number>;
+  countByStatus(): Promise<Record<TaskStatus, number>>;
+  /** The oldest pending task that may start, moved to `processing` as a new attempt of `worker`. */
+  claimNext(worker: { id: string; device: string }): Promise<Task | undefined>;
+  /** When the next task that waits for its time may start; undefined when none waits. */
+  nextNotBefore(): Promise<number | undefined>;
+  /** Ends an attempt; false when it is not the current one any more, and then nothing was changed. */
+  finish(taskId: string, attempt: number, result: AttemptResult): Promise<boolean>;
+  /** Puts the task of a lost attempt back in its place; false as above. */
+  requeue(
+    taskId: string,
+    attempt: number,
+    how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
+  ): Promise<boolean>;
+  /** At start: every task that a dead server left in `processing` is pending again. */
+  requeueLost(): Promise<number>;
+  /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
+  cancel(taskId: string, owner: string | null): Promise<Task | 'ended' | undefined>;
+  /** Hides the task from every other call, as the first step of deleting it. */
+  markDeleted(taskId: string, owner: string | null): Promise<Task | undefined>;
+  /** Tasks that were marked, whose files may still be there. */
+  markedDeleted(): Promise<Task[]>;
+  /** Removes the rows of a marked task, and of its mixture when no other task uses it. */
+  erase(taskId: string): Promise<void>;
+  stemsOf(task: Task): Promise<Stem[]>;
+  hasInput(inputId: string): Promise<boolean>;
+  /** Whoever owns it, deleted or not: what the sweep at start needs to know. */
+  fate(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
+  /** Paces of the newest completed tasks. */
+  recentPaces(): Promise<MeasuredPace[]>;
+}

@@ -1,0 +1,134 @@
+import type { Clock } from '../clock.ts';
+
+export const progressStages = [
+  'queued',
+  'loading_model',
+  'decoding',
+  'separating',
+  'encoding',
+  'completed',
+] as const;
+export type ProgressStage = (typeof progressStages)[number];
+
+/** How far a task is, as a client sees it. */
+export interface Progress {
+  /** 0 to 100. */
+  percent: number;
+  stage: ProgressStage;
+  etaSeconds: number | null;
+  /** Milliseconds since the epoch. */
+  updatedAt: number;
+}
+
+/** One report of an attempt: its stage, and how many of its forward calls have begun. */
+export interface ProgressReport {
+  stage: 'loading_model' | 'decoding' | 'separating' | 'encoding';
+  done: number;
+  total: number;
+}
+
+/** Where each stage begins on the scale of percent. */
+const STAGE_START = { loading_model: 0, decoding: 1, separating: 2, encoding: 97 } as const;
+/** How far the percent may run ahead within a chunk that has not ended. */
+const INTERPOLATION_LIMIT = 0.95;
+
+/** The progress of one attempt, kept in memory only. */
+export class AttemptProgress {
+  readonly #clock: Clock;
+  readonly #expectedSeconds: number;
+  readonly #startedAt: number;
+  #report: ProgressReport = { stage: 'loading_model', done: 0, total: 0 };
+  #firstTickAt = 0;
+  #lastTickAt = 0;
+  #shown: Progress;
+
+  /** @param expectedSeconds how long the whole attempt should take, before anything of it was measured */
+  constructor(clock: Clock, expectedSeconds: number) {
+    this.#clock = clock;
+    this.#expectedSeconds = expectedSeconds;
+    this.#startedAt = clock.monotonic();
+    this.#shown = {
+      percent: 0,
+      stage: 'loading_model',
+      etaSeconds: toEta(expectedSeconds),
+      updatedAt: clock.now(),
+    };
+  }
+
+  get shown(): Progress {
+    return this.#shown;
+  }
+
+  /** Takes in a report of the worker. */
+  update(report: ProgressReport): void {
+    const now = this.#clock.monotonic();
+    if (report.stage === 'separating' && report.done > 0) {
+      if (this.#report.stage !== 'separating' || this.#report.done === 0) this.#firstTickAt = now;
+      if (report.done !== this.#report.done) this.#lastTickAt = now;
+    }
+    this.#report = report;
+    this.renew();
+  }
+
+  /** Renews estimate and time: the worker lives, even where a chunk takes minutes. */
+  renew(): void {
+    const now = this.#clock.monotonic();
+    const { stage, done, total } = this.#report;
+    const chunkSeconds = this.#chunkSeconds();
+    const sinceTick = (now - this.#lastTickAt) / 1000;
+    const chunksDone =
+      done === 0 ? 0 : done - 1 + Math.min(sinceTick / Math.max(chunkSeconds, 0.001), INTERPOLATION_LIMIT);
+    const isSeparating = stage === 'separating' && total > 0;
+    const percent = isSeparating
+      ? STAGE_START.separating +
+        (STAGE_START.encoding - STAGE_START.separating) * Math.min(chunksDone / total, 1)
+      : STAGE_START[stage];
+    const remaining = isSeparating
+      ? Math.max(total - chunksDone, 0) * chunkSeconds
+      : this.#expectedSeconds - (now - this.#startedAt) / 1000;
+    this.#shown = {
+      percent: Math.max(this.#shown.percent, Math.round(percent * 10) / 10),
+      stage,
+      etaSeconds: toEta(stage === 'encoding' ? 1 : remaining),
+      updatedAt: this.#clock.now(),
+    };
+  }
+
+  /** Seconds of one forward call: measured from the second on, before that as expected. */
+  #chunkSeconds(): number {
+    const { done, total } = this.#report;
+    if (done > 1) return (this.#lastTickAt - this.#firstTickAt) / 1000 / (done - 1);
+    return this.#expectedSeconds / Math.max(total, 1);
+  }
+}
+
+const toEta = (seconds: number) => Math.max(1, Math.round(seconds));
+
+/** The progress of every attempt that runs, by task. */
+export interface ProgressBoard {
+  begin(taskId: string, expectedSeconds: number): AttemptProgress;
+  end(taskId: string, attempt: AttemptProgress): void;
+  find(taskId: string): Progress | undefined;
+  /** Seconds until the first of them should end; null when none runs. */
+  soonestEnd(): number | null;
+}
+
+/** Builds the board. */
+export function createProgressBoard(clock: Clock): ProgressBoard {
+  const running = new Map<string, AttemptProgress>();
+  return {
+    begin(taskId, expectedSeconds) {
+      const attempt = new AttemptProgress(clock, expectedSeconds);
+      running.set(taskId, attempt);
+      return attempt;
+    },
+    end(taskId, attempt) {
+      if (running.get(taskId) === attempt) running.delete(taskId);
+    },
+    find: (taskId) => running.get(taskId)?.shown,
+    soonestEnd() {
+      const etas = [...running.values()].map((attempt) => attempt.shown.etaSeconds ?? 0);
+      return etas.length === 0 ? null : Math.min(...etas);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+/** The attempts that compute now, so that a cancel or a delete can reach them. */
+export interface RunningAttempts {
+  /** Notes an attempt for as long as `done` is open; its signal tells it to stop. */
+  add(taskId: string, done: Promise<void>, controller: AbortController): void;
+  /** Tells the task's attempt to stop. @returns a promise of its end, or undefined when none runs. */
+  abort(taskId: string): Promise<void> | undefined;
+  /** The end of everything that runs now. */
+  settled(): Promise<void>;
+  readonly size: number;
+}
+
+/** Builds the register. */
+export function createRunningAttempts(): RunningAttempts {
+  const running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  return {
+    add(taskId, done, controller) {
+      const entry = { controller, done };
+      running.set(taskId, entry);
+      const forget = () => {
+        if (running.get(taskId) === entry) running.delete(taskId);
+      };
+      done.then(forget, forget);
+    },
+    abort(taskId) {
+      const entry = running.get(taskId);
+      entry?.controller.abort();
+      return entry?.done;
+    },
+    async settled() {
+      await Promise.allSettled([...running.values()].map((entry) => entry.done));
+    },
+    get size() {
+      return running.size;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** The life of a task: every state, and every step between two of them that may happen. */
+export const taskStatuses = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const;
+export type TaskStatus = (typeof taskStatuses)[number];
+
+const NEXT: Record<TaskStatus, readonly TaskStatus[]> = {
+  // Waiting for a worker. `failed`: never straight from here; a task fails in an attempt.
+  pending: ['processing', 'cancelled'],
+  // An attempt is running. Back to `pending`: its worker or the server went away (requeue).
+  processing: ['completed', 'failed', 'pending', 'cancelled'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+};
+
+/** Whether a task may go from one status to another in one step. */
+export function canMove(from: TaskStatus, to: TaskStatus): boolean {
+  return NEXT[from].includes(to);
+}
+
+/** The statuses from which one step leads to `to`: what a conditional write must find. */
+export function statusesBefore(to: TaskStatus): TaskStatus[] {
+  return taskStatuses.filter((from) => canMove(from, to));
+}
+
+/** Whether nothing more will happen to a task of this status. */
+export function hasEnded(status: TaskStatus): boolean {
+  return NEXT[status].length === 0;
+}

@@ -1,0 +1,27 @@
+import type { ChildExit } from './childProcess.ts';
+import type { FailureKind } from './protocol.ts';
+
+/** A child refused a request; `message` is fit for a client, the traceback is for the log. */
+export class ChildFailure extends Error {
+  override readonly name = 'ChildFailure';
+  readonly kind: FailureKind;
+  readonly traceback: string | null;
+
+  constructor(kind: FailureKind, message: string, traceback: string | null) {
+    super(message);
+    this.kind = kind;
+    this.traceback = traceback;
+  }
+}
+
+/** A child went away while a request was open: it crashed, was killed, or did not answer in time. */
+export class ChildDied extends Error {
+  override readonly name = 'ChildDied';
+  readonly exit: ChildExit;
+
+  constructor(exit: ChildExit, cause?: unknown) {
+    const how = exit.signal ?? `exit code ${String(exit.exitCode)}`;
+    super(`a Python child ended (${how})`, { cause });
+    this.exit = exit;
+  }
+}

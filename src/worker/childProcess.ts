@@ -1,0 +1,200 @@
+import { execa } from 'execa';
+import {
+  CancellationTokenSource,
+  createMessageConnection,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import { z } from 'zod';
+import type { Log } from '../log.ts';
+import { ChildDied, ChildFailure } from './childErrors.ts';
+import { failureDataSchema } from './protocol.ts';
+import { readLines } from './stderrLines.ts';
+
+/** How a Python child is started: always `python -m python_worker`, in the project's root. */
+export interface ChildCommand {
+  python: string;
+  projectRoot: string;
+  env: Readonly<Record<string, string>>;
+}
+
+/** How a child ended. */
+export interface ChildExit {
+  exitCode: number | null;
+  signal: string | null;
+}
+
+/** What a request may carry beside its parameters. */
+export interface RequestOptions {
+  /** Aborting asks the child to stop; the call then still waits for its answer. */
+  signal?: AbortSignal;
+  /** The child is killed when it has not answered after this time. */
+  timeoutMs?: number;
+}
+
+/** One running Python child and the JSON-RPC connection to it. */
+export class ChildProcess {
+  readonly pid: number;
+  readonly exited: Promise<ChildExit>;
+  readonly #connection: MessageConnection;
+  readonly #log: Log;
+  #exit: ChildExit | undefined;
+
+  private constructor(pid: number, connection: MessageConnection, exited: Promise<ChildExit>, log: Log) {
+    this.pid = pid;
+    this.#connection = connection;
+    this.#log = log;
+    this.exited = exited.then((exit) => {
+      this.#exit = exit;
+      // vscode-jsonrpc settles what is pending only when it is disposed of, never when its pipe closes.
+      connection.dispose();
+      return exit;
+    });
+  }
+
+  /** Starts a child. It leads a session of its own, so that a Ctrl-C in the terminal does not reach it first. */
+  static start(command: ChildCommand, log: Log): ChildProcess {
+    const subprocess = execa(command.python, ['-m', 'python_worker'], {
+      cwd: command.projectRoot,
+      env: childEnvironment(command.env),
+      extendEnv: false,
+      detached: true,
+      buffer: false,
+      reject: false,
+      stripFinalNewline: false,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const { pid } = subprocess;
+    const exited = subprocess.then((result): ChildExit => {
+      if (pid === undefined) {
+        log.error({ err: result.cause, python: command.python }, 'a Python child could not be started');
+      }
+      return { exitCode: result.exitCode ?? null, signal: result.signal ?? null };
+    });
+    // A write to a child that has just died fails here first; its exit tells the story.
+    subprocess.stdin.on('error', () => undefined);
+    readLines(subprocess.stderr, (line) => {
+      log.debug({ pid, line }, 'output of a Python child');
+    });
+    const connection = createMessageConnection(
+      new StreamMessageReader(subprocess.stdout),
+      new StreamMessageWriter(subprocess.stdin),
+    );
+    const child = new ChildProcess(pid ?? -1, connection, exited, log);
+    connection.onError(([error]) => {
+      // After one bad frame nothing on the channel can be trusted any more.
+      log.error({ pid: child.pid, err: error }, 'the channel to a Python child broke');
+      child.kill();
+    });
+    connection.listen();
+    return child;
+  }
+
+  /**
+   * Calls a method of the child.
+   *
+   * @throws {ChildFailure} when the child refuses
+   * @throws {ChildDied} when it dies, or is killed for not answering in time
+   */
+  async request<Result extends z.ZodType>(
+    method: string,
+    params: object,
+    result: Result,
+    { signal, timeoutMs }: RequestOptions = {},
+  ): Promise<z.output<Result>> {
+    const cancellation = new CancellationTokenSource();
+    const cancel = () => {
+      cancellation.cancel();
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => this.#giveUp(method, timeoutMs), timeoutMs);
+    try {
+      // A token that is cancelled before the request is written never reaches the child.
+      signal?.throwIfAborted();
+      return result.parse(await this.#connection.sendRequest(method, params, cancellation.token));
+    } catch (error) {
+      throw await this.#explain(error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', cancel);
+      cancellation.dispose();
+    }
+  }
+
+  /** Calls `handler` for each notification of this method; one that does not fit the schema ends the child. */
+  onNotification<Params extends z.ZodType>(
+    method: string,
+    params: Params,
+    handler: (params: z.output<Params>) => void,
+  ): void {
+    this.#connection.onNotification(method, (message: unknown) => {
+      const parsed = params.safeParse(message);
+      if (parsed.success) {
+        handler(parsed.data);
+        return;
+      }
+      this.#log.error(
+        { pid: this.pid, method, problem: parsed.error.message },
+        'a Python child broke the protocol',
+      );
+      this.kill();
+    });
+  }
+
+  /** Asks the child to end by itself; it may die before it answers. */
+  async shutdown(): Promise<void> {
+    await this.request('shutdown', {}, z.null()).catch(() => undefined);
+  }
+
+  /** Ends the child and everything it started, at once. */
+  kill(): void {
+    if (this.#exit !== undefined || this.pid < 0) return;
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch (error) {
+      // ESRCH: the group is gone already.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
+  #giveUp(method: string, timeoutMs: number): void {
+    this.#log.error(
+      { pid: this.pid, method, timeoutMs },
+      'a Python child did not answer in time and is killed',
+    );
+    this.kill();
+  }
+
+  async #explain(error: unknown): Promise<unknown> {
+    if (error instanceof ResponseError) {
+      const data = failureDataSchema.safeParse(error.data);
+      if (data.success) return new ChildFailure(data.data.kind, error.message, data.data.traceback);
+    }
+    if (error instanceof DOMException && error.name === 'AbortError') {
+      return new ChildFailure('CANCELLED', 'The request was cancelled.', null);
+    }
+    const exit = this.#exit ?? (await this.#exitSoon());
+    return exit === undefined ? error : new ChildDied(exit, error);
+  }
+
+  /** The pipes of a dying child close a moment before its exit is known. */
+  #exitSoon(): Promise<ChildExit | undefined> {
+    const never = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined).unref());
+    return Promise.race([this.exited, never]);
+  }
+}
+
+function childEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const { TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD: _removed, ...rest } = env;
+  return {
+    ...rest,
+    // MSST loads checkpoints with weights_only=False; this makes torch refuse code in them all the same.
+    TORCH_FORCE_WEIGHTS_ONLY_LOAD: '1',
+    PYTHONUNBUFFERED: '1',
+    // MSST opens its YAML files in the encoding of the locale.
+    PYTHONUTF8: '1',
+  };
+}

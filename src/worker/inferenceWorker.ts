@@ -1,0 +1,131 @@
+import type { Log } from '../log.ts';
+import { ChildProcess, type ChildCommand, type ChildExit } from './childProcess.ts';
+import {
+  computedSchema,
+  heartbeatSchema,
+  logSchema,
+  progressSchema,
+  PROTOCOL_VERSION,
+  separateResultSchema,
+  workerReadySchema,
+  type ProgressMessage,
+  type SeparateParams,
+  type SeparateResult,
+  type WorkerReady,
+} from './protocol.ts';
+
+/** Importing torch and MSST takes this long at the very most. */
+const HELLO_TIMEOUT_MS = 120_000;
+/** A cancelled attempt that has not let go by then is killed with its worker. */
+const CANCEL_GRACE_MS = 10_000;
+const SHUTDOWN_TIMEOUT_MS = 5_000;
+
+/** What an attempt tells while it runs. */
+export interface AttemptEvents {
+  onProgress(progress: ProgressMessage): void;
+  /** The worker lives: whatever is shown about the attempt may be renewed. */
+  onHeartbeat(): void;
+}
+
+/** One Python process that separates, on one device, one task at a time. */
+export class InferenceWorker {
+  readonly id: string;
+  readonly ready: WorkerReady;
+  readonly exited: Promise<ChildExit>;
+  readonly #child: ChildProcess;
+  #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
+
+  private constructor(id: string, child: ChildProcess, ready: WorkerReady, log: Log) {
+    this.id = id;
+    this.#child = child;
+    this.ready = ready;
+    this.exited = child.exited;
+    // Messages of another attempt than the running one are late, and change nothing.
+    const current = (message: { task_id: string | null; attempt: number | null }) =>
+      this.#events?.taskId === message.task_id && this.#events.attempt === message.attempt
+        ? this.#events.events
+        : undefined;
+    child.onNotification('progress', progressSchema, (message) => current(message)?.onProgress(message));
+    child.onNotification('heartbeat', heartbeatSchema, (message) => current(message)?.onHeartbeat());
+    child.onNotification('computed', computedSchema, () => undefined);
+    child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
+      log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
+    });
+  }
+
+  /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be. */
+  static async start(
+    options: ChildCommand & { id: string; device: string; msstRoot: string },
+    log: Log,
+  ): Promise<InferenceWorker> {
+    const child = ChildProcess.start(options, log);
+    try {
+      const params = {
+        role: 'worker',
+        protocol_version: PROTOCOL_VERSION,
+        device: options.device,
+        msst_root: options.msstRoot,
+      };
+      const ready = await child.request('initialize', params, workerReadySchema, {
+        timeoutMs: HELLO_TIMEOUT_MS,
+      });
+      if (ready.protocol_version !== PROTOCOL_VERSION) throw new Error('the worker speaks another protocol');
+      return new InferenceWorker(options.id, child, ready, log);
+    } catch (error) {
+      child.kill();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /**
+   * Runs one attempt. Aborting the signal stops it at the next chunk, or with the whole process when it does
+   * not let go.
+   *
+   * @throws {ChildFailure} when the attempt fails; kind CANCELLED when the signal stopped it
+   * @throws {ChildDied} when the process ends under it
+   */
+  async separate(
+    params: SeparateParams,
+    events: AttemptEvents,
+    signal: AbortSignal,
+  ): Promise<SeparateResult> {
+    let grace: NodeJS.Timeout | undefined;
+    const startGrace = () => {
+      grace = setTimeout(() => {
+        this.#child.kill();
+      }, CANCEL_GRACE_MS);
+    };
+    signal.addEventListener('abort', startGrace, { once: true });
+    this.#events = { taskId: params.task_id, attempt: params.attempt, events };
+    try {
+      const result = await this.#child.request('separate', params, separateResultSchema, { signal });
+      if (result.task_id !== params.task_id || result.attempt !== params.attempt) {
+        throw new Error('the worker answered for another attempt');
+      }
+      return result;
+    } finally {
+      this.#events = undefined;
+      clearTimeout(grace);
+      signal.removeEventListener('abort', startGrace);
+    }
+  }
+
+  /** Ends the process: asked first, then killed. */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#child.kill();
+    }, SHUTDOWN_TIMEOUT_MS);
+    await this.#child.shutdown();
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  /** Ends the process at once, with all that it started. */
+  kill(): void {
+    this.#child.kill();
+  }
+}

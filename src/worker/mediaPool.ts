@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { restartDelayMs } from './backoff.ts';
+import { ChildDied, ChildFailure } from './childErrors.ts';
+import { ChildProcess, type ChildCommand } from './childProcess.ts';
+import {
+  logSchema,
+  mediaReadySchema,
+  probeResultSchema,
+  PROTOCOL_VERSION,
+  stageResultSchema,
+  type ProbeResult,
+  type StageParams,
+  type StageResult,
+} from './protocol.ts';
+
+const CHILDREN = 2;
+const HELLO_TIMEOUT_MS = 30_000;
+/** No file needs longer: a probe reads it once and decodes its ends. */
+const PROBE_TIMEOUT_MS = 10_000;
+/** Decoding runs some hundred times faster than the music; this is for the slowest disk there is. */
+const STAGE_TIMEOUT_MS = 3_600_000;
+/** Both children may be staging long files, or be unable to start. */
+const WAIT_TIMEOUT_MS = 60_000;
+/** A file that kills the child that reads it is tried this often. */
+const TRIES = 2;
+
+/** The children that look into audio files, so that a hostile one costs them and not the server. */
+export interface MediaPool {
+  start(): void;
+  /**
+   * What a stored file holds.
+   *
+   * @throws {ChildFailure} UNSUPPORTED_FORMAT or INVALID_AUDIO, with a sentence for the client
+   */
+  probe(path: string): Promise<ProbeResult>;
+  /** Decodes what MSST cannot into a float WAV. @throws {ChildFailure} as above, or CANCELLED */
+  stage(params: StageParams, signal: AbortSignal): Promise<StageResult>;
+  stop(): Promise<void>;
+}
+
+/** Builds the pool of two media children. */
+export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
+  const stopping = new AbortController();
+  const idle: ChildProcess[] = [];
+  const alive = new Set<ChildProcess>();
+  const waiting: ((child: ChildProcess) => void)[] = [];
+  let loops: Promise<void>[] = [];
+
+  const offer = (child: ChildProcess) => {
+    const next = waiting.shift();
+    if (next) next(child);
+    else idle.push(child);
+  };
+
+  const takeIdle = (): Promise<ChildProcess> => {
+    const child = idle.shift();
+    if (child) return Promise.resolve(child);
+    return new Promise((resolve, reject) => {
+      const take = (free: ChildProcess) => {
+        clearTimeout(timer);
+        resolve(free);
+      };
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(take), 1);
+        reject(new Error('no media child became free in time'));
+      }, WAIT_TIMEOUT_MS);
+      waiting.push(take);
+    });
+  };
+
+  const keepAlive = async (): Promise<void> => {
+    for (let failures = 0; !stopping.signal.aborted; failures += 1) {
+      await sleep(restartDelayMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (stopping.signal.aborted) return;
+      const child = ChildProcess.start(command, log);
+      alive.add(child);
+      try {
+        child.onNotification('log', logSchema, ({ level, message }) => {
+          log[level]({ pid: child.pid, line: message }, 'message of a media child');
+        });
+        const params = { role: 'media', protocol_version: PROTOCOL_VERSION };
+        await child.request('initialize', params, mediaReadySchema, { timeoutMs: HELLO_TIMEOUT_MS });
+        failures = 0;
+        offer(child);
+      } catch (error) {
+        log.error({ err: error }, 'a media child could not start');
+        child.kill();
+      }
+      await child.exited;
+      alive.delete(child);
+      const at = idle.indexOf(child);
+      if (at >= 0) idle.splice(at, 1);
+    }
+  };
+
+  /** Lends a child to `use`; a child that dies of it is replaced, and the work is tried once more. */
+  const withChild = async <T>(use: (child: ChildProcess) => Promise<T>): Promise<T> => {
+    for (let tries = 1; ; tries += 1) {
+      const child = await takeIdle();
+      try {
+        const result = await use(child);
+        offer(child);
+        return result;
+      } catch (error) {
+        if (!(error instanceof ChildDied)) {
+          offer(child);
+          throw error;
+        }
+        if (tries < TRIES) continue;
+        log.warn({ err: error }, 'a file killed the media child that read it, twice');
+        throw new ChildFailure(
+          'INVALID_AUDIO',
+          'The file cannot be read: its content defeats the decoder.',
+          null,
+        );
+      }
+    }
+  };
+
+  return {
+    start() {
+      loops = Array.from({ length: CHILDREN }, keepAlive);
+    },
+    probe: (path) =>
+      withChild((child) =>
+        child.request('probe', { path }, probeResultSchema, { timeoutMs: PROBE_TIMEOUT_MS }),
+      ),
+    stage: (params, signal) =>
+      withChild((child) =>
+        child.request('stage', params, stageResultSchema, { signal, timeoutMs: STAGE_TIMEOUT_MS }),
+      ),
+    async stop() {
+      stopping.abort();
+      await Promise.all([...alive].map((child) => child.shutdown().finally(() => child.kill())));
+      await Promise.all(loops);
+    },
+  };
+}

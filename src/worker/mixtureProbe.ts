@@ -1,0 +1,26 @@
+import { AppError } from '../errors.ts';
+import { ChildFailure } from './childErrors.ts';
+import type { MediaPool } from './mediaPool.ts';
+
+/**
+ * Probes a stored upload by a media child, in the words of the domain.
+ *
+ * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO, with the child's own sentence
+ */
+export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string) {
+  try {
+    const found = await media.probe(path);
+    return {
+      container: found.container,
+      codec: found.codec,
+      durationSeconds: found.duration_seconds,
+      sampleRate: found.sample_rate,
+      channels: found.channels,
+      stagingReason: found.staging_reason,
+    };
+  } catch (error) {
+    if (!(error instanceof ChildFailure)) throw error;
+    if (error.kind !== 'UNSUPPORTED_FORMAT' && error.kind !== 'INVALID_AUDIO') throw error;
+    throw new AppError(error.kind, error.message, { cause: error });
+  }
+}

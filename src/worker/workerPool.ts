@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { restartDelayMs } from './backoff.ts';
+import type { Device } from './devices.ts';
+import type { InferenceWorker } from './inferenceWorker.ts';
+
+/** A worker that lived this long was well: its death is not the next of a row. */
+const WELL_AFTER_MS = 300_000;
+
+export type WorkerState = 'starting' | 'idle' | 'busy' | 'down';
+
+/** What is known about the place of one worker, for the health report. */
+export interface WorkerStatus {
+  id: string;
+  device: string;
+  deviceName: string | null;
+  state: WorkerState;
+  pid: number | null;
+  restarts: number;
+  lastError: string | null;
+}
+
+/** A worker lent to one attempt. */
+export interface Lease {
+  worker: InferenceWorker;
+  device: string;
+  /**
+   * Gives the worker back. `worked`: it did its part, so its next death counts as the first of a row.
+   * `unused`: there was nothing to do, so nobody is told that it is free again.
+   */
+  release(how: 'worked' | 'failed' | 'unused'): void;
+}
+
+/** The workers, one on each device; each is started again when it dies. */
+export interface WorkerPool {
+  start(): void;
+  /** An idle worker, which is busy from then on; undefined when there is none. */
+  lease(): Lease | undefined;
+  statuses(): WorkerStatus[];
+  stop(): Promise<void>;
+}
+
+interface Slot extends WorkerStatus {
+  deviceSpec: Device;
+  worker: InferenceWorker | undefined;
+  failures: number;
+}
+
+/**
+ * Builds the pool.
+ *
+ * @param startWorker starts the process of a slot; its rejection counts as a death
+ * @param onIdle is called whenever a worker became free
+ */
+export function createWorkerPool(parts: {
+  devices: readonly Device[];
+  startWorker: (id: string, device: Device) => Promise<InferenceWorker>;
+  onIdle: () => void;
+  clock: Clock;
+  log: Log;
+}): WorkerPool {
+  const { clock, log } = parts;
+  const stopping = new AbortController();
+  const slots = parts.devices.map((device, index): Slot => ({
+    id: `worker-${String(index)}`,
+    device: device.id,
+    deviceName: null,
+    deviceSpec: device,
+    state: 'starting',
+    pid: null,
+    restarts: 0,
+    lastError: null,
+    worker: undefined,
+    failures: 0,
+  }));
+  let loops: Promise<void>[] = [];
+
+  const keepAlive = async (slot: Slot): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await sleep(restartDelayMs(slot.failures), undefined, { signal: stopping.signal }).catch(
+        () => undefined,
+      );
+      if (stopping.signal.aborted) return;
+      await live(slot);
+      slot.restarts += 1;
+      slot.failures += 1;
+    }
+  };
+
+  /** One life of a slot's process, from its start to its exit. */
+  const live = async (slot: Slot): Promise<void> => {
+    slot.state = 'starting';
+    const startedAt = clock.monotonic();
+    try {
+      slot.worker = await parts.startWorker(slot.id, slot.deviceSpec);
+    } catch (error) {
+      slot.state = 'down';
+      slot.lastError = (error as Error).message;
+      log.error({ workerId: slot.id, device: slot.device, err: error }, 'a worker could not start');
+      return;
+    }
+    const { worker } = slot;
+    slot.pid = worker.pid;
+    slot.deviceName = worker.ready.device.name;
+    slot.state = 'idle';
+    slot.lastError = null;
+    log.info({ workerId: slot.id, ...worker.ready }, 'a worker is ready');
+    if (stopping.signal.aborted) await worker.stop();
+    else parts.onIdle();
+    const exit = await worker.exited;
+    if (clock.monotonic() - startedAt > WELL_AFTER_MS) slot.failures = 0;
+    slot.worker = undefined;
+    slot.pid = null;
+    slot.state = 'down';
+    if (stopping.signal.aborted) return;
+    slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
+    log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
+  };
+
+  return {
+    start() {
+      loops = slots.map(keepAlive);
+    },
+    lease() {
+      const slot = slots.find((candidate) => candidate.state === 'idle');
+      const worker = slot?.worker;
+      if (!slot || !worker) return undefined;
+      slot.state = 'busy';
+      return {
+        worker,
+        device: slot.device,
+        release(how) {
+          if (how === 'worked') slot.failures = 0;
+          // A worker that died meanwhile is not idle; its slot looks after that.
+          if (slot.worker !== worker || slot.state !== 'busy') return;
+          slot.state = 'idle';
+          if (how !== 'unused') parts.onIdle();
+        },
+      };
+    },
+    statuses: () =>
+      slots.map(({ id, device, deviceName, state, pid, restarts, lastError }) => ({
+        id,
+        device,
+        deviceName,
+        state,
+        pid,
+        restarts,
+        lastError,
+      })),
+    async stop() {
+      stopping.abort();
+      // A busy worker would hear a polite request only after its task.
+      for (const slot of slots) if (slot.state === 'busy') slot.worker?.kill();
+      await Promise.all(slots.map((slot) => slot.worker?.stop()));
+      await Promise.all(loops);
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { startServer } from '../../src/compose.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+
+const projectRoot = path.resolve(import.meta.dirname, '../..');
+
+/** A real server in this process, on a free port, with a data directory, real media children and the stand-in worker. */
+export interface TestServer {
+  url: string;
+  dataDir: string;
+  /** Names of what lies in a folder of the data directory. */
+  stored(folder: string): Promise<string[]>;
+  /** Says what the stand-in does at its next calls, one word each. */
+  plan(...steps: string[]): Promise<void>;
+  /** Stops the server and keeps its data, for another to start on. */
+  stop(graceMs?: number): Promise<void>;
+  /** Stops the server and removes its data. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Starts one.
+ *
+ * @param settings configuration keys, as in the file
+ * @param dataDir an existing data directory to go on with
+ */
+export async function startTestServer(
+  settings: Record<string, unknown> = {},
+  dataDir?: string,
+): Promise<TestServer> {
+  const home = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-')));
+  const planFile = path.join(home, 'plan');
+  await writeFile(planFile, '');
+  const configFile = path.join(home, 'config.json');
+  await writeFile(
+    configFile,
+    JSON.stringify({ port: 0, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'], ...settings }),
+  );
+  const env = {
+    ...process.env,
+    MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standInWorker.mjs'),
+    STAND_IN_PLAN: planFile,
+  };
+  const { config } = loadConfig({ argv: ['--config', configFile], env, cwd: home, projectRoot });
+  const server = await startServer(config, createLog(process.env['TEST_LOG'] ? 'debug' : 'silent'));
+  return {
+    url: server.url,
+    dataDir: home,
+    async stored(folder) {
+      return readdir(path.join(home, folder)).catch(() => []);
+    },
+    plan: (...steps) => writeFile(planFile, steps.join('\n')),
+    stop: (graceMs = 0) => server.stop(graceMs),
+    async dispose() {
+      await server.stop(0);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
