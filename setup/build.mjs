@@ -1,0 +1,47 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { diskProblem, SetupError } from './setupError.mjs';
+import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
+
+/**
+ * Compiles src/ to dist/, unless dist/ was made of these very sources.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ */
+export async function build({ root, run, report }) {
+  const folder = join(root, 'dist');
+  const stamp = hashOf(
+    ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => readText(join(root, name))),
+    sourcesOf(join(root, 'src')),
+  );
+  if (readStamp(folder) === stamp) return;
+  removeStamp(folder);
+  await report.step('building the server', async () => {
+    // What was compiled from a source that is gone must not stay importable.
+    rmSync(folder, { recursive: true, force: true });
+    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const { code, output } = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+      log: join(root, '.setup', 'build.log'),
+    });
+    if (code === 0) return;
+    for (const line of output.trim().split('\n').slice(0, 40)) report.detail(line);
+    throw new SetupError(
+      diskProblem(output) ??
+        'The TypeScript sources do not compile; the lines above say where. Mend them (git status shows what was changed) and run the same command again.',
+    );
+  });
+  writeStamp(folder, stamp);
+}
+
+/**
+ * @param {string} folder
+ * @returns {unknown[]} path and text of every file
+ */
+function sourcesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((path) => [path.slice(folder.length), readText(path)]);
+}

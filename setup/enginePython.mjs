@@ -1,0 +1,153 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+import { checkEngine } from './engineCheck.mjs';
+import { engineVenv, engineVenvStamp } from './engineVenv.mjs';
+import { describe, findInterpreters, interpreterMarks } from './interpreters.mjs';
+import { engineRequirementTexts } from './requirements.mjs';
+import { SetupError } from './setupError.mjs';
+import { hashOf, markOf, readText, writeWhole } from './stamp.mjs';
+
+const mostRecords = 8;
+
+/**
+ * @typedef {object} EngineRecord a check that succeeded, and what must still hold for it to count
+ * @property {string} key
+ * @property {string} python
+ * @property {Record<string, unknown>} files what the check rested on
+ * @property {Record<string, unknown>} packages the folders in which an install or removal shows
+ * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
+ */
+
+/**
+ * The interpreter of the engine: the configured one, else the active one if torch and the given MSST import
+ * there, both untouched; else `.venv-engine` over the best there is.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {{ python: string | null, msstRoot: string | null }} keys of the configuration
+ * @returns {Promise<string>}
+ */
+export async function enginePython(setting, keys) {
+  const { root, report } = setting;
+  const msstRoot = resolve(keys.msstRoot ?? root);
+  const python = keys.python === 'auto' ? null : keys.python;
+  const key = keyOf(setting, python, msstRoot);
+  const recordFile = join(root, '.setup', 'engine.json');
+  const records = readRecords(recordFile);
+  const recorded = records.find((record) => record.key === key);
+  if (recorded && stillHolds(root, recorded)) return recorded.python;
+
+  return report.step('preparing the Python that runs MSST', async () => {
+    const engine = python
+      ? await configured(setting, resolve(python), msstRoot)
+      : await automatic(setting, msstRoot);
+    const record = await recordOf(setting, key, engine);
+    mkdirSync(dirname(recordFile), { recursive: true });
+    const others = records.filter((one) => one.key !== key).slice(0, mostRecords - 1);
+    writeWhole(recordFile, JSON.stringify([record, ...others], null, 2));
+    report.detail(`MSST runs on ${engine.python}`);
+    return engine.python;
+  });
+}
+
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string} python
+ * @param {string} msstRoot
+ */
+async function configured(setting, python, msstRoot) {
+  const subject = `The interpreter that "python" in the configuration names (${python})`;
+  const stat = statSync(python, { throwIfNoEntry: false });
+  if (!stat?.isFile()) {
+    throw new SetupError(
+      `${subject} is not a file. Name the python file itself (such as /path/to/env/bin/python), or remove the key, and run the same command again.`,
+    );
+  }
+  const check = await checkEngine(setting, python, msstRoot);
+  if (check.ok) return { python, files: check.files };
+  const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
+  throw new SetupError(
+    `${subject} cannot run the MSST in ${msstRoot}: ${why}. Mend that environment (it is used as it is, nothing is installed there), name another one, or remove the key, and run the same command again.`,
+  );
+}
+
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string} msstRoot
+ */
+async function automatic(setting, msstRoot) {
+  const interpreters = await findInterpreters(setting);
+  for (const { has_torch, executable } of interpreters) {
+    if (!has_torch) continue;
+    const check = await checkEngine(setting, executable, msstRoot);
+    if (check.ok) return { python: executable, files: check.files };
+  }
+  return engineVenv(setting, { interpreters, msstRoot });
+}
+
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string | null} python
+ * @param {string} msstRoot
+ */
+function keyOf({ root, env }, python, msstRoot) {
+  const inference = join(msstRoot, 'inference.py');
+  return hashOf(
+    engineRequirementTexts(root),
+    python ? [resolve(python), markOf(python), env.PYTHONPATH ?? null] : interpreterMarks(root, env),
+    [msstRoot, markOf(inference)],
+  );
+}
+
+/**
+ * @param {string} file
+ * @returns {EngineRecord[]}
+ */
+function readRecords(file) {
+  try {
+    const records = JSON.parse(readText(file) ?? '[]');
+    return Array.isArray(records) ? records : [];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string} key
+ * @param {{ python: string, files: string[] }} engine
+ * @returns {Promise<EngineRecord>}
+ */
+async function recordOf(setting, key, { python, files }) {
+  const description = await describe(setting, python);
+  const folders = description && 'prefix' in description ? description.site_folders : [];
+  return {
+    key,
+    python,
+    files: Object.fromEntries(files.map((path) => [path, markOf(path)])),
+    packages: Object.fromEntries(folders.map((path) => [path, markOf(path)])),
+    layer: isLayer(setting.root, python) ? engineVenvStamp(setting.root) : null,
+  };
+}
+
+/**
+ * @param {string} root
+ * @param {EngineRecord} record
+ */
+function stillHolds(root, { python, files, packages, layer }) {
+  return (
+    existsSync(python) &&
+    [files, packages].every((marks) =>
+      Object.entries(marks).every(([path, mark]) => hashOf(markOf(path)) === hashOf(mark)),
+    ) &&
+    (!isLayer(root, python) || (layer !== null && layer === engineVenvStamp(root)))
+  );
+}
+
+/**
+ * @param {string} root
+ * @param {string} python
+ */
+function isLayer(root, python) {
+  return python.startsWith(join(root, '.venv-engine', '/'));
+}

@@ -1,0 +1,250 @@
+import { existsSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { checkEngine } from './engineCheck.mjs';
+import { bestForVenv, describe } from './interpreters.mjs';
+import { failingModules } from './probeModules.mjs';
+import { quietPython } from './quietPython.mjs';
+import { engineRequirementTexts, readNeeds } from './requirements.mjs';
+import { SetupError } from './setupError.mjs';
+import { hashOf, readStamp, removeStamp, writeStamp } from './stamp.mjs';
+import { makeVenv, pipInstall, pythonOf, VersionConflict } from './venv.mjs';
+
+const mostRounds = 20;
+
+/** @typedef {import('./setUp.mjs').Setting} Setting */
+/** @typedef {import('./interpreters.mjs').Interpreter} Interpreter */
+/** @typedef {{ venv: string, log: string, stamp: string, msstRoot: string }} Layer */
+
+/**
+ * `.venv-engine`: sees every package of the interpreter below it, and holds only what is missing there.
+ *
+ * @param {Setting} setting
+ * @param {{ interpreters: Interpreter[], msstRoot: string }} options
+ * @returns {Promise<{ python: string, files: string[] }>} the interpreter, and the files its check rests on
+ */
+export async function engineVenv(setting, { interpreters, msstRoot }) {
+  const { root } = setting;
+  const venv = join(root, '.venv-engine');
+  const log = join(root, '.setup', 'engine.log');
+  const wanted = await wantedBase(setting, { interpreters, venv });
+  if (wanted) await makeLayer(setting, { venv, base: wanted.base, log });
+  const stamp = wanted ? stampOf(root, venv, wanted.base.prefix) : (readStamp(venv) ?? '');
+  const layer = { venv, log, stamp, msstRoot };
+  try {
+    await installMissing(setting, layer);
+  } catch (error) {
+    if (!(error instanceof VersionConflict) || !wanted || wanted.hasTorch) throw error;
+    // With no torch to reuse, nothing below is worth a conflict with it.
+    setting.report.detail('what is installed there stands in the way: making an environment apart from it');
+    await makeVenv(setting, { venv, base: wanted.base, log });
+    await installMissing(setting, layer);
+  }
+  writeStamp(venv, stamp);
+  return { python: pythonOf(venv), files: await satisfyCheckout(setting, layer) };
+}
+
+/**
+ * @param {Setting} setting
+ * @param {{ venv: string, base: Interpreter, log: string }} options
+ */
+async function makeLayer(setting, { venv, base, log }) {
+  removeStamp(venv);
+  await makeVenv(setting, { venv, base, flags: base.is_venv ? [] : ['--system-site-packages'], log });
+  if (base.is_venv) await showPackagesOf(setting, { venv, below: base });
+}
+
+/**
+ * @param {string} root
+ * @returns {string | null} changes when `.venv-engine` is made anew; null when it is not whole
+ */
+export function engineVenvStamp(root) {
+  const venv = join(root, '.venv-engine');
+  return existsSync(pythonOf(venv)) ? readStamp(venv) : null;
+}
+
+/**
+ * Lets the interpreter of `venv` see the packages of another one, below its own. `addsitedir` rather than the
+ * bare path: it also follows the other's own .pth files, by which editable installs are found.
+ *
+ * @param {Setting} setting
+ * @param {{ venv: string, below: Interpreter }} options
+ */
+export async function showPackagesOf(setting, { venv, below }) {
+  const own = await describe(setting, pythonOf(venv));
+  const folder = own && 'prefix' in own ? own.own_site_folder : null;
+  if (folder === null) throw new SetupError(`${venv} has no folder for packages. Delete it and run again.`);
+  const lines = below.site_folders.map((place) => `import site; site.addsitedir(${JSON.stringify(place)})\n`);
+  writeFileSync(join(folder, 'packages_below.pth'), lines.join(''));
+}
+
+/**
+ * @param {Setting} setting
+ * @param {{ interpreters: Interpreter[], venv: string }} options
+ * @returns {Promise<{ base: Interpreter, hasTorch: boolean } | null>} what to build on; null when the
+ *   environment there is right as it is
+ */
+async function wantedBase(setting, { interpreters, venv }) {
+  const { root } = setting;
+  const stamp = engineVenvStamp(root);
+  for (const one of interpreters.filter(({ has_torch }) => has_torch)) {
+    if ((await failingModules(setting, one.executable, ['torch'])).size > 0) continue;
+    const isBuilt = stamp !== null && stamp === stampOf(root, venv, one.prefix);
+    return isBuilt ? null : { base: one, hasTorch: true };
+  }
+  // Without a torch to build on, any whole environment is as good as a new one.
+  if (stamp && stamp === stampOf(root, venv, baseOf(stamp))) return null;
+  return { base: bestForVenv(interpreters), hasTorch: false };
+}
+
+/**
+ * @param {string} root
+ * @param {string} venv
+ * @param {string} base prefix of the interpreter below
+ */
+function stampOf(root, venv, base) {
+  return JSON.stringify({
+    requirements: hashOf(engineRequirementTexts(root)),
+    python: realpathSync(pythonOf(venv)),
+    base,
+  });
+}
+
+/** @param {string} stamp */
+function baseOf(stamp) {
+  return String(JSON.parse(stamp).base);
+}
+
+/**
+ * Installs those of MSST's needs that fail to import, and nothing else.
+ *
+ * @param {Setting} setting
+ * @param {Layer} layer
+ */
+async function installMissing(setting, layer) {
+  const { root } = setting;
+  const needs = readNeeds(root, 'engine-requirements.txt');
+  const msst = layer.msstRoot === root ? readNeeds(root, 'msst-requirements.txt') : [];
+  const failing = await failingOf(setting, layer, needs);
+  if (failing.size > 0) {
+    await install(setting, layer, needs, failing, []);
+    const broken = await failingOf(setting, layer, needs);
+    // What pip takes for installed and still does not import is broken below: our own copy goes before it.
+    if (broken.size > 0) await install(setting, layer, needs, broken, ['--force-reinstall', '--no-deps']);
+  }
+  const still = failing.size > 0 ? await failingOf(setting, layer, needs) : failing;
+  const [first] = still;
+  if (first) throw new SetupError(unusable(layer, first[0], first[1]));
+  const failingMsst = await failingOf(setting, layer, msst);
+  if (failingMsst.size > 0) {
+    const args = ['--no-deps', '--ignore-requires-python', ...msst.map(({ requirement }) => requirement)];
+    removeStamp(layer.venv);
+    await pipInstall(setting, { venv: layer.venv, args, log: layer.log });
+  }
+}
+
+/**
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @param {import('./requirements.mjs').Need[]} needs
+ */
+function failingOf(setting, { venv }, needs) {
+  return failingModules(
+    setting,
+    pythonOf(venv),
+    needs.map(({ module }) => module),
+  );
+}
+
+/**
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @param {import('./requirements.mjs').Need[]} needs
+ * @param {Map<string, string>} failing
+ * @param {string[]} flags
+ */
+async function install(setting, layer, needs, failing, flags) {
+  const wanted = needs.filter(({ module }) => failing.has(module)).map(({ requirement }) => requirement);
+  if (failing.has('torch')) {
+    setting.report.detail('torch is not here yet: this is the large part, several minutes on a slow line');
+  }
+  removeStamp(layer.venv);
+  const constraints = await writeConstraints(setting, layer, wanted);
+  await pipInstall(setting, {
+    venv: layer.venv,
+    args: [...flags, '-c', constraints, ...wanted],
+    log: layer.log,
+  });
+}
+
+/**
+ * Every version already visible becomes a constraint, so that nobody's torch or numpy is replaced; but for the
+ * packages to be installed, which are there only in a broken state, if at all, and for the installers, which
+ * each environment has for itself.
+ *
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @param {string[]} wanted
+ * @returns {Promise<string>} the constraints file
+ */
+async function writeConstraints({ root, env, run }, { venv }, wanted) {
+  const { stdout } = await run(pythonOf(venv), [join(root, 'setup', 'visible_versions.py')], {
+    env: quietPython(env),
+  });
+  const free = new Set([
+    ...wanted.map((requirement) => normalName(requirement)),
+    'pip',
+    'setuptools',
+    'wheel',
+  ]);
+  const lines = stdout.split('\n').filter((line) => line !== '' && !free.has(normalName(line)));
+  const file = join(root, '.setup', 'engine-constraints.txt');
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}
+
+/** @param {string} requirement */
+function normalName(requirement) {
+  return (/^[A-Za-z0-9._-]+/.exec(requirement)?.[0] ?? '').toLowerCase().replace(/[-_.]+/g, '-');
+}
+
+/**
+ * A user's checkout may import more than MSST's inference needs: what is known is added, one import at a time.
+ *
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @returns {Promise<string[]>} the files the successful check rests on
+ */
+async function satisfyCheckout(setting, layer) {
+  const known = [
+    ...readNeeds(setting.root, 'checkout-requirements.txt'),
+    ...readNeeds(setting.root, 'msst-requirements.txt'),
+  ];
+  const added = new Set();
+  for (let round = 0; round < mostRounds; round += 1) {
+    const check = await checkEngine(setting, pythonOf(layer.venv), layer.msstRoot);
+    if (check.ok) return check.files;
+    const need = known.find(({ module }) => module === check.missing_module);
+    if (!need || added.has(need.module)) {
+      throw new SetupError(unusable(layer, check.missing_module, check.error));
+    }
+    added.add(need.module);
+    setting.report.detail(`this MSST also imports ${need.module}`);
+    await install(setting, layer, [need], new Map([[need.module, '']]), []);
+    writeStamp(layer.venv, layer.stamp);
+  }
+  throw new SetupError(unusable(layer, null, 'it asked for too many further packages'));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {string | null} module
+ * @param {string | null} error
+ */
+function unusable({ venv, msstRoot }, module, error) {
+  const why = error ? ` (${error})` : '';
+  if (module === null) {
+    return `The MSST in ${msstRoot} cannot be imported by ${pythonOf(venv)}${why}. Set "python" in the configuration to the interpreter with which it runs, or mend it, and run the same command again.`;
+  }
+  return `The MSST in ${msstRoot} needs the Python module "${module}", which ${pythonOf(venv)} cannot import${why}. Set "python" in the configuration to an interpreter that has it, or install it into the environment you use for MSST, activate that one, and run the same command again.`;
+}

@@ -1,0 +1,46 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { bestForVenv, findInterpreters } from './interpreters.mjs';
+import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
+import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
+
+/**
+ * Tells whether `.venv` needs no work; no Python has to be looked for then.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ */
+export function isMediaPythonReady({ root }) {
+  const venv = join(root, '.venv');
+  return existsSync(pythonOf(venv)) && readStamp(venv) === stampOf(root, venv);
+}
+
+/**
+ * The interpreter of the media child: `.venv` with PyAV alone, apart from everything the user has.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @returns {Promise<string>}
+ */
+export async function mediaPython(setting) {
+  const { root, report } = setting;
+  const venv = join(root, '.venv');
+  if (isMediaPythonReady(setting)) return pythonOf(venv);
+  removeStamp(venv);
+  const log = join(root, '.setup', 'media.log');
+  await report.step('preparing the Python that reads audio files', async () => {
+    const base = bestForVenv(await findInterpreters(setting));
+    await makeVenv(setting, { venv, base, log });
+    await pipInstall(setting, { venv, args: ['-r', join(root, 'setup', 'media-requirements.txt')], log });
+  });
+  writeStamp(venv, stampOf(root, venv));
+  return pythonOf(venv);
+}
+
+/**
+ * @param {string} root
+ * @param {string} venv its interpreter is a link, and the file behind it names the version (`python3.11`): a patch
+ *   release changes nothing here, so a machine without network still starts after it
+ */
+function stampOf(root, venv) {
+  return hashOf(readText(join(root, 'setup', 'media-requirements.txt')), realpathSync(pythonOf(venv)));
+}

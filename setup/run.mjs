@@ -1,0 +1,99 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { takeLock } from './lock.mjs';
+import { createReport } from './report.mjs';
+import { createRunner } from './runCommand.mjs';
+import { explainFileError, Interrupted, SetupError } from './setupError.mjs';
+import { setUp } from './setUp.mjs';
+import { runTests } from './testRun.mjs';
+
+/** @type {Record<string, number>} */
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+/** @type {NodeJS.Signals[]} */
+const signals = ['SIGHUP', 'SIGINT', 'SIGTERM'];
+
+await main();
+
+async function main() {
+  const [, , mode, ...argv] = process.argv;
+  if (mode !== 'start' && mode !== 'test') {
+    process.stderr.write('usage: node setup/run.mjs start|test [arguments]\n');
+    process.exitCode = 2;
+    return;
+  }
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const isReady = await prepare(root, mode, argv);
+  if (!isReady || mode === 'test') return;
+  process.argv.splice(2, 1);
+  await import(pathToFileURL(join(root, 'dist', 'main.js')).href);
+}
+
+/**
+ * Sets up, and runs the tests where they are asked for; whatever fails is told in a sentence.
+ *
+ * @param {string} root
+ * @param {'start' | 'test'} mode
+ * @param {string[]} argv
+ * @returns {Promise<boolean>} whether the server can start
+ */
+async function prepare(root, mode, argv) {
+  const report = createReport(process.stderr);
+  /** @type {((pid: number | null) => void) | undefined} */
+  let noteChild;
+  const runner = createRunner({ cwd: root, env: process.env, onSpawn: (pid) => noteChild?.(pid) });
+  let isStopped = false;
+  /** @param {NodeJS.Signals} signal */
+  const stop = (signal) => {
+    isStopped = true;
+    process.exitCode = exitCodes[signal];
+    runner.stop(signal);
+  };
+  for (const signal of signals) process.on(signal, stop);
+
+  try {
+    const setting = { root, env: process.env, run: runner.run, report };
+    const lock = await takeLock(join(root, '.setup', 'lock'), {
+      onWait: (pid) => report.say(`waiting for the set-up that process ${pid} does in this folder`),
+      isStopped: () => isStopped,
+    });
+    if (!lock) return false;
+    noteChild = lock.child;
+    const pythons = await setUp(setting, { mode, argv: mode === 'start' ? argv : [] }).finally(() => {
+      noteChild = undefined;
+      lock.release();
+    });
+    handOn(pythons, report);
+    if (mode === 'test') {
+      const isWell = await runTests(setting, { python: pythons.test ?? pythons.engine, argv });
+      process.exitCode ??= isWell ? 0 : 1;
+    }
+    return !isStopped;
+  } catch (error) {
+    if (error instanceof Interrupted) return false;
+    const explained = explainFileError(error);
+    if (!(explained instanceof SetupError)) throw error;
+    report.say(explained.message);
+    process.exitCode = 1;
+    return false;
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+  }
+}
+
+/**
+ * The server, and the tests' children, learn by the environment which interpreters were prepared.
+ *
+ * @param {import('./setUp.mjs').Pythons} pythons
+ * @param {import('./report.mjs').Report} report
+ */
+function handOn(pythons, report) {
+  if (process.env.MSST_SERVE_SETUP_TIMING === '1') {
+    report.say(`ready ${Math.round(performance.now())} ms after the process began`);
+  }
+  // MSST_SERVE_… are the server's settings; this one is ours alone.
+  delete process.env.MSST_SERVE_SETUP_TIMING;
+  process.env.MSST_SERVE_INTERNAL_ENGINE_PYTHON = pythons.engine;
+  process.env.MSST_SERVE_INTERNAL_MEDIA_PYTHON = pythons.media;
+  if (pythons.test !== null) process.env.MSST_SERVE_TEST_PYTHON = pythons.test;
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { build } from './build.mjs';
+import { enginePython } from './enginePython.mjs';
+import { findInterpreters } from './interpreters.mjs';
+import { isMediaPythonReady, mediaPython } from './mediaPython.mjs';
+import { npmPackages } from './npmPackages.mjs';
+import { SetupError } from './setupError.mjs';
+import { testPython } from './testPython.mjs';
+
+/**
+ * What every stage works with.
+ *
+ * @typedef {object} Setting
+ * @property {string} root the clone's folder
+ * @property {NodeJS.ProcessEnv} env
+ * @property {import('./runCommand.mjs').Run} run
+ * @property {import('./report.mjs').Report} report
+ */
+
+/** @typedef {{ media: string, engine: string, test: string | null }} Pythons */
+
+/**
+ * Brings the clone to where the server, or its tests, can run. Each stage keeps a stamp and is skipped while
+ * the stamp holds; one that fails leaves none, and the next run makes it anew.
+ *
+ * @param {Setting} setting
+ * @param {{ mode: 'start' | 'test', argv: string[] }} options `argv`: the server's own arguments
+ * @returns {Promise<Pythons>} the interpreter of each role
+ */
+export async function setUp(setting, { mode, argv }) {
+  requireNode();
+  const timed = stopwatch(setting);
+  // Without a Python nothing can run: that is said before the minute that npm takes.
+  if (!isMediaPythonReady(setting)) await timed('look for Python', () => findInterpreters(setting));
+  await timed('npm packages', () => npmPackages(setting));
+  await timed('build', () => build(setting));
+  const media = await timed('media Python', () => mediaPython(setting));
+  const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
+  const engine = await timed('engine Python', () => enginePython(setting, keys));
+  const test = mode === 'test' ? await timed('test Python', () => testPython(setting, engine)) : null;
+  return { media, engine, test };
+}
+
+function requireNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major >= 22 || (major === 20 && minor >= 20)) return;
+  throw new SetupError(
+    `msst-serve needs Node.js 20.20 or newer of line 20, or 22 or newer; this is ${process.version}. Install one of those and run the same command again.`,
+  );
+}
+
+/**
+ * The built server reads the configuration; the tests keep to the project's own MSST, whatever a person serves.
+ *
+ * @param {Setting} setting
+ * @param {'start' | 'test'} mode
+ * @param {string[]} argv
+ * @returns {Promise<{ python: string | null, msstRoot: string | null }>}
+ */
+async function configuredKeys({ root, env }, mode, argv) {
+  const module = join(root, 'dist', 'setupKeys.js');
+  if (!existsSync(module)) return { python: null, msstRoot: null };
+  const { setupKeys } = await import(pathToFileURL(module).href);
+  const { python, msstRoot } = setupKeys(argv, env, process.cwd());
+  return { python, msstRoot: mode === 'start' ? msstRoot : null };
+}
+
+/** @param {Setting} setting */
+function stopwatch({ env, report }) {
+  const shows = env.MSST_SERVE_SETUP_TIMING === '1';
+  /**
+   * @template T
+   * @param {string} name
+   * @param {() => Promise<T>} work
+   */
+  return async (name, work) => {
+    const began = performance.now();
+    const result = await work();
+    if (shows) report.say(`${name}: ${Math.round(performance.now() - began)} ms`);
+    return result;
+  };
+}

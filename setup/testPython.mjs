@@ -1,0 +1,41 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { showPackagesOf } from './engineVenv.mjs';
+import { describe } from './interpreters.mjs';
+import { SetupError } from './setupError.mjs';
+import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
+import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
+
+/**
+ * The interpreter of the tests: `.venv-test` holds their tools and sees the engine's packages, which stay
+ * untouched. It must be of the engine's own Python version: torch and numpy are compiled for it.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string} engine
+ * @returns {Promise<string>}
+ */
+export async function testPython(setting, engine) {
+  const { root, report } = setting;
+  const venv = join(root, '.venv-test');
+  const stampOf = () =>
+    hashOf(
+      readText(join(root, 'setup', 'test-requirements.txt')),
+      engine,
+      realpathSync(engine),
+      realpathSync(pythonOf(venv)),
+    );
+  if (existsSync(pythonOf(venv)) && readStamp(venv) === stampOf()) return pythonOf(venv);
+  removeStamp(venv);
+  const log = join(root, '.setup', 'test.log');
+  await report.step('preparing the Python that runs the tests', async () => {
+    const base = await describe(setting, engine);
+    if (!base || !('prefix' in base))
+      throw new SetupError(`${engine} does not run any more. Run the same command again.`);
+    await makeVenv(setting, { venv, base, log });
+    await showPackagesOf(setting, { venv, below: base });
+    await pipInstall(setting, { venv, args: ['-r', join(root, 'setup', 'test-requirements.txt')], log });
+  });
+  writeStamp(venv, stampOf());
+  return pythonOf(venv);
+}

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { testSteps } from './testSteps.mjs';
+
+/** @typedef {import('./testCounts.mjs').Counts} Counts */
+/** @typedef {import('./testSteps.mjs').Step} Step */
+
+/**
+ * Runs every check and test, all of them even when one fails; ends with `N passed, N failed` alone on a line.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {{ python: string, argv: string[] }} options `--only NAME[,NAME…]` in `argv` runs these alone; what
+ *   follows it goes to the command, where it is a single one
+ * @returns {Promise<boolean>} whether all is well
+ */
+export async function runTests(setting, { python, argv }) {
+  const folder = mkdtempSync(join(tmpdir(), 'msst-serve-test-'));
+  try {
+    const steps = choose(testSteps({ root: setting.root, python, folder }), argv);
+    if (typeof steps === 'string') {
+      process.stderr.write(`${steps}\n`);
+      return false;
+    }
+    /** @type {Counts} */
+    const total = { passed: 0, failed: [], skipped: [] };
+    for (const step of steps) {
+      const counts = await runStep(setting, step);
+      total.passed += counts.passed;
+      total.failed.push(...counts.failed);
+      total.skipped.push(...counts.skipped);
+    }
+    summarise(total);
+    return total.failed.length === 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {Step[]} steps
+ * @param {string[]} argv
+ * @returns {Step[] | string} a sentence when the arguments name no step
+ */
+function choose(steps, argv) {
+  if (argv.length === 0) return steps;
+  const names = steps.map(({ name }) => name);
+  const [flag, list = '', ...rest] = argv;
+  const wanted = list.split(',');
+  if (flag !== '--only' || !wanted.every((name) => names.includes(name))) {
+    return `usage: npm test [-- --only NAME[,NAME…] [arguments for it]]; the names are ${names.join(', ')}`;
+  }
+  const chosen = steps.filter(({ name }) => wanted.includes(name));
+  return chosen.map((step) => (chosen.length === 1 ? { ...step, args: [...step.args, ...rest] } : step));
+}
+
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {Step} step
+ * @returns {Promise<Counts>}
+ */
+async function runStep({ run, env }, step) {
+  const began = performance.now();
+  process.stdout.write(step.show ? `\n== ${step.name}\n` : `== ${step.name} … `);
+  const { code, output } = await run(step.command, step.args, {
+    env: { ...env, ...step.env },
+    show: step.show ?? false,
+  });
+  const counts = countsOf(step, code, output);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const verdict = counts.failed.length > 0 ? 'FAILED' : 'ok';
+  process.stdout.write(
+    step.show ? `== ${step.name} ${verdict} (${seconds} s)\n` : `${verdict} (${seconds} s)\n`,
+  );
+  if (!step.show && verdict === 'FAILED') process.stdout.write(`${output.trimEnd()}\n`);
+  return counts;
+}
+
+/**
+ * @param {Step} step
+ * @param {number} code
+ * @param {string} output
+ * @returns {Counts}
+ */
+function countsOf({ name, count, complaint }, code, output) {
+  const problem = code === 0 ? (complaint?.(output) ?? null) : `it ended with code ${code}`;
+  if (!count) {
+    return problem === null
+      ? { passed: 1, failed: [], skipped: [] }
+      : { passed: 0, failed: [`${name}: ${problem}`], skipped: [] };
+  }
+  const counts = count() ?? { passed: 0, failed: [], skipped: [] };
+  const failed = counts.failed.map((line) => `${name}: ${line}`);
+  if (failed.length === 0 && problem !== null) failed.push(`${name}: ${problem}, with no failed test`);
+  if (failed.length === 0 && counts.passed === 0) failed.push(`${name}: no test passed or failed`);
+  return { passed: counts.passed, failed, skipped: counts.skipped.map((line) => `${name}: ${line}`) };
+}
+
+/** @param {Counts} total */
+function summarise({ passed, failed, skipped }) {
+  const lines = [
+    '',
+    ...section('failed', failed),
+    ...section('skipped', skipped),
+    `${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/**
+ * @param {string} title
+ * @param {string[]} lines
+ */
+function section(title, lines) {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ''];
+}

@@ -1,0 +1,304 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  basePython,
+  Clone,
+  hashFolder,
+  importIn,
+  lastLine,
+  makeFolder,
+  makePython,
+  makeWheels,
+  putPackage,
+  removeFolders,
+  type Outcome,
+} from './clone.ts';
+
+// Every clone makes real virtual environments, some of them two.
+const timeout = 120_000;
+
+let wheels: string;
+let bare: Clone;
+let bareOutcome: Outcome;
+
+beforeAll(async () => {
+  wheels = makeWheels(
+    'av==1.0:av',
+    'torch==2.13.0:torch',
+    'torch==3.0:torch',
+    'numpy==1.5:numpy',
+    'numpy==2.0:numpy',
+    'librosa==0.11:librosa:numpy>=1.2',
+    'msst==0.1.0:msst:torch<2.12',
+    'wandb==0.19:wandb',
+  );
+  bare = new Clone({ wheels });
+  bareOutcome = await bare.run({ python: [makePython().bin] });
+}, timeout);
+
+afterAll(removeFolders);
+
+/** A clone whose media environment is ready, so that a test is about the engine alone. */
+function makeClone({ links = wheels } = {}): Clone {
+  const clone = new Clone({ wheels: links });
+  clone.shareMedia(bare);
+  return clone;
+}
+
+function enginePython(clone: Clone): string {
+  return path.join(clone.root, '.venv-engine', 'bin', 'python');
+}
+
+describe('a bare Python', () => {
+  test('gets torch of the exact version, what MSST needs, and MSST although it declares an older torch', () => {
+    expect(bareOutcome.code, bareOutcome.output).toBe(0);
+    expect(bareOutcome.server?.engine).toBe(enginePython(bare));
+    expect(importIn(enginePython(bare), 'torch').version).toBe('2.13.0');
+    expect(importIn(enginePython(bare), 'numpy').version).toBe('2.0');
+    expect(importIn(enginePython(bare), 'msst').version).toBe('0.1.0');
+  });
+
+  test('gives the media child an environment that has av and no torch', () => {
+    const media = path.join(bare.root, '.venv', 'bin', 'python');
+    expect(bareOutcome.server?.media).toBe(media);
+    expect(importIn(media, 'av').version).toBe('1.0');
+    expect(() => importIn(media, 'torch')).toThrow();
+  });
+});
+
+describe('an active venv with torch', () => {
+  test(
+    'keeps every file, and its torch and numpy are what the engine imports',
+    async () => {
+      const active = makePython(['torch==1.9.9', 'numpy==1.5']);
+      const before = hashFolder(active.prefix);
+      const clone = makeClone();
+      const outcome = await clone.run({ python: [active.bin], env: { VIRTUAL_ENV: active.prefix } });
+
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.server?.engine).toBe(enginePython(clone));
+      expect(importIn(enginePython(clone), 'torch')).toEqual({
+        version: '1.9.9',
+        file: path.join(active.sitePackages, 'torch', '__init__.py'),
+      });
+      expect(importIn(enginePython(clone), 'numpy').version).toBe('1.5');
+      expect(importIn(enginePython(clone), 'librosa').file).toContain('.venv-engine');
+      expect(importIn(enginePython(clone), 'msst').file).toContain('.venv-engine');
+      expect(hashFolder(active.prefix)).toBe(before);
+    },
+    timeout,
+  );
+
+  test(
+    'is never given another version of what it has: a conflict is a sentence and exit code 1',
+    async () => {
+      const active = makePython(['torch==1.9.9', 'numpy==1.5']);
+      const links = makeWheels('numpy==2.0:numpy', 'librosa==0.12:librosa:numpy>=2');
+      const clone = makeClone({ links });
+      const outcome = await clone.run({ python: [active.bin], env: { VIRTUAL_ENV: active.prefix } });
+
+      expect(outcome.code).toBe(1);
+      expect(lastLine(outcome)).toContain('installed ones are never replaced');
+      expect(importIn(path.join(active.bin, 'python'), 'numpy').version).toBe('1.5');
+    },
+    timeout,
+  );
+
+  test(
+    'is asked again after a package was installed there, without the environment being made anew',
+    async () => {
+      const active = makePython(['torch==1.9.9', 'numpy==1.5']);
+      const clone = makeClone();
+      const options = { python: [active.bin], env: { VIRTUAL_ENV: active.prefix } };
+      await clone.run(options);
+      const before = hashFolder(path.join(clone.root, '.venv-engine'));
+      putPackage(active.sitePackages, 'scipy==1.0');
+      const outcome = await clone.run(options);
+
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.output).toContain('preparing the Python that runs MSST');
+      expect(hashFolder(path.join(clone.root, '.venv-engine'))).toBe(before);
+    },
+    timeout,
+  );
+});
+
+describe('an active conda', () => {
+  test(
+    'with torch and MSST is used as it is: nothing is installed, no file changes',
+    async () => {
+      const conda = makePython(['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0']);
+      const before = hashFolder(conda.prefix);
+      const clone = makeClone();
+      const outcome = await clone.run({ python: [makePython().bin], env: { CONDA_PREFIX: conda.prefix } });
+
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.server?.engine).toBe(path.join(conda.bin, 'python'));
+      expect(clone.has('.venv-engine')).toBe(false);
+      expect(hashFolder(conda.prefix)).toBe(before);
+    },
+    timeout,
+  );
+
+  test(
+    'is passed over for a venv that was activated inside it and runs MSST as well',
+    async () => {
+      const everything = ['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0'];
+      const conda = makePython(everything);
+      const venv = makePython(everything);
+      const clone = makeClone();
+      const outcome = await clone.run({
+        python: [venv.bin, conda.bin],
+        env: { CONDA_PREFIX: conda.prefix, VIRTUAL_ENV: venv.prefix },
+      });
+
+      expect(outcome.server?.engine).toBe(path.join(venv.bin, 'python'));
+    },
+    timeout,
+  );
+});
+
+describe('a Python that is no venv', () => {
+  test(
+    'with torch in its user folder is built upon with its packages visible',
+    async () => {
+      const userBase = makeFolder();
+      const userSite = execFileSync(basePython, ['-m', 'site', '--user-site'], {
+        encoding: 'utf8',
+        env: { PYTHONUSERBASE: userBase },
+      }).trim();
+      putPackage(userSite, 'torch==1.9.9');
+      const before = hashFolder(userBase);
+      const clone = makeClone();
+      delete clone.env['PYTHONNOUSERSITE'];
+      const outcome = await clone.run({
+        python: [path.dirname(basePython)],
+        env: { PYTHONUSERBASE: userBase },
+      });
+
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.server?.engine).toBe(enginePython(clone));
+      expect(clone.read('.venv-engine/pyvenv.cfg')).toContain('include-system-site-packages = true');
+      expect(clone.packagesOf('.venv-engine')).not.toContain('torch');
+      expect(clone.packagesOf('.venv-engine')).toContain('msst');
+      expect(hashFolder(userBase)).toBe(before);
+    },
+    timeout,
+  );
+});
+
+describe('"python" in the configuration', () => {
+  test(
+    'that runs MSST is used as it is, before any active one',
+    async () => {
+      const own = makePython(['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0']);
+      const before = hashFolder(own.prefix);
+      const clone = makeClone();
+      const python = path.join(own.bin, 'python');
+      const outcome = await clone.run({ python: [makePython().bin], env: { TEST_PYTHON_KEY: python } });
+
+      expect(outcome.server?.engine).toBe(python);
+      expect(clone.has('.venv-engine')).toBe(false);
+      expect(hashFolder(own.prefix)).toBe(before);
+    },
+    timeout,
+  );
+
+  test(
+    'that lacks a module is never built upon: a sentence names both, exit code 1',
+    async () => {
+      const own = makePython(['torch==2.5']);
+      const clone = makeClone();
+      const python = path.join(own.bin, 'python');
+      const outcome = await clone.run({ python: [makePython().bin], env: { TEST_PYTHON_KEY: python } });
+
+      expect(outcome.code).toBe(1);
+      expect(lastLine(outcome)).toContain(python);
+      expect(lastLine(outcome)).toContain('the module "librosa" is missing there');
+      expect(clone.has('.venv-engine')).toBe(false);
+    },
+    timeout,
+  );
+
+  test('that is not there is a sentence and exit code 1', async () => {
+    const clone = makeClone();
+    const outcome = await clone.run({
+      python: [makePython().bin],
+      env: { TEST_PYTHON_KEY: '/nowhere/bin/python' },
+    });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toContain('(/nowhere/bin/python) is not a file');
+  });
+});
+
+describe('"msst_root" in the configuration', () => {
+  test(
+    'at a checkout that imports a known further module gets it into .venv-engine, and no msst package',
+    async () => {
+      const clone = makeClone();
+      clone.write('checkout/inference.py', 'import librosa, wandb\n');
+      const outcome = await clone.run({
+        python: [makePython().bin],
+        env: { TEST_MSST_ROOT: path.join(clone.root, 'checkout') },
+      });
+
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(clone.packagesOf('.venv-engine')).toContain('wandb');
+      expect(clone.packagesOf('.venv-engine')).not.toContain('msst');
+    },
+    timeout,
+  );
+
+  test(
+    'at a checkout that imports an unknown module is a sentence that names it, exit code 1',
+    async () => {
+      const clone = makeClone();
+      clone.write('checkout/inference.py', 'import librosa, nonesuch\n');
+      const outcome = await clone.run({
+        python: [makePython().bin],
+        env: { TEST_MSST_ROOT: path.join(clone.root, 'checkout') },
+      });
+
+      expect(outcome.code).toBe(1);
+      expect(lastLine(outcome)).toContain('needs the Python module "nonesuch"');
+      expect(lastLine(outcome)).toContain(enginePython(clone));
+    },
+    timeout,
+  );
+});
+
+describe('without a usable Python', () => {
+  test('none at all is a sentence with the mend, before npm is asked for anything', async () => {
+    const clone = new Clone({ wheels });
+    const outcome = await clone.run();
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatch(
+      /No Python 3\.10 or newer was found .* apt install python3 python3-venv/,
+    );
+    expect(clone.runs).toEqual([]);
+  });
+
+  test('too old a one is named with its version', async () => {
+    const clone = new Clone({ wheels });
+    clone.command('python3', 'console.log("Python 3.8.18");');
+    const outcome = await clone.run();
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toContain('needs Python 3.10 or newer; what was found is older: 3.8.18');
+    expect(clone.runs).toEqual([]);
+  });
+
+  test('one that cannot make environments is told with the package to install', async () => {
+    const clone = new Clone({ wheels });
+    const description = {
+      executable: '/usr/bin/python3',
+      version: [3, 11, 2],
+      prefix: '/',
+      can_make_venv: false,
+    };
+    clone.command('python3', `console.log(${JSON.stringify(JSON.stringify(description))});`);
+    const outcome = await clone.run();
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatch(/Python 3\.11\.2 .* apt install python3-venv/);
+  });
+});

@@ -1,0 +1,34 @@
+"""Writes tiny wheels into a folder: `make_wheels.py FOLDER NAME==VERSION:MODULE[:REQUIREMENT] …`."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+TAGS = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for spec in sys.argv[2:]:
+        distribution, module, *requirement = spec.split(":")
+        write_wheel(folder, distribution, module, requirement)
+
+
+def write_wheel(folder: Path, distribution: str, module: str, requirements: list[str]) -> None:
+    name, version = distribution.split("==")
+    stem = f"{name.replace('-', '_')}-{version}"
+    metadata = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {requirement}" for requirement in requirements),
+    ]
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
+        wheel.writestr(f"{stem}.dist-info/METADATA", "\n".join(metadata) + "\n")
+        wheel.writestr(f"{stem}.dist-info/WHEEL", TAGS)
+        wheel.writestr(f"{stem}.dist-info/RECORD", "")
+
+
+main()
