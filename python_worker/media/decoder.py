@@ -46,6 +46,8 @@ class Look:
     sample_rate: int
     channels: int
     bad_packets: int
+    end_seconds: float
+    """Where the last frame that was decoded ends, on the file's clock; 0 if that is not known."""
 
 
 @contextmanager
@@ -113,6 +115,7 @@ def decode_tail(file: InputContainer, stream: AudioStream, from_seconds: float, 
 
 def _look(packets: Iterator[av.Packet[AudioStream]], stop_after_sounding: int | None) -> Look:
     samples = sounding = bad = largest = rate = channels = 0
+    end_seconds = 0.0
     for packet in packets:
         try:
             frames = packet.decode()
@@ -124,10 +127,11 @@ def _look(packets: Iterator[av.Packet[AudioStream]], stop_after_sounding: int | 
             samples += frame.samples
             largest = max(largest, frame.samples)
             rate, channels = frame.sample_rate, len(frame.layout.channels)
+            end_seconds = frame.time + frame.samples / rate if frame.time is not None and rate else 0.0
         sounding += bool(frames)
         if sounding == stop_after_sounding:
             break
-    return Look(samples, largest, rate, channels, bad)
+    return Look(samples, largest, rate, channels, bad, end_seconds)
 
 
 def refuse_non_finite(frame: AudioFrame) -> None:

@@ -134,6 +134,6 @@ def _look_at_tail(
     tail = decode_tail(file, stream, extent.samples / head.sample_rate - TAIL_SECONDS, deadline)
     if tail.samples == 0 and extent.samples > TAIL_SECONDS * head.sample_rate:
         raise Failure("INVALID_AUDIO", "The end of the file cannot be decoded: it is damaged.")
-    if tail.bad_packets and container == "flac":
-        return flac_extent.DAMAGED
-    return None
+    # What follows the last frame may be no sound at all, and does no harm.
+    is_torn = tail.bad_packets > 0 and tail.end_seconds * head.sample_rate < extent.samples - 1
+    return flac_extent.DAMAGED if container == "flac" and is_torn else None

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import pytest
 
 from python_worker.media import probe, stage
@@ -25,12 +26,19 @@ NOT_FINITE = (
     "INVALID_AUDIO",
     "The file holds samples that are infinite or not a number; no model can use them.",
 )
+# FFmpeg before 8.1 takes what follows the last FLAC frame for a part of it.
+GLUES_GARBAGE = av.library_versions["libavformat"] < (62, 12)
 EXTENSIONS = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg": ".ogg", "mp4": ".m4a"}
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """`samples` is the exact count; `staged` a piece of the reason, or None when MSST reads it by itself."""
+    """The outcome of a file that is accepted.
+
+    Attributes:
+        samples: the count; exact but for Vorbis, whose encoder rounds it up differently in every FFmpeg.
+        staged: a piece of the reason; None when MSST reads the file by itself.
+    """
 
     container: str
     codec: str
@@ -149,7 +157,7 @@ ROWS = [
     Row("flac-damaged", flac(127692, staged="damaged frames")),
     Row("mp3-damaged", mp3(127872, staged="interrupted")),
     Row("m4a-damaged", mp4()),
-    Row("flac-trailing-garbage", flac()),
+    Row("flac-trailing-garbage", flac(staged="damaged frames" if GLUES_GARBAGE else None)),
     Row("mp3-trailing-garbage", mp3()),
     Row("mp3-no-xing-trailing-garbage", mp3(133632, staged="follows the last")),
     Row("wav-nan-head", NOT_FINITE),
@@ -219,7 +227,8 @@ def test_an_odd_input_has_the_outcome_of_its_row(row: Row, tmp_path: Path) -> No
     result = probe(str(path))
     assert (result.container, result.codec) == (row.outcome.container, row.outcome.codec)
     assert (result.sample_rate, result.channels) == (row.outcome.rate, row.outcome.channels)
-    assert result.duration_seconds == pytest.approx(row.outcome.samples / row.outcome.rate, abs=1e-9)
+    give = 200 if row.outcome.codec == "vorbis" else 0
+    assert abs(round(result.duration_seconds * result.sample_rate) - row.outcome.samples) <= give
     if row.outcome.staged is None:
         assert result.staging_reason is None
     else:
@@ -235,7 +244,7 @@ def test_msst_decodes_all_of_what_is_not_staged(row: Row, tmp_path: Path) -> Non
         warnings.simplefilter("ignore")
         samples, rate = librosa.load(path, sr=None, mono=False)
     assert rate == row.outcome.rate
-    assert samples.shape[-1] == row.outcome.samples
+    assert samples.shape[-1] == round(probe(str(path)).duration_seconds * rate)
 
 
 @pytest.mark.parametrize("row", named(STAGED))
