@@ -27,8 +27,8 @@ def main() -> None:
     die_with_parent()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    with open(source_fd, "rb") as source:
-        serve(source, sink_fd)
+    # Never closed: that would wait for the thread that reads it.
+    serve(open(source_fd, "rb"), sink_fd)
     sys.stderr.flush()
     # Not sys.exit: threads of a model's library must not keep a finished child alive.
     os._exit(0)
@@ -48,14 +48,15 @@ def take_stdio_aside() -> tuple[int, int]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    # Unlike a terminal, a pipe is buffered by blocks; what the model says shall arrive when it says it.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    # New objects, for the old one remembers what descriptor 1 was, a file perhaps. By lines: what the model
+    # says shall arrive when it says it.
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     return source_fd, sink_fd
 
 
 def forget_working_directory() -> None:
-    """Take this project off the path, where `-m` puts it first: it could shadow modules of the user's MSST."""
+    """Take this project off the path, where `-m` puts it first: it could shadow modules of an MSST."""
     project = os.path.realpath(os.path.dirname(os.path.dirname(__file__)))
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or os.curdir) != project]
 

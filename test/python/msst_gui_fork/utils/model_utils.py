@@ -1,0 +1,59 @@
+"""Chunking and loading of the stand-in."""
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+
+def prefer_target_instrument(config):
+    target = config.training.get("target_instrument")
+    return [target] if target else list(config.training.instruments)
+
+
+def demix(config, model, mix, device, model_type, pbar=False):
+    mix = torch.tensor(mix, dtype=torch.float32)
+    chunk, length = config.audio.chunk_size, mix.shape[1]
+    step = chunk // config.inference.num_overlap
+    border = chunk - step
+    padded = length > 2 * border and border > 0
+    if padded:
+        mix = torch.nn.functional.pad(mix, (border, border), mode="reflect")
+    instruments = prefer_target_instrument(config)
+    result = torch.zeros((len(instruments), *mix.shape))
+    counter = torch.zeros_like(result)
+    bar = tqdm(total=mix.shape[1], desc="Processing audio chunks", leave=False) if pbar else None
+    waiting, at = [], 0
+    with torch.inference_mode():
+        while at < mix.shape[1]:
+            part = mix[:, at : at + chunk]
+            waiting.append((at, part.shape[1], torch.nn.functional.pad(part, (0, chunk - part.shape[1]))))
+            at += step
+            if len(waiting) >= config.inference.batch_size or at >= mix.shape[1]:
+                separated = model(torch.stack([part for _, _, part in waiting]).to(device)).cpu()
+                for (start, size, _), stems in zip(waiting, separated, strict=True):
+                    result[..., start : start + size] += stems[..., :size]
+                    counter[..., start : start + size] += 1
+                waiting.clear()
+            if bar:
+                bar.update(step)
+    if bar:
+        bar.close()
+    stems = np.nan_to_num((result / counter).numpy(), nan=0.0)
+    if padded:
+        stems = stems[..., border:-border]
+    return dict(zip(instruments, stems, strict=True))
+
+
+def apply_tta(config, model, mix, stems, device, model_type):
+    swapped = demix(config, model, mix[::-1].copy(), device, model_type)
+    inverted = demix(config, model, -1.0 * mix, device, model_type)
+    return {name: (stems[name] + swapped[name][::-1] - inverted[name]) / 3 for name in stems}
+
+
+def load_start_checkpoint(args, model, old_model, type_="train"):
+    print(f"Start from checkpoint: {args.start_check_point}")
+    for key in ("state", "state_dict", "model_state_dict"):
+        old_model = old_model.get(key, old_model)
+    model.load_state_dict(old_model)
+    if args.lora_checkpoint_loralib:
+        model.load_state_dict(torch.load(args.lora_checkpoint_loralib, map_location="cpu"), strict=False)

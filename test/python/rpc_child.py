@@ -1,0 +1,53 @@
+"""A child whose methods are made for test_rpc.py."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from python_worker.channel import Channel
+from python_worker.protocol import Failure, Json
+from python_worker.rpc import EndOfService, InvalidParams, Request, Server
+
+
+def echo(params: Any, request: Request) -> Json:
+    return params
+
+
+def wait_for_cancel(params: Any, request: Request) -> Json:
+    channel.write({"jsonrpc": "2.0", "method": "waiting", "params": None})
+    assert request.cancelled.wait(20)
+    raise Failure("CANCELLED", "Cancelled in the middle.")
+
+
+def fail(params: Any, request: Request) -> Json:
+    raise {"failure": Failure("INVALID_AUDIO", "No audio."), "exit": SystemExit(3)}.get(
+        params, KeyError("secret")
+    )
+
+
+def refuse(params: Any, request: Request) -> Json:
+    raise InvalidParams("path must be a str")
+
+
+def answer_nan(params: Any, request: Request) -> Json:
+    return float("nan")
+
+
+def shutdown(params: Any, request: Request) -> Json:
+    raise EndOfService
+
+
+channel = Channel(open(0, "rb"), 1)
+Server(
+    channel,
+    {
+        "echo": echo,
+        "wait": wait_for_cancel,
+        "fail": fail,
+        "refuse": refuse,
+        "nan": answer_nan,
+        "shutdown": shutdown,
+    },
+).serve()
+sys.stdout.flush()

@@ -1,0 +1,194 @@
+"""The parts of the engine that need no MSST to be tried."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from separating import STARTER
+
+from python_worker.attempt import Attempt, AttemptKey
+from python_worker.engine.failures import explain, without_paths
+from python_worker.engine.model_cache import ModelCache, file_stamp
+from python_worker.engine.model_config import forwards_per_pass, is_mono
+from python_worker.engine.stem_writer import StemWriter, safe_name
+from python_worker.protocol import Failure, Progress, SeparateOptions
+from python_worker.rpc import Request
+
+
+def test_the_oldest_models_go_when_the_newest_need_the_room() -> None:
+    layer_bytes = 4 * (10 * 10 + 10)
+    cache = ModelCache(limit_bytes=2 * layer_bytes)
+    models = [dataclasses.replace(STARTER, checkpoint_path=str(number)) for number in range(3)]
+    for model in models[:2]:
+        cache.add(model, (), torch.nn.Linear(10, 10), None)
+    assert cache.find(models[0], ()) is not None  # now the second one is the oldest
+    cache.add(models[2], (), torch.nn.Linear(10, 10), None)
+    assert [cache.find(model, ()) is not None for model in models] == [True, False, True]
+    cache.add(models[1], (), torch.nn.Linear(100, 100), None)
+    assert [cache.find(model, ()) is not None for model in models] == [False, True, False]
+    assert cache.loads == 4
+
+
+def test_a_model_whose_files_have_changed_is_not_found(tmp_path: Path) -> None:
+    config, checkpoint, adapter = tmp_path / "c.yaml", tmp_path / "c.ckpt", tmp_path / "adapter"
+    adapter.mkdir()
+    for path in (config, checkpoint, adapter / "adapter_model.bin"):
+        path.write_bytes(b"1")
+    model = dataclasses.replace(
+        STARTER,
+        config_path=str(config),
+        checkpoint_path=str(checkpoint),
+        lora_checkpoint_peft=str(adapter),
+    )
+    cache = ModelCache(limit_bytes=10**6)
+    stamp = file_stamp(model)
+    cache.add(model, stamp, torch.nn.Linear(1, 1), None)
+    assert cache.find(model, file_stamp(model)) is not None
+    (adapter / "adapter_model.bin").write_bytes(b"22")
+    assert cache.find(model, file_stamp(model)) is None
+
+
+def progress_of(said: list[tuple[str, Any]]) -> list[Progress]:
+    return [message for method, message in said if method == "progress"]
+
+
+def test_progress_is_thinned_but_the_last_of_a_stage_is_never_lost() -> None:
+    said: list[tuple[str, Any]] = []
+    attempt = Attempt(
+        AttemptKey("t", 1),
+        Request(1, "separate", None),
+        lambda method, message: said.append((method, message)),
+    )
+    started = time.monotonic()
+    for done in range(1, 5001):
+        attempt.progress("separating", done, 5000)
+    attempt.progress("encoding")
+    seconds = time.monotonic() - started
+    attempt.progress("encoding", 0, 0)
+    attempt.end()
+    attempt.progress("encoding", 0, 0)
+    separating = [message.done for message in progress_of(said) if message.stage == "separating"]
+    assert separating[-1] == 5000
+    assert len(separating) <= 2 + 10 * seconds
+    assert len(progress_of(said)) == len(separating) + 2, "nothing follows the end"
+
+
+def test_a_held_back_progress_goes_before_computed() -> None:
+    said: list[tuple[str, Any]] = []
+    attempt = Attempt(
+        AttemptKey("t", 1),
+        Request(1, "separate", None),
+        lambda method, message: said.append((method, message)),
+    )
+    attempt.progress("separating", 1, 2)
+    attempt.progress("separating", 2, 2)
+    attempt.computed()
+    assert [method for method, _ in said] == ["progress", "progress", "computed"]
+    assert progress_of(said)[-1].done == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cannot open /srv/data/x.wav: gone", "Cannot open x.wav: gone"),
+        ("in '/srv/my songs/a b.wav'", "in 'a b.wav'"),
+        ('File "/usr/lib/python3/x.py", line 1', 'File "x.py", line 1'),
+        ("I/O error and/or 1/2", "I/O error and/or 1/2"),
+        ("(/tmp/a/b)", "(b)"),
+        ("~/secret/model.ckpt", "model.ckpt"),
+    ],
+)
+def test_paths_are_cut_from_what_clients_read(text: str, expected: str) -> None:
+    assert without_paths(text) == expected
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+    ],
+)
+def test_out_of_memory_is_told_through_the_wrappings_of_msst(error: Exception) -> None:
+    wrapped = ValueError("Cannot process audio file")
+    wrapped.__cause__ = error
+    assert explain(wrapped, is_loading=False, model_name="m").kind == "OUT_OF_MEMORY"
+
+
+def test_a_failure_of_ours_comes_out_of_the_wrappings_as_it_was() -> None:
+    wrapped = ValueError("Cannot process audio file /x/y: Failure")
+    wrapped.__cause__ = Failure("INVALID_AUDIO", "No audio.")
+    failure = explain(wrapped, is_loading=True, model_name="m")
+    assert (failure.kind, failure.message) == ("INVALID_AUDIO", "No audio.")
+    assert "Cannot process audio file" in str(failure.traceback)
+
+
+def test_a_module_that_is_not_there_is_named() -> None:
+    error = ModuleNotFoundError("No module named 'demucs'", name="demucs")
+    failure = explain(error, is_loading=True, model_name="ft")
+    expected = "The model ft cannot be loaded: it needs the Python module demucs, which is not installed."
+    assert (failure.kind, failure.message) == ("MODEL_UNAVAILABLE", expected)
+
+
+def config(**sections: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{name: SimpleNamespace(**values) for name, values in sections.items()})
+
+
+def test_the_number_of_forwards_follows_from_the_yaml() -> None:
+    generic = config(audio={"chunk_size": 100}, inference={"num_overlap": 4, "batch_size": 3}, training={})
+    # 1000 samples and a border of 75 on both sides: 46 steps of 25, in batches of 3.
+    assert forwards_per_pass(generic, "mdx23c", 1000) == 16
+    # Not longer than two borders: none is added.
+    assert forwards_per_pass(generic, "mdx23c", 150) == 2
+    demucs = config(training={"samplerate": 10, "segment": 10}, inference={"num_overlap": 4, "batch_size": 1})
+    assert forwards_per_pass(demucs, "htdemucs", 1000) == 40
+    assert forwards_per_pass(config(), "mdx23c", 1000) == 0
+
+
+@pytest.mark.parametrize(
+    ("sections", "mono"),
+    [
+        ({}, False),
+        ({"audio": {"num_channels": 1}}, True),
+        ({"audio": {"num_channels": 2}}, False),
+        ({"training": {"channels": 1}}, True),
+        ({"model": {"stereo": False}}, True),
+        ({"model": {"stereo": True}}, False),
+    ],
+)
+def test_a_model_is_mono_only_if_its_yaml_says_so(sections: dict[str, Any], mono: bool) -> None:
+    assert is_mono(config(**sections)) is mono
+
+
+@pytest.mark.parametrize(
+    ("instrument", "name"),
+    [
+        ("vocals", "vocals"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("", "stem"),
+        ("...", "stem"),
+        ("Lead Vox!", "Lead_Vox"),
+        ("вокал", "вокал"),
+    ],
+)
+def test_file_names_are_safe_and_as_close_as_can_be(instrument: str, name: str) -> None:
+    assert safe_name(instrument) == name
+
+
+def test_a_stem_that_is_not_finite_is_not_passed_off_as_one(tmp_path: Path) -> None:
+    options = SeparateOptions(["a"], False, False, "wav", "FLOAT", 1, None, None)
+    writer = StemWriter(tmp_path, options, lambda: None)
+    stem = numpy.zeros((1000, 2), numpy.float32)
+    stem[-1, 1] = numpy.inf
+    with pytest.raises(Failure, match="not finite"):
+        writer.write("a", stem, 44100)
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []

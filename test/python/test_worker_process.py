@@ -1,0 +1,208 @@
+"""The real child: nothing but frames on its stdout, and no life beyond its parent's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from child_process import PROJECT, ChildProcess
+from separating import ROOTS, STARTER, Run, mixture, tiny_model
+
+from python_worker.protocol import SeparateResult, WorkerReady, parse, to_json
+
+
+@pytest.fixture
+def child() -> Iterator[ChildProcess]:
+    with ChildProcess() as process:
+        yield process
+
+
+def start_worker(child: ChildProcess, shape: str) -> WorkerReady:
+    params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(ROOTS[shape])}
+    return parse(WorkerReady, child.call("initialize", params, 0)["result"])
+
+
+def separate(child: ChildProcess, folder: Path, song: Path, request_id: int, model: Any) -> Run:
+    run = Run(folder, song, model)
+    child.send("separate", to_json(run.params), request_id)
+    return run
+
+
+@pytest.mark.parametrize("shape", ["package", "bigshifts"])
+def test_a_worker_separates_and_no_print_of_the_model_reaches_the_channel(
+    child: ChildProcess, tmp_path: Path, shape: str
+) -> None:
+    # The stand-in's network prints, and writes to descriptor 1 what looks like a frame.
+    model = STARTER if shape == "package" else tiny_model(tmp_path / "model")
+    ready = start_worker(child, shape)
+    assert (ready.msst.call_shape, ready.device.kind, ready.pid) == (shape, "cpu", child.process.pid)
+    song = mixture(tmp_path / "song.wav")
+    for number in (1, 2):
+        separate(child, tmp_path / str(number), song, number, model)
+        result = parse(SeparateResult, child.answer(number)["result"])
+        assert result.model_loads == 1
+        for stem in result.stems:
+            assert (tmp_path / str(number) / "stems" / stem.filename).stat().st_size == stem.bytes
+    assert child.call("shutdown", {}, 3)["result"] is None
+    status, said = child.ended()
+    assert status == 0
+    assert ("noise" in said) == (shape == "bigshifts")
+
+
+def test_a_failed_separation_is_answered_and_the_worker_lives_on(child: ChildProcess, tmp_path: Path) -> None:
+    start_worker(child, "package")
+    broken = tmp_path / "song.wav"
+    broken.write_bytes(b"no audio")
+    run = Run(tmp_path / "1", broken, STARTER, duration_seconds=3.0)
+    error = child.call("separate", to_json(run.params), 1)["error"]
+    assert (error["code"], error["data"]["kind"]) == (-32001, "INVALID_AUDIO")
+    separate(child, tmp_path / "2", mixture(tmp_path / "good.wav"), 2, STARTER)
+    assert "result" in child.answer(2)
+
+
+def test_the_heartbeat_names_the_attempt_it_is_in(child: ChildProcess, tmp_path: Path) -> None:
+    start_worker(child, "package")
+    song = mixture(tmp_path / "song.wav", seconds=60)
+    separate(child, tmp_path / "1", song, 1, STARTER)
+    beat = child.wait_for(lambda message: "rss_bytes" in message["params"] and message["params"]["task_id"])[
+        "params"
+    ]
+    assert (beat["task_id"], beat["attempt"]) == ("task", 1)
+    assert beat["cpu_seconds"] > 0
+    assert beat["rss_bytes"] > 10_000_000
+    child.send("$/cancelRequest", {"id": 1})
+    assert child.answer(1)["error"]["data"]["kind"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("separate", {}, -32602),
+        ("probe", {"path": "x"}, -32602),
+        ("initialize", {"role": "cook", "protocol_version": 1}, -32602),
+        (
+            "initialize",
+            {"role": "worker", "protocol_version": 1, "device": "cuda:0", "msst_root": "/"},
+            -32001,
+        ),
+        ("dance", {}, -32601),
+    ],
+)
+def test_what_a_child_cannot_do_it_says(child: ChildProcess, method: str, params: Any, code: int) -> None:
+    if code == -32001:
+        import torch
+
+        if torch.cuda.is_available():
+            pytest.skip("this machine has the GPU that must be missing here")
+    assert child.call(method, params, 1)["error"]["code"] == code
+
+
+def test_the_media_role_probes_without_torch(child: ChildProcess, tmp_path: Path) -> None:
+    ready = child.call("initialize", {"role": "media", "protocol_version": 1}, 0)["result"]
+    assert ready["pid"] == child.process.pid
+    probed = child.call("probe", {"path": str(mixture(tmp_path / "song.wav"))}, 1)["result"]
+    assert (probed["container"], probed["sample_rate"], probed["duration_seconds"]) == ("wav", 44100, 3.0)
+    maps = Path(f"/proc/{child.process.pid}/maps")
+    if maps.exists():
+        assert "torch" not in maps.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PDEATHSIG is Linux's")
+def test_kill_9_of_the_parent_ends_a_child_that_holds_the_gil(tmp_path: Path) -> None:
+    # A regular expression that backtracks for ages never lets go of the interpreter.
+    stuck = tmp_path / "inference.py"
+    stuck.write_text("import re\nprint('stuck now', flush=True)\nre.match(r'(a+)+$', 'a' * 60 + 'b')\n")
+    request = {
+        "jsonrpc": "2.0",
+        "id": 0,
+        "method": "initialize",
+        "params": {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(tmp_path)},
+    }
+    # The grandchild's stdin is held open by this test too, so that its end cannot be what ends it.
+    reading, writing = os.pipe()
+    body = json.dumps(request).encode()
+    os.write(writing, b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    parent_code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'python_worker'], stdin=int(sys.argv[1]),"
+        " stdout=subprocess.DEVNULL)\n"
+        "print(child.pid, flush=True)\n"
+        "child.wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", parent_code, str(reading)],
+        cwd=PROJECT,
+        pass_fds=[reading],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with parent:
+        assert parent.stdout is not None and parent.stderr is not None
+        child_pid = int(parent.stdout.readline())
+        said = parent.stderr.readline()
+        assert b"stuck now" in said, parent.stderr.read()
+        parent.send_signal(signal.SIGKILL)
+        # The child's stderr is its last open descriptor of ours: it ends with the child.
+        assert parent.stderr.read() == b""
+        deadline = time.monotonic() + 10
+        while _is_alive(child_pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not _is_alive(child_pid)
+    os.close(reading)
+    os.close(writing)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def check(root: Path) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "python_worker", "check", "--msst-root", str(root)],
+        cwd=PROJECT,
+        capture_output=True,
+        check=False,
+    )
+    (line,) = done.stdout.splitlines()
+    report: dict[str, Any] = json.loads(line)
+    return done.returncode, report
+
+
+def test_check_says_yes_to_an_msst_that_imports() -> None:
+    status, report = check(ROOTS["demix"])
+    assert status == 0
+    assert (report["ok"], report["call_shape"], report["error"]) == (True, "demix", None)
+    assert [Path(file).name for file in report["files"]] == ["__init__.py", "inference.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "missing", "error"),
+    [
+        ("import nowhere_to_be_found.part", "nowhere_to_be_found", "is not installed"),
+        ("print('hello'); import sys; sys.exit(3)", None, "cannot be imported"),
+        ("proc_folder = print", None, "of no known shape"),
+        ("", None, "has no proc_folder"),
+        (None, None, "has no inference.py"),
+    ],
+)
+def test_check_says_what_is_missing(
+    tmp_path: Path, source: str | None, missing: str | None, error: str
+) -> None:
+    if source is not None:
+        (tmp_path / "inference.py").write_text(source, encoding="utf-8")
+    status, report = check(tmp_path)
+    assert status == 1
+    assert (report["ok"], report["missing_module"]) == (False, missing)
+    assert error in report["error"]
