@@ -3,8 +3,6 @@ import { tellArchitecture } from './architecture.ts';
 import type { FoundFile } from './modelFiles.ts';
 import { baseName, cleanName } from './pairing.ts';
 
-const NO_YAML = '/path/to/its/config.yaml';
-
 /**
  * The `models:` block that would serve the checkpoints nothing is paired with, as YAML text. Each gets the YAML
  * whose name has most words in common with its own: a guess, and marked as one.
@@ -19,22 +17,21 @@ export function renderModelsBlock(checkpoints: readonly FoundFile[], yamls: read
 function renderEntry(checkpoint: FoundFile, yaml: FoundFile | null): string {
   const architecture =
     (yaml && tellArchitecture(null, baseName(yaml))) ?? tellArchitecture(null, baseName(checkpoint));
-  const remarks: Record<string, string> = {
-    architecture: architecture === null ? ' # put in the right one' : '',
-    config_path: yaml === null ? ' # put in the YAML that came with it' : ' # a guess: check it',
-  };
-  const settings = {
-    name: cleanName(baseName(checkpoint)),
-    architecture: architecture ?? 'mdx23c',
-    config_path: yaml?.path ?? NO_YAML,
-    checkpoint_path: checkpoint.path,
-  };
-  // A text is quoted as YAML needs it; folded over two lines, the remark would fall into its middle.
-  const lines = Object.entries(settings).map(
-    ([key, value]) => `${key}: ${stringify(value, { lineWidth: 0 }).trimEnd()}${remarks[key] ?? ''}`,
-  );
+  const lines = [
+    `name: ${quotedAsNeeded(cleanName(baseName(checkpoint)))}`,
+    architecture === null
+      ? '# architecture: the type that MSST calls it by, where the YAML does not tell'
+      : `architecture: ${architecture}`,
+    yaml === null
+      ? 'config_path: /path/to/its/config.yaml # put in the YAML that came with it'
+      : `config_path: ${quotedAsNeeded(yaml.path)} # a guess: check it`,
+    `checkpoint_path: ${quotedAsNeeded(checkpoint.path)}`,
+  ];
   return `  - ${lines.join('\n    ')}`;
 }
+
+/** Folded over two lines, a remark would fall into its middle. */
+const quotedAsNeeded = (text: string) => stringify(text, { lineWidth: 0 }).trimEnd();
 
 function likeliest(checkpoint: FoundFile, yamls: readonly FoundFile[]): FoundFile | null {
   const words = wordsOf(checkpoint);

@@ -1,0 +1,382 @@
+import { createHash } from 'node:crypto';
+import { rm, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ListedModel } from '../../../src/config.ts';
+import { AppError } from '../../../src/errors.ts';
+import { createModelCatalog } from '../../../src/models/modelCatalog.ts';
+import { makeCheckpoint, makeFolder, makeLog, makeYaml, putFile } from './modelFolder.ts';
+
+const checkpoint = makeCheckpoint();
+
+/** A folder with one model of each name, of the architecture mdx23c unless `name:architecture`. */
+async function makeModels(...specs: string[]): Promise<string> {
+  const files = specs.flatMap((spec): [string, string | Buffer][] => {
+    const [name = '', modelType = 'mdx23c'] = spec.split(':');
+    return [
+      [`configs/config_${name}.yaml`, makeYaml({ modelType })],
+      [`pretrain/${name}.ckpt`, checkpoint],
+    ];
+  });
+  return makeFolder(Object.fromEntries(files));
+}
+
+async function makeCatalog(
+  projectRoot: string,
+  settings: { listed?: ListedModel[]; defaultModelType?: string; msstRoot?: string } = {},
+) {
+  const log = makeLog();
+  const { listed = [], defaultModelType = null, msstRoot = projectRoot } = settings;
+  const catalog = await createModelCatalog({ projectRoot, msstRoot, listed, defaultModelType, log });
+  return { catalog, warnings: log.warnings, names: () => catalog.list().map(({ name }) => name) };
+}
+
+function makeListed(name: string, root: string, changes: Partial<ListedModel> = {}): ListedModel {
+  return {
+    name,
+    architecture: null,
+    configPath: path.join(root, `configs/config_${name}.yaml`),
+    checkpointPath: path.join(root, `pretrain/${name}.ckpt`),
+    description: null,
+    licence: null,
+    trustPickle: false,
+    loraCheckpointPeft: null,
+    loraCheckpointLoralib: null,
+    batchSize: null,
+    numOverlap: null,
+    ...changes,
+  };
+}
+
+async function refusal(promise: Promise<unknown>): Promise<AppError> {
+  const error: unknown = await promise.then(
+    () => new Error('it was not refused'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof AppError) return error;
+  throw error;
+}
+
+test('the repository as it is cloned serves the starter, and it is the default', async () => {
+  const { catalog, warnings } = await makeCatalog(path.join(import.meta.dirname, '../../..'));
+  expect(catalog.list()).toMatchObject([
+    {
+      name: 'starter',
+      architecture: 'mdx23c',
+      displayConfigPath: 'configs/config_starter.yaml',
+      displayCheckpointPath: 'pretrain/starter.ckpt',
+      instruments: ['drums', 'bass', 'other'],
+      outputs: ['drums', 'bass', 'other'],
+      sampleRate: 44_100,
+      stereo: true,
+      checkpointBytes: 6_671_943,
+    },
+  ]);
+  expect(catalog.default()?.name).toBe('starter');
+  expect(warnings).toEqual([]);
+});
+
+describe('what is listed', () => {
+  test('listed models come first, in their order; scanned ones follow by name', async () => {
+    const root = await makeModels('c', 'b', 'z', 'y');
+    const listed = [makeListed('z', root), makeListed('y', root)];
+    expect((await makeCatalog(root, { listed })).names()).toEqual(['z', 'y', 'b', 'c']);
+  });
+
+  test('a listed model replaces the scanned one of its name, with all the configuration says of it', async () => {
+    const root = await makeModels('a', 'other');
+    const changes = {
+      architecture: 'bs_roformer',
+      description: 'mine',
+      licence: 'MIT',
+      batchSize: 2,
+      numOverlap: 3,
+    };
+    const listed = [
+      makeListed('a', root, { ...changes, checkpointPath: path.join(root, 'pretrain/other.ckpt') }),
+    ];
+    const { catalog } = await makeCatalog(root, { listed });
+    expect(catalog.find('a')).toMatchObject({ ...changes, displayCheckpointPath: 'pretrain/other.ckpt' });
+  });
+
+  test('of two listed models with one name the first holds, with a warning', async () => {
+    const root = await makeModels('a');
+    const listed = [makeListed('a', root, { description: 'first' }), makeListed('A', root)];
+    const { catalog, warnings } = await makeCatalog(root, { listed });
+    expect(catalog.list()).toMatchObject([{ name: 'a', description: 'first' }]);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'a model is listed twice: the first entry holds',
+    ]);
+  });
+
+  test('a target is the only thing its model puts out, beside all its instruments', async () => {
+    const root = await makeFolder({
+      'configs/a.yaml': makeYaml({ modelType: 'mdx23c', target: 'vocals' }),
+      'pretrain/a.ckpt': checkpoint,
+    });
+    const { catalog } = await makeCatalog(root);
+    expect(catalog.find('a')).toMatchObject({
+      instruments: ['vocals', 'other'],
+      outputs: ['vocals'],
+      targetInstrument: 'vocals',
+    });
+  });
+
+  test('paths are shown relative to the project or msst_root, else as configured', async () => {
+    const project = await makeFolder({});
+    const msstRoot = await makeModels('a');
+    const elsewhere = await makeModels('b');
+    const { catalog } = await makeCatalog(project, { msstRoot, listed: [makeListed('b', elsewhere)] });
+    expect(catalog.find('a')?.displayConfigPath).toBe('configs/config_a.yaml');
+    expect(catalog.find('b')?.displayConfigPath).toBe(path.join(elsewhere, 'configs/config_b.yaml'));
+  });
+});
+
+describe('which model a name means', () => {
+  test('the exact name, then the name in any case, then an architecture', async () => {
+    const root = await makeModels('mdx23c:bs_roformer', 'vocals');
+    const { catalog } = await makeCatalog(root);
+    expect(catalog.find('mdx23c')?.architecture).toBe('bs_roformer');
+    expect(catalog.find('VOCALS')?.name).toBe('vocals');
+    expect(catalog.find('bs_roformer')?.name).toBe('mdx23c');
+    expect(catalog.find('scnet')).toBeNull();
+  });
+
+  test('an architecture means the default if it is of that one, else the first in list order', async () => {
+    const root = await makeModels('a', 'b', 'c:scnet');
+    expect((await makeCatalog(root, { defaultModelType: 'b' })).catalog.find('MDX23C')?.name).toBe('b');
+    expect((await makeCatalog(root, { defaultModelType: 'c' })).catalog.find('mdx23c')?.name).toBe('a');
+  });
+
+  test('an architecture passes over a model of it that cannot be used', async () => {
+    const root = await makeModels('a', 'b');
+    await putFile(path.join(root, 'pretrain/a.ckpt'), '');
+    expect((await makeCatalog(root)).catalog.find('mdx23c')?.name).toBe('b');
+  });
+});
+
+describe('the default', () => {
+  test.each([
+    ['the configured one', ['starter', 'b'], 'b', 'b'],
+    ['the only model', ['b'], undefined, 'b'],
+    ['else starter', ['a', 'starter'], undefined, 'starter'],
+    ['else none', ['a', 'b'], undefined, undefined],
+  ])('%s', async (_, specs, defaultModelType, expected) => {
+    const root = await makeModels(...specs);
+    const { catalog } = await makeCatalog(root, defaultModelType === undefined ? {} : { defaultModelType });
+    expect(catalog.default()?.name).toBe(expected);
+  });
+
+  test('a configured one that does not exist is a warning with the nearest name, and no other takes its place', async () => {
+    const root = await makeModels('starter', 'b');
+    const { catalog, warnings } = await makeCatalog(root, { defaultModelType: 'startr' });
+    expect(warnings).toEqual([
+      {
+        fields: { default_model_type: 'startr', didYouMean: 'starter', names: ['b', 'starter'] },
+        message: 'default_model_type names no model: there is no default',
+      },
+    ]);
+    expect((await refusal(catalog.require(undefined))).code).toBe('INVALID_PARAMETERS');
+  });
+
+  test('a default that cannot be used is not silently another model', async () => {
+    const root = await makeModels('starter', 'b');
+    await putFile(path.join(root, 'pretrain/starter.ckpt'), '');
+    const { catalog } = await makeCatalog(root);
+    expect(catalog.default()).toBeNull();
+    expect(catalog.unavailable()).toMatchObject([{ name: 'starter', isDefault: true }]);
+    expect((await refusal(catalog.require(undefined))).code).toBe('MODEL_UNAVAILABLE');
+  });
+});
+
+describe('a submission', () => {
+  test('gets the model it names', async () => {
+    const { catalog } = await makeCatalog(await makeModels('a', 'b'));
+    expect((await catalog.require('b')).name).toBe('b');
+  });
+
+  test('with an unknown model_type is told the valid ones and the nearest', async () => {
+    const { catalog } = await makeCatalog(await makeModels('vocals', 'drums'));
+    const error = await refusal(catalog.require('vocal'));
+    const message = 'model_type "vocal" is not known. Did you mean "vocals"? Valid: drums, vocals.';
+    expect(error).toMatchObject({
+      code: 'INVALID_PARAMETERS',
+      message,
+      details: {
+        params: [
+          {
+            name: 'model_type',
+            message,
+            received: 'vocal',
+            allowed: 'drums, vocals',
+            did_you_mean: 'vocals',
+          },
+        ],
+        valid_model_types: ['drums', 'vocals'],
+      },
+    });
+  });
+
+  test('an endless model_type is not repeated back', async () => {
+    const { catalog } = await makeCatalog(await makeModels('a', 'b'));
+    const error = await refusal(catalog.require('x'.repeat(1_000_000)));
+    expect(JSON.stringify([error.message, error.details]).length).toBeLessThan(1000);
+  });
+
+  test('without model_type, where there is no default, is told the valid ones', async () => {
+    const { catalog } = await makeCatalog(await makeModels('a', 'b'));
+    const error = await refusal(catalog.require(undefined));
+    expect(error).toMatchObject({ code: 'INVALID_PARAMETERS', details: { valid_model_types: ['a', 'b'] } });
+  });
+
+  test('on a server without any model is not the fault of the client', async () => {
+    const { catalog } = await makeCatalog(await makeFolder({}));
+    for (const modelType of ['a', undefined]) {
+      expect((await refusal(catalog.require(modelType))).code).toBe('MODEL_UNAVAILABLE');
+    }
+  });
+});
+
+describe('models whose files fail', () => {
+  test('a listed model whose checkpoint is missing at the start is a warning, and not in the list', async () => {
+    const root = await makeModels('a');
+    const { catalog, warnings, names } = await makeCatalog(root, {
+      listed: [
+        makeListed('gone', root, {
+          configPath: path.join(root, 'configs/config_a.yaml'),
+        }),
+      ],
+    });
+    expect(names()).toEqual(['a']);
+    expect(warnings.map(({ fields, message }) => ({ message, ...fields }))).toContainEqual(
+      expect.objectContaining({
+        message: 'a model is unavailable',
+        model: 'gone',
+        reason: 'its checkpoint is missing',
+      }),
+    );
+    const error = await refusal(catalog.require('gone'));
+    expect(error.code).toBe('MODEL_UNAVAILABLE');
+    expect(error.message).toBe('The model "gone" is unavailable: its checkpoint is missing. Available: a.');
+  });
+
+  test('a checkpoint that vanishes and comes back takes its model along', async () => {
+    const root = await makeModels('a', 'b');
+    const { catalog, names } = await makeCatalog(root);
+    await rm(path.join(root, 'pretrain/a.ckpt'));
+    expect(await refusal(catalog.require('a'))).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    expect(names()).toEqual(['b']);
+    expect(catalog.unavailable()).toEqual([
+      { name: 'a', reason: 'its checkpoint is missing', listed: false, isDefault: false },
+    ]);
+    await putFile(path.join(root, 'pretrain/a.ckpt'), checkpoint);
+    expect((await catalog.require('a')).name).toBe('a');
+    expect(catalog.unavailable()).toEqual([]);
+  });
+
+  test('a model that vanished is still known by its architecture', async () => {
+    const root = await makeModels('a:scnet', 'b');
+    const { catalog } = await makeCatalog(root);
+    await rm(path.join(root, 'pretrain/a.ckpt'));
+    expect((await refusal(catalog.require('scnet'))).code).toBe('MODEL_UNAVAILABLE');
+  });
+
+  test('a checkpoint that is exchanged for a damaged one is noticed, at the same size too', async () => {
+    const root = await makeModels('a');
+    const { catalog } = await makeCatalog(root);
+    await putFile(path.join(root, 'pretrain/a.ckpt'), Buffer.alloc(checkpoint.length, 'x'));
+    await utimes(path.join(root, 'pretrain/a.ckpt'), 1, 1);
+    expect((await refusal(catalog.require('a'))).message).toContain(
+      'neither a PyTorch nor a safetensors file',
+    );
+  });
+
+  test('a YAML that changes changes the model, and its version', async () => {
+    const root = await makeModels('a');
+    const { catalog } = await makeCatalog(root);
+    const before = catalog.find('a');
+    await putFile(
+      path.join(root, 'configs/config_a.yaml'),
+      makeYaml({ modelType: 'mdx23c', instruments: ['kick'] }),
+    );
+    await catalog.refresh();
+    expect(catalog.find('a')?.outputs).toEqual(['kick']);
+    expect(catalog.find('a')?.version).not.toBe(before?.version);
+  });
+
+  test('a model that failed to load stays out until its file changes', async () => {
+    const root = await makeModels('a', 'b');
+    const { catalog } = await makeCatalog(root);
+    catalog.markUnavailable('a', 'its weights do not fit its YAML');
+    await catalog.refresh();
+    expect((await refusal(catalog.require('a'))).message).toBe(
+      'The model "a" is unavailable: its weights do not fit its YAML. Available: b.',
+    );
+    await putFile(path.join(root, 'pretrain/a.ckpt'), makeCheckpoint('better weights'));
+    expect((await catalog.require('a')).name).toBe('a');
+  });
+
+  test('files that do not change are not read again, and say nothing new to the log', async () => {
+    const root = await makeModels('a');
+    await putFile(path.join(root, 'pretrain/a.ckpt'), '');
+    const { catalog, warnings } = await makeCatalog(root);
+    const before = warnings.length;
+    await Promise.all([catalog.refresh(), catalog.refresh(), refusal(catalog.require('a'))]);
+    expect(warnings).toHaveLength(before);
+  });
+
+  test('a LoRA checkpoint that is missing makes its model unavailable', async () => {
+    const root = await makeModels('a');
+    const lora = path.join(root, 'pretrain/lora.pt');
+    const listed = [makeListed('a', root, { loraCheckpointPeft: lora })];
+    const { catalog } = await makeCatalog(root, { listed });
+    expect(catalog.unavailable()).toMatchObject([{ reason: 'its LoRA checkpoint is missing', listed: true }]);
+    await putFile(lora, checkpoint);
+    expect((await catalog.require('a')).loraCheckpointPeft).toBe(lora);
+  });
+
+  test('no reason and no message names a path of the server', async () => {
+    const root = await makeModels('a', 'b', 'c');
+    await putFile(path.join(root, 'pretrain/a.ckpt'), '');
+    await putFile(path.join(root, 'pretrain/b.ckpt'), 'text');
+    const { catalog } = await makeCatalog(root, { listed: [makeListed('gone', root)] });
+    await putFile(path.join(root, 'configs/config_c.yaml'), '\t');
+    await catalog.refresh();
+    expect(catalog.unavailable()).toHaveLength(4);
+    for (const { name } of catalog.unavailable()) {
+      const error = await refusal(catalog.require(name));
+      expect(JSON.stringify([error.message, error.details])).not.toContain(root);
+    }
+  });
+});
+
+describe('trust_pickle', () => {
+  const sha256 = createHash('sha256').update(checkpoint).digest('hex');
+
+  test.each([
+    ['false', false, false],
+    ['true', true, true],
+    ['the sha256 of the checkpoint', sha256, true],
+    ['the same in capitals', sha256.toUpperCase(), true],
+  ])('%s makes it %s', async (_, trustPickle, trusted) => {
+    const root = await makeModels('a');
+    const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, { trustPickle })] });
+    expect(catalog.find('a')?.trustPickle).toBe(trusted);
+  });
+
+  test('a checkpoint that takes the place of the pinned one does not inherit its trust', async () => {
+    const root = await makeModels('a');
+    const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, { trustPickle: sha256 })] });
+    await putFile(path.join(root, 'pretrain/a.ckpt'), makeCheckpoint('another'));
+    expect((await refusal(catalog.require('a'))).message).toContain('is not the one whose sha256 stands at');
+    expect(catalog.list()).toEqual([]);
+  });
+});
+
+test('the YAML of a listed model needs no architecture where the configuration gives one', async () => {
+  const root = await makeFolder({ 'configs/config_x.yaml': makeYaml(), 'pretrain/x.ckpt': checkpoint });
+  const without = await makeCatalog(root, { listed: [makeListed('x', root)] });
+  expect(without.catalog.unavailable()).toMatchObject([{ reason: 'nothing tells its architecture' }]);
+  const given = await makeCatalog(root, { listed: [makeListed('x', root, { architecture: 'mdx23c' })] });
+  expect(given.catalog.find('x')?.architecture).toBe('mdx23c');
+});

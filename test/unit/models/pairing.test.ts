@@ -1,0 +1,100 @@
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { FoundFile } from '../../../src/models/modelFiles.ts';
+import { cleanName, pairModels } from '../../../src/models/pairing.ts';
+
+/** `1:sage/x.ckpt` → pretrain/sage/x.ckpt of the second root. */
+function found(spec: string, top: string): FoundFile {
+  const root = spec.startsWith('1:') ? 1 : 0;
+  const name = spec.replace(/^\d:/, '');
+  const folder = path.dirname(name);
+  return { path: `/place${String(root)}/${top}/${name}`, root, folder: folder === '.' ? '' : folder };
+}
+
+function pair(yamls: string[], checkpoints: string[]) {
+  return pairModels(
+    yamls.map((spec) => found(spec, 'configs')),
+    checkpoints.map((spec) => found(spec, spec.includes('configs!') ? 'configs' : 'pretrain')),
+  );
+}
+
+const named = (pairing: ReturnType<typeof pair>) =>
+  Object.fromEntries(pairing.pairs.map(({ name, checkpoint }) => [name, checkpoint.path]));
+
+describe('which checkpoint belongs to a YAML', () => {
+  test.each([
+    ['a leading config_ does not count', 'config_starter.yaml', 'starter.ckpt', 'starter'],
+    [
+      'dots within the name count',
+      'model_ep_3_sdr_12.97.yaml',
+      'model_ep_3_sdr_12.97.ckpt',
+      'model_ep_3_sdr_12.97',
+    ],
+    ['subfolders do not count', 'viperx/x.yml', 'deep/er/x.safetensors', 'x'],
+    ['case does not count', 'Config_Vocals.yaml', 'vocals.th', 'Vocals'],
+  ])('%s', (_, yaml, checkpoint, name) => {
+    expect(named(pair([yaml], [checkpoint]))).toEqual({ [name]: `/place0/pretrain/${checkpoint}` });
+  });
+
+  test('another base name is no partner, and both files are reported', () => {
+    const pairing = pair(['vocals.yaml'], ['vocals_v2.ckpt']);
+    expect(pairing.pairs).toEqual([]);
+    expect(pairing.unpairedYamls).toHaveLength(1);
+    expect(pairing.unpairedCheckpoints).toHaveLength(1);
+  });
+
+  test('of several, the same root goes before the same folder, and the choice is noted', () => {
+    const pairing = pair(['1:a/x.yaml'], ['a/x.ckpt', '1:b/x.ckpt', '1:a/x.pth']);
+    expect(named(pairing)).toEqual({ x: '/place1/pretrain/a/x.pth' });
+    expect(pairing.notes).toEqual([
+      expect.stringContaining('fits 3 checkpoints; taken: /place1/pretrain/a/x.pth'),
+    ]);
+  });
+
+  test('the only checkpoint of its own folder belongs to the only YAML there', () => {
+    const yaml = found('kj/config_vocals.yaml', 'configs');
+    const checkpoint = found('kj/MelBandRoformer.ckpt', 'configs');
+    expect(named(pairModels([yaml], [checkpoint]))).toEqual({
+      vocals: '/place0/configs/kj/MelBandRoformer.ckpt',
+    });
+  });
+
+  test('two YAMLs or two checkpoints in one folder are no pair by place', () => {
+    const yamls = [found('kj/a.yaml', 'configs'), found('kj/b.yaml', 'configs')];
+    const checkpoints = [found('kj/x.ckpt', 'configs'), found('kj/y.ckpt', 'configs')];
+    expect(pairModels(yamls, checkpoints.slice(0, 1)).pairs).toEqual([]);
+    expect(pairModels(yamls.slice(0, 1), checkpoints).pairs).toEqual([]);
+  });
+
+  test('a checkpoint that belongs to a YAML by name is not given to another by place', () => {
+    const yamls = [found('kj/a.yaml', 'configs'), found('kj/b.yaml', 'configs')];
+    expect(named(pairModels(yamls, [found('kj/a.ckpt', 'configs')]))).toEqual({
+      a: '/place0/configs/kj/a.ckpt',
+    });
+  });
+});
+
+describe('names', () => {
+  test('a clash goes to the YAML nearer the top, the other gets its folder in front', () => {
+    const pairing = pair(['sage/config_x.yaml', 'config_x.yaml'], ['x.ckpt']);
+    expect(pairing.pairs.map(({ name, yaml }) => [name, yaml.folder])).toEqual([
+      ['x', ''],
+      ['sage-x', 'sage'],
+    ]);
+    expect(pairing.notes).toEqual([expect.stringContaining('is called "sage-x"')]);
+  });
+
+  test('names that differ by case alone clash', () => {
+    expect(Object.keys(named(pair(['X.yaml', 'x.yaml'], ['X.ckpt', 'x.ckpt'])))).toEqual(['X', 'x-2']);
+  });
+
+  test.each([
+    ['aufr33 & jarredou (drums)', 'aufr33-jarredou-drums'],
+    ['../../etc', 'etc'],
+    ['..', 'model'],
+    ['分离', 'model'],
+    ['a'.repeat(300), 'a'.repeat(100)],
+  ])('%.30s becomes %.30s', (name, cleaned) => {
+    expect(cleanName(name)).toBe(cleaned);
+  });
+});
