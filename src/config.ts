@@ -211,7 +211,9 @@ function readCommandLine(argv: readonly string[], problems: string[]) {
   const settings: Record<string, unknown> = {};
   try {
     const { values } = parseArgs({ args: [...argv], options: FLAGS, strict: true });
-    if (values.port !== undefined) settings['port'] = Number(values.port);
+    if (values.port !== undefined) {
+      settings['port'] = /^\d+$/.test(values.port) ? Number(values.port) : values.port;
+    }
     if (values.host !== undefined) settings['host'] = values.host;
     if (values['data-dir'] !== undefined) settings['data_dir'] = values['data-dir'];
     return { config: values.config, settings };
@@ -254,7 +256,7 @@ function readConfigFile(
 
 function parseConfigFile(absolute: string, content: string, problems: string[]): Record<string, unknown> {
   try {
-    const values: unknown = parseYaml(content) ?? {};
+    const values: unknown = readYaml(content) ?? {};
     if (typeof values === 'object' && !Array.isArray(values)) return values as Record<string, unknown>;
     problems.push(
       `${absolute}: it holds no settings, allowed: lines of \`key: value\` (YAML) or one JSON object`,
@@ -265,6 +267,14 @@ function parseConfigFile(absolute: string, content: string, problems: string[]):
     );
   }
   return {};
+}
+
+/** @throws also on a list or mapping that contains itself, which YAML can write and nothing here could end on */
+function readYaml(text: string): unknown {
+  // Without this level, the parser prints its own warnings on stderr, between the lines of the log.
+  const values: unknown = parseYaml(text, { logLevel: 'error' });
+  JSON.stringify(values);
+  return values;
 }
 
 const ENV_PREFIX = 'MSST_SERVE_';
@@ -278,7 +288,10 @@ function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Record<str
     const key = name.slice(ENV_PREFIX.length).toLowerCase();
     if (!isSettingKey(key)) {
       const near = closest(key, settingKeys);
-      problems.push(`${name}: unknown${near ? `, did you mean ${ENV_PREFIX}${near.toUpperCase()}?` : ''}`);
+      const hint = near
+        ? `did you mean ${nameInEnv(near)}?`
+        : `allowed: ${settingKeys.map(nameInEnv).join(', ')}`;
+      problems.push(`${name}: unknown, ${hint}`);
       continue;
     }
     settings[key] = fromEnvironment(key, value);
@@ -290,11 +303,13 @@ function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Record<str
 function fromEnvironment(key: SettingKey, value: string): unknown {
   if (settingsSchema.shape[key].safeParse(value).success) return value;
   try {
-    return parseYaml(value) as unknown;
+    return readYaml(value);
   } catch {
     return value;
   }
 }
+
+const nameInEnv = (key: string) => ENV_PREFIX + key.toUpperCase();
 
 const isSettingKey = (key: string): key is SettingKey => Object.hasOwn(settingsSchema.shape, key);
 

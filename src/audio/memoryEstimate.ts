@@ -6,9 +6,8 @@ const COPIES_BESIDE = 5;
 /** The rest of the host, the network and torch itself need room too. */
 const USABLE_SHARE = 0.8;
 
-/** What the memory of a separation depends on. */
+/** What the memory of a separation depends on, beside its length. */
 export interface SeparationSize {
-  durationSeconds: number;
   /** Of the model: the mixture is resampled to it first. */
   sampleRate: number;
   /** How many stems the network puts out, wanted or not. */
@@ -17,24 +16,15 @@ export interface SeparationSize {
 }
 
 /**
- * Bytes of host memory that MSST takes for one file: about (3·stems + 5) copies of the stereo float mixture,
- * and one more of every stem for each further shift. Read off MSST's `demix` and `bigshifts_wrapper`.
+ * The longest mixture, in seconds, that MSST can separate in this much memory (bytes). It takes about
+ * (3·stems + 5) copies of the stereo float mixture, and one more of every stem for each further shift: read
+ * off MSST's `demix` and `bigshifts_wrapper`.
  */
-export function separationBytes(size: SeparationSize): number {
-  return bytesPerSecond(size) * size.durationSeconds;
-}
-
-/** The longest mixture that fits into this much memory, in seconds. */
-export function longestMixtureSeconds(
-  size: Omit<SeparationSize, 'durationSeconds'>,
-  memoryBytes: number,
-): number {
-  return Math.floor((memoryBytes * USABLE_SHARE) / bytesPerSecond(size));
-}
-
-function bytesPerSecond({ sampleRate, stems, bigshifts }: Omit<SeparationSize, 'durationSeconds'>): number {
+export function longestMixtureSeconds(size: SeparationSize, memoryBytes: number): number {
+  const { sampleRate, stems, bigshifts } = size;
   const copies = COPIES_PER_STEM * stems + COPIES_BESIDE + (bigshifts - 1) * stems;
-  return copies * sampleRate * CHANNELS * BYTES_PER_SAMPLE;
+  const bytesPerSecond = copies * sampleRate * CHANNELS * BYTES_PER_SAMPLE;
+  return Math.floor((memoryBytes * USABLE_SHARE) / bytesPerSecond);
 }
 
 /** Bytes of host memory that this process and its children may use, a container's limit included. */

@@ -41,10 +41,10 @@ export async function readUploadForm(
   const form = createParser(incoming);
 
   const parsed = new Promise<void>((resolve, reject) => {
-    const fail = (error: unknown) => {
+    const fail = (error: Error) => {
       incoming.unpipe(form);
-      openFile?.destroy(error as Error);
-      reject(error as Error);
+      openFile?.destroy(error);
+      reject(error);
     };
     const failWith = (message: string) => () => {
       fail(new AppError('INVALID_MULTIPART', message));

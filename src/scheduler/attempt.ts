@@ -49,9 +49,9 @@ export async function runAttempt(
   const progress = parts.progress.begin(task.taskId, expectedSeconds);
   const startedAt = parts.clock.monotonic();
   try {
-    const { mixturePath, warnings } = await prepare(parts, task, progress, signal);
+    const mixture = await prepare(parts, task, progress, signal);
     const result = await lease.worker.separate(
-      separateParams(parts.files, task, model, mixturePath),
+      separateParams(parts.files, task, model, mixture),
       {
         onProgress: (report) => {
           progress.update(report);
@@ -85,7 +85,7 @@ export async function runAttempt(
     return {
       status: 'completed',
       stems: result.stems.map((stem) => toStem(task, stem)),
-      warnings: [...warnings, ...result.warnings],
+      warnings: [...mixture.warnings, ...result.warnings],
       processingSeconds,
     };
   } finally {
@@ -105,32 +105,42 @@ function failed(message: string): AttemptResult {
 /** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
 const passesOf = (task: Task) => task.options.bigshifts * (task.options.useTta ? 3 : 1);
 
+/** The file that MSST decodes, and how long it is. */
+interface PreparedMixture {
+  path: string;
+  durationSeconds: number;
+  warnings: string[];
+}
+
 /** Makes the attempt's folders, and the file that MSST decodes. */
 async function prepare(
   { files, media }: AttemptParts,
   task: Task,
   progress: AttemptProgress,
   signal: AbortSignal,
-): Promise<{ mixturePath: string; warnings: string[] }> {
+): Promise<PreparedMixture> {
   const { taskId, attempt, mixture } = task;
   const scratch = layout.attemptScratch(taskId, attempt);
   await files.createFolder(layout.attempt(taskId, attempt));
   await files.createFolder(scratch);
   await files.createFolder(`${scratch}/work`);
   const uploaded = files.localPath(mixture.storageKey);
-  if (mixture.stagingReason === null) return { mixturePath: uploaded, warnings: [] };
+  if (mixture.stagingReason === null) {
+    return { path: uploaded, durationSeconds: mixture.durationSeconds, warnings: [] };
+  }
 
   progress.update({ stage: 'decoding', done: 0, total: 0 });
   const renewal = setInterval(() => {
     progress.renew();
   }, RENEW_EVERY_MS);
   try {
-    const mixturePath = files.localPath(`${scratch}/mixture.wav`);
+    const path = files.localPath(`${scratch}/mixture.wav`);
     const staged = await media.stage(
-      { task_id: taskId, attempt, path: uploaded, container: mixture.container, output_path: mixturePath },
+      { task_id: taskId, attempt, path: uploaded, container: mixture.container, output_path: path },
       signal,
     );
-    return { mixturePath, warnings: staged.warnings };
+    // What was decoded, not what the probe counted: damaged packets are left out.
+    return { path, durationSeconds: staged.duration_seconds, warnings: staged.warnings };
   } finally {
     clearInterval(renewal);
   }
@@ -140,16 +150,16 @@ function separateParams(
   files: FileStore,
   task: Task,
   model: RunnableModel,
-  mixturePath: string,
+  mixture: PreparedMixture,
 ): SeparateParams {
   const { taskId, attempt, options } = task;
   return {
     task_id: taskId,
     attempt,
-    mixture_path: mixturePath,
+    mixture_path: mixture.path,
     output_dir: files.localPath(layout.attempt(taskId, attempt)),
     scratch_dir: files.localPath(`${layout.attemptScratch(taskId, attempt)}/work`),
-    duration_seconds: task.mixture.durationSeconds,
+    duration_seconds: mixture.durationSeconds,
     model: model.params,
     options: {
       instruments: options.instruments,

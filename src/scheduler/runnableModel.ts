@@ -21,7 +21,7 @@ export function describeModel(
       architecture: model.architecture,
       config_path: model.configPath,
       checkpoint_path: model.checkpointPath,
-      trust_pickle: model.trustPickle !== false,
+      trust_pickle: model.trustPickle,
       lora_checkpoint_peft: model.loraCheckpointPeft,
       lora_checkpoint_loralib: model.loraCheckpointLoralib,
     },

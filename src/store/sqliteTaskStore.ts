@@ -46,7 +46,7 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
   ): boolean =>
     tx
       .update(tasks)
-      .set({ ...values, status: to, version: sql`${tasks.version} + 1` as unknown as number })
+      .set({ ...values, status: to, version: sql`${tasks.version} + 1` })
       .where(and(where, inArray(tasks.status, statusesBefore(to)), isNull(tasks.deletedAt)))
       .run().changes === 1;
 

@@ -38,6 +38,8 @@ export async function receiveUpload(
       callback(null, chunk);
     },
   });
+  // It may break off before the pipeline listens; unheard, that would end the process.
+  source.on('error', () => undefined);
   try {
     const sink = await files.create(layout.upload(inputId));
     await pipeline(source, measure, sink);

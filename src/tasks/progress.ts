@@ -38,7 +38,7 @@ export class AttemptProgress {
   readonly #expectedSeconds: number;
   readonly #startedAt: number;
   #report: ProgressReport = { stage: 'loading_model', done: 0, total: 0 };
-  #firstTickAt = 0;
+  #firstTick = { at: 0, done: 0 };
   #lastTickAt = 0;
   #shown: Progress;
 
@@ -63,7 +63,9 @@ export class AttemptProgress {
   update(report: ProgressReport): void {
     const now = this.#clock.monotonic();
     if (report.stage === 'separating' && report.done > 0) {
-      if (this.#report.stage !== 'separating' || this.#report.done === 0) this.#firstTickAt = now;
+      // A worker may tell several ticks at once: the first report is seldom of the first forward call.
+      if (this.#report.stage !== 'separating' || this.#report.done === 0)
+        this.#firstTick = { at: now, done: report.done };
       if (report.done !== this.#report.done) this.#lastTickAt = now;
     }
     this.#report = report;
@@ -94,10 +96,12 @@ export class AttemptProgress {
     };
   }
 
-  /** Seconds of one forward call: measured from the second on, before that as expected. */
+  /** Seconds of one forward call: measured from the second report on, before that as expected. */
   #chunkSeconds(): number {
     const { done, total } = this.#report;
-    if (done > 1) return (this.#lastTickAt - this.#firstTickAt) / 1000 / (done - 1);
+    const measured = done - this.#firstTick.done;
+    if (this.#firstTick.done > 0 && measured > 0)
+      return (this.#lastTickAt - this.#firstTick.at) / 1000 / measured;
     return this.#expectedSeconds / Math.max(total, 1);
   }
 }

@@ -9,7 +9,7 @@ import type { SeparationOptions } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
-import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
+import { receiveUpload, tooLarge, type StoredUpload } from './mixtureUpload.ts';
 import type { Progress, ProgressBoard } from './progress.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
 import type { Mixture, Stem, Task } from './task.ts';
@@ -58,6 +58,8 @@ export interface TaskService {
 }
 
 const EXTENSION = { wav: 'wav', flac: 'flac', mp3: 'mp3', ogg: 'ogg', mp4: 'm4a' } as const;
+/** What a form may hold around its file: boundaries, headers, the other fields. */
+const FORM_ALLOWANCE_BYTES = 8_000_000;
 const MAX_RETRY_AFTER_SECONDS = 300;
 const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 
@@ -145,6 +147,9 @@ export function createTaskService(parts: {
   return {
     async admit(contentLength) {
       refuseWhenClosed();
+      if ((contentLength ?? 0) > limits.maxFileSizeBytes + FORM_ALLOWANCE_BYTES) {
+        throw tooLarge(limits.maxFileSizeBytes);
+      }
       const { pending } = await store.countByStatus();
       if (pending >= limits.maxQueueSize) throw queueFull(pending);
       await requireSpace(contentLength ?? 0);

@@ -21,8 +21,3 @@ export function canMove(from: TaskStatus, to: TaskStatus): boolean {
 export function statusesBefore(to: TaskStatus): TaskStatus[] {
   return taskStatuses.filter((from) => canMove(from, to));
 }
-
-/** Whether nothing more will happen to a task of this status. */
-export function hasEnded(status: TaskStatus): boolean {
-  return NEXT[status].length === 0;
-}

@@ -1,4 +1,3 @@
-import type { ChildExit } from './childProcess.ts';
 import type { FailureKind } from './protocol.ts';
 
 /** A child refused a request; `message` is fit for a client, the traceback is for the log. */
@@ -12,6 +11,12 @@ export class ChildFailure extends Error {
     this.kind = kind;
     this.traceback = traceback;
   }
+}
+
+/** How a child ended. */
+export interface ChildExit {
+  exitCode: number | null;
+  signal: string | null;
 }
 
 /** A child went away while a request was open: it crashed, was killed, or did not answer in time. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import {
   CancellationTokenSource,
@@ -9,8 +10,8 @@ import {
 } from 'vscode-jsonrpc/node';
 import { z } from 'zod';
 import type { Log } from '../log.ts';
-import { ChildDied, ChildFailure } from './childErrors.ts';
-import { failureDataSchema } from './protocol.ts';
+import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
+import { failureDataSchema, MAX_FRAME_BYTES } from './protocol.ts';
 import { readLines } from './stderrLines.ts';
 
 /** How a Python child is started: always `python -m python_worker`, in the project's root. */
@@ -18,12 +19,6 @@ export interface ChildCommand {
   python: string;
   projectRoot: string;
   env: Readonly<Record<string, string>>;
-}
-
-/** How a child ended. */
-export interface ChildExit {
-  exitCode: number | null;
-  signal: string | null;
 }
 
 /** What a request may carry beside its parameters. */
@@ -78,14 +73,16 @@ export class ChildProcess {
     readLines(subprocess.stderr, (line) => {
       log.debug({ pid, line }, 'output of a Python child');
     });
-    const connection = createMessageConnection(
-      new StreamMessageReader(subprocess.stdout),
-      new StreamMessageWriter(subprocess.stdin),
-    );
+    const reader = new StreamMessageReader(subprocess.stdout);
+    const connection = createMessageConnection(reader, new StreamMessageWriter(subprocess.stdin));
     const child = new ChildProcess(pid ?? -1, connection, exited, log);
     connection.onError(([error]) => {
       // After one bad frame nothing on the channel can be trusted any more.
       log.error({ pid: child.pid, err: error }, 'the channel to a Python child broke');
+      child.kill();
+    });
+    limitFrames(subprocess.stdout, reader, () => {
+      log.error({ pid }, 'a Python child sent a frame without end');
       child.kill();
     });
     connection.listen();
@@ -187,6 +184,21 @@ export class ChildProcess {
   }
 }
 
+/** The reader buffers whatever length a header declares; a child that sends more than a frame's most is broken. */
+function limitFrames(stdout: Readable, reader: StreamMessageReader, onTooLong: () => void): void {
+  let bytesSinceMessage = 0;
+  const listen = reader.listen.bind(reader);
+  reader.listen = (callback) =>
+    listen((message) => {
+      bytesSinceMessage = 0;
+      callback(message);
+    });
+  stdout.on('data', (chunk: Buffer) => {
+    bytesSinceMessage += chunk.byteLength;
+    if (bytesSinceMessage > MAX_FRAME_BYTES) onTooLong();
+  });
+}
+
 function childEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
   const { TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD: _removed, ...rest } = env;
   return {
@@ -196,5 +208,7 @@ function childEnvironment(env: Readonly<Record<string, string>>): Record<string,
     PYTHONUNBUFFERED: '1',
     // MSST opens its YAML files in the encoding of the locale.
     PYTHONUTF8: '1',
+    // The interpreter may be the user's own: nothing is written into it.
+    PYTHONDONTWRITEBYTECODE: '1',
   };
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts';
-import { ChildProcess, type ChildCommand, type ChildExit } from './childProcess.ts';
+import type { ChildExit } from './childErrors.ts';
+import { ChildProcess, type ChildCommand } from './childProcess.ts';
 import {
   computedSchema,
   heartbeatSchema,
@@ -8,6 +9,7 @@ import {
   PROTOCOL_VERSION,
   separateResultSchema,
   workerReadySchema,
+  type InitializeParams,
   type ProgressMessage,
   type SeparateParams,
   type SeparateResult,
@@ -65,7 +67,7 @@ export class InferenceWorker {
         protocol_version: PROTOCOL_VERSION,
         device: options.device,
         msst_root: options.msstRoot,
-      };
+      } satisfies InitializeParams;
       const ready = await child.request('initialize', params, workerReadySchema, {
         timeoutMs: HELLO_TIMEOUT_MS,
       });

@@ -9,6 +9,7 @@ import {
   probeResultSchema,
   PROTOCOL_VERSION,
   stageResultSchema,
+  type InitializeParams,
   type ProbeResult,
   type StageParams,
   type StageResult,
@@ -44,6 +45,8 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   const stopping = new AbortController();
   const idle: ChildProcess[] = [];
   const alive = new Set<ChildProcess>();
+  // A function, because the compiler believes a property that it has just seen false.
+  const isStopping = () => stopping.signal.aborted;
   const waiting: ((child: ChildProcess) => void)[] = [];
   let loops: Promise<void>[] = [];
 
@@ -70,16 +73,16 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   };
 
   const keepAlive = async (): Promise<void> => {
-    for (let failures = 0; !stopping.signal.aborted; failures += 1) {
+    for (let failures = 0; !isStopping(); failures += 1) {
       await sleep(restartDelayMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
-      if (stopping.signal.aborted) return;
+      if (isStopping()) return;
       const child = ChildProcess.start(command, log);
       alive.add(child);
       try {
         child.onNotification('log', logSchema, ({ level, message }) => {
           log[level]({ pid: child.pid, line: message }, 'message of a media child');
         });
-        const params = { role: 'media', protocol_version: PROTOCOL_VERSION };
+        const params = { role: 'media', protocol_version: PROTOCOL_VERSION } satisfies InitializeParams;
         await child.request('initialize', params, mediaReadySchema, { timeoutMs: HELLO_TIMEOUT_MS });
         failures = 0;
         offer(child);

@@ -17,8 +17,7 @@ export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 
 const attemptKey = { task_id: z.string(), attempt: z.int().positive() };
 
-export const stageSchema = z.enum(['loading_model', 'decoding', 'separating', 'encoding']);
-export type WorkerStage = z.infer<typeof stageSchema>;
+const stageSchema = z.enum(['loading_model', 'decoding', 'separating', 'encoding']);
 
 export const initializeParamsSchema = z.discriminatedUnion('role', [
   z.object({ role: z.literal('media'), protocol_version: z.int() }),
@@ -39,7 +38,6 @@ export const mediaReadySchema = z.object({
   python_version: z.string(),
   av_version: z.string(),
 });
-export type MediaReady = z.infer<typeof mediaReadySchema>;
 
 export const workerReadySchema = z.object({
   protocol_version: z.int(),
@@ -195,7 +193,6 @@ export const heartbeatSchema = z.object({
   cpu_seconds: z.number().nonnegative(),
   rss_bytes: z.int().nonnegative(),
 });
-export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
 export const logSchema = z.object({
   task_id: z.string().nullable(),
@@ -203,4 +200,3 @@ export const logSchema = z.object({
   level: z.enum(['debug', 'info', 'warn', 'error']),
   message: z.string(),
 });
-export type LogMessage = z.infer<typeof logSchema>;

@@ -75,13 +75,15 @@ export function createWorkerPool(parts: {
     failures: 0,
   }));
   let loops: Promise<void>[] = [];
+  // A function, because the compiler believes a property that it has just seen false.
+  const isStopping = () => stopping.signal.aborted;
 
   const keepAlive = async (slot: Slot): Promise<void> => {
-    while (!stopping.signal.aborted) {
+    while (!isStopping()) {
       await sleep(restartDelayMs(slot.failures), undefined, { signal: stopping.signal }).catch(
         () => undefined,
       );
-      if (stopping.signal.aborted) return;
+      if (isStopping()) return;
       await live(slot);
       slot.restarts += 1;
       slot.failures += 1;
@@ -106,14 +108,14 @@ export function createWorkerPool(parts: {
     slot.state = 'idle';
     slot.lastError = null;
     log.info({ workerId: slot.id, ...worker.ready }, 'a worker is ready');
-    if (stopping.signal.aborted) await worker.stop();
+    if (isStopping()) await worker.stop();
     else parts.onIdle();
     const exit = await worker.exited;
     if (clock.monotonic() - startedAt > WELL_AFTER_MS) slot.failures = 0;
     slot.worker = undefined;
     slot.pid = null;
     slot.state = 'down';
-    if (stopping.signal.aborted) return;
+    if (isStopping()) return;
     slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
     log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
   };
@@ -153,7 +155,7 @@ export function createWorkerPool(parts: {
       stopping.abort();
       // A busy worker would hear a polite request only after its task.
       for (const slot of slots) if (slot.state === 'busy') slot.worker?.kill();
-      await Promise.all(slots.map((slot) => slot.worker?.stop()));
+      await Promise.all(slots.map(async (slot) => slot.worker?.stop()));
       await Promise.all(loops);
     },
   };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type z } from 'zod';
 import { taskSchema, resultsSchema, problemSchema } from '../../src/http/schemas.ts';
 
 export type WireTask = z.output<typeof taskSchema>;
@@ -57,3 +57,10 @@ export const ended = (task: WireTask) => ['completed', 'failed', 'cancelled'].in
 
 export const parseResults = (body: unknown) => resultsSchema.parse(body);
 export const parseProblem = (body: unknown) => problemSchema.parse(body);
+
+/** The task in a raw HTTP answer. */
+export function taskFilename(rawAnswer: string): { taskId: string; filename: string } {
+  const body = rawAnswer.slice(rawAnswer.indexOf('\r\n\r\n') + 4);
+  const task = taskSchema.parse(JSON.parse(body.slice(body.indexOf('{'), body.lastIndexOf('}') + 1)));
+  return { taskId: task.task_id, filename: task.input.filename };
+}

@@ -72,16 +72,22 @@ export async function startServerProcess(
   };
 }
 
-/** Process ids of the Python children that work for this server, by their parent. */
+/** Process ids of the Python children that work for this server. */
 export async function pythonChildrenOf(parentPid: number): Promise<number[]> {
-  const children: number[] = [];
+  const children = await childrenOf(parentPid);
+  return children.filter((child) => child.command.includes('python_worker')).map((child) => child.pid);
+}
+
+/** The direct children of a process. */
+export async function childrenOf(parentPid: number): Promise<{ pid: number; command: string }[]> {
+  const children: { pid: number; command: string }[] = [];
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
     // The fields after the name, which may itself hold blanks and parentheses.
     const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    if (parent === parentPid && command.includes('python_worker')) children.push(Number(name));
+    if (parent === parentPid) children.push({ pid: Number(name), command });
   }
   return children;
 }

@@ -68,7 +68,7 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
   // Registered by hand: the answer is a stream of one of several statuses, which no schema describes.
   app.openAPIRegistry.registerPath(downloadRoute);
   app.get(downloadRoute.getRoutingPath(), async (c) => {
-    const view = await tasks.find(c.req.param('task_id') ?? '', c.var.owner);
+    const view = await tasks.find(c.req.param('task_id'), c.var.owner);
     const stems = view?.task.status === 'completed' ? await tasks.stemsOf(view.task) : [];
     const stem = stems.find((candidate) => candidate.filename === c.req.param('filename'));
     if (!view || !stem) {

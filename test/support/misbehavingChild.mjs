@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+// A Python child in name only: it speaks the real framing, ignores its arguments, and does what its requests
+// tell it to, which no well-behaved child would. MISBEHAVIOUR changes it as a whole:
+//   mute (never answers initialize or shutdown) | die-at-start | old-protocol
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import process from 'node:process';
+import {
+  createMessageConnection,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from 'vscode-jsonrpc/node.js';
+
+const mode = process.env.MISBEHAVIOUR;
+if (mode === 'die-at-start') process.exit(3);
+
+const connection = createMessageConnection(
+  new StreamMessageReader(process.stdin),
+  new StreamMessageWriter(process.stdout),
+);
+const never = new Promise(() => undefined);
+const refusal = (kind, message) =>
+  new ResponseError(-32001, message, { kind, traceback: 'Traceback (most recent call last)' });
+const untilCancelled = (token) =>
+  new Promise((resolve) => {
+    token.onCancellationRequested(() => resolve(refusal('CANCELLED', 'It was cancelled.')));
+  });
+
+connection.onRequest('initialize', ({ role }) => {
+  if (mode === 'mute') return never;
+  const about = {
+    protocol_version: mode === 'old-protocol' ? 0 : 1,
+    pid: process.pid,
+    python_version: '3.11.7',
+  };
+  if (role === 'media') return { ...about, av_version: '16.0.1' };
+  const device = { kind: 'cpu', name: 'CPU', uuid: null, total_memory_bytes: 0 };
+  return { ...about, torch_version: '2.13.0', msst: { call_shape: 'package', version: null }, device };
+});
+connection.onRequest('shutdown', () => {
+  if (mode === 'mute') return never;
+  setImmediate(() => process.exit(0));
+  return null;
+});
+
+connection.onRequest('echo', (params) => params);
+connection.onRequest('environment', () => ({ env: process.env, argv: process.argv.slice(2) }));
+connection.onRequest('refuse', ({ kind, message }) => refusal(kind, message));
+connection.onRequest('exit', ({ code }) => process.exit(code));
+connection.onRequest('hang', (_params, token) => untilCancelled(token));
+connection.onRequest('ignore-cancel', () => never);
+connection.onRequest('garbage', ({ bytes }) => {
+  process.stdout.write(bytes);
+  return never;
+});
+connection.onRequest('grandchild', () => ({
+  pid: spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' }).pid,
+}));
+connection.onRequest('notify', ({ method, params }) => {
+  void connection.sendNotification(method, params);
+  return null;
+});
+connection.onRequest('flood', ({ bytes }) => {
+  process.stderr.write('x'.repeat(bytes));
+  return null;
+});
+
+/** What a probe does stands in the path: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`; else it succeeds. */
+connection.onRequest('probe', async ({ path }) => {
+  const [what, argument] = path.split(':');
+  if (what === 'die') process.exit(1);
+  if (what === 'die-once' && !existsSync(argument)) {
+    writeFileSync(argument, '');
+    process.exit(1);
+  }
+  if (what === 'refuse') return refusal(argument, 'There is no audio in it.');
+  if (what === 'wait') while (!existsSync(argument)) await new Promise((resolve) => setTimeout(resolve, 10));
+  return {
+    container: 'wav',
+    codec: `pid ${process.pid}`,
+    sample_rate: 44100,
+    channels: 2,
+    duration_seconds: 1,
+    staging_reason: null,
+  };
+});
+connection.onRequest('stage', (_params, token) => untilCancelled(token));
+
+/** What separating does stands in the name of the model. */
+connection.onRequest('separate', async ({ task_id, attempt, model }, token) => {
+  const progress = (key, done) =>
+    connection.sendNotification('progress', { ...key, stage: 'separating', done, total: 9 });
+  if (model.name === 'hang') return untilCancelled(token);
+  if (model.name === 'die') process.exit(1);
+  await progress({ task_id: 'another', attempt }, 1);
+  await progress({ task_id, attempt: attempt + 1 }, 2);
+  await progress({ task_id, attempt }, 3);
+  return {
+    task_id,
+    attempt: model.name === 'mistaken' ? attempt + 1 : attempt,
+    stems: [
+      {
+        instrument: 'drums',
+        filename: 'drums.wav',
+        format: 'wav',
+        bytes: 4,
+        sha256: 'ab'.repeat(32),
+        duration_seconds: 1,
+        sample_rate: 44100,
+        channels: 2,
+        peak: 0,
+        clipped_samples: 0,
+      },
+    ],
+    warnings: [],
+    stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },
+    model_loads: 1,
+    forward_seconds: 0,
+  };
+});
+
+process.stdin.on('close', () => process.exit(0));
+connection.listen();

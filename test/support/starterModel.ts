@@ -1,0 +1,28 @@
+import type { ModelEntry } from '../../src/models/modelEntry.ts';
+
+/** A model like the starter; its files are named and not there. */
+export function starterModel(given: Partial<ModelEntry> = {}): ModelEntry {
+  return {
+    name: 'starter',
+    architecture: 'mdx23c',
+    configPath: '/srv/configs/config_starter.yaml',
+    checkpointPath: '/srv/pretrain/starter.ckpt',
+    displayConfigPath: 'configs/config_starter.yaml',
+    displayCheckpointPath: 'pretrain/starter.ckpt',
+    instruments: ['drums', 'bass', 'other'],
+    outputs: ['drums', 'bass', 'other'],
+    targetInstrument: null,
+    sampleRate: 44_100,
+    stereo: true,
+    description: null,
+    licence: null,
+    trustPickle: false,
+    loraCheckpointPeft: null,
+    loraCheckpointLoralib: null,
+    batchSize: null,
+    numOverlap: null,
+    checkpointBytes: 10e6,
+    version: '1',
+    ...given,
+  };
+}
