@@ -140,6 +140,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           configuredDefault: config.defaultModelType,
           workers: () =>
             pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts })),
+          canReadAudio: () => media.isAlive(),
           isShuttingDown: () => isShuttingDown,
           version,
           uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,

@@ -12,10 +12,11 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from ..protocol import Failure, StageParams, StageResult
+from ..protocol import Container, Failure, StageParams, StageResult
 from .decoder import opened, refuse_non_finite
 from .wav_writer import BYTES_PER_SAMPLE, WavWriter
 
+SHORTEST_GAP_SECONDS = 0.001
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
@@ -45,13 +46,14 @@ def stage(params: StageParams, is_cancelled: Callable[[], bool]) -> StageResult:
             for frame in chain((first,), frames):
                 _write(writer, shaper.shape(frame))
             _write(writer, shaper.rest())
+        missing_seconds = _declared_seconds(params.container, stream) - writer.samples / rate
     return StageResult(
         task_id=params.task_id,
         attempt=params.attempt,
         sample_rate=rate,
         channels=written_channels,
         duration_seconds=writer.samples / rate,
-        warnings=_warnings(channels, decoding.bad_packets),
+        warnings=_warnings(channels, decoding.bad_packets, missing_seconds),
     )
 
 
@@ -113,10 +115,19 @@ def _write(writer: WavWriter, frames: Iterator[AudioFrame]) -> None:
         writer.write(bytes(frame.planes[0])[:used])
 
 
-def _warnings(channels: int, bad_packets: int) -> list[str]:
+def _declared_seconds(container: Container, stream: AudioStream) -> float:
+    """What a FLAC says it holds: its damaged frames vanish without a word. Nothing where it says nothing."""
+    if container != "flac" or stream.duration is None or stream.time_base is None:
+        return 0.0
+    return float(stream.duration * stream.time_base)
+
+
+def _warnings(channels: int, bad_packets: int, missing_seconds: float) -> list[str]:
     warnings = []
     if channels > 2:
         warnings.append(f"the {channels} channels were mixed down to stereo")
     if bad_packets:
         warnings.append(f"{bad_packets} damaged pieces of the file could not be decoded and were left out")
+    elif missing_seconds > SHORTEST_GAP_SECONDS:
+        warnings.append(f"{missing_seconds:.2f} s of the file are damaged and were left out")
     return warnings

@@ -44,10 +44,15 @@ export function sendFile(c: Context, file: SentFile): Response {
 function requestedRange(c: Context, file: SentFile): { start: number; end: number } | undefined {
   const header = c.req.header('range');
   const condition = c.req.header('if-range');
-  if (header === undefined || !/^bytes=/i.test(header)) return undefined;
+  // RFC 9110 §14.2 defines ranges for GET alone.
+  if (header === undefined || !/^bytes=/i.test(header) || c.req.method !== 'GET') return undefined;
   // Strong comparison: a range of another version must not be glued to what the client has.
   if (condition !== undefined && condition !== file.etag) return undefined;
-  const ranges = parseRange(file.bytes, header);
+  // The parser takes a suffix longer than the file for unsatisfiable; it means the whole of it.
+  const fitting = header.replace(/([=,]\s*-)(\d+)/g, (_, dash: string, length: string) =>
+    dash.concat(String(Math.min(Number(length), file.bytes))),
+  );
+  const ranges = parseRange(file.bytes, fitting);
   // Malformed: as if it were not there.
   if (ranges === -2) return undefined;
   if (ranges === -1) {

@@ -1,4 +1,5 @@
 const MAX_BYTES = 200;
+const EXTENSION = /\.[A-Za-z0-9]{1,5}$/;
 
 /**
  * A client's file name as we show it: its last part only, without control or direction characters, at most
@@ -10,22 +11,26 @@ export function displayFilename(given: string): string {
     .normalize('NFC')
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
     .trim();
-  return cutToBytes(clean === '' || clean === '.' || clean === '..' ? 'audio' : clean);
+  const extension = EXTENSION.exec(clean)?.[0] ?? '';
+  const base = clean.slice(0, clean.length - extension.length);
+  const cut = cutToBytes(base, MAX_BYTES - Buffer.byteLength(extension)) + extension;
+  return cut === '' || cut === '.' || cut === '..' ? 'audio' : cut;
 }
 
 /** The name a download is saved under: `<song>_<instrument>.<extension>`. */
 export function downloadName(filename: string, instrument: string, format: string): string {
-  const song = filename.replace(/\.[^.]{1,5}$/, '');
-  return displayFilename(`${song}_${instrument.replace(/[/\\]/g, '_')}.${format}`);
+  const song = displayFilename(filename).replace(EXTENSION, '');
+  const stem = `_${displayFilename(instrument.replace(/[/\\]/g, '_'))}.${format}`;
+  // Of a long name the song gives way: the stems must stay apart.
+  return displayFilename(cutToBytes(song, MAX_BYTES - Buffer.byteLength(stem)) + stem);
 }
 
-function cutToBytes(text: string): string {
-  if (Buffer.byteLength(text) <= MAX_BYTES) return text;
-  const extension = /\.[^.]{1,5}$/.exec(text)?.[0] ?? '';
+function cutToBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
   let kept = '';
-  for (const character of text.slice(0, text.length - extension.length)) {
-    if (Buffer.byteLength(kept + character + extension) > MAX_BYTES) break;
+  for (const character of text) {
+    if (Buffer.byteLength(kept + character) > maxBytes) break;
     kept += character;
   }
-  return kept + extension;
+  return kept.trimEnd();
 }

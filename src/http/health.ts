@@ -10,6 +10,8 @@ export interface HealthSources {
   freeDiskBytes: () => Promise<number>;
   minFreeDiskBytes: number;
   catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable' | 'default'>;
+  /** Whether uploads can be looked into. */
+  canReadAudio: () => boolean;
   /** A default that the configuration names; null: whatever there is. */
   configuredDefault: string | null;
   workers: () => HealthReport['dependencies']['workers']['workers'];
@@ -42,9 +44,12 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
     .map((worker) => fail(`The GPU ${worker.device} is not in use: its worker is down.`));
   const models = modelFindings(sources, unavailable);
   const workerList = workerFindings(workers);
+  const reading = sources.canReadAudio()
+    ? []
+    : [degrade('No upload can be read: the media children are down.')];
   const lifecycle = sources.isShuttingDown() ? [fail('The server is shutting down.')] : [];
 
-  const findings = [...database, ...disk, ...gpu, ...models, ...workerList, ...lifecycle];
+  const findings = [...database, ...disk, ...gpu, ...models, ...workerList, ...reading, ...lifecycle];
   return {
     status: { ok: 'healthy', degraded: 'degraded', failed: 'unhealthy' }[
       worst(findings)
@@ -59,7 +64,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
         available: sources.catalog.list().length,
         unavailable: unavailable.map(({ name, reason }) => ({ model_type: name, reason })),
       },
-      workers: { status: worst(workerList), workers },
+      workers: { status: worst([...workerList, ...reading]), workers },
     },
     version: sources.version,
     uptime_seconds: Math.round(sources.uptimeSeconds()),

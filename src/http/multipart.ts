@@ -38,10 +38,12 @@ export async function readUploadForm(
   let received: Promise<{ upload: StoredUpload; filename: string }> | undefined;
   let openFile: Readable | undefined;
   let extraFiles = 0;
+  let hasFailed = false;
   const form = createParser(incoming);
 
   const parsed = new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
+      hasFailed = true;
       incoming.unpipe(form);
       openFile?.destroy(error);
       reject(error);
@@ -49,9 +51,16 @@ export async function readUploadForm(
     const failWith = (message: string) => () => {
       fail(new AppError('INVALID_MULTIPART', message));
     };
-    form.on('file', (name, stream, filename) => {
+    const failUnnamed = failWith('A part of the form has no name.');
+    form.on('file', (name: string | undefined, stream, filename: string | undefined) => {
       // A part that ends early tells so here too; unheard, it would end the process.
       stream.on('error', () => undefined);
+      // What was read already is parsed on after a failure; a file begun then would never end.
+      if (hasFailed || name === undefined) {
+        stream.resume();
+        failUnnamed();
+        return;
+      }
       if (received || !FILE_FIELDS.includes(name)) {
         extraFiles += 1;
         if (!FILE_FIELDS.includes(name)) note(fields, name, '');
@@ -59,10 +68,14 @@ export async function readUploadForm(
         return;
       }
       openFile = stream;
-      received = store.receive(stream).then((upload) => ({ upload, filename }));
+      received = store.receive(stream).then((upload) => ({ upload, filename: filename ?? '' }));
       received.catch(fail);
     });
-    form.on('field', (name, value, nameTruncated, valueTruncated) => {
+    form.on('field', (name: string | undefined, value, nameTruncated, valueTruncated) => {
+      if (name === undefined) {
+        failUnnamed();
+        return;
+      }
       if (nameTruncated || valueTruncated) {
         failWith(`A form field is too long: at most ${String(LIMITS.fieldSize)} bytes are allowed.`)();
         return;
@@ -103,6 +116,9 @@ export async function readUploadForm(
 
 function createParser(incoming: IncomingMessage): BusboyInstance {
   try {
+    // The parser would take a URL-encoded form too, which can hold no file.
+    if (!/^multipart\/form-data\b/i.test(incoming.headers['content-type'] ?? ''))
+      throw new TypeError('no form-data');
     return new Busboy({
       headers: incoming.headers as BusboyHeaders,
       limits: LIMITS,

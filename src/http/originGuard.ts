@@ -37,7 +37,7 @@ export function originGuard(options: {
 }
 
 function isTrustedHost(host: string, publicUrl: URL | undefined): boolean {
-  if (publicUrl?.host === host) return true;
+  if (publicUrl?.host === host.toLowerCase()) return true;
   const name = host
     .replace(/:\d+$/, '')
     .replace(/^\[(.*)\]$/, '$1')

@@ -87,7 +87,8 @@ export function createTaskService(parts: {
   const view = async (task: Task): Promise<TaskView> => ({
     task,
     progress: progressOf(task, task.status === 'processing' ? progress.find(task.taskId) : undefined),
-    queuePosition: task.status === 'pending' ? await store.queuePosition(task.seq) : null,
+    // At least 1: a worker may have taken it since its row was read.
+    queuePosition: task.status === 'pending' ? Math.max(1, await store.queuePosition(task.seq)) : null,
   });
 
   const refuseWhenClosed = () => {
@@ -180,8 +181,9 @@ export function createTaskService(parts: {
             ? queueFull(limits.maxQueueSize)
             : error;
         });
+      const accepted = await view(task);
       parts.onAccepted();
-      return view(task);
+      return accepted;
     },
     async find(taskId, owner) {
       const task = await store.find(taskId, owner);

@@ -29,6 +29,8 @@ const TRIES = 2;
 /** The children that look into audio files, so that a hostile one costs them and not the server. */
 export interface MediaPool {
   start(): void;
+  /** Whether any child lives: without one no upload can be looked into. */
+  isAlive(): boolean;
   /**
    * What a stored file holds.
    *
@@ -125,6 +127,7 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
     start() {
       loops = Array.from({ length: CHILDREN }, keepAlive);
     },
+    isAlive: () => alive.size > 0,
     probe: (path) =>
       withChild((child) =>
         child.request('probe', { path }, probeResultSchema, { timeoutMs: PROBE_TIMEOUT_MS }),

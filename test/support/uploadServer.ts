@@ -12,7 +12,7 @@ import { receiveUpload } from '../../src/tasks/mixtureUpload.ts';
 /** What the server answers: what it read, or why it could not. */
 export type Read =
   | {
-      fields: [string, string[]][];
+      fields: [string, readonly string[]][];
       file: { filename: string; base64: string } | null;
       extraFiles: number;
     }
