@@ -64,7 +64,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     log,
   });
   const command = { projectRoot: config.projectRoot, env: config.childEnv };
-  const devices = chooseWorkers(await findDevices(config.devices, log), config.workerThreads, log);
+  const devices = chooseWorkers(
+    await findDevices(config.devices, config.childEnv, log),
+    config.workerThreads,
+    log,
+  );
   const media = createMediaPool({ ...command, python: config.mediaPython }, log);
   const progress = createProgressBoard(clock);
   const running = createRunningAttempts();
@@ -107,7 +111,6 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const tasks = createTaskService({
     store,
     files,
-    catalog,
     progress,
     running,
     probe: (file) => probeMixture(media, file),

@@ -152,6 +152,7 @@ export function createScheduler(
       await Promise.race([running.settled(), patience]);
       grace.abort();
       killed = true;
+      running.abortAll();
       await pool.stop();
       await running.settled();
     },

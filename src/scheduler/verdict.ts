@@ -22,8 +22,10 @@ export function judge(
   task: Task,
   context: { stopping: boolean; cancelled: boolean; maxAttempts: number },
 ): Verdict {
-  if (context.cancelled) return { next: 'nothing' };
+  // First, because a stop aborts what runs as a cancel does. A task that was cancelled stays so: it is not
+  // `processing` any more, and the requeue finds nothing.
   if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', burnt: false };
+  if (context.cancelled) return { next: 'nothing' };
   if (error instanceof ChildDied) {
     const deaths = task.failures + 1;
     if (deaths < Math.min(MAX_WORKER_DEATHS, context.maxAttempts)) {

@@ -86,6 +86,8 @@ const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 
 
 function durableWriter(file: FileHandle): Writable {
   let unsynced = 0;
+  // Goes on beside the next writes, one at a time: neither the network nor the disk waits for the other.
+  let syncing = Promise.resolve();
   const write = async (chunks: Uint8Array[]): Promise<void> => {
     const bytes = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
     const { bytesWritten } = await file.writev(chunks);
@@ -94,7 +96,10 @@ function durableWriter(file: FileHandle): Writable {
     unsynced += bytes;
     if (unsynced < SYNC_EVERY_BYTES) return;
     unsynced = 0;
-    await file.datasync();
+    await syncing;
+    syncing = file.datasync();
+    // The next sync tells of it, or the end; unheard until then, it would end the process.
+    syncing.catch(() => undefined);
   };
   const settle = (work: Promise<void>, callback: (error?: Error | null) => void) => {
     work.then(() => {
@@ -110,7 +115,8 @@ function durableWriter(file: FileHandle): Writable {
       settle(write(items.map((item) => item.chunk as Uint8Array)), callback);
     },
     final: (callback) => {
-      settle(file.sync(), callback);
+      const all = syncing.then(() => file.sync());
+      settle(all, callback);
     },
     destroy: (error, callback) => {
       file.close().then(() => {

@@ -4,6 +4,8 @@ export interface RunningAttempts {
   add(taskId: string, done: Promise<void>, controller: AbortController): void;
   /** Tells the task's attempt to stop. @returns a promise of its end, or undefined when none runs. */
   abort(taskId: string): Promise<void> | undefined;
+  /** Tells every attempt to stop. */
+  abortAll(): void;
   /** The end of everything that runs now. */
   settled(): Promise<void>;
   readonly size: number;
@@ -25,6 +27,9 @@ export function createRunningAttempts(): RunningAttempts {
       const entry = running.get(taskId);
       entry?.controller.abort();
       return entry?.done;
+    },
+    abortAll() {
+      for (const { controller } of running.values()) controller.abort();
     },
     async settled() {
       await Promise.allSettled([...running.values()].map((entry) => entry.done));

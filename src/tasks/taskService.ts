@@ -3,7 +3,6 @@ import { longestMixtureSeconds } from '../audio/memoryEstimate.ts';
 import { stemBytes } from '../audio/stemSize.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { ModelCatalog } from '../models/modelCatalog.ts';
 import type { ModelEntry } from '../models/modelEntry.ts';
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
@@ -67,7 +66,6 @@ const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 export function createTaskService(parts: {
   store: TaskStore;
   files: FileStore;
-  catalog: ModelCatalog;
   progress: ProgressBoard;
   running: RunningAttempts;
   probe: Probe;

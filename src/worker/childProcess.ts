@@ -14,6 +14,9 @@ import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
 import { failureDataSchema, MAX_FRAME_BYTES } from './protocol.ts';
 import { readLines } from './stderrLines.ts';
 
+/** The highest of the codes that JSON-RPC 2.0 reserves for a peer's own refusals. */
+const INVALID_REQUEST = -32600;
+
 /** How a Python child is started: always `python -m python_worker`, in the project's root. */
 export interface ChildCommand {
   python: string;
@@ -169,6 +172,12 @@ export class ChildProcess {
     if (error instanceof ResponseError) {
       const data = failureDataSchema.safeParse(error.data);
       if (data.success) return new ChildFailure(data.data.kind, error.message, data.data.traceback);
+      // JSON-RPC's own codes come from the child; of a broken channel the library itself tells, by this class too.
+      if (error.code <= INVALID_REQUEST) return error;
+    }
+    if (error instanceof z.ZodError) {
+      this.#log.error({ pid: this.pid, problem: error.message }, 'a Python child broke the protocol');
+      this.kill();
     }
     if (error instanceof DOMException && error.name === 'AbortError') {
       return new ChildFailure('CANCELLED', 'The request was cancelled.', null);

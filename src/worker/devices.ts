@@ -18,10 +18,15 @@ const NVIDIA_SMI_TIMEOUT_MS = 10_000;
  *
  * @param configured a list of `cpu`, `mps`, `cuda:N` and GPU UUIDs, or `auto`: every NVIDIA GPU there is,
  *   else Apple's GPU, else the CPU
+ * @param env the environment the workers will have; its CUDA_VISIBLE_DEVICES narrows what there is
  */
-export async function findDevices(configured: readonly string[] | 'auto', log: Log): Promise<Device[]> {
-  if (configured !== 'auto') return configured.map(toDevice);
-  const gpus = await nvidiaUuids(log);
+export async function findDevices(
+  configured: readonly string[] | 'auto',
+  env: Readonly<Record<string, string>>,
+  log: Log,
+): Promise<Device[]> {
+  if (configured !== 'auto') return [...new Set(configured)].map(toDevice);
+  const gpus = visibleGpus(await nvidiaUuids(env, log), env['CUDA_VISIBLE_DEVICES']);
   if (gpus.length > 0) return gpus.map(toDevice);
   return [toDevice(process.platform === 'darwin' && process.arch === 'arm64' ? 'mps' : 'cpu')];
 }
@@ -49,10 +54,22 @@ function toDevice(id: string): Device {
   };
 }
 
-async function nvidiaUuids(log: Log): Promise<string[]> {
+/** What an inherited CUDA_VISIBLE_DEVICES leaves: indices in PCI order, or UUIDs of GPUs and MIG slices. */
+function visibleGpus(uuids: readonly string[], visible: string | undefined): string[] {
+  if (visible === undefined) return [...uuids];
+  return visible
+    .split(',')
+    .map((entry) => entry.trim())
+    .map((entry) => (/^\d+$/.test(entry) ? uuids[Number(entry)] : entry))
+    .filter((entry): entry is string => entry !== undefined && /^(GPU|MIG)-/.test(entry));
+}
+
+async function nvidiaUuids(env: Readonly<Record<string, string>>, log: Log): Promise<string[]> {
   try {
     const { stdout } = await execa('nvidia-smi', ['--query-gpu=uuid', '--format=csv,noheader'], {
       timeout: NVIDIA_SMI_TIMEOUT_MS,
+      env,
+      extendEnv: false,
     });
     return stdout.split('\n').filter((line) => line.startsWith('GPU-'));
   } catch (error) {

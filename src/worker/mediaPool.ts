@@ -23,6 +23,8 @@ const PROBE_TIMEOUT_MS = 10_000;
 const STAGE_TIMEOUT_MS = 3_600_000;
 /** Both children may be staging long files, or be unable to start. */
 const WAIT_TIMEOUT_MS = 60_000;
+/** A child that is busy hears of the end only after its file. */
+const STOP_TIMEOUT_MS = 5_000;
 /** A file that kills the child that reads it is tried this often. */
 const TRIES = 2;
 
@@ -138,7 +140,12 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
       ),
     async stop() {
       stopping.abort();
-      await Promise.all([...alive].map((child) => child.shutdown().finally(() => child.kill())));
+      const children = [...alive];
+      const timer = setTimeout(() => {
+        for (const child of children) child.kill();
+      }, STOP_TIMEOUT_MS);
+      await Promise.all(children.map((child) => child.shutdown().finally(() => child.kill())));
+      clearTimeout(timer);
       await Promise.all(loops);
     },
   };

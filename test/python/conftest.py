@@ -1,13 +1,6 @@
-"""What every Python test needs: the project's place, and nothing warm from the test before."""
+"""Property tests drive real processes on machines that may be busy: only the outcome counts, not the time."""
 
-from __future__ import annotations
+from hypothesis import settings
 
-from pathlib import Path
-
-import pytest
-
-
-@pytest.fixture(scope="session")
-def project() -> Path:
-    """The folder of the project."""
-    return Path(__file__).parents[2]
+settings.register_profile("project", deadline=None, database=None)
+settings.load_profile("project")

@@ -124,7 +124,7 @@ def vscode() -> Iterator[subprocess.Popen[bytes]]:
         assert process.wait(20) == 0
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(messages=st.lists(MESSAGES, min_size=1, max_size=3), cuts=st.lists(st.integers(1, 40), max_size=5))
 def test_vscode_jsonrpc_understands_us_and_we_understand_it(
     vscode: subprocess.Popen[bytes], messages: list[dict[str, Any]], cuts: list[int]

@@ -157,7 +157,7 @@ def test_cut_safetensors_are_refused(tmp_path: Path) -> None:
         load(path)
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_mutation_of_a_hostile_pickle_runs_anything(
     data: st.DataObject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

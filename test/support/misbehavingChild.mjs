@@ -10,7 +10,7 @@ import {
   ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
-} from 'vscode-jsonrpc/node.js';
+} from 'vscode-jsonrpc/node';
 
 const mode = process.env.MISBEHAVIOUR;
 if (mode === 'die-at-start') process.exit(3);
@@ -24,7 +24,10 @@ const refusal = (kind, message) =>
   new ResponseError(-32001, message, { kind, traceback: 'Traceback (most recent call last)' });
 const untilCancelled = (token) =>
   new Promise((resolve) => {
-    token.onCancellationRequested(() => resolve(refusal('CANCELLED', 'It was cancelled.')));
+    const answer = () => resolve(refusal('CANCELLED', 'It was cancelled.'));
+    // A request that was cancelled before it was dispatched gets a token that tells nobody.
+    if (token.isCancellationRequested) answer();
+    else token.onCancellationRequested(answer);
   });
 
 connection.onRequest('initialize', ({ role }) => {
@@ -50,8 +53,8 @@ connection.onRequest('refuse', ({ kind, message }) => refusal(kind, message));
 connection.onRequest('exit', ({ code }) => process.exit(code));
 connection.onRequest('hang', (_params, token) => untilCancelled(token));
 connection.onRequest('ignore-cancel', () => never);
-connection.onRequest('garbage', ({ bytes }) => {
-  process.stdout.write(bytes);
+connection.onRequest('garbage', ({ bytes, thenMegabytes = 0 }) => {
+  process.stdout.write(bytes + 'x'.repeat(thenMegabytes * 1e6));
   return never;
 });
 connection.onRequest('grandchild', () => ({
@@ -66,7 +69,8 @@ connection.onRequest('flood', ({ bytes }) => {
   return null;
 });
 
-/** What a probe does stands in the path: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`; else it succeeds. */
+/** What a probe does stands in the path: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`
+ *  (says so beside the file and waits until it is there); else it succeeds. */
 connection.onRequest('probe', async ({ path }) => {
   const [what, argument] = path.split(':');
   if (what === 'die') process.exit(1);
@@ -75,7 +79,10 @@ connection.onRequest('probe', async ({ path }) => {
     process.exit(1);
   }
   if (what === 'refuse') return refusal(argument, 'There is no audio in it.');
-  if (what === 'wait') while (!existsSync(argument)) await new Promise((resolve) => setTimeout(resolve, 10));
+  if (what === 'wait') {
+    writeFileSync(`${argument}.${process.pid}`, '');
+    while (!existsSync(argument)) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   return {
     container: 'wav',
     codec: `pid ${process.pid}`,

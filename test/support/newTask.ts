@@ -65,7 +65,7 @@ export function runningTask(given: Partial<Task> = {}): Task {
 }
 
 /** A finished stem of an attempt. */
-export function newStem(taskId: string, attempt: number, instrument = 'drums'): Stem {
+function newStem(taskId: string, attempt: number, instrument = 'drums'): Stem {
   return {
     instrument,
     filename: `${instrument}.wav`,

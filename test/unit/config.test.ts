@@ -1,0 +1,298 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig, type ConfigSources } from '../../src/config.ts';
+import { temporaryFolder } from '../support/temporaryFolder.ts';
+
+const PROJECT = '/srv/msst-serve';
+
+function load(cwd: string, given: Partial<Pick<ConfigSources, 'argv' | 'env'>> = {}) {
+  return loadConfig({ argv: [], env: {}, cwd, projectRoot: PROJECT, ...given });
+}
+
+async function folderWith(content: string, name = 'config.yaml'): Promise<string> {
+  const folder = await temporaryFolder();
+  await writeFile(path.join(folder, name), content);
+  return folder;
+}
+
+function problemsOf(body: () => unknown): readonly string[] {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('a missing file', () => {
+  test('means the defaults, and one warning that names the path and says that authentication is off', async () => {
+    const folder = await temporaryFolder();
+    const { config, warnings } = load(folder);
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8000,
+      publicUrl: null,
+      corsOrigins: [],
+      dataDir: path.join(folder, 'data'),
+      maxFileSizeBytes: 500_000_000,
+      maxAudioSeconds: 'memory',
+      maxQueueSize: 1000,
+      workerThreads: 'auto',
+      devices: 'auto',
+      taskMaxAttempts: 3,
+      defaultModelType: null,
+      logLevel: 'info',
+      shutdownTimeoutSeconds: 30,
+      minFreeDiskBytes: 10_000_000_000,
+      msstRoot: PROJECT,
+      python: null,
+      listedModels: [],
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(path.join(folder, 'config.yaml'));
+    expect(warnings[0]).toContain('authentication is off');
+  });
+
+  test('is the same when --config names it', async () => {
+    const folder = await temporaryFolder();
+    const { config, warnings } = load(folder, { argv: ['--config', 'mine.yaml'] });
+    expect(config.port).toBe(8000);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(path.join(folder, 'mine.yaml'));
+  });
+
+  test('an empty file is no missing file', async () => {
+    const { config, warnings } = load(await folderWith('# nothing set\n'));
+    expect(config.port).toBe(8000);
+    expect(warnings).toEqual([]);
+  });
+
+  test('a file that cannot be read is a problem, never a silent default', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(path.join(folder, 'config.yaml'));
+    expect(problemsOf(() => load(folder))).toEqual([expect.stringContaining('cannot be read')]);
+  });
+});
+
+describe('precedence', () => {
+  test('goes command line, environment, file, default', async () => {
+    const folder = await folderWith('host: file\nport: 1\ndata_dir: of-file\nlog_level: warn\n');
+    const env = { MSST_SERVE_HOST: 'env', MSST_SERVE_PORT: '2', MSST_SERVE_DATA_DIR: 'of-env' };
+    const argv = ['--host', 'line', '--port', '3', '--data-dir', 'of-line'];
+    const pick = (given: Parameters<typeof load>[1]) => {
+      const { host, port, dataDir, logLevel } = load(folder, given).config;
+      return [host, port, path.relative(folder, dataDir), logLevel];
+    };
+    expect(pick({})).toEqual(['file', 1, 'of-file', 'warn']);
+    expect(pick({ env })).toEqual(['env', 2, 'of-env', 'warn']);
+    expect(pick({ env, argv })).toEqual(['line', 3, 'of-line', 'warn']);
+    expect(pick({ argv: ['--port', '3'] })).toEqual(['file', 3, 'of-file', 'warn']);
+  });
+
+  test('an empty environment variable counts as absent', async () => {
+    const folder = await folderWith('port: 1\n');
+    expect(load(folder, { env: { MSST_SERVE_PORT: '' } }).config.port).toBe(1);
+  });
+
+  test('the environment takes lists and numbers as YAML would', async () => {
+    const env = { MSST_SERVE_DEVICES: '["cuda:0", "cuda:1"]', MSST_SERVE_MAX_FILE_SIZE: '1GiB' };
+    const { config } = load(await temporaryFolder(), { env });
+    expect(config.devices).toEqual(['cuda:0', 'cuda:1']);
+    expect(config.maxFileSizeBytes).toBe(2 ** 30);
+  });
+});
+
+describe('the file', () => {
+  test('says the same in YAML and in JSON', async () => {
+    const yaml = await folderWith(
+      'port: 9000\ncors_origins:\n  - https://example.org/\nmax_queue_size: 5\n',
+      'config.yml',
+    );
+    const json = await folderWith(
+      JSON.stringify({ port: 9000, cors_origins: ['https://example.org/'], max_queue_size: 5 }),
+      'config.json',
+    );
+    const relevant = ({ config }: ReturnType<typeof load>) => ({ ...config, dataDir: '' });
+    expect(relevant(load(json))).toEqual(relevant(load(yaml)));
+    expect(load(json).config.corsOrigins).toEqual(['https://example.org']);
+  });
+
+  test('relative paths are relative to it, those of the command line and the environment to the working directory', async () => {
+    const folder = await temporaryFolder();
+    const etc = path.join(folder, 'etc');
+    await mkdir(etc);
+    await writeFile(
+      path.join(etc, 'serve.yaml'),
+      [
+        'data_dir: ../store',
+        'msst_root: msst',
+        'python: ./venv/bin/python',
+        'models:',
+        '  - {name: mine, config_path: a.yaml, checkpoint_path: /abs/a.ckpt}',
+      ].join('\n'),
+    );
+    const argv = ['--config', 'etc/serve.yaml'];
+    const { config } = load(folder, { argv });
+    expect(config.dataDir).toBe(path.join(folder, 'store'));
+    expect(config.msstRoot).toBe(path.join(etc, 'msst'));
+    expect(config.python).toBe(path.join(etc, 'venv/bin/python'));
+    expect(config.listedModels[0]).toMatchObject({
+      name: 'mine',
+      configPath: path.join(etc, 'a.yaml'),
+      checkpointPath: '/abs/a.ckpt',
+      trustPickle: false,
+    });
+    expect(load(folder, { argv: [...argv, '--data-dir', 'here'] }).config.dataDir).toBe(
+      path.join(folder, 'here'),
+    );
+    expect(load(folder, { argv, env: { MSST_SERVE_DATA_DIR: 'there' } }).config.dataDir).toBe(
+      path.join(folder, 'there'),
+    );
+  });
+
+  test('a bare interpreter name is left for PATH', async () => {
+    expect(load(await folderWith('python: python3.12\n')).config.python).toBe('python3.12');
+  });
+
+  test.each([
+    ['500MB', 500e6],
+    ['1.5 MB', 1.5e6],
+    ['1MiB', 2 ** 20],
+    ['2gib', 2 ** 31],
+    ['1000', 1000],
+    [1000, 1000],
+  ])('a size of %s is %d bytes', async (given, bytes) => {
+    expect(load(await folderWith(JSON.stringify({ max_file_size: given }))).config.maxFileSizeBytes).toBe(
+      bytes,
+    );
+  });
+
+  test.each([
+    ['30s', 30],
+    ['10m', 600],
+    ['4h', 14_400],
+    ['90', 90],
+    [90, 90],
+    ['1d', 86_400],
+  ])('a duration of %s is %d seconds', async (given, seconds) => {
+    expect(load(await folderWith(JSON.stringify({ max_audio_duration: given }))).config.maxAudioSeconds).toBe(
+      seconds,
+    );
+  });
+});
+
+describe('what is wrong', () => {
+  test('is all told at once, each as `key: …, allowed: …`', async () => {
+    const folder = await folderWith(
+      [
+        'port: 70000',
+        'max_file_size: huge',
+        'max_audio_duration: soon',
+        'devices: 3',
+        'log_level: loud',
+        'cors_origins: [not a url]',
+        'models: [{name: "a/b", config_path: x.yaml, batch_size: 65}]',
+      ].join('\n'),
+    );
+    const problems = problemsOf(() => load(folder));
+    const keys = problems.map((problem) => problem.split(':')[0]);
+    expect(keys.sort()).toEqual(
+      [
+        'port',
+        'max_file_size',
+        'max_audio_duration',
+        'devices',
+        'log_level',
+        'cors_origins',
+        'models.0.name',
+        'models.0.checkpoint_path',
+        'models.0.batch_size',
+      ].sort(),
+    );
+    for (const problem of problems) expect(problem).toMatch(/^[\w.]+: .+, allowed: .+/);
+    expect(problems).toContainEqual('port: 70000 is not valid, allowed: a whole number from 0 to 65535');
+    expect(problems).toContainEqual('models.0.checkpoint_path: missing, allowed: a path');
+  });
+
+  test('an unknown key is named with the one that was meant', async () => {
+    const folder = await folderWith(
+      'prt: 1\nmax_filesize: 1MB\nmodels: [{name: a, config_path: a, checkpoint: b, checkpoint_path: c}]\n',
+    );
+    const problems = problemsOf(() => load(folder, { env: { MSST_SERVE_HOTS: 'x', MSST_SERVE_HOSTT: 'x' } }));
+    expect(problems).toContainEqual('prt: unknown key, did you mean port?');
+    expect(problems).toContainEqual('max_filesize: unknown key, did you mean max_file_size?');
+    expect(problems).toContainEqual('models.0.checkpoint: unknown key, did you mean checkpoint_path?');
+    expect(problems).toContainEqual('MSST_SERVE_HOSTT: unknown, did you mean MSST_SERVE_HOST?');
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^MSST_SERVE_HOTS: unknown, allowed: MSST_SERVE_HOST, MSST_SERVE_PORT, /),
+    );
+  });
+
+  test('a key that is like no other is told what there is', async () => {
+    const folder = await folderWith('zzzzzzzzzz: 1\n');
+    const problems = problemsOf(() => load(folder));
+    expect(problems).toEqual([expect.stringMatching(/^zzzzzzzzzz: unknown key, allowed: host, port, /)]);
+  });
+
+  test('of the command line names the flags there are', async () => {
+    const problems = problemsOf(() => load('/', { argv: ['--prot', '1'] }));
+    expect(problems).toEqual([
+      expect.stringMatching(/--prot.*allowed: --config, --port, --host, --data-dir/),
+    ]);
+  });
+
+  test.each(['abc', '', '0x10', '1e3', '70000', '-1'])(
+    'a port of %j on the command line is refused',
+    async (port) => {
+      const problems = problemsOf(() => load('/', { argv: [`--port=${port}`] }));
+      expect(problems).toEqual([
+        `port: ${/^\d+$/.test(port) ? port : JSON.stringify(port)} is not valid, allowed: a whole number from 0 to 65535`,
+      ]);
+    },
+  );
+
+  test.each([
+    '- a\n- b\n',
+    'just words',
+    '"text"',
+    '12',
+    'a: [',
+    '{"port": 1,,}',
+    'port: 1\nport: 2\n',
+    '\t{',
+  ])('a file of %j is refused in words', async (content) => {
+    const folder = await folderWith(content);
+    expect(problemsOf(() => load(folder))).toEqual([
+      expect.stringContaining(path.join(folder, 'config.yaml')),
+    ]);
+  });
+
+  test.each(['port: &a [*a]', 'models: &a [{models: *a}]', 'devices: &a {b: *a}', 'models: &a [*a]'])(
+    'a file that contains itself (%j) is refused, not followed for ever',
+    async (content) => {
+      const folder = await folderWith(content);
+      expect(problemsOf(() => load(folder)).length).toBeGreaterThan(0);
+    },
+  );
+});
+
+test('child processes get none of the settings, which may be secret', async () => {
+  const env = {
+    PATH: '/usr/bin',
+    HOME: '/home/me',
+    MSST_SERVE_HOST: '0.0.0.0',
+    MSST_SERVE_INTERNAL_ENGINE_PYTHON: '/venv/bin/python',
+    CUDA_VISIBLE_DEVICES: '1',
+  };
+  const { config } = load(await temporaryFolder(), { env });
+  expect(config.childEnv).toEqual({ PATH: '/usr/bin', HOME: '/home/me', CUDA_VISIBLE_DEVICES: '1' });
+  expect(config.enginePython).toBe('/venv/bin/python');
+});
+
+test('without the set-up, the engine runs on the configured interpreter', async () => {
+  expect(load(await folderWith('python: /usr/bin/python3.11\n')).config.enginePython).toBe(
+    '/usr/bin/python3.11',
+  );
+});

@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readSubmissionForm } from '../../../src/http/submissionForm.ts';
+
+const read = (fields: Record<string, string | string[]>) =>
+  readSubmissionForm(new Map(Object.entries(fields).map(([name, value]) => [name, [value].flat()])));
+
+test('an empty form means the defaults', () => {
+  expect(read({})).toEqual({
+    modelType: undefined,
+    options: {
+      instruments: [],
+      useTta: false,
+      extractInstrumental: false,
+      outputFormat: 'wav',
+      pcmType: 'PCM_24',
+      bigshifts: 1,
+      numOverlap: null,
+      batchSize: null,
+    },
+    problems: [],
+  });
+});
+
+test('an empty value counts as absent, in every field', () => {
+  const names = [
+    'model_type',
+    'instruments',
+    'use_tta',
+    'extract_instrumental',
+    'output_format',
+    'pcm_type',
+    'bigshifts',
+    'num_overlap',
+    'batch_size',
+  ];
+  expect(read(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(read({}));
+});
+
+describe('booleans', () => {
+  test.each([
+    ['true', true],
+    ['TRUE', true],
+    ['Yes', true],
+    ['1', true],
+    ['false', false],
+    ['False', false],
+    ['NO', false],
+    ['0', false],
+  ])('%j is %s', (value, expected) => {
+    const form = read({ use_tta: value, extract_instrumental: value });
+    expect(form.problems).toEqual([]);
+    expect(form.options).toMatchObject({ useTta: expected, extractInstrumental: expected });
+  });
+
+  test.each(['2', 'on', 'truee', '-', 'null'])('%j is refused with what is allowed', (value) => {
+    expect(read({ use_tta: value }).problems).toEqual([
+      {
+        name: 'use_tta',
+        message: `use_tta is "${value}"; allowed: true, false, 1, 0, yes, no.`,
+        received: value,
+        allowed: 'true, false, 1, 0, yes, no',
+      },
+    ]);
+  });
+});
+
+describe('instruments', () => {
+  test.each([
+    ['a comma list', 'drums, bass,,other', ['drums', 'bass', 'other']],
+    ['a JSON list', '["drums","bass"]', ['drums', 'bass']],
+    ['repeated fields', ['drums', 'bass'], ['drums', 'bass']],
+    ['all of them at once', ['drums,bass', ' ["other"]'], ['drums', 'bass', 'other']],
+    ['a JSON list of names with commas', '["a, b"]', ['a, b']],
+    ['an empty JSON list', '[]', []],
+    ['nothing but commas', ',,', []],
+  ])('may be %s', (_what, value, expected) => {
+    const form = read({ instruments: value });
+    expect(form.problems).toEqual([]);
+    expect(form.options.instruments).toEqual(expected);
+  });
+
+  test.each(['["drums"', '[1]', '[["drums"]]', '[drums]', '[null]', '['.repeat(30_000)])(
+    '%.20s is no list of names',
+    (value) => {
+      expect(read({ instruments: value }).problems).toMatchObject([{ name: 'instruments' }]);
+    },
+  );
+});
+
+test.each(['-1', '1.5', '1e2', '0x1', 'two', '9999999999', '１'])('%j is no whole number', (value) => {
+  const names = ['bigshifts', 'num_overlap', 'batch_size'];
+  const { problems } = read(Object.fromEntries(names.map((name) => [name, value])));
+  expect(problems.map((problem) => problem.name).sort()).toEqual(names.sort());
+});
+
+test('every problem is told at once', () => {
+  const { problems } = read({
+    modl_type: 'x',
+    use_tta: 'maybe',
+    output_format: 'mp3',
+    pcm_type: 'PCM_8',
+    bigshifts: '-1',
+    batch_size: ['1', '2'],
+    instruments: '[',
+  });
+  expect(problems.map((problem) => problem.name).sort()).toEqual(
+    ['batch_size', 'bigshifts', 'instruments', 'modl_type', 'output_format', 'pcm_type', 'use_tta'].sort(),
+  );
+});
+
+test('a field that there is not is named with the one that was meant', () => {
+  expect(read({ modeltype: 'x' }).problems).toMatchObject([
+    { name: 'modeltype', did_you_mean: 'model_type' },
+  ]);
+  expect(read({ something_else: 'x' }).problems[0]?.message).toContain('allowed: file, model_type');
+});
+
+test('a repeated field that takes one value is refused', () => {
+  expect(read({ model_type: ['a', 'b'] }).problems).toEqual([
+    { name: 'model_type', message: 'model_type is given 2 times; once is allowed.' },
+  ]);
+});
+
+test('any form is read to its end, and no problem repeats more than a line of what was sent', () => {
+  const name = fc.oneof(
+    fc.constantFrom('model_type', 'instruments', 'use_tta', 'bigshifts', '__proto__'),
+    fc.string(),
+  );
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ minLength: 300, maxLength: 3000 }),
+    fc.json(),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.array(value, { minLength: 1, maxLength: 3 }))), (fields) => {
+      const form = readSubmissionForm(new Map(fields));
+      for (const problem of form.problems) {
+        expect(problem.message.length).toBeLessThan(700);
+        expect(problem.name.length).toBeLessThanOrEqual(81);
+        expect((problem.received ?? '').length).toBeLessThanOrEqual(81);
+      }
+      expect(form.options.instruments.every((each) => typeof each === 'string')).toBe(true);
+      expect(Number.isInteger(form.options.bigshifts)).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLog } from '../../../src/log.ts';
+import { recover } from '../../../src/scheduler/recovery.ts';
+import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
+import { completion, failure, newTask } from '../../support/newTask.ts';
+import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+const WORKER = { id: 'worker-0', device: 'cpu' };
+const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
+
+let disk: StoreOnDisk;
+let files: FileStore;
+beforeEach(async () => {
+  disk = await openStoreOnDisk();
+  files = createLocalFileStore(await temporaryFolder());
+});
+afterEach(() => disk.dispose());
+
+async function put(key: string): Promise<void> {
+  await pipeline(Readable.from([Buffer.from('x')]), await files.create(key));
+}
+
+/** Accepts a task whose file is there. */
+async function accept() {
+  const task = await disk.store.accept(newTask(), 1000);
+  await put(task.mixture.storageKey);
+  return task;
+}
+
+const start = async () => {
+  disk.reopen();
+  await recover({ store: disk.store, files, log: createLog('silent') });
+};
+
+test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
+  const task = await accept();
+  await disk.store.claimNext(WORKER);
+  await put(`results/${task.taskId}/1/drums.wav`);
+  await put(`tmp/${task.taskId}.1/mixture.wav`);
+  await start();
+  expect(await disk.store.find(task.taskId, null)).toMatchObject({ status: 'pending', failures: 0 });
+  expect(await files.list('results')).toEqual([]);
+  expect(await files.list('tmp')).toEqual([]);
+  expect(await files.size(task.mixture.storageKey)).toBe(1);
+});
+
+test('of a completed task the attempt that completed it stays, and no other', async () => {
+  const task = await accept();
+  await disk.store.claimNext(WORKER);
+  await disk.store.requeue(task.taskId, 1, LOST);
+  await disk.store.claimNext(WORKER);
+  await put(`results/${task.taskId}/1/drums.wav`);
+  await put(`results/${task.taskId}/2/drums.wav`);
+  await disk.store.finish(task.taskId, 2, completion(task.taskId, 2));
+  await start();
+  expect(await files.list(`results/${task.taskId}`)).toEqual(['2']);
+  expect(await files.size(`results/${task.taskId}/2/drums.wav`)).toBe(1);
+});
+
+test('of failed and cancelled tasks no result stays', async () => {
+  const failed = await accept();
+  const cancelled = await accept();
+  await disk.store.claimNext(WORKER);
+  await disk.store.finish(failed.taskId, 1, failure());
+  await disk.store.cancel(cancelled.taskId, null);
+  for (const { taskId } of [failed, cancelled]) await put(`results/${taskId}/1/drums.wav`);
+  await start();
+  expect(await files.list('results')).toEqual([]);
+});
+
+test('a deletion that was begun is carried out', async () => {
+  const task = await accept();
+  await put(`results/${task.taskId}/1/drums.wav`);
+  await disk.store.markDeleted(task.taskId, null);
+  await start();
+  expect(await disk.store.markedDeleted()).toEqual([]);
+  expect(await disk.store.fate(task.taskId)).toBeUndefined();
+  expect(await files.list('inputs')).toEqual([]);
+  expect(await files.list('results')).toEqual([]);
+});
+
+test('files that no row names are removed; those of tasks stay', async () => {
+  const task = await accept();
+  await put('inputs/half-an-upload/upload');
+  await put('results/of-no-task/1/x.wav');
+  await start();
+  expect(await files.list('inputs')).toEqual([task.mixture.inputId]);
+  expect(await files.list('results')).toEqual([]);
+});
+
+test('twice is as good as once, and on nothing at all it does nothing', async () => {
+  await start();
+  const task = await accept();
+  await start();
+  await start();
+  expect(await disk.store.find(task.taskId, null)).toEqual(task);
+  expect(await files.list('tmp')).toEqual([]);
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { judge } from '../../../src/scheduler/verdict.ts';
+import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
+import { failureKindSchema } from '../../../src/worker/protocol.ts';
+import { runningTask } from '../../support/newTask.ts';
+
+const NORMAL = { stopping: false, cancelled: false, maxAttempts: 3 };
+const died = new ChildDied({ exitCode: null, signal: 'SIGKILL' });
+const refused = (kind: ChildFailure['kind']) => new ChildFailure(kind, 'Said in words.', 'Traceback: secret');
+
+describe('a dead worker', () => {
+  test('costs its task one attempt, and the task goes on', () => {
+    expect(judge(died, runningTask(), NORMAL)).toEqual({
+      next: 'requeue',
+      outcome: 'worker_died',
+      burnt: true,
+    });
+  });
+
+  test('fails its task when it is the second', () => {
+    expect(judge(died, runningTask({ failures: 1, attempt: 2 }), NORMAL)).toEqual({
+      next: 'fail',
+      failure: {
+        code: 'WORKER_CRASHED',
+        message: 'The worker process ended 2 times while it worked on this task.',
+      },
+      burnt: true,
+    });
+  });
+
+  test('fails its task at once where one attempt is all there is', () => {
+    expect(judge(died, runningTask(), { ...NORMAL, maxAttempts: 1 })).toMatchObject({
+      next: 'fail',
+      failure: { code: 'WORKER_CRASHED', message: 'The worker process ended while it worked on this task.' },
+    });
+  });
+
+  test('does not fail a task for attempts that were lost without its fault', () => {
+    expect(judge(died, runningTask({ attempt: 7, failures: 0 }), NORMAL)).toMatchObject({ next: 'requeue' });
+  });
+});
+
+test.each([
+  ['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'],
+  ['INVALID_AUDIO', 'INVALID_AUDIO'],
+  ['OUT_OF_MEMORY', 'OUT_OF_MEMORY'],
+  ['MODEL_UNAVAILABLE', 'SEPARATION_FAILED'],
+  ['SEPARATION_FAILED', 'SEPARATION_FAILED'],
+  ['CANCELLED', 'SEPARATION_FAILED'],
+  ['INTERNAL', 'SEPARATION_FAILED'],
+] as const)(
+  'an attempt that ended with %s fails the task at once as %s, in the words of the worker',
+  (kind, code) => {
+    expect(judge(refused(kind), runningTask(), NORMAL)).toEqual({
+      next: 'fail',
+      failure: { code, message: 'Said in words.' },
+      burnt: true,
+    });
+  },
+);
+
+test.each(failureKindSchema.options)('no traceback of a failure of kind %s reaches the task', (kind) => {
+  expect(JSON.stringify(judge(refused(kind), runningTask(), NORMAL))).not.toContain('Traceback');
+});
+
+test('an error of the server itself fails the task without its own words', () => {
+  const verdict = judge(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
+  expect(verdict).toMatchObject({ next: 'fail', failure: { code: 'SEPARATION_FAILED' } });
+  expect(JSON.stringify(verdict)).not.toContain('/srv');
+});
+
+describe.each([died, refused('OUT_OF_MEMORY'), new Error('x')])('after %s', (error) => {
+  test('a stop of the server, which cancels what runs, burns no attempt and gives the task back', () => {
+    for (const cancelled of [false, true]) {
+      const context = { ...NORMAL, stopping: true, cancelled };
+      expect(judge(error, runningTask({ failures: 5 }), context)).toEqual({
+        next: 'requeue',
+        outcome: 'server_stopped',
+        burnt: false,
+      });
+    }
+  });
+
+  test('a cancelled task stays as it is', () => {
+    expect(judge(error, runningTask(), { ...NORMAL, cancelled: true })).toEqual({ next: 'nothing' });
+  });
+});

@@ -1,0 +1,387 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../src/errors.ts';
+import { attempts, inputs, tasks } from '../../../src/store/schema.ts';
+import type { NewTask, TaskStore } from '../../../src/store/taskStore.ts';
+import type { Task } from '../../../src/tasks/task.ts';
+import { completion, failure, newMixture, newTask } from '../../support/newTask.ts';
+import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+
+const WORKER = { id: 'worker-0', device: 'cpu' };
+const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
+
+let disk: StoreOnDisk;
+let store: TaskStore;
+beforeEach(async () => {
+  disk = await openStoreOnDisk();
+  ({ store } = disk);
+});
+afterEach(() => disk.dispose());
+
+const accept = (given: Partial<NewTask> = {}): Promise<Task> => store.accept(newTask(given), 1000);
+
+async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Promise<Task[]> {
+  const accepted: Task[] = [];
+  for (let i = 0; i < howMany; i += 1) accepted.push(await accept(given));
+  return accepted;
+}
+
+async function claim(): Promise<Task> {
+  const task = await store.claimNext(WORKER);
+  if (!task) throw new Error('nothing to claim');
+  return task;
+}
+
+const attemptRows = () => disk.database.orm.select().from(attempts).all();
+
+describe('accepting', () => {
+  test('gives back the task as it was handed in, pending, with no attempt', async () => {
+    const given = newTask({ owner: 'me', warnings: ['w'], mixture: newMixture({ stagingReason: 'M4A' }) });
+    const task = await store.accept(given, 1);
+    expect(task).toMatchObject({
+      ...given,
+      status: 'pending',
+      attempt: 0,
+      failures: 0,
+      failure: null,
+      createdAt: disk.clock.now(),
+      startedAt: null,
+      completedAt: null,
+      processingSeconds: null,
+    });
+    expect(await store.find(given.taskId, 'me')).toEqual(task);
+  });
+
+  test('survives a new start', async () => {
+    const task = await accept();
+    disk.reopen();
+    expect(await disk.store.find(task.taskId, null)).toEqual(task);
+  });
+
+  test('refuses the task beyond the limit of waiting ones, and leaves nothing of it', async () => {
+    await acceptSeveral(2);
+    const surplus = newTask();
+    const refusal = store.accept(surplus, 2);
+    await expect(refusal).rejects.toBeInstanceOf(AppError);
+    await expect(refusal).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    expect(await store.find(surplus.taskId, null)).toBeUndefined();
+    expect(await store.hasInput(surplus.mixture.inputId)).toBe(false);
+  });
+
+  test('counts only waiting tasks against the limit', async () => {
+    await acceptSeveral(2);
+    await claim();
+    await expect(store.accept(newTask(), 2)).resolves.toMatchObject({ status: 'pending' });
+  });
+});
+
+describe('claiming', () => {
+  test('goes in the order of arrival, whatever the clock says', async () => {
+    const first = await accept();
+    disk.clock.advance(-60_000);
+    const second = await accept();
+    expect((await claim()).taskId).toBe(first.taskId);
+    expect((await claim()).taskId).toBe(second.taskId);
+    expect(await store.claimNext(WORKER)).toBeUndefined();
+  });
+
+  test('makes a new attempt of the worker', async () => {
+    const task = await accept();
+    expect(await claim()).toMatchObject({
+      taskId: task.taskId,
+      status: 'processing',
+      attempt: 1,
+      startedAt: disk.clock.now(),
+    });
+    expect(attemptRows()).toMatchObject([
+      { taskId: task.taskId, attempt: 1, worker: 'worker-0', device: 'cpu', outcome: null },
+    ]);
+  });
+
+  test('a requeued task keeps its place before younger ones', async () => {
+    const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
+    await claim();
+    await claim();
+    await store.requeue(second.taskId, 1, LOST);
+    await store.requeue(first.taskId, 1, LOST);
+    expect((await claim()).taskId).toBe(first.taskId);
+    expect(await claim()).toMatchObject({ taskId: second.taskId, attempt: 2 });
+  });
+
+  test('many claims at once never give the same task twice', async () => {
+    const accepted = await acceptSeveral(10);
+    const claimed = await Promise.all(Array.from({ length: 15 }, () => store.claimNext(WORKER)));
+    const ids = claimed.flatMap((task) => (task ? [task.taskId] : []));
+    expect(ids.sort()).toEqual(accepted.map((task) => task.taskId).sort());
+  });
+
+  test('passes a task that waits for its time, until then', async () => {
+    const [first, second] = (await acceptSeveral(2)) as [Task, Task];
+    await claim();
+    const notBefore = disk.clock.now() + 5_000;
+    await store.requeue(first.taskId, 1, { ...LOST, notBefore });
+    expect(await store.nextNotBefore()).toBe(notBefore);
+    expect((await claim()).taskId).toBe(second.taskId);
+    expect(await store.claimNext(WORKER)).toBeUndefined();
+    disk.clock.advance(5_000);
+    expect((await claim()).taskId).toBe(first.taskId);
+    expect(await store.nextNotBefore()).toBeUndefined();
+  });
+});
+
+describe('the end of an attempt', () => {
+  test('completes the task with its stems, in order, and its warnings', async () => {
+    const { taskId } = await accept({ warnings: ['first'] });
+    await claim();
+    disk.clock.advance(2_500);
+    expect(await store.finish(taskId, 1, { ...completion(taskId, 1), warnings: ['second'] })).toBe(true);
+    const task = (await store.find(taskId, null))!;
+    expect(task).toMatchObject({
+      status: 'completed',
+      completedAt: disk.clock.now(),
+      processingSeconds: 2.5,
+      warnings: ['first', 'second'],
+      failure: null,
+    });
+    expect((await store.stemsOf(task)).map((stem) => stem.instrument)).toEqual(['drums', 'bass']);
+    expect(attemptRows()).toMatchObject([{ outcome: 'completed', endedAt: disk.clock.now() }]);
+  });
+
+  test('fails the task with its reason', async () => {
+    const { taskId } = await accept();
+    await claim();
+    expect(await store.finish(taskId, 1, failure())).toBe(true);
+    expect(await store.find(taskId, null)).toMatchObject({
+      status: 'failed',
+      failures: 1,
+      failure: { code: 'SEPARATION_FAILED', message: 'The model failed.' },
+    });
+  });
+
+  test('of an older attempt changes nothing', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.requeue(taskId, 1, LOST);
+    await claim();
+    const before = await store.find(taskId, null);
+    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await store.finish(taskId, 1, failure())).toBe(false);
+    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
+    expect(await store.find(taskId, null)).toEqual(before);
+    expect(await store.stemsOf(before!)).toEqual([]);
+    expect(disk.totals().size).toBe(0);
+  });
+
+  test('of an attempt that never was changes nothing', async () => {
+    const { taskId } = await accept();
+    expect(await store.finish(taskId, 0, completion(taskId, 0))).toBe(false);
+    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await store.finish(randomUUID(), 1, failure())).toBe(false);
+    expect(await store.find(taskId, null)).toMatchObject({ status: 'pending' });
+  });
+
+  test('comes once: the second one changes nothing', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.finish(taskId, 1, completion(taskId, 1));
+    expect(await store.finish(taskId, 1, failure())).toBe(false);
+    expect(await store.find(taskId, null)).toMatchObject({ status: 'completed', failure: null });
+    expect(disk.totals()).toEqual(
+      new Map([
+        ['tasks_completed', 1],
+        ['processing_seconds', 2.5],
+      ]),
+    );
+  });
+
+  test('by requeue frees the task from its start and counts the failure only when it is burnt', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.requeue(taskId, 1, { outcome: 'server_stopped', burnt: false, notBefore: null });
+    expect(await store.find(taskId, null)).toMatchObject({
+      status: 'pending',
+      attempt: 1,
+      failures: 0,
+      startedAt: null,
+    });
+    await claim();
+    await store.requeue(taskId, 2, LOST);
+    expect(await store.find(taskId, null)).toMatchObject({ attempt: 2, failures: 1 });
+    expect(attemptRows().map((row) => row.outcome)).toEqual(['server_stopped', 'worker_died']);
+  });
+});
+
+describe('cancelling', () => {
+  test('ends a waiting task, which is then never claimed', async () => {
+    const { taskId } = await accept();
+    expect(await store.cancel(taskId, null)).toMatchObject({ status: 'cancelled', startedAt: null });
+    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(disk.totals().get('tasks_cancelled')).toBe(1);
+  });
+
+  test('ends a running task, whose attempt can then finish nothing', async () => {
+    const { taskId } = await accept();
+    await claim();
+    expect(await store.cancel(taskId, null)).toMatchObject({ status: 'cancelled' });
+    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
+    expect(await store.find(taskId, null)).toMatchObject({ status: 'cancelled' });
+    expect(attemptRows()).toMatchObject([{ outcome: 'cancelled' }]);
+  });
+
+  test('of an ended task says so, and of no task says nothing', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.finish(taskId, 1, completion(taskId, 1));
+    expect(await store.cancel(taskId, null)).toBe('ended');
+    expect(await store.cancel(randomUUID(), null)).toBeUndefined();
+    expect(disk.totals().get('tasks_cancelled')).toBeUndefined();
+  });
+});
+
+describe('deleting', () => {
+  test('hides the task from every call', async () => {
+    const { taskId, seq } = await accept();
+    await claim();
+    await store.markDeleted(taskId, null);
+    expect(await store.find(taskId, null)).toBeUndefined();
+    expect(await store.page({ owner: null, status: undefined, before: undefined, limit: 9 })).toEqual([]);
+    expect(await store.countByStatus()).toMatchObject({ pending: 0, processing: 0 });
+    expect(await store.cancel(taskId, null)).toBeUndefined();
+    expect(await store.markDeleted(taskId, null)).toBeUndefined();
+    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
+    await store.requeueLost();
+    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(await store.queuePosition(seq)).toBe(0);
+  });
+
+  test('leaves the mark for the next start to find', async () => {
+    const { taskId } = await accept();
+    await store.markDeleted(taskId, null);
+    disk.reopen();
+    expect((await disk.store.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
+  });
+
+  test('erases every row of the task, and its input', async () => {
+    const { taskId, mixture } = await accept();
+    await claim();
+    await store.finish(taskId, 1, completion(taskId, 1));
+    const task = (await store.markDeleted(taskId, null))!;
+    await store.erase(taskId);
+    expect(await store.markedDeleted()).toEqual([]);
+    expect(await store.fate(taskId)).toBeUndefined();
+    expect(await store.hasInput(mixture.inputId)).toBe(false);
+    expect(await store.stemsOf(task)).toEqual([]);
+    expect(attemptRows()).toEqual([]);
+    expect(disk.totals().get('tasks_completed')).toBe(1);
+  });
+
+  test('keeps an input that another task uses', async () => {
+    const task = await accept();
+    const { database } = disk;
+    const row = database.orm.select().from(tasks).get()!;
+    database.orm
+      .insert(tasks)
+      .values({ ...row, seq: row.seq + 1, taskId: randomUUID() })
+      .run();
+    await store.erase(task.taskId);
+    expect(await store.hasInput(task.mixture.inputId)).toBe(true);
+    expect(database.orm.select().from(inputs).all()).toHaveLength(1);
+  });
+
+  test('of an erased task again does nothing', async () => {
+    await expect(store.erase(randomUUID())).resolves.toBeUndefined();
+  });
+
+  test('never frees a sequence number: a new task comes after every old one', async () => {
+    const old = await accept();
+    await store.markDeleted(old.taskId, null);
+    await store.erase(old.taskId);
+    expect((await accept()).seq).toBeGreaterThan(old.seq);
+  });
+});
+
+describe('a new start', () => {
+  test('puts every interrupted task back in its place and closes its attempt, without burning it', async () => {
+    const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
+    await claim();
+    await claim();
+    await store.finish(second.taskId, 1, completion(second.taskId, 1));
+    disk.reopen();
+    ({ store } = disk);
+    expect(await store.requeueLost()).toBe(1);
+    expect(await store.find(first.taskId, null)).toMatchObject({
+      status: 'pending',
+      failures: 0,
+      startedAt: null,
+    });
+    expect(await store.find(second.taskId, null)).toMatchObject({ status: 'completed' });
+    expect(attemptRows().map((row) => row.outcome)).toEqual(['server_died', 'completed']);
+    expect(await claim()).toMatchObject({ taskId: first.taskId, attempt: 2 });
+    expect((await claim()).taskId).toBe(third.taskId);
+  });
+});
+
+describe('an owner', () => {
+  test('sees and changes only the own tasks; anothers are as absent as none', async () => {
+    const mine = await accept({ owner: 'me' });
+    const nobodys = await accept();
+    const page = (owner: string | null) =>
+      store.page({ owner, status: undefined, before: undefined, limit: 9 });
+    for (const [task, stranger] of [
+      [mine, 'you'],
+      [mine, null],
+      [nobodys, 'me'],
+    ] as const) {
+      expect(await store.find(task.taskId, stranger)).toBeUndefined();
+      expect(await store.cancel(task.taskId, stranger)).toBeUndefined();
+      expect(await store.markDeleted(task.taskId, stranger)).toBeUndefined();
+    }
+    expect((await page('me')).map((task) => task.taskId)).toEqual([mine.taskId]);
+    expect((await page(null)).map((task) => task.taskId)).toEqual([nobodys.taskId]);
+    expect(await page('you')).toEqual([]);
+    expect(await store.countByStatus()).toMatchObject({ pending: 2 });
+  });
+});
+
+describe('looking', () => {
+  test('the queue position counts from 1, and a passed task still counts', async () => {
+    const [first, second] = (await acceptSeveral(2)) as [Task, Task];
+    expect(await store.queuePosition(first.seq)).toBe(1);
+    expect(await store.queuePosition(second.seq)).toBe(2);
+    await claim();
+    expect(await store.queuePosition(second.seq)).toBe(1);
+  });
+
+  test('a page is newest first and filters by status', async () => {
+    const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
+    await claim();
+    const page = async (status: Task['status'] | undefined, before?: number) =>
+      (await store.page({ owner: null, status, before, limit: 2 })).map((task) => task.seq);
+    expect(await page(undefined)).toEqual([third.seq, second.seq]);
+    expect(await page(undefined, second.seq)).toEqual([first.seq]);
+    expect(await page('pending')).toEqual([third.seq, second.seq]);
+    expect(await page('processing')).toEqual([first.seq]);
+  });
+
+  test('every change of status counts the version up', async () => {
+    const { taskId, version } = await accept();
+    const claimed = await claim();
+    expect(claimed.version).toBe(version + 1);
+    await store.finish(taskId, 1, completion(taskId, 1));
+    expect((await store.find(taskId, null))!.version).toBe(version + 2);
+  });
+
+  test('the paces are those of completed tasks, newest first, in seconds for a second of audio', async () => {
+    const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
+    await claim();
+    await claim();
+    await claim();
+    await store.finish(first.taskId, 1, completion(first.taskId, 1));
+    await store.finish(second.taskId, 1, failure());
+    expect(await store.recentPaces()).toEqual([
+      { modelType: 'starter', device: 'cpu', realTimeFactor: 0.25 },
+    ]);
+  });
+});

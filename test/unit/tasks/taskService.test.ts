@@ -1,0 +1,326 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AppError } from '../../../src/errors.ts';
+import { createLog } from '../../../src/log.ts';
+import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
+import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
+import { createRunningAttempts, type RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
+import {
+  createTaskService,
+  type Probe,
+  type TaskService,
+  type TaskView,
+} from '../../../src/tasks/taskService.ts';
+import { completion, defaultOptions, failure } from '../../support/newTask.ts';
+import { starterModel } from '../../support/starterModel.ts';
+import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+const model = starterModel();
+const FOUND: Awaited<ReturnType<Probe>> = {
+  container: 'mp3',
+  codec: 'mp3',
+  durationSeconds: 10,
+  sampleRate: 44_100,
+  channels: 2,
+  stagingReason: null,
+};
+const WORKER = { id: 'worker-0', device: 'cpu' };
+
+let disk: StoreOnDisk;
+let files: FileStore;
+let progress: ProgressBoard;
+let running: RunningAttempts;
+let wakeUps: number;
+beforeEach(async () => {
+  disk = await openStoreOnDisk();
+  files = createLocalFileStore(await temporaryFolder());
+  await files.createFolder('inputs');
+  progress = createProgressBoard(disk.clock);
+  running = createRunningAttempts();
+  wakeUps = 0;
+});
+afterEach(() => disk.dispose());
+
+function newService(
+  given: {
+    probe?: Probe;
+    files?: Partial<FileStore>;
+    limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
+  } = {},
+): TaskService {
+  return createTaskService({
+    store: disk.store,
+    files: { ...files, ...given.files },
+    progress,
+    running,
+    probe: given.probe ?? (async () => FOUND),
+    onAccepted: () => {
+      wakeUps += 1;
+    },
+    limits: {
+      maxFileSizeBytes: 1000,
+      maxAudioSeconds: 600,
+      maxQueueSize: 2,
+      hostMemoryBytes: 8e9,
+      ...given.limits,
+    },
+    log: createLog('silent'),
+  });
+}
+
+async function submit(service: TaskService, owner: string | null = null): Promise<TaskView> {
+  const upload = await service.receive(Readable.from([Buffer.from('audio')]));
+  return service.submit({ owner, upload, filename: 'song.mp3', model, options: defaultOptions });
+}
+
+async function claim(): Promise<void> {
+  await disk.store.claimNext(WORKER);
+}
+
+describe('submitting', () => {
+  test('makes a waiting task of the file, which lies under its own name, and wakes the scheduler', async () => {
+    const view = await submit(newService());
+    expect(view).toMatchObject({
+      task: {
+        status: 'pending',
+        modelType: 'starter',
+        mixture: { filename: 'song.mp3', bytes: 5, codec: 'mp3' },
+      },
+      progress: { percent: 0, stage: 'queued', etaSeconds: null },
+      queuePosition: 1,
+    });
+    const { storageKey, inputId } = view.task.mixture;
+    expect(await files.list(`inputs/${inputId}`)).toEqual(['mixture.mp3']);
+    expect(await files.size(storageKey)).toBe(5);
+    expect(wakeUps).toBe(1);
+  });
+
+  test('passes on what the probe refuses; the file can then be discarded', async () => {
+    const service = newService({
+      probe: async () => {
+        throw new AppError('INVALID_AUDIO', 'It holds no audio.');
+      },
+    });
+    const upload = await service.receive(Readable.from([Buffer.from('text')]));
+    const submitting = service.submit({ owner: null, upload, filename: 'x', model, options: defaultOptions });
+    await expect(submitting).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
+    await service.discard(upload.inputId);
+    expect(await files.list('inputs')).toEqual([]);
+    expect(wakeUps).toBe(0);
+  });
+
+  test('takes audio exactly as long as allowed, and refuses longer with both numbers', async () => {
+    const probe: Probe = async () => ({ ...FOUND, durationSeconds: 600 });
+    await expect(submit(newService({ probe }))).resolves.toBeDefined();
+    const refused = submit(newService({ probe, limits: { maxAudioSeconds: 599 } }));
+    await expect(refused).rejects.toMatchObject({
+      code: 'AUDIO_TOO_LONG',
+      message: 'The audio is 600 s long; at most 599 s are allowed.',
+    });
+  });
+
+  test('refuses audio whose separation the memory of the host cannot hold', async () => {
+    const limits = { maxAudioSeconds: 'memory', hostMemoryBytes: 40e6 } as const;
+    await expect(submit(newService({ limits }))).rejects.toMatchObject({
+      code: 'AUDIO_TOO_LONG',
+      message: expect.stringContaining('the memory of this server'),
+    });
+    const roomy = newService({ limits: { ...limits, hostMemoryBytes: 8e9 } });
+    await expect(submit(roomy)).resolves.toBeDefined();
+  });
+
+  test('refuses what the disk has no room for, counting the stems to come', async () => {
+    // Ten seconds of three 24-bit stems take 7.9 MB.
+    await expect(submit(newService({ files: { freeBytes: async () => 7_000_000 } }))).rejects.toMatchObject({
+      code: 'INSUFFICIENT_STORAGE',
+    });
+    await expect(submit(newService({ files: { freeBytes: async () => 8_000_000 } }))).resolves.toBeDefined();
+  });
+
+  test('refuses a task beyond the queue, also one that came past the first look at it', async () => {
+    const service = newService();
+    await submit(service);
+    await submit(service);
+    await expect(submit(service)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    expect(wakeUps).toBe(2);
+  });
+
+  test('refuses everything once the server shuts down', async () => {
+    const service = newService();
+    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
+    service.close();
+    const submitting = service.submit({ owner: null, upload, filename: 'x', model, options: defaultOptions });
+    await expect(submitting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(await disk.store.countByStatus()).toMatchObject({ pending: 0 });
+  });
+});
+
+describe('admitting, before the body is read', () => {
+  test('lets pass what can be taken', async () => {
+    await expect(newService().admit(null)).resolves.toBeUndefined();
+    await expect(newService().admit(500)).resolves.toBeUndefined();
+  });
+
+  test('refuses when the queue is full, with a time to come back that follows the running tasks', async () => {
+    const service = newService();
+    await submit(service);
+    await submit(service);
+    await expect(service.admit(1)).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      hints: { retryAfterSeconds: 1 },
+    });
+    const attempt = progress.begin('running', 40);
+    await expect(service.admit(1)).rejects.toMatchObject({ hints: { retryAfterSeconds: 40 } });
+    progress.end('running', attempt);
+    progress.begin('running', 1e6);
+    await expect(service.admit(1)).rejects.toMatchObject({ hints: { retryAfterSeconds: 300 } });
+  });
+
+  test('refuses when the disk has no room for the body', async () => {
+    const service = newService({ files: { freeBytes: async () => 100 } });
+    await expect(service.admit(99)).resolves.toBeUndefined();
+    await expect(service.admit(100)).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
+  });
+
+  test('refuses once the server shuts down, with a time to come back', async () => {
+    const service = newService();
+    service.close();
+    await expect(service.admit(1)).rejects.toMatchObject({
+      code: 'SHUTTING_DOWN',
+      hints: { retryAfterSeconds: expect.any(Number) },
+    });
+  });
+});
+
+describe('receiving', () => {
+  test('two uploads never share a folder', async () => {
+    const service = newService();
+    const one = await service.receive(Readable.from([Buffer.from('a')]));
+    const two = await service.receive(Readable.from([Buffer.from('b')]));
+    expect(one.inputId).not.toBe(two.inputId);
+    expect((await files.list('inputs')).sort()).toEqual([one.inputId, two.inputId].sort());
+  });
+});
+
+describe('looking at a task', () => {
+  test('an attempt that was only just claimed has a number for an estimate already', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    expect(await service.find(task.taskId, null)).toMatchObject({
+      progress: { percent: 0, stage: 'loading_model', etaSeconds: 1 },
+      queuePosition: null,
+    });
+  });
+
+  test('a running attempt shows its own progress', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    const attempt = progress.begin(task.taskId, 30);
+    attempt.update({ stage: 'decoding', done: 0, total: 0 });
+    expect((await service.find(task.taskId, null))?.progress).toEqual(attempt.shown);
+  });
+
+  test('a completed task is at 100 percent, whatever was shown last', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    progress.begin(task.taskId, 30);
+    await disk.store.finish(task.taskId, 1, completion(task.taskId, 1));
+    const view = (await service.find(task.taskId, null))!;
+    expect(view.progress).toEqual({
+      percent: 100,
+      stage: 'completed',
+      etaSeconds: null,
+      updatedAt: view.task.completedAt,
+    });
+    expect((await service.stemsOf(view.task)).map((stem) => stem.instrument)).toEqual(['drums', 'bass']);
+  });
+
+  test('another owner finds nothing, in any way', async () => {
+    const service = newService();
+    const { task } = await submit(service, 'me');
+    expect(await service.find(task.taskId, 'you')).toBeUndefined();
+    expect(await service.cancel(task.taskId, 'you')).toBeUndefined();
+    expect(await service.remove(task.taskId, 'you')).toBe(false);
+    expect(await service.page({ owner: 'you', status: undefined, before: undefined, limit: 9 })).toEqual([]);
+    expect(await service.find(task.taskId, 'me')).toBeDefined();
+  });
+
+  test('a page shows each task as a look at it alone does', async () => {
+    const service = newService();
+    const views = [await submit(service), await submit(service)];
+    const page = await service.page({ owner: null, status: 'pending', before: undefined, limit: 9 });
+    expect(page.map((view) => view.queuePosition)).toEqual([2, 1]);
+    expect(page.map((view) => view.task.taskId)).toEqual(views.map((view) => view.task.taskId).reverse());
+  });
+});
+
+describe('cancelling', () => {
+  test('ends the task and tells its attempt to stop', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    const controller = new AbortController();
+    running.add(task.taskId, new Promise(() => undefined), controller);
+    expect(await service.cancel(task.taskId, null)).toMatchObject({ task: { status: 'cancelled' } });
+    expect(controller.signal.aborted).toBe(true);
+  });
+
+  test('of an ended task says so; of no task nothing', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    await disk.store.finish(task.taskId, 1, failure());
+    expect(await service.cancel(task.taskId, null)).toBe('ended');
+    expect(await service.cancel(randomUUID(), null)).toBeUndefined();
+  });
+});
+
+describe('removing', () => {
+  test('a waiting task goes at once, with its files', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    expect(await service.remove(task.taskId, null)).toBe(true);
+    expect(await files.list('inputs')).toEqual([]);
+    expect(await disk.store.fate(task.taskId)).toBeUndefined();
+    expect(await service.remove(task.taskId, null)).toBe(false);
+  });
+
+  test('a running task is hidden at once; its files go when the worker lets go of them', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await claim();
+    const controller = new AbortController();
+    let letGo: () => void = () => undefined;
+    const done = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    running.add(task.taskId, done, controller);
+    await files.createFolder(`results/${task.taskId}/1`);
+    expect(await service.remove(task.taskId, null)).toBe(true);
+    expect(await service.find(task.taskId, null)).toBeUndefined();
+    expect(controller.signal.aborted).toBe(true);
+    expect(await files.list('inputs')).toHaveLength(1);
+    letGo();
+    await expect.poll(() => disk.store.fate(task.taskId)).toBeUndefined();
+    expect(await files.list('inputs')).toEqual([]);
+    expect(await files.list('results')).toEqual([]);
+  });
+
+  test('whose files cannot be removed stays marked for the next start', async () => {
+    const { task } = await submit(newService());
+    const stuck = newService({
+      files: {
+        remove: async () => {
+          throw new Error('EIO');
+        },
+      },
+    });
+    await expect(stuck.remove(task.taskId, null)).rejects.toThrow('EIO');
+    expect((await disk.store.markedDeleted()).map((each) => each.taskId)).toEqual([task.taskId]);
+  });
+});

@@ -1,0 +1,111 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createLog } from '../../../src/log.ts';
+import { createMediaPool, type MediaPool } from '../../../src/worker/mediaPool.ts';
+import { misbehavingChild } from '../../support/childCommand.ts';
+import { waitUntilGone } from '../../support/serverProcess.ts';
+import { temporaryFolder } from '../../support/temporaryFolder.ts';
+
+const started: MediaPool[] = [];
+
+function start(misbehaviour?: Parameters<typeof misbehavingChild>[0]): MediaPool {
+  const pool = createMediaPool(misbehavingChild(misbehaviour), createLog('silent'));
+  pool.start();
+  started.push(pool);
+  return pool;
+}
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((pool) => pool.stop()));
+});
+
+const pidOf = (found: { codec: string }) => Number(found.codec.split(' ')[1]);
+
+describe('probing', () => {
+  test('gives what the child found', async () => {
+    expect(await start().probe('song.wav')).toMatchObject({ container: 'wav', sample_rate: 44_100 });
+  });
+
+  test('two files at once go to two children; a third one waits for the first that is free', async () => {
+    const pool = start();
+    const gate = path.join(await temporaryFolder(), 'gate');
+    const all = [pool.probe(`wait:${gate}`), pool.probe(`wait:${gate}`), pool.probe('third')];
+    await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(2);
+    await writeFile(gate, '');
+    const pids = (await Promise.all(all)).map(pidOf);
+    expect(new Set(pids.slice(0, 2)).size).toBe(2);
+    expect(pids.slice(0, 2)).toContain(pids[2]);
+  });
+
+  test.each(['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'])(
+    'a refusal as %s is passed on, and the child goes on',
+    async (kind) => {
+      const pool = start();
+      await expect(pool.probe(`refuse:${kind}`)).rejects.toMatchObject({ name: 'ChildFailure', kind });
+      await expect(pool.probe('next')).resolves.toBeDefined();
+    },
+  );
+});
+
+describe('a child that dies', () => {
+  test('once of a file is replaced, and the file tried again', async () => {
+    const marker = path.join(await temporaryFolder(), 'died');
+    await expect(start().probe(`die-once:${marker}`)).resolves.toMatchObject({ container: 'wav' });
+  });
+
+  test('twice of the same file means that the file is unreadable, and the next file is probed as ever', async () => {
+    const pool = start();
+    await expect(pool.probe('die')).rejects.toMatchObject({
+      name: 'ChildFailure',
+      kind: 'INVALID_AUDIO',
+      traceback: null,
+    });
+    await expect(pool.probe('next')).resolves.toBeDefined();
+  });
+
+  test('while it is idle is not lent out any more', async () => {
+    const pool = start();
+    const first = pidOf(await pool.probe('a'));
+    process.kill(first, 'SIGKILL');
+    await waitUntilGone([first]);
+    const pids = await Promise.all([pool.probe('b'), pool.probe('c'), pool.probe('d')]);
+    expect(pids.map(pidOf)).not.toContain(first);
+  });
+});
+
+describe('stopping', () => {
+  test('leaves no child, and can be waited for', async () => {
+    const pool = start();
+    const gate = path.join(await temporaryFolder(), 'gate');
+    const probing = [pool.probe(`wait:${gate}`), pool.probe(`wait:${gate}`)];
+    await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(2);
+    await writeFile(gate, '');
+    const pids = (await Promise.all(probing)).map(pidOf);
+    await pool.stop();
+    await waitUntilGone(pids);
+  });
+
+  test('does not wait for a child that does not listen', async () => {
+    const pool = start('mute');
+    await expect.poll(() => pool.isAlive()).toBe(true);
+    await expect(pool.stop()).resolves.toBeUndefined();
+  });
+
+  test('does not wait for children that die as soon as they start', async () => {
+    const pool = start('die-at-start');
+    await expect.poll(() => pool.isAlive()).toBe(true);
+    await expect(pool.stop()).resolves.toBeUndefined();
+  });
+});
+
+test('staging that is cancelled is told so, and the child is free again', async () => {
+  const pool = start();
+  const controller = new AbortController();
+  const params = { task_id: 't', attempt: 1, path: 'a', container: 'mp4', output_path: 'b' } as const;
+  const staging = pool.stage(params, controller.signal);
+  await pool.probe('meanwhile');
+  controller.abort();
+  await expect(staging).rejects.toMatchObject({ name: 'ChildFailure', kind: 'CANCELLED' });
+  await expect(Promise.all([pool.probe('x'), pool.probe('y')])).resolves.toHaveLength(2);
+});

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { AppError } from '../../../src/errors.ts';
+import { ChildFailure } from '../../../src/worker/childErrors.ts';
+import { probeMixture } from '../../../src/worker/mixtureProbe.ts';
+import type { FailureKind, ProbeResult } from '../../../src/worker/protocol.ts';
+
+const found: ProbeResult = {
+  container: 'mp4',
+  codec: 'alac',
+  sample_rate: 48_000,
+  channels: 2,
+  duration_seconds: 3.5,
+  staging_reason: 'MSST cannot decode MP4 audio',
+};
+const refusing = (error: Error) => ({
+  probe: async () => {
+    throw error;
+  },
+});
+
+test('what the child found is told in the words of the domain', async () => {
+  expect(await probeMixture({ probe: async () => found }, '/x')).toEqual({
+    container: 'mp4',
+    codec: 'alac',
+    sampleRate: 48_000,
+    channels: 2,
+    durationSeconds: 3.5,
+    stagingReason: 'MSST cannot decode MP4 audio',
+  });
+});
+
+test.each(['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'] as const)(
+  'a file refused as %s is the fault of the client',
+  async (kind) => {
+    const probing = probeMixture(refusing(new ChildFailure(kind, 'In words.', 'Traceback')), '/x');
+    await expect(probing).rejects.toBeInstanceOf(AppError);
+    await expect(probing).rejects.toMatchObject({ code: kind, message: 'In words.' });
+  },
+);
+
+test.each(['INTERNAL', 'OUT_OF_MEMORY', 'CANCELLED'] as const satisfies FailureKind[])(
+  'a failure as %s is not',
+  async (kind) => {
+    const failure = new ChildFailure(kind, 'x', null);
+    await expect(probeMixture(refusing(failure), '/x')).rejects.toBe(failure);
+  },
+);
