@@ -1,7 +1,7 @@
 // The import directions of src/: a request goes http → tasks → models, audio, store; the scheduler takes over
 // from the store and drives the workers. Whatever is not allowed here is forbidden.
 
-const leaves = '^src/(config|errors|log|clock|didYouMean)[.]ts$';
+const leaves = '^src/((config|errors|log|clock|didYouMean)[.]ts$|config/)';
 
 /**
  * @param {string} folder
@@ -90,7 +90,7 @@ module.exports = {
     ),
     onlyIn('drizzle', 'drizzle-orm|better-sqlite3|@types/better-sqlite3', '^src/store/'),
     onlyIn('execa', 'execa|vscode-jsonrpc', '^src/worker/'),
-    onlyIn('yaml', 'yaml', '^src/(models/|config[.]ts$)'),
+    onlyIn('yaml', 'yaml', '^src/(models/|config/)'),
     onlyIn('pino', 'pino|pino-pretty', '^src/log[.]ts$'),
   ],
   options: {

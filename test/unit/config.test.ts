@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig, type ConfigSources } from '../../src/config.ts';
@@ -117,6 +118,18 @@ describe('the file', () => {
     const relevant = ({ config }: ReturnType<typeof load>) => ({ ...config, dataDir: '' });
     expect(relevant(load(json))).toEqual(relevant(load(yaml)));
     expect(load(json).config.corsOrigins).toEqual(['https://example.org']);
+  });
+
+  test('a path may begin at the home folder', async () => {
+    const folder = await temporaryFolder();
+    const settings = { msst_root: '~/msst', data_dir: '~', python: '~/venv/bin/python' };
+    await writeFile(path.join(folder, 'config.json'), JSON.stringify(settings));
+    const { config } = load(folder);
+    expect([config.msstRoot, config.dataDir, config.python]).toEqual([
+      path.join(os.homedir(), 'msst'),
+      os.homedir(),
+      path.join(os.homedir(), 'venv/bin/python'),
+    ]);
   });
 
   test('relative paths are relative to it, those of the command line and the environment to the working directory', async () => {

@@ -1,0 +1,41 @@
+/** What is wrong with a configuration, in sentences: `key: what is wrong, what is allowed`. */
+import type { z } from 'zod';
+import { closest } from '../didYouMean.ts';
+import { listedModelSchema, settingKeys } from './settings.ts';
+
+/** Every issue of the schema as a sentence for the person who wrote the file. */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  given: Record<string, unknown>,
+): string[] {
+  return issues.flatMap((issue) => {
+    const where = issue.path.map(String).join('.');
+    if (issue.code === 'unrecognized_keys') {
+      const known = issue.path[0] === 'models' ? Object.keys(listedModelSchema.shape) : settingKeys;
+      return issue.keys.map((key) => {
+        const near = closest(key, known);
+        const full = where === '' ? key : `${where}.${key}`;
+        return `${full}: unknown key${near ? `, did you mean ${near}?` : `, allowed: ${known.join(', ')}`}`;
+      });
+    }
+    const words = issue.code === 'invalid_union' ? unionWords(issue) : issue.message;
+    const received = issue.path.reduce<unknown>(
+      (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
+      given,
+    );
+    if (received === undefined) return `${where}: missing, allowed: ${words}`;
+    return `${where}: ${JSON.stringify(received)} is not valid, allowed: ${words}`;
+  });
+}
+
+function unionWords(issue: z.core.$ZodIssueInvalidUnion): string {
+  const words = issue.errors
+    .flat()
+    .map((inner) =>
+      inner.code === 'invalid_value'
+        ? inner.values.map((value) => `\`${String(value)}\``).join(', ')
+        : inner.message,
+    );
+  const last = words.at(-1) ?? '';
+  return words.every((word) => last.includes(word)) ? last : words.join(', or ');
+}

@@ -1,0 +1,105 @@
+/** Every setting: its key, what it may be, and its default. */
+import { z } from 'zod';
+import { logLevels } from '../log.ts';
+
+const SIZE_UNITS: Record<string, number> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+const DURATION_UNITS: Record<string, number> = { '': 1, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
+
+/** A schema whose only message says what is allowed, so that every problem reads `key: …, allowed: …`. */
+const allowed = <T extends z.ZodType>(schema: T, words: string) =>
+  z.unknown().transform((value, context): z.output<T> => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    context.addIssue({ code: 'custom', message: words });
+    return z.NEVER;
+  });
+
+const withUnit = (units: Record<string, number>) =>
+  z.union([z.number(), z.string()]).transform((value, context) => {
+    const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(value));
+    const factor = match && units[(match[2] ?? '').toLowerCase()];
+    if (factor) return Number(match[1]) * factor;
+    context.addIssue({ code: 'custom', message: 'not a number with a unit' });
+    return z.NEVER;
+  });
+
+const size = allowed(
+  withUnit(SIZE_UNITS).pipe(z.number().positive()),
+  'a size such as 500MB (10⁶ bytes) or 512MiB (2²⁰ bytes)',
+);
+const duration = (words: string, least = 0) =>
+  allowed(withUnit(DURATION_UNITS).pipe(z.number().min(least)), words);
+const whole = (least: number, most: number) =>
+  allowed(z.int().min(least).max(most), `a whole number from ${String(least)} to ${String(most)}`);
+const text = allowed(z.string().min(1), 'a text that is not empty');
+const filePath = allowed(z.string().min(1), 'a path');
+const flag = allowed(z.boolean(), 'true or false');
+
+const modelName = allowed(
+  z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
+  'a name of letters, digits, dot, dash and underscore',
+);
+
+/** One entry of `models`. */
+export const listedModelSchema = z.strictObject({
+  name: modelName,
+  architecture: text.optional(),
+  config_path: filePath,
+  checkpoint_path: filePath,
+  description: text.optional(),
+  licence: text.optional(),
+  trust_pickle: z.union([flag, text]).optional(),
+  lora_checkpoint_peft: filePath.optional(),
+  lora_checkpoint_loralib: filePath.optional(),
+  batch_size: whole(1, 64).optional(),
+  num_overlap: whole(1, 50).optional(),
+});
+
+/** The whole configuration, as it is written: snake_case, with units. */
+export const settingsSchema = z.strictObject({
+  host: text.default('127.0.0.1'),
+  port: whole(0, 65_535).default(8000),
+  public_url: allowed(
+    z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')),
+    'an http or https URL',
+  ).optional(),
+  cors_origins: allowed(
+    z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)),
+    'a list of origins such as https://example.org',
+  ).default([]),
+  data_dir: filePath.default('./data'),
+  max_file_size: size.default(500e6),
+  max_audio_duration: z
+    .union([z.literal('memory'), duration('`memory`, or a duration such as 90s, 10m or 4h', 1)])
+    .default('memory'),
+  max_queue_size: whole(1, 1_000_000).default(1000),
+  worker_threads: z.union([z.literal('auto'), whole(1, 64)]).default('auto'),
+  devices: z
+    .union([z.literal('auto'), allowed(z.array(z.string().min(1)).min(1), '`auto`, or a list of devices')])
+    .default('auto'),
+  task_max_attempts: whole(1, 20).default(3),
+  default_model_type: text.optional(),
+  log_level: allowed(z.enum(logLevels), `one of ${logLevels.join(', ')}`).default('info'),
+  shutdown_timeout_seconds: duration('a duration such as 30s').default(30),
+  min_free_disk: size.default(10e9),
+  msst_root: filePath.optional(),
+  python: z.union([z.literal('auto'), filePath]).default('auto'),
+  models: z.array(listedModelSchema).optional(),
+});
+
+export type SettingKey = keyof typeof settingsSchema.shape;
+export const settingKeys = Object.keys(settingsSchema.shape) as SettingKey[];
+
+/** Whether there is a setting of this name. */
+export const isSettingKey = (key: string): key is SettingKey => Object.hasOwn(settingsSchema.shape, key);
