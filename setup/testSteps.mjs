@@ -50,6 +50,7 @@ export function testSteps({ root, python, folder }) {
     nodeStep('eslint', 'eslint/bin/eslint.js', '--max-warnings=0', '.'),
     nodeStep('tsc', 'typescript/bin/tsc', '--noEmit'),
     nodeStep('tsc-setup', 'typescript/bin/tsc', '--project', 'setup'),
+    nodeStep('tsc-bench', 'typescript/bin/tsc', '--project', 'bench'),
     {
       ...nodeStep('depcruise', 'dependency-cruiser/bin/dependency-cruise.mjs', 'src'),
       complaint: sawNoModule,

@@ -41,6 +41,7 @@ export interface TaskService {
   /** Refuses what cannot be taken now, before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
   admit(contentLength: number | null): Promise<void>;
   receive(source: NodeJS.ReadableStream): Promise<StoredUpload>;
+  /** Removes a received file that did not become a task's. */
   discard(inputId: string): Promise<void>;
   /** Makes the task. @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL */
   submit(submission: Submission): Promise<TaskView>;
@@ -154,7 +155,10 @@ export function createTaskService(parts: {
       await requireSpace(contentLength ?? 0);
     },
     receive: (source) => receiveUpload(files, randomUUID(), source, limits.maxFileSizeBytes),
-    discard: (inputId) => files.remove(layout.input(inputId)),
+    async discard(inputId) {
+      // Whatever failed after the commit: an accepted task keeps its mixture.
+      if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
+    },
     async submit(submission) {
       const { upload, model, options, owner } = submission;
       const probed = await parts.probe(files.localPath(layout.upload(upload.inputId)));

@@ -111,6 +111,13 @@ describe('submitting', () => {
     expect(wakeUps).toBe(0);
   });
 
+  test('keeps the mixture of an accepted task, whatever fails after', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    await service.discard(task.mixture.inputId);
+    expect(await files.size(task.mixture.storageKey)).toBe(5);
+  });
+
   test('takes audio exactly as long as allowed, and refuses longer with both numbers', async () => {
     const probe: Probe = async () => ({ ...FOUND, durationSeconds: 600 });
     await expect(submit(newService({ probe }))).resolves.toBeDefined();
