@@ -80,17 +80,21 @@ export function createScheduler(
     const where = { taskId: task.taskId, attempt: task.attempt, workerId: lease.worker.id };
     log.info({ ...where, modelType: task.modelType }, 'an attempt started');
     let worked = true;
-    let published = false;
     try {
+      // A cancel that came between the claim and here found no attempt that it could abort.
+      if ((await store.fate(task.taskId))?.status !== 'processing') return;
       const result = await runAttempt(parts, task, lease, signal);
-      published = await persist(() => store.finish(task.taskId, task.attempt, result));
-      log.info({ ...where, status: result.status, published }, 'an attempt ended');
+      await removeFiles(task, layout.attemptScratch(task.taskId, task.attempt));
+      const isCurrent = await persist(() => store.finish(task.taskId, task.attempt, result));
+      log.info({ ...where, status: result.status, isCurrent }, 'an attempt ended');
+      if (!isCurrent || result.status === 'failed') await removeFiles(task, layout.task(task.taskId));
     } catch (error) {
       worked = error instanceof ChildFailure;
+      // First, for once it is settled the next attempt may begin, in the same folder.
+      await removeFiles(task, layout.attemptScratch(task.taskId, task.attempt));
+      await removeFiles(task, layout.task(task.taskId));
       await settleFailure(task, error, signal.aborted);
     } finally {
-      await files.remove(layout.attemptScratch(task.taskId, task.attempt)).catch(noteLeftover(task));
-      if (!published) await files.remove(layout.attempt(task.taskId, task.attempt)).catch(noteLeftover(task));
       lease.release(worked ? 'worked' : 'failed');
     }
   };
@@ -134,8 +138,11 @@ export function createScheduler(
     }
   };
 
-  const noteLeftover = (task: Task) => (error: unknown) => {
-    log.warn({ taskId: task.taskId, err: error }, 'files of an attempt could not be removed');
+  /** What cannot be removed now, the sweep at the next start removes. */
+  const removeFiles = async (task: Task, key: string): Promise<void> => {
+    await files.remove(key).catch((error: unknown) => {
+      log.warn({ taskId: task.taskId, err: error }, 'files of an attempt could not be removed');
+    });
   };
 
   return {

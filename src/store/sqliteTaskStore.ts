@@ -281,7 +281,7 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
         db
           .select({ status: tasks.status, attempt: tasks.attempt })
           .from(tasks)
-          .where(eq(tasks.taskId, taskId))
+          .where(and(eq(tasks.taskId, taskId), isNull(tasks.deletedAt)))
           .get(),
       ),
 

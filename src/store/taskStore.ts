@@ -69,7 +69,7 @@ export interface TaskStore {
   erase(taskId: string): Promise<void>;
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
-  /** Whoever owns it, deleted or not: what the sweep at start needs to know. */
+  /** How a task stands, whoever owns it; undefined when it is gone or deleted. */
   fate(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
   /** Paces of the newest completed tasks. */
   recentPaces(): Promise<MeasuredPace[]>;

@@ -111,6 +111,25 @@ describe('a task that waits or runs', () => {
     expect(await server.stored(`results/${running.task_id}`)).toEqual([]);
   });
 
+  test('is cancelled or deleted at any moment, and leaves nothing but a cancelled row', async () => {
+    const before = await server.stored('results');
+    const cancelled: string[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      const { task_id } = await submitSong();
+      const isCancelled = n % 2 === 0;
+      // A little later each time: before the claim, in the attempt, after its end.
+      await new Promise((resolve) => setTimeout(resolve, n * 2));
+      const answer = isCancelled
+        ? await call(api(`/tasks/${task_id}/cancel`), { method: 'POST' })
+        : await call(api(`/tasks/${task_id}`), { method: 'DELETE' });
+      if (answer.status === 200) cancelled.push(task_id);
+      else if (answer.status === 409) await call(api(`/tasks/${task_id}`), { method: 'DELETE' });
+    }
+    await expect.poll(() => server.stored('results')).toEqual(before);
+    await expect.poll(() => server.stored('tmp')).toEqual([]);
+    for (const task_id of cancelled) expect((await getTask(server.url, task_id)).status).toBe('cancelled');
+  });
+
   test('is deleted with its files, and is not found after', async () => {
     await server.plan('hang');
     const { task_id } = await submitSong();
