@@ -44,17 +44,15 @@ export function access(rules: AccessRules): MiddlewareHandler<HttpEnv> {
     if (isOpen(c.req.path)) return next();
     const identity = identify?.(c.req.header('authorization'));
     if (identity && 'owner' in identity) c.set('owner', identity.owner);
-    const refuse = (error: AppError) => {
-      c.var.log.warn({ code: error.code, owner: c.var.owner, address: address() }, 'a request was refused');
-      // A client that waits for 100-continue sends no body now, so the connection has no next request.
-      if (c.req.header('expect') !== undefined) error.hints.closeConnection = true;
-      return error;
-    };
     const address = () =>
       clientAddress(
         c.env.incoming.socket.remoteAddress ?? '',
         rules.trustProxy ? c.req.header('x-forwarded-for') : undefined,
       );
+    const refuse = (error: AppError) => {
+      c.var.log.warn({ code: error.code, owner: c.var.owner, address: address() }, 'a request was refused');
+      return error;
+    };
 
     if (rate) {
       const rating = rate(identity && 'owner' in identity ? identity : { address: address() });
