@@ -150,7 +150,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
         }),
       publicUrl: config.publicUrl ?? '',
     },
-    { corsOrigins: config.corsOrigins, version, log },
+    {
+      corsOrigins: config.corsOrigins,
+      access: {
+        apiKeys: config.enableAuth ? config.apiKeys : null,
+        requestsPerHour: config.enableRateLimit ? config.requestsPerHour : null,
+        trustProxy: config.trustProxy,
+        clock,
+      },
+      version,
+      log,
+    },
   );
 
   media.start();

@@ -1,7 +1,8 @@
 /** The one reader of the command line, the environment and the configuration file. */
 import path from 'node:path';
 import type { z } from 'zod';
-import { describeIssues } from './config/problems.ts';
+import type { ApiKey } from './config/apiKeys.ts';
+import { describeIssues, missingKeys } from './config/problems.ts';
 import { settingsSchema, type listedModelSchema } from './config/settings.ts';
 import {
   absolutePaths,
@@ -34,6 +35,11 @@ export interface Config {
   port: number;
   publicUrl: string | null;
   corsOrigins: readonly string[];
+  enableAuth: boolean;
+  apiKeys: readonly ApiKey[];
+  enableRateLimit: boolean;
+  requestsPerHour: number;
+  trustProxy: boolean;
   dataDir: string;
   maxFileSizeBytes: number;
   maxAudioSeconds: number | 'memory';
@@ -103,6 +109,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     ...absolutePaths(commandLine.settings, sources.cwd),
   };
   const parsed = settingsSchema.safeParse(given);
+  problems.push(...missingKeys(given));
   if (!parsed.success) problems.push(...describeIssues(parsed.error.issues, given));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { config: toConfig(parsed.data, sources), warnings };
@@ -115,6 +122,11 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     port: settings.port,
     publicUrl: settings.public_url ?? null,
     corsOrigins: settings.cors_origins,
+    enableAuth: settings.enable_auth,
+    apiKeys: settings.api_keys,
+    enableRateLimit: settings.enable_rate_limit,
+    requestsPerHour: settings.requests_per_hour,
+    trustProxy: settings.trust_proxy,
     dataDir: path.resolve(sources.cwd, settings.data_dir),
     maxFileSizeBytes: Math.floor(settings.max_file_size),
     maxAudioSeconds: settings.max_audio_duration,

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'INVALID_AUDIO'
   | 'FILE_TOO_LARGE'
   | 'AUDIO_TOO_LONG'
+  | 'UNAUTHORIZED'
+  | 'RATE_LIMITED'
   | 'TASK_NOT_FOUND'
   | 'MODEL_NOT_FOUND'
   | 'FILE_NOT_FOUND'
@@ -43,6 +45,8 @@ export interface ErrorDetails {
 export interface ErrorHints {
   /** Whole seconds, at least 1: becomes Retry-After. */
   retryAfterSeconds?: number;
+  /** Becomes WWW-Authenticate. */
+  challenge?: string;
   /** Becomes Allow. */
   allow?: readonly string[];
   /** Becomes the size in Content-Range of a 416. */

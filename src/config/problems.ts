@@ -19,6 +19,8 @@ export function describeIssues(
       });
     }
     const words = issue.code === 'invalid_union' ? unionWords(issue) : issue.message;
+    // Never the value: it may be a key.
+    if (issue.path[0] === 'api_keys') return `${where}: not valid, allowed: ${words}`;
     const received = issue.path.reduce<unknown>(
       (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
       given,
@@ -26,6 +28,13 @@ export function describeIssues(
     if (received === undefined) return `${where}: missing, allowed: ${words}`;
     return `${where}: ${JSON.stringify(received)} is not valid, allowed: ${words}`;
   });
+}
+
+/** What is wrong with authentication that is on without a key: nobody could use the server. */
+export function missingKeys(given: Record<string, unknown>): string[] {
+  const keys = given['api_keys'] ?? [];
+  if (given['enable_auth'] !== true || !Array.isArray(keys) || keys.length > 0) return [];
+  return ['api_keys: enable_auth is true and there is no key, allowed: at least one key'];
 }
 
 function unionWords(issue: z.core.$ZodIssueInvalidUnion): string {

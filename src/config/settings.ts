@@ -1,6 +1,7 @@
 /** Every setting: its key, what it may be, and its default. */
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
+import { apiKeysSchema } from './apiKeys.ts';
 
 const SIZE_UNITS: Record<string, number> = {
   '': 1,
@@ -78,6 +79,11 @@ export const settingsSchema = z.strictObject({
     z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin)),
     'a list of origins such as https://example.org',
   ).default([]),
+  enable_auth: flag.default(false),
+  api_keys: apiKeysSchema.default([]),
+  enable_rate_limit: flag.default(false),
+  requests_per_hour: whole(1, 1_000_000).default(1000),
+  trust_proxy: flag.default(false),
   data_dir: filePath.default('./data'),
   max_file_size: size.default(500e6),
   max_audio_duration: z

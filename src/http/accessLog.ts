@@ -12,6 +12,7 @@ export function accessLog(root: Log): MiddlewareHandler<HttpEnv> {
     await next();
     c.var.log.info(
       {
+        owner: c.var.owner,
         method: c.req.method,
         route: routePath(c, -1),
         status: c.res.status,

@@ -4,6 +4,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { access, type AccessRules } from './access.ts';
 import { accessLog } from './accessLog.ts';
 import type { HttpEnv } from './env.ts';
 import { answerError } from './errors.ts';
@@ -22,13 +23,16 @@ const EXPOSED_HEADERS = [
   'Content-Range',
   'Content-Disposition',
   'Retry-After',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
   'X-Request-Id',
 ];
 
 /** Builds the HTTP application: what every request passes, then the routes. */
 export function createApp(
   services: HttpServices,
-  options: { corsOrigins: readonly string[]; version: string; log: Log },
+  options: { corsOrigins: readonly string[]; access: AccessRules; version: string; log: Log },
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>();
   app.use(requestId());
@@ -36,7 +40,9 @@ export function createApp(
   if (options.corsOrigins.length > 0) {
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
   }
-  app.use(originGuard({ allowedOrigins: options.corsOrigins, publicUrl: services.publicUrl }));
+  app.use(access(options.access));
+  const needsKey = options.access.apiKeys !== null;
+  app.use(originGuard({ allowedOrigins: options.corsOrigins, publicUrl: services.publicUrl, needsKey }));
   app.use(
     methodNotAllowed({
       app,
@@ -53,7 +59,7 @@ export function createApp(
   registerResults(app, services);
   registerModels(app, services);
   registerHealth(app, services);
-  registerDocuments(app, services.publicUrl, options.version);
+  registerDocuments(app, services.publicUrl, options.version, needsKey);
 
   app.notFound((c) =>
     answerError(new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists what there is.'), c),

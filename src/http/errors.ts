@@ -12,6 +12,8 @@ export const problems = {
   INVALID_AUDIO: [400, 'Unreadable audio'],
   FILE_TOO_LARGE: [400, 'File too large'],
   AUDIO_TOO_LONG: [400, 'Audio too long'],
+  UNAUTHORIZED: [401, 'Unauthorized'],
+  RATE_LIMITED: [429, 'Too many requests'],
   TASK_NOT_FOUND: [404, 'No such task'],
   MODEL_NOT_FOUND: [404, 'No such model'],
   FILE_NOT_FOUND: [404, 'No such file'],
@@ -50,11 +52,12 @@ export function problemBody(error: AppError, instance: string, requestId: string
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
   if (error.code === 'INTERNAL') c.var.log.error({ err: thrown }, 'a request failed');
-  const { retryAfterSeconds, allow, sizeBytes, closeConnection } = error.hints;
+  const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = error.hints;
   const body = problemBody(error, c.req.path, c.var.requestId);
   const headers: Record<string, string> = { 'content-type': PROBLEM_JSON };
   if (retryAfterSeconds !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)));
+  if (challenge !== undefined) headers['www-authenticate'] = challenge;
   if (allow) headers['allow'] = allow.join(', ');
   if (sizeBytes !== undefined) headers['content-range'] = `bytes */${String(sizeBytes)}`;
   if (closeConnection === true) headers['connection'] = 'close';

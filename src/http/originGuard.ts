@@ -7,16 +7,18 @@ const CHANGING = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /**
  * Keeps web pages of elsewhere from driving this server through somebody's browser: a changing request needs
- * an Origin of our own or an allowed one, and every request a Host that DNS rebinding cannot forge.
+ * an Origin of our own or an allowed one, and every request a Host that DNS rebinding cannot forge (unless it needs a
+ * key, which no page elsewhere has).
  */
 export function originGuard(options: {
   allowedOrigins: readonly string[];
   publicUrl: string;
+  needsKey: boolean;
 }): MiddlewareHandler<HttpEnv> {
   const publicUrl = options.publicUrl === '' ? undefined : new URL(options.publicUrl);
   return async (c, next) => {
     const host = c.req.header('host') ?? '';
-    if (!isTrustedHost(host, publicUrl)) {
+    if (!options.needsKey && !isTrustedHost(host, publicUrl)) {
       throw new AppError(
         'FORBIDDEN_ORIGIN',
         'The Host header names another server. Use its address or localhost, or set public_url in the configuration.',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -36,6 +37,11 @@ describe('a missing file', () => {
       port: 8000,
       publicUrl: null,
       corsOrigins: [],
+      enableAuth: false,
+      apiKeys: [],
+      enableRateLimit: false,
+      requestsPerHour: 1000,
+      trustProxy: false,
       dataDir: path.join(folder, 'data'),
       maxFileSizeBytes: 500_000_000,
       maxAudioSeconds: 'memory',
@@ -289,6 +295,86 @@ describe('what is wrong', () => {
       expect(problemsOf(() => load(folder)).length).toBeGreaterThan(0);
     },
   );
+});
+
+describe('the keys', () => {
+  const KEY = 'a-key-that-is-long-enough';
+  const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
+  const loadKeys = async (api_keys: unknown, more = {}) =>
+    load(await folderWith(JSON.stringify({ enable_auth: true, api_keys, ...more })));
+
+  test('may be plain, named, or a hash, and only hashes are kept', async () => {
+    const hash = sha256('another key').toUpperCase();
+    const { config } = await loadKeys([KEY, { name: 'ann', key: `${KEY}!` }, { name: 'ben', sha256: hash }]);
+    expect(config.enableAuth).toBe(true);
+    expect(config.apiKeys).toEqual([
+      { name: null, sha256: sha256(KEY) },
+      { name: 'ann', sha256: sha256(`${KEY}!`) },
+      { name: 'ben', sha256: hash.toLowerCase() },
+    ]);
+    expect(JSON.stringify(config)).not.toContain(KEY);
+  });
+
+  test('come from the environment as a list', async () => {
+    const env = { MSST_SERVE_ENABLE_AUTH: 'true', MSST_SERVE_API_KEYS: JSON.stringify([KEY]) };
+    const { config } = load(await temporaryFolder(), { env });
+    expect([config.enableAuth, config.apiKeys]).toEqual([true, [{ name: null, sha256: sha256(KEY) }]]);
+  });
+
+  test.each(['{}', '{"api_keys": []}'])('may not be none when authentication is on (%s)', async (rest) => {
+    const folder = await folderWith(JSON.stringify({ enable_auth: true, port: -1, ...JSON.parse(rest) }));
+    const problems = problemsOf(() => load(folder));
+    expect(problems).toContainEqual(
+      'api_keys: enable_auth is true and there is no key, allowed: at least one key',
+    );
+    expect(problems).toContainEqual(expect.stringMatching(/^port: /));
+  });
+
+  test('may be there while authentication is off', async () => {
+    const { config } = await loadKeys([KEY], { enable_auth: false });
+    expect([config.enableAuth, config.apiKeys.length]).toEqual([false, 1]);
+  });
+
+  test.each([
+    ['too short', 'secret-of-15-ch'],
+    ['with a blank', 'secret secret secret'],
+    ['not ASCII', 'sécret-sécret-sécret'],
+    ['a number', 5_533_553_355_335_533],
+    ['a short hash', { name: 'a', sha256: 'abc' }],
+    ['a key and a hash', { name: 'a', key: KEY, sha256: sha256(KEY) }],
+    ['a key without a name', { key: KEY }],
+    ['an unknown field', { name: 'a', key: KEY, [`secret-${KEY}`]: 1 }],
+    ['nothing', null],
+  ])('that is wrong (%s) is told by its place, and never shown', async (_name, entry) => {
+    const folder = await folderWith(JSON.stringify({ api_keys: [entry] }));
+    const problems = problemsOf(() => load(folder));
+    expect(problems).toEqual([
+      expect.stringMatching(/^api_keys\.0: not valid, allowed: a key of 16 to 1000/),
+    ]);
+    expect(problems[0]).not.toMatch(/secret|5533|a-key|sécret/);
+  });
+
+  test('that are no list are not shown either', async () => {
+    const folder = await folderWith(JSON.stringify({ api_keys: { ann: KEY } }));
+    expect(problemsOf(() => load(folder))).toEqual(['api_keys: not valid, allowed: a list of keys']);
+  });
+
+  test('may not have a key or an owner twice, each place told', async () => {
+    const keys = [
+      KEY,
+      { name: 'ann', key: KEY },
+      { name: 'ben', key: `${KEY}2` },
+      { name: 'ben', key: `${KEY}3` },
+      { name: `key-${sha256(KEY).slice(0, 12)}`, key: `${KEY}4` },
+    ];
+    const folder = await folderWith(JSON.stringify({ api_keys: keys }));
+    expect(problemsOf(() => load(folder))).toEqual(
+      [1, 3, 4].map(
+        (place) =>
+          `api_keys.${String(place)}: not valid, allowed: a key and a name that no entry before it has`,
+      ),
+    );
+  });
 });
 
 test('child processes get none of the settings, which may be secret', async () => {

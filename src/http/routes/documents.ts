@@ -33,7 +33,17 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
 
 /** The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. */
-export function registerDocuments(app: OpenAPIHono<HttpEnv>, publicUrl: string, version: string): void {
+export function registerDocuments(
+  app: OpenAPIHono<HttpEnv>,
+  publicUrl: string,
+  version: string,
+  needsKey: boolean,
+): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearerAuth', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A key of `api_keys`; needed where `enable_auth` is on.',
+  });
   for (const at of ['', API_PREFIX]) {
     app.get(`${at}/openapi.json`, (c) =>
       c.json(
@@ -46,6 +56,8 @@ export function registerDocuments(app: OpenAPIHono<HttpEnv>, publicUrl: string, 
               'Music source separation with MSST models: submit a recording, follow its task, fetch the stems.',
             license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
           },
+          // `{}`: also without.
+          security: needsKey ? [{ bearerAuth: [] }] : [{}, { bearerAuth: [] }],
           servers: [{ url: publicUrl === '' ? '/' : publicUrl }],
           tags: [
             { name: 'tasks', description: 'Submitting and following separations.' },

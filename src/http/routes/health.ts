@@ -11,6 +11,7 @@ const route = createRoute({
   operationId: 'getHealth',
   summary: 'How the server is, and each thing it depends on',
   tags: ['server'],
+  security: [],
   responses: {
     200: jsonBody(healthSchema, 'Healthy, or degraded: it works, but something wants a look.'),
     503: jsonBody(healthSchema, 'Unhealthy: `problems` says why.'),

@@ -15,6 +15,8 @@ const STATUS: Record<ErrorCode, number> = {
   INVALID_AUDIO: 400,
   FILE_TOO_LARGE: 400,
   AUDIO_TOO_LONG: 400,
+  UNAUTHORIZED: 401,
+  RATE_LIMITED: 429,
   TASK_NOT_FOUND: 404,
   MODEL_NOT_FOUND: 404,
   FILE_NOT_FOUND: 404,
@@ -122,9 +124,10 @@ describe('what stands in headers', () => {
     },
   );
 
-  test('are the allowed methods, the size of the file, and the end of the connection', async () => {
-    const hints = { allow: ['GET', 'DELETE'], sizeBytes: 0, closeConnection: true };
+  test('are the challenge, the allowed methods, the size of the file, and the end of the connection', async () => {
+    const hints = { challenge: 'Bearer', allow: ['GET', 'DELETE'], sizeBytes: 0, closeConnection: true };
     const { headers } = await answerTo(new AppError('INTERNAL', 'x', { hints }));
+    expect(headers.get('www-authenticate')).toBe('Bearer');
     expect(headers.get('allow')).toBe('GET, DELETE');
     expect(headers.get('content-range')).toBe('bytes */0');
     expect(headers.get('connection')).toBe('close');
@@ -132,7 +135,7 @@ describe('what stands in headers', () => {
 
   test('is nothing that was not said', async () => {
     const { headers } = await answerTo(new AppError('INTERNAL', 'x'));
-    for (const name of ['retry-after', 'allow', 'content-range', 'connection'])
+    for (const name of ['retry-after', 'www-authenticate', 'allow', 'content-range', 'connection'])
       expect(headers.has(name)).toBe(false);
   });
 });

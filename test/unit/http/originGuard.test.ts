@@ -8,7 +8,7 @@ import { createLog } from '../../../src/log.ts';
 
 async function ask(
   headers: Record<string, string>,
-  given: { method?: string; allowedOrigins?: string[]; publicUrl?: string } = {},
+  given: { method?: string; allowedOrigins?: string[]; publicUrl?: string; needsKey?: boolean } = {},
 ): Promise<number> {
   const app = new Hono<HttpEnv>();
   app.use(requestId());
@@ -16,7 +16,8 @@ async function ask(
     c.set('log', createLog('silent'));
     await next();
   });
-  app.use(originGuard({ allowedOrigins: given.allowedOrigins ?? [], publicUrl: given.publicUrl ?? '' }));
+  const { allowedOrigins = [], publicUrl = '', needsKey = false } = given;
+  app.use(originGuard({ allowedOrigins, publicUrl, needsKey }));
   app.all('/', (c) => c.text('done'));
   app.onError(answerError);
   const request = { method: given.method ?? 'POST', headers: { host: 'localhost:8000', ...headers } };
@@ -53,6 +54,12 @@ describe('the Host of a request', () => {
     expect(await ask({ host: 'Stems.Example' }, { publicUrl })).toBe(200);
     expect(await ask({ host: 'other.example' }, { publicUrl })).toBe(403);
   });
+});
+
+test('with authentication, the Host may be any and the Origin still may not', async () => {
+  expect(await ask({ host: 'stems.example' }, { needsKey: true })).toBe(200);
+  const origin = 'https://evil.example';
+  expect(await ask({ host: 'stems.example', origin }, { needsKey: true })).toBe(403);
 });
 
 describe('the Origin of a changing request', () => {
