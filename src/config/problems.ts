@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, in sentences: `key: what is wrong, what is allowed`. */
 import type { z } from 'zod';
 import { closest } from '../didYouMean.ts';
-import { listedModelSchema, settingKeys } from './settings.ts';
+import { listedModelSchema, settingKeys, settingsSchema } from './settings.ts';
 
 /** Every issue of the schema as a sentence for the person who wrote the file. */
 export function describeIssues(
@@ -27,6 +27,23 @@ export function describeIssues(
     return `${where}: ${JSON.stringify(received)} is not valid, allowed: ${words}`;
   });
 }
+
+/** What every key allows by itself and two of them together do not. */
+export function describeContradictions(given: Record<string, unknown>): string[] {
+  const hours = (key: (typeof FILE_RETENTIONS)[number] | 'metadata_retention_hours') =>
+    settingsSchema.shape[key].safeParse(given[key]).data;
+  const metadata = hours('metadata_retention_hours');
+  return FILE_RETENTIONS.flatMap((key) => {
+    const files = hours(key);
+    if (metadata === undefined || files === undefined || metadata >= files) return [];
+    const [rows, least] = [String(metadata), String(files)];
+    return [
+      `metadata_retention_hours: ${rows} is shorter than ${key} (${least}), allowed: ${least} or more, or a shorter ${key}`,
+    ];
+  });
+}
+
+const FILE_RETENTIONS = ['cleanup_retention_hours', 'failed_retention_hours'] as const;
 
 function unionWords(issue: z.core.$ZodIssueInvalidUnion): string {
   const words = issue.errors
