@@ -287,7 +287,8 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
 
     retire: (query) =>
       write((tx) => {
-        const retired = selectEnded(tx, inArray(tasks.status, ENDED), query);
+        // The plus keeps SQLite from the index on status, with which it would sort every ended task for a page.
+        const retired = selectEnded(tx, sql`+${tasks.status} IN ${ENDED}`, query);
         tx.update(tasks)
           .set({ deletedAt: clock.now() })
           .where(and(inArray(tasks.taskId, idsOf(retired)), isNull(tasks.deletedAt)))
