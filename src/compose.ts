@@ -10,6 +10,7 @@ import { reportHealth } from './http/health.ts';
 import { listen } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
+import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -36,6 +37,7 @@ export interface RunningServer {
 
 /** Open requests get this long to end once everything behind them has stopped. */
 const HTTP_GRACE_MS = 2_000;
+const HOUR_MS = 3_600_000;
 
 /**
  * Builds and starts the server.
@@ -126,6 +128,24 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     log,
   });
 
+  const retention = {
+    completedMs: config.cleanupRetentionHours * HOUR_MS,
+    failedMs: config.failedRetentionHours * HOUR_MS,
+    metadataMs: config.metadataRetentionHours * HOUR_MS,
+  };
+  const cleanup = createCleanup(
+    {
+      store,
+      files,
+      running,
+      isOpenUpload: (inputId) => tasks.isOpenUpload(inputId),
+      retention,
+      clock,
+      log,
+    },
+    cleanupInterval(retention),
+  );
+
   let isShuttingDown = false;
   const version = await readVersion(config.projectRoot);
   const app = createApp(
@@ -134,6 +154,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       catalog,
       readStem: (key, range) => files.read(key, range),
       stemSize: (key) => files.size(key),
+      resultsKeptMs: retention.completedMs,
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
@@ -166,12 +187,13 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   media.start();
   pool.start();
   scheduler.start();
+  cleanup.start();
   const closeStores = () => {
     database.close();
     unlock();
   };
   const server = await listen(app, config).catch(async (error: unknown) => {
-    await Promise.all([scheduler.stop(0), media.stop()]);
+    await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop()]);
     closeStores();
     throw error;
   });
@@ -183,6 +205,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       tasks.close();
       await scheduler.stop(graceMs);
       await media.stop();
+      await cleanup.stop();
       await server.close(HTTP_GRACE_MS);
       closeStores();
     },

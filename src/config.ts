@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
-import { describeIssues, missingKeys } from './config/problems.ts';
+import { describeContradictions, describeIssues } from './config/problems.ts';
 import { settingsSchema, type listedModelSchema } from './config/settings.ts';
 import {
   absolutePaths,
@@ -47,6 +47,10 @@ export interface Config {
   workerThreads: number | 'auto';
   devices: readonly string[] | 'auto';
   taskMaxAttempts: number;
+  /** How long, from a task's end: the files of completed ones, of failed and cancelled ones, and every row. */
+  cleanupRetentionHours: number;
+  failedRetentionHours: number;
+  metadataRetentionHours: number;
   defaultModelType: string | null;
   logLevel: LogLevel;
   shutdownTimeoutSeconds: number;
@@ -109,8 +113,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     ...absolutePaths(commandLine.settings, sources.cwd),
   };
   const parsed = settingsSchema.safeParse(given);
-  problems.push(...missingKeys(given));
   if (!parsed.success) problems.push(...describeIssues(parsed.error.issues, given));
+  problems.push(...describeContradictions(given));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { config: toConfig(parsed.data, sources), warnings };
 }
@@ -134,6 +138,9 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     workerThreads: settings.worker_threads,
     devices: settings.devices,
     taskMaxAttempts: settings.task_max_attempts,
+    cleanupRetentionHours: settings.cleanup_retention_hours,
+    failedRetentionHours: settings.failed_retention_hours,
+    metadataRetentionHours: settings.metadata_retention_hours,
     defaultModelType: settings.default_model_type ?? null,
     logLevel: settings.log_level,
     shutdownTimeoutSeconds: settings.shutdown_timeout_seconds,

@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, in sentences: `key: what is wrong, what is allowed`. */
 import type { z } from 'zod';
 import { closest } from '../didYouMean.ts';
-import { listedModelSchema, settingKeys } from './settings.ts';
+import { listedModelSchema, settingKeys, settingsSchema } from './settings.ts';
 
 /** Every issue of the schema as a sentence for the person who wrote the file. */
 export function describeIssues(
@@ -30,8 +30,29 @@ export function describeIssues(
   });
 }
 
-/** What is wrong with authentication that is on without a key: nobody could use the server. */
-export function missingKeys(given: Record<string, unknown>): string[] {
+/** What every key allows by itself and two of them together do not. */
+export function describeContradictions(given: Record<string, unknown>): string[] {
+  return [...missingKeys(given), ...shortRetentions(given)];
+}
+
+const FILE_RETENTIONS = ['cleanup_retention_hours', 'failed_retention_hours'] as const;
+
+function shortRetentions(given: Record<string, unknown>): string[] {
+  const hours = (key: (typeof FILE_RETENTIONS)[number] | 'metadata_retention_hours') =>
+    settingsSchema.shape[key].safeParse(given[key]).data;
+  const metadata = hours('metadata_retention_hours');
+  return FILE_RETENTIONS.flatMap((key) => {
+    const files = hours(key);
+    if (metadata === undefined || files === undefined || metadata >= files) return [];
+    const [rows, least] = [String(metadata), String(files)];
+    return [
+      `metadata_retention_hours: ${rows} is shorter than ${key} (${least}), allowed: ${least} or more, or a shorter ${key}`,
+    ];
+  });
+}
+
+/** Authentication that is on without a key: nobody could use the server. */
+function missingKeys(given: Record<string, unknown>): string[] {
   const keys = given['api_keys'] ?? [];
   if (given['enable_auth'] !== true || !Array.isArray(keys) || keys.length > 0) return [];
   return ['api_keys: enable_auth is true and there is no key, allowed: at least one key'];

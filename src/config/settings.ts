@@ -44,6 +44,10 @@ const duration = (words: string, least = 0) =>
 const whole = (least: number, most: number) =>
   allowed(z.int().min(least).max(most), `a whole number from ${String(least)} to ${String(most)}`);
 const text = allowed(z.string().min(1), 'a text that is not empty');
+const hours = allowed(
+  z.number().positive().max(1_000_000),
+  'a number of hours above 0, up to 1000000, such as 24 or 0.5',
+);
 const filePath = allowed(z.string().min(1), 'a path');
 const flag = allowed(z.boolean(), 'true or false');
 
@@ -95,6 +99,9 @@ export const settingsSchema = z.strictObject({
     .union([z.literal('auto'), allowed(z.array(z.string().min(1)).min(1), '`auto`, or a list of devices')])
     .default('auto'),
   task_max_attempts: whole(1, 20).default(3),
+  cleanup_retention_hours: hours.default(24),
+  failed_retention_hours: hours.default(24),
+  metadata_retention_hours: hours.default(168),
   default_model_type: text.optional(),
   log_level: allowed(z.enum(logLevels), `one of ${logLevels.join(', ')}`).default('info'),
   shutdown_timeout_seconds: duration('a duration such as 30s').default(30),

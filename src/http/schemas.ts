@@ -118,9 +118,9 @@ export const resultsSchema = z
         clipped_samples: z.int().openapi({ description: 'Samples that PCM had to clip.', example: 0 }),
       }),
     ),
-    expires_at: time('2026-11-22T12:00:31.000Z')
-      .nullable()
-      .openapi({ description: 'Null: kept until the task is deleted.' }),
+    expires_at: time('2026-11-22T12:00:31.000Z').openapi({
+      description: 'Kept until then, and removed within an hour after it.',
+    }),
   })
   .openapi('Results');
 

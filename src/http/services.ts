@@ -10,6 +10,8 @@ export interface HttpServices {
   /** Opens a finished stem; nothing else of the store is reachable from here. */
   readStem: FileStore['read'];
   stemSize: FileStore['size'];
+  /** How long results are kept after the end of their task, in milliseconds. */
+  resultsKeptMs: number;
   health: () => Promise<HealthReport>;
   /** Stands before every URL in an answer; empty: they are relative. */
   publicUrl: string;

@@ -54,11 +54,12 @@ export function taskToWire(view: TaskView, base: string): z.output<typeof taskSc
   };
 }
 
-/** The stems of a completed task, with their URLs. */
+/** The stems of a completed task, with their URLs; `keptMs` is how long they are kept after its end. */
 export function resultsToWire(
   task: Task,
   stems: readonly Stem[],
   base: string,
+  keptMs: number,
 ): z.output<typeof resultsSchema> {
   return {
     task_id: task.taskId,
@@ -75,7 +76,7 @@ export function resultsToWire(
       peak: stem.peak,
       clipped_samples: stem.clippedSamples,
     })),
-    expires_at: null,
+    expires_at: isoTime((task.completedAt ?? task.createdAt) + keptMs),
   };
 }
 

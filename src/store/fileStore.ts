@@ -17,6 +17,8 @@ export interface FileStore {
   syncFolder(key: string): Promise<void>;
   /** Bytes of a file; undefined when it is not there. */
   size(key: string): Promise<number | undefined>;
+  /** When a file was written, or a folder's own entries changed: milliseconds since the epoch; undefined when it is not there. */
+  modifiedAt(key: string): Promise<number | undefined>;
   /** The bytes from `start` to `end`, both included. */
   read(key: string, range: { start: number; end: number }): Readable;
   /** Removes a file or a folder with all in it; one that is not there is fine. */
@@ -58,6 +60,14 @@ export function createLocalFileStore(root: string): FileStore {
     async size(key) {
       try {
         return (await stat(at(key))).size;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    },
+    async modifiedAt(key) {
+      try {
+        return (await stat(at(key))).mtimeMs;
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;

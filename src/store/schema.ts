@@ -1,4 +1,5 @@
 /** The tables. A leaf: drizzle-kit reads this file to write the migrations under `drizzle/`. */
+import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { Mixture, TaskFailureCode } from '../tasks/task.ts';
@@ -52,12 +53,19 @@ export const tasks = sqliteTable(
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
     processingSeconds: real('processing_seconds'),
+    // From here on nobody is given its files; they go after it, and then stand under the next line.
+    filesExpiredAt: integer('files_expired_at'),
+    filesRemovedAt: integer('files_removed_at'),
     version: integer('version').notNull().default(1),
   },
   (table) => [
     index('tasks_by_status').on(table.status, table.seq),
     index('tasks_by_input').on(table.inputId),
     index('tasks_by_owner').on(table.owner, table.seq),
+    index('tasks_by_end').on(table.completedAt),
+    index('tasks_with_files')
+      .on(table.status, table.completedAt)
+      .where(sql`${table.filesRemovedAt} IS NULL`),
   ],
 );
 

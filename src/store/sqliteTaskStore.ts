@@ -17,10 +17,10 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
-import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
+import { canMove, statusesBefore, type EndedStatus, type TaskStatus } from '../tasks/taskState.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
 import { readTask, selectTasks, toTask } from './taskRows.ts';
-import type { AttemptResult, TaskStore } from './taskStore.ts';
+import type { AttemptResult, ExpiryQuery, TaskStore } from './taskStore.ts';
 
 type TaskRow = typeof tasks.$inferSelect;
 
@@ -263,6 +263,39 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
         if (users === 0) tx.delete(inputs).where(eq(inputs.inputId, row.inputId)).run();
       }),
 
+    expire: ({ status, ...query }) =>
+      write((tx) => {
+        const expired = selectEnded(
+          tx,
+          and(eq(tasks.status, status), isNull(tasks.filesRemovedAt), isNull(tasks.deletedAt)),
+          query,
+        );
+        tx.update(tasks)
+          .set({ filesExpiredAt: clock.now(), version: sql`${tasks.version} + 1` })
+          .where(and(inArray(tasks.taskId, idsOf(expired)), isNull(tasks.filesExpiredAt)))
+          .run();
+        return expired;
+      }),
+
+    markFilesRemoved: (taskId) =>
+      write((tx) => {
+        tx.update(tasks)
+          .set({ filesRemovedAt: clock.now() })
+          .where(and(eq(tasks.taskId, taskId), isNotNull(tasks.filesExpiredAt)))
+          .run();
+      }),
+
+    retire: (query) =>
+      write((tx) => {
+        // The plus keeps SQLite from the index on status, with which it would sort every ended task for a page.
+        const retired = selectEnded(tx, sql`+${tasks.status} IN ${ENDED}`, query);
+        tx.update(tasks)
+          .set({ deletedAt: clock.now() })
+          .where(and(inArray(tasks.taskId, idsOf(retired)), isNull(tasks.deletedAt)))
+          .run();
+        return retired;
+      }),
+
     stemsOf: (task) =>
       settle(() =>
         db
@@ -311,6 +344,24 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
 }
 
 const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
+
+const ENDED: EndedStatus[] = ['completed', 'failed', 'cancelled'];
+
+const idsOf = (page: readonly Task[]) => page.map((task) => task.taskId);
+
+/** A page of ended tasks, in the order of their ends, which the indexes keep. */
+function selectEnded(
+  db: BetterSQLite3Database,
+  where: SQL | undefined,
+  { endedBefore, after, limit }: ExpiryQuery,
+): Task[] {
+  const behind = after && sql`(${tasks.completedAt}, ${tasks.seq}) > (${after.completedAt}, ${after.seq})`;
+  return selectTasks(db, and(where, lt(tasks.completedAt, endedBefore), behind))
+    .orderBy(asc(tasks.completedAt), asc(tasks.seq))
+    .limit(limit)
+    .all()
+    .map(toTask);
+}
 
 function publish(
   tx: BetterSQLite3Database,

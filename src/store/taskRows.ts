@@ -44,6 +44,7 @@ export function toTask({ task, input }: TaskRows): Task {
     startedAt: task.startedAt,
     completedAt: task.completedAt,
     processingSeconds: task.processingSeconds,
+    filesExpiredAt: task.filesExpiredAt,
     version: task.version,
   };
 }

@@ -1,6 +1,6 @@
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { Mixture, Stem, Task, TaskFailure } from '../tasks/task.ts';
-import type { TaskStatus } from '../tasks/taskState.ts';
+import type { EndedStatus, TaskStatus } from '../tasks/taskState.ts';
 import type { AttemptOutcome } from './schema.ts';
 
 /** A task as it is handed in: stored, probed and resolved. */
@@ -23,6 +23,14 @@ export interface MeasuredPace {
   modelType: string;
   device: string;
   realTimeFactor: number;
+}
+
+/** Ended tasks whose time has come: oldest end first, from behind `after`, the last of the page before. */
+export interface ExpiryQuery {
+  /** Milliseconds since the epoch; a task that ended at that very moment is not among them. */
+  endedBefore: number;
+  after: Pick<Task, 'completedAt' | 'seq'> | undefined;
+  limit: number;
 }
 
 /**
@@ -67,6 +75,15 @@ export interface TaskStore {
   markedDeleted(): Promise<Task[]>;
   /** Removes the rows of a marked task, and of its mixture when no other task uses it. */
   erase(taskId: string): Promise<void>;
+  /**
+   * Marks tasks of one status as expired, the first step of removing their files, and gives them back; also
+   * those that were marked before and whose files have not gone since.
+   */
+  expire(query: ExpiryQuery & { status: EndedStatus }): Promise<Task[]>;
+  /** The files of an expired task are gone. */
+  markFilesRemoved(taskId: string): Promise<void>;
+  /** Hides ended tasks from every other call, as `markDeleted` does; gives back also those hidden before. */
+  retire(query: ExpiryQuery): Promise<Task[]>;
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
   /** How a task stands, whoever owns it; undefined when it is gone or deleted. */

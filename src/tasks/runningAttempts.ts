@@ -2,6 +2,7 @@
 export interface RunningAttempts {
   /** Notes an attempt for as long as `done` is open; its signal tells it to stop. */
   add(taskId: string, done: Promise<void>, controller: AbortController): void;
+  has(taskId: string): boolean;
   /** Tells the task's attempt to stop. @returns a promise of its end, or undefined when none runs. */
   abort(taskId: string): Promise<void> | undefined;
   /** Tells every attempt to stop. */
@@ -23,6 +24,7 @@ export function createRunningAttempts(): RunningAttempts {
       };
       done.then(forget, forget);
     },
+    has: (taskId) => running.has(taskId),
     abort(taskId) {
       const entry = running.get(taskId);
       entry?.controller.abort();

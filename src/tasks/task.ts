@@ -54,6 +54,8 @@ export interface Task {
   startedAt: number | null;
   completedAt: number | null;
   processingSeconds: number | null;
+  /** From then on its files are not given out; they are gone, or about to go. Null: they are kept. */
+  filesExpiredAt: number | null;
   version: number;
 }
 

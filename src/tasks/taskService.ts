@@ -41,6 +41,8 @@ export interface TaskService {
   /** Refuses what cannot be taken now, before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
   admit(contentLength: number | null): Promise<void>;
   receive(source: NodeJS.ReadableStream): Promise<StoredUpload>;
+  /** Whether a file is being received, or was and is not yet a task's: nobody may sweep it. */
+  isOpenUpload(inputId: string): boolean;
   /** Removes a received file that did not become a task's. */
   discard(inputId: string): Promise<void>;
   /** Makes the task. @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL */
@@ -82,6 +84,8 @@ export function createTaskService(parts: {
 }): TaskService {
   const { store, files, progress, running, limits, log } = parts;
   let closed = false;
+  // From before the folder is made until its row is committed or it is removed.
+  const openUploads = new Set<string>();
 
   const view = async (task: Task): Promise<TaskView> => ({
     task,
@@ -154,10 +158,24 @@ export function createTaskService(parts: {
       if (pending >= limits.maxQueueSize) throw queueFull(pending);
       await requireSpace(contentLength ?? 0);
     },
-    receive: (source) => receiveUpload(files, randomUUID(), source, limits.maxFileSizeBytes),
+    async receive(source) {
+      const inputId = randomUUID();
+      openUploads.add(inputId);
+      try {
+        return await receiveUpload(files, inputId, source, limits.maxFileSizeBytes);
+      } catch (error) {
+        openUploads.delete(inputId);
+        throw error;
+      }
+    },
+    isOpenUpload: (inputId) => openUploads.has(inputId),
     async discard(inputId) {
-      // Whatever failed after the commit: an accepted task keeps its mixture.
-      if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
+      try {
+        // Whatever failed after the commit: an accepted task keeps its mixture.
+        if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
+      } finally {
+        openUploads.delete(inputId);
+      }
     },
     async submit(submission) {
       const { upload, model, options, owner } = submission;
@@ -183,6 +201,7 @@ export function createTaskService(parts: {
             ? queueFull(limits.maxQueueSize)
             : error;
         });
+      openUploads.delete(upload.inputId);
       const accepted = await view(task);
       parts.onAccepted();
       return accepted;

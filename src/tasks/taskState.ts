@@ -2,6 +2,9 @@
 export const taskStatuses = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const;
 export type TaskStatus = (typeof taskStatuses)[number];
 
+/** The statuses that a task never leaves. */
+export type EndedStatus = Extract<TaskStatus, 'completed' | 'failed' | 'cancelled'>;
+
 const NEXT: Record<TaskStatus, readonly TaskStatus[]> = {
   // Waiting for a worker. `failed`: never straight from here; a task fails in an attempt.
   pending: ['processing', 'cancelled'],

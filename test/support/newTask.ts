@@ -59,6 +59,7 @@ export function runningTask(given: Partial<Task> = {}): Task {
     startedAt: 1,
     completedAt: null,
     processingSeconds: null,
+    filesExpiredAt: null,
     version: 2,
     ...given,
   };

@@ -49,6 +49,9 @@ describe('a missing file', () => {
       workerThreads: 'auto',
       devices: 'auto',
       taskMaxAttempts: 3,
+      cleanupRetentionHours: 24,
+      failedRetentionHours: 24,
+      metadataRetentionHours: 168,
       defaultModelType: null,
       logLevel: 'info',
       shutdownTimeoutSeconds: 30,
@@ -233,6 +236,39 @@ describe('what is wrong', () => {
     for (const problem of problems) expect(problem).toMatch(/^[\w.]+: .+, allowed: .+/);
     expect(problems).toContainEqual('port: 70000 is not valid, allowed: a whole number from 0 to 65535');
     expect(problems).toContainEqual('models.0.checkpoint_path: missing, allowed: a path');
+  });
+
+  test.each([0, -1, '.inf', '1e400', 'a day', 1_000_001])('no time is kept for %s hours', async (hours) => {
+    const folder = await folderWith(`cleanup_retention_hours: ${String(hours)}\n`);
+    const [problem, ...others] = problemsOf(() => load(folder));
+    expect(problem).toMatch(/^cleanup_retention_hours: .+, allowed: a number of hours above 0/);
+    expect(others).toEqual([]);
+  });
+
+  test('a task that would be forgotten before its files is told beside everything else, with both keys', async () => {
+    const folder = await folderWith(
+      'port: 70000\ncleanup_retention_hours: 2\nfailed_retention_hours: 200\nmetadata_retention_hours: 1.5\n',
+    );
+    expect(problemsOf(() => load(folder))).toEqual([
+      'port: 70000 is not valid, allowed: a whole number from 0 to 65535',
+      expect.stringMatching(/^metadata_retention_hours: 1.5 is shorter than cleanup_retention_hours \(2\)/),
+      expect.stringMatching(/^metadata_retention_hours: 1.5 is shorter than failed_retention_hours \(200\)/),
+    ]);
+    const againstDefault = await folderWith('failed_retention_hours: 168.5\n');
+    expect(problemsOf(() => load(againstDefault))).toEqual([
+      expect.stringMatching(/^metadata_retention_hours: 168 is shorter than failed_retention_hours/),
+    ]);
+  });
+
+  test('a task may be forgotten together with its files, after a fraction of an hour', async () => {
+    const folder = await folderWith(
+      'cleanup_retention_hours: 0.5\nfailed_retention_hours: 0.25\nmetadata_retention_hours: 0.5\n',
+    );
+    expect(load(folder).config).toMatchObject({
+      cleanupRetentionHours: 0.5,
+      failedRetentionHours: 0.25,
+      metadataRetentionHours: 0.5,
+    });
   });
 
   test('an unknown key is named with the one that was meant', async () => {

@@ -56,13 +56,15 @@ const CONTENT_TYPE = { wav: 'audio/wav', flac: 'audio/flac' } as const;
 
 /** The routes that give out what a task made. */
 export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
-  const { tasks, publicUrl } = services;
+  const { tasks, publicUrl, resultsKeptMs } = services;
 
   app.openapi(resultsRoute, async (c) => {
     const view = await tasks.find(c.req.param('task_id'), c.var.owner);
     if (!view) throw taskNotFound();
     requireCompleted(view.task);
-    return c.json(resultsToWire(view.task, await tasks.stemsOf(view.task), publicUrl), 200);
+    if (view.task.filesExpiredAt !== null) throw resultsExpired();
+    const stems = await tasks.stemsOf(view.task);
+    return c.json(resultsToWire(view.task, stems, publicUrl, resultsKeptMs), 200);
   });
 
   // Registered by hand: the answer is a stream of one of several statuses, which no schema describes.
@@ -77,7 +79,8 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
         'There is no such file. GET /tasks/{task_id}/results lists what there is.',
       );
     }
-    if ((await services.stemSize(stem.storageKey)) !== stem.bytes) throw resultsExpired();
+    const isGone = view.task.filesExpiredAt !== null;
+    if (isGone || (await services.stemSize(stem.storageKey)) !== stem.bytes) throw resultsExpired();
     return sendFile(c, {
       bytes: stem.bytes,
       etag: `"${stem.sha256}"`,

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -98,6 +98,28 @@ test.each(['../x', 'a/../../x', '/etc/passwd', '..', '', '.', 'a/../..', '../dat
     expect(await readdir(root)).toEqual([]);
   },
 );
+
+test('a read that has begun ends as it would have, though the file is removed meanwhile', async () => {
+  const { files } = await newStore();
+  const bytes = randomBytes(5_000_000);
+  await put(files, 'results/1/drums.wav', bytes);
+  const stream = files.read('results/1/drums.wav', { start: 0, end: bytes.length - 1 });
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) {
+    if (chunks.length === 0) await files.remove('results/1');
+    chunks.push(chunk as Buffer);
+  }
+  expect(await files.size('results/1/drums.wav')).toBeUndefined();
+  expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+});
+
+test('when a file was written is known, and of one that is not there it is not', async () => {
+  const { files, root } = await newStore();
+  await put(files, 'inputs/1/upload', 'x');
+  await utimes(path.join(root, 'inputs/1/upload'), 1000, 1000);
+  expect(await files.modifiedAt('inputs/1/upload')).toBe(1_000_000);
+  expect(await files.modifiedAt('inputs/2')).toBeUndefined();
+});
 
 describe('folders', () => {
   test('removing takes all that is inside, and a second time is fine', async () => {

@@ -9,10 +9,12 @@ test('aborting reaches the attempt and gives its end', async () => {
   const end = running.abort('a');
   expect(controller.signal.aborted).toBe(true);
   expect(running.size).toBe(1);
+  expect([running.has('a'), running.has('b')]).toEqual([true, false]);
   done.resolve(undefined);
   await end;
   await running.settled();
   expect(running.size).toBe(0);
+  expect(running.has('a')).toBe(false);
 });
 
 test('what does not run cannot be aborted', () => {

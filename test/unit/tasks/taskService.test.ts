@@ -202,6 +202,37 @@ describe('admitting, before the body is read', () => {
 });
 
 describe('receiving', () => {
+  test('an upload is open until its row is written, it is discarded or it breaks off', async () => {
+    let seen: boolean[] = [];
+    const idOf = async () => (await files.list('inputs'))[0] ?? '';
+    const service = newService({
+      probe: async () => {
+        seen.push(service.isOpenUpload(await idOf()));
+        return FOUND;
+      },
+    });
+    const { task } = await submit(service);
+    expect([...seen, service.isOpenUpload(task.mixture.inputId)]).toEqual([true, false]);
+
+    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
+    expect(service.isOpenUpload(upload.inputId)).toBe(true);
+    await service.discard(upload.inputId);
+    expect(service.isOpenUpload(upload.inputId)).toBe(false);
+
+    seen = [];
+    let inputId = '';
+    const broken = Readable.from(
+      (async function* () {
+        yield Buffer.from('half');
+        inputId = (await files.list('inputs')).find((name) => name !== task.mixture.inputId) ?? '';
+        seen.push(service.isOpenUpload(inputId));
+        throw new Error('hung up');
+      })(),
+    );
+    await expect(service.receive(broken)).rejects.toThrow('hung up');
+    expect([...seen, service.isOpenUpload(inputId)]).toEqual([true, false]);
+  });
+
   test('two uploads never share a folder', async () => {
     const service = newService();
     const one = await service.receive(Readable.from([Buffer.from('a')]));
@@ -313,7 +344,8 @@ describe('removing', () => {
     expect(controller.signal.aborted).toBe(true);
     expect(await files.list('inputs')).toHaveLength(1);
     letGo();
-    await expect.poll(() => disk.store.markedDeleted()).toEqual([]);
+    // Its row goes last.
+    await expect.poll(() => disk.store.hasInput(task.mixture.inputId)).toBe(false);
     expect(await files.list('inputs')).toEqual([]);
     expect(await files.list('results')).toEqual([]);
   });

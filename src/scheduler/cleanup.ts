@@ -1,0 +1,129 @@
+import { layout } from '../store/layout.ts';
+import type { ExpiryQuery } from '../store/taskStore.ts';
+import type { Task } from '../tasks/task.ts';
+import type { EndedStatus } from '../tasks/taskState.ts';
+import { sweepOrphans, type StepCounts, type SweepParts } from './orphans.ts';
+
+/** How long things are kept after the end of their task, in milliseconds. */
+export interface Retention {
+  /** Upload and stems of a completed task. */
+  completedMs: number;
+  /** Upload and partial output of a failed or cancelled task. */
+  failedMs: number;
+  /** The task itself, with whatever is left of it; not shorter than the two above. */
+  metadataMs: number;
+}
+
+/** What cleaning takes. */
+export interface CleanupParts extends SweepParts {
+  retention: Retention;
+}
+
+/** Removes what is older than it is to be kept, now and then. */
+export interface Cleanup {
+  /** Begins the first pass at once, and another after every interval. */
+  start(): void;
+  /** Ends the pass that runs after the file it is at, and begins no other. */
+  stop(): Promise<void>;
+}
+
+/** Tasks that one transaction marks: few enough that requests between two of them wait for milliseconds. */
+const PAGE = 100;
+const HOUR_MS = 3_600_000;
+const SHORTEST_INTERVAL_MS = 1_000;
+
+const FILE_STEPS: { status: EndedStatus; kept: 'completedMs' | 'failedMs' }[] = [
+  { status: 'completed', kept: 'completedMs' },
+  { status: 'failed', kept: 'failedMs' },
+  { status: 'cancelled', kept: 'failedMs' },
+];
+
+/** Every hour; more often where something is kept for less than that. */
+export function cleanupInterval({ completedMs, failedMs, metadataMs }: Retention): number {
+  return Math.max(SHORTEST_INTERVAL_MS, Math.min(HOUR_MS, completedMs, failedMs, metadataMs));
+}
+
+/** Builds the cleanup; a pass begins `everyMs` after the one before began, unless that still runs. */
+export function createCleanup(parts: CleanupParts, everyMs: number): Cleanup {
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let pass: Promise<void> | undefined;
+  const begin = () => {
+    pass ??= cleanUp(parts, stopping.signal).finally(() => {
+      pass = undefined;
+    });
+  };
+  return {
+    start() {
+      timer = setInterval(begin, everyMs).unref();
+      begin();
+    },
+    async stop() {
+      clearInterval(timer);
+      stopping.abort();
+      await pass;
+    },
+  };
+}
+
+/**
+ * One pass. Nothing of a task that has not ended is touched. A row says that its files are gone before they
+ * go, so that nobody is sent to a file that is half removed. Never throws: what fails is left for the next pass.
+ */
+export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise<void> {
+  const { store, retention, clock, log } = parts;
+  const step = async (name: string, work: () => Promise<StepCounts>) => {
+    if (signal.aborted) return;
+    try {
+      const counts = await work();
+      const didSomething = counts.removed + counts.failed > 0;
+      log[didSomething ? 'info' : 'debug']({ step: name, ...counts }, 'a step of the cleanup ended');
+    } catch (error) {
+      log.error({ step: name, err: error }, 'a step of the cleanup failed');
+    }
+  };
+  const before = (keptMs: number) => ({ endedBefore: clock.now() - keptMs, limit: PAGE });
+
+  await step('tasks', () => {
+    const query = before(retention.metadataMs);
+    const next = (after: ExpiryQuery['after']) => store.retire({ ...query, after });
+    return removePages(parts, signal, next, (task) => store.erase(task.taskId));
+  });
+  for (const { status, kept } of FILE_STEPS) {
+    await step(`files of ${status} tasks`, () => {
+      const query = { ...before(retention[kept]), status };
+      const next = (after: ExpiryQuery['after']) => store.expire({ ...query, after });
+      return removePages(parts, signal, next, (task) => store.markFilesRemoved(task.taskId));
+    });
+  }
+  await step('orphans', () => sweepOrphans(parts, signal));
+}
+
+/** Removes the files of task after task, page by page, and notes each task as done. */
+async function removePages(
+  { files, running, log }: CleanupParts,
+  signal: AbortSignal,
+  nextPage: (after: ExpiryQuery['after']) => Promise<Task[]>,
+  done: (task: Task) => Promise<void>,
+): Promise<StepCounts> {
+  const counts = { removed: 0, failed: 0 };
+  let page: Task[] = [];
+  do {
+    page = await nextPage(page.at(-1));
+    for (const task of page) {
+      if (signal.aborted) return counts;
+      // Cancelled, and its worker has not let go yet.
+      if (running.has(task.taskId)) continue;
+      try {
+        await files.remove(layout.task(task.taskId));
+        await files.remove(layout.input(task.mixture.inputId));
+        await done(task);
+        counts.removed += 1;
+      } catch (error) {
+        counts.failed += 1;
+        log.warn({ taskId: task.taskId, err: error }, 'an expired task could not be removed');
+      }
+    }
+  } while (page.length === PAGE);
+  return counts;
+}

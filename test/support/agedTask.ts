@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { eq } from 'drizzle-orm';
+import type { FileStore } from '../../src/store/fileStore.ts';
+import { tasks } from '../../src/store/schema.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import type { TaskStatus } from '../../src/tasks/taskState.ts';
+import { completion, failure, newTask } from './newTask.ts';
+import type { StoreOnDisk } from './storeOnDisk.ts';
+
+const WORKER = { id: 'worker-0', device: 'cpu' };
+
+/**
+ * Brings a new task to a status, with an upload and some output on the disk, and dates it back.
+ *
+ * @param ageMs how long ago it ended, or, where it has not, came. Nothing else may be pending.
+ */
+export async function taskAt(
+  { store, database, clock }: StoreOnDisk,
+  files: FileStore,
+  status: TaskStatus,
+  ageMs: number,
+): Promise<Task> {
+  const { taskId, mixture } = await store.accept(newTask(), 10_000);
+  for (const key of [mixture.storageKey, `results/${taskId}/1/drums.wav`]) {
+    await pipeline(Readable.from([Buffer.from('x')]), await files.create(key));
+  }
+  const dated = (columns: Partial<typeof tasks.$inferInsert>) =>
+    database.orm.update(tasks).set(columns).where(eq(tasks.taskId, taskId)).run();
+  // The seq decides what is claimed next: this one alone must be claimable.
+  if (status !== 'pending') {
+    database.orm.update(tasks).set({ notBefore: Infinity }).where(eq(tasks.status, 'pending')).run();
+    dated({ notBefore: null });
+  }
+  if (status === 'cancelled') await store.cancel(taskId, null);
+  else if (status !== 'pending') await store.claimNext(WORKER);
+  if (status === 'completed') await store.finish(taskId, 1, completion(taskId, 1));
+  if (status === 'failed') await store.finish(taskId, 1, failure());
+  const then = clock.now() - ageMs;
+  dated({
+    createdAt: then,
+    ...(status === 'pending' || status === 'processing' ? {} : { completedAt: then }),
+  });
+  const task = await store.find(taskId, null);
+  if (!task) throw new Error('the task is not there');
+  return task;
+}
