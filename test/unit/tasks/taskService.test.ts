@@ -313,7 +313,7 @@ describe('removing', () => {
     expect(controller.signal.aborted).toBe(true);
     expect(await files.list('inputs')).toHaveLength(1);
     letGo();
-    await expect.poll(() => disk.store.fate(task.taskId)).toBeUndefined();
+    await expect.poll(() => disk.store.hasInput(task.mixture.inputId)).toBe(false);
     expect(await files.list('inputs')).toEqual([]);
     expect(await files.list('results')).toEqual([]);
   });
