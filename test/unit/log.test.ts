@@ -35,7 +35,7 @@ test('an error is written with its stack and that of its cause', async () => {
   expect(err.stack).toContain('TypeError: the cause\n    at ');
 });
 
-test('keys and cookies are not written, at any depth where headers stand', async () => {
+test('keys and cookies are not written, wherever headers stand', async () => {
   const secrets = {
     authorization: 'Bearer s3cret',
     cookie: 's3cret',
@@ -62,6 +62,6 @@ test('no string breaks a line, whatever is in it', async () => {
   const entries = lines.slice(0, 2).map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(entries.map((entry) => entry['msg'])).toEqual(['first', 'second']);
   expect(entries[0]?.['filename']).toBe(hostile);
-   
+
   expect(lines.join('')).not.toMatch(/[\u0000-\u001f]/);
 });
