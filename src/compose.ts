@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import { reportHealth } from './http/health.ts';
+import { createMetrics } from './http/metrics.ts';
 import { listen } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
@@ -92,6 +93,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     clock,
     log,
   });
+  const version = await readVersion(config.projectRoot);
+  const workers = () =>
+    pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts }));
+  const uptimeSeconds = () => (clock.monotonic() - startedAt) / 1000;
+  const metrics = createMetrics({
+    countByStatus: () => store.countByStatus(),
+    totals: () => store.totals(),
+    workers,
+    uptimeSeconds,
+    version,
+  });
   const scheduler = createScheduler({
     store,
     files,
@@ -104,6 +116,10 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     onModelUnavailable: (modelType, reason) => {
       catalog.markUnavailable(modelType, reason);
     },
+    onEnded: ({ modelType, mixture }, { status, processingSeconds }) => {
+      if (status !== 'completed') return;
+      metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
+    },
     maxAttempts: config.taskMaxAttempts,
     clock,
     log,
@@ -114,7 +130,8 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     progress,
     running,
     probe: (file) => probeMixture(media, file),
-    onAccepted: () => {
+    onAccepted: ({ mixture }) => {
+      metrics.recordUpload(mixture.bytes);
       scheduler.wake();
     },
     limits: {
@@ -127,13 +144,13 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   });
 
   let isShuttingDown = false;
-  const version = await readVersion(config.projectRoot);
   const app = createApp(
     {
       tasks,
       catalog,
       readStem: (key, range) => files.read(key, range),
       stemSize: (key) => files.size(key),
+      metrics,
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
@@ -141,12 +158,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
           configuredDefault: config.defaultModelType,
-          workers: () =>
-            pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts })),
+          workers,
           canReadAudio: () => media.isAlive(),
           isShuttingDown: () => isShuttingDown,
           version,
-          uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
+          uptimeSeconds,
         }),
       publicUrl: config.publicUrl ?? '',
     },
@@ -160,7 +176,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     database.close();
     unlock();
   };
-  const server = await listen(app, config).catch(async (error: unknown) => {
+  const server = await listen(app, config, log).catch(async (error: unknown) => {
     await Promise.all([scheduler.stop(0), media.stop()]);
     closeStores();
     throw error;

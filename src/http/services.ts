@@ -1,4 +1,5 @@
 import type { HealthReport } from './health.ts';
+import type { Metrics } from './metrics.ts';
 import type { ModelCatalog } from '../models/modelCatalog.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import type { TaskService } from '../tasks/taskService.ts';
@@ -10,6 +11,7 @@ export interface HttpServices {
   /** Opens a finished stem; nothing else of the store is reachable from here. */
   readStem: FileStore['read'];
   stemSize: FileStore['size'];
+  metrics: Metrics;
   health: () => Promise<HealthReport>;
   /** Stands before every URL in an answer; empty: they are relative. */
   publicUrl: string;

@@ -71,7 +71,7 @@ export function createTaskService(parts: {
   running: RunningAttempts;
   probe: Probe;
   /** A task came; somebody should look for a worker. */
-  onAccepted: () => void;
+  onAccepted: (task: Task) => void;
   limits: {
     maxFileSizeBytes: number;
     maxAudioSeconds: number | 'memory';
@@ -184,7 +184,7 @@ export function createTaskService(parts: {
             : error;
         });
       const accepted = await view(task);
-      parts.onAccepted();
+      parts.onAccepted(task);
       return accepted;
     },
     async find(taskId, owner) {
