@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import { reportHealth } from './http/health.ts';
+import { createMetrics } from './http/metrics.ts';
 import { listen } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
@@ -94,6 +95,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     clock,
     log,
   });
+  const version = await readVersion(config.projectRoot);
+  const workers = () =>
+    pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts }));
+  const uptimeSeconds = () => (clock.monotonic() - startedAt) / 1000;
+  const metrics = createMetrics({
+    countByStatus: () => store.countByStatus(),
+    totals: () => store.totals(),
+    workers,
+    uptimeSeconds,
+    version,
+  });
   const scheduler = createScheduler({
     store,
     files,
@@ -106,6 +118,10 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     onModelUnavailable: (modelType, reason) => {
       catalog.markUnavailable(modelType, reason);
     },
+    onEnded: ({ modelType, mixture }, { status, processingSeconds }) => {
+      if (status !== 'completed') return;
+      metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
+    },
     maxAttempts: config.taskMaxAttempts,
     clock,
     log,
@@ -116,7 +132,8 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     progress,
     running,
     probe: (file) => probeMixture(media, file),
-    onAccepted: () => {
+    onAccepted: ({ mixture }) => {
+      metrics.recordUpload(mixture.bytes);
       scheduler.wake();
     },
     limits: {
@@ -147,7 +164,6 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   );
 
   let isShuttingDown = false;
-  const version = await readVersion(config.projectRoot);
   const app = createApp(
     {
       tasks,
@@ -155,6 +171,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       readStem: (key, range) => files.read(key, range),
       stemSize: (key) => files.size(key),
       resultsKeptMs: retention.completedMs,
+      metrics,
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
@@ -162,12 +179,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
           configuredDefault: config.defaultModelType,
-          workers: () =>
-            pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts })),
+          workers,
           canReadAudio: () => media.isAlive(),
           isShuttingDown: () => isShuttingDown,
           version,
-          uptimeSeconds: () => (clock.monotonic() - startedAt) / 1000,
+          uptimeSeconds,
         }),
       publicUrl: config.publicUrl ?? '',
     },
@@ -192,7 +208,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     database.close();
     unlock();
   };
-  const server = await listen(app, config).catch(async (error: unknown) => {
+  const server = await listen(app, config, log).catch(async (error: unknown) => {
     await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop()]);
     closeStores();
     throw error;

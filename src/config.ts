@@ -12,6 +12,7 @@ import {
   readEnvironment,
 } from './config/sources.ts';
 import type { LogLevel } from './log.ts';
+import type { RotatingFileOptions } from './rotatingFile.ts';
 
 /** A model that the configuration names itself; paths are absolute. */
 export interface ListedModel {
@@ -53,6 +54,7 @@ export interface Config {
   metadataRetentionHours: number;
   defaultModelType: string | null;
   logLevel: LogLevel;
+  logFile: RotatingFileOptions;
   shutdownTimeoutSeconds: number;
   minFreeDiskBytes: number;
   /** The folder whose `inference.py` hands out `proc_folder`; the project itself unless configured. */
@@ -143,6 +145,11 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     metadataRetentionHours: settings.metadata_retention_hours,
     defaultModelType: settings.default_model_type ?? null,
     logLevel: settings.log_level,
+    logFile: {
+      path: settings.log_file ?? path.resolve(sources.cwd, settings.data_dir, 'logs/server.log'),
+      maxBytes: settings.log_max_size,
+      maxFiles: settings.log_max_files,
+    },
     shutdownTimeoutSeconds: settings.shutdown_timeout_seconds,
     minFreeDiskBytes: settings.min_free_disk,
     msstRoot: settings.msst_root ?? sources.projectRoot,

@@ -1,17 +1,38 @@
-import { pino, type Logger } from 'pino';
+import { multistream, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import type { RotatingFile } from './rotatingFile.ts';
 
 export type Log = Logger;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Never written where headers may stand. Named paths: a wildcard would cost more than the rest of the line. */
+const SECRETS = ['authorization', 'Authorization', 'cookie', 'Cookie'];
+const NO_SECRETS = SECRETS.flatMap((name) => [name, `headers.${name}`, `req.headers.${name}`]);
+
 /**
- * The root logger: one JSON object a line on stdout, or readable lines when stdout is a terminal.
- * Messages are constant; the facts stand in the fields.
+ * The root logger: one JSON object a line in the log file and on stdout, or readable lines when stdout is a
+ * terminal. Messages are constant; the facts stand in the fields.
+ *
+ * @param to.file beside stdout
+ * @param to.stdout false: the file alone
  */
-export function createLog(level: LogLevel): Log {
-  const options = { level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` };
-  if (!process.stdout.isTTY) return pino(options);
-  return pino(options, pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true }));
+export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: boolean } = {}): Log {
+  const options = {
+    level,
+    base: null,
+    redact: NO_SECRETS,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  };
+  const streams = [
+    ...(to.stdout === false ? [] : [{ level: 'trace' as const, stream: standardOutput() }]),
+    ...(to.file ? [{ level: 'trace' as const, stream: to.file }] : []),
+  ];
+  return pino(options, multistream(streams));
 }
+
+const standardOutput = () =>
+  process.stdout.isTTY
+    ? pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true })
+    : pino.destination({ dest: 1, sync: true });

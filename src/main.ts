@@ -3,6 +3,7 @@ import path from 'node:path';
 import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
+import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
 import { DataDirInUse } from './store/dataDirLock.ts';
 
 /** npm forwards a terminal's Ctrl-C a second time at once; only a later signal means "now". */
@@ -10,7 +11,12 @@ const SECOND_SIGNAL_AFTER_MS = 1_000;
 
 const projectRoot = path.resolve(import.meta.dirname, '..');
 const { config, warnings } = readConfig();
-const log = createLog(config.logLevel);
+const logFile = openLogFile();
+const log = createLog(config.logLevel, { file: logFile });
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'the server ended by an error of its own');
+  process.exit(1);
+});
 for (const warning of warnings) log.warn(warning);
 
 const server = await start(log);
@@ -23,6 +29,18 @@ function readConfig(): LoadedConfig {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) process.stderr.write(`configuration: ${problem}\n`);
+    process.exit(1);
+  }
+}
+
+function openLogFile(): RotatingFile {
+  try {
+    return new RotatingFile(config.logFile);
+  } catch (error) {
+    if (!(error instanceof FileNotWritable)) throw error;
+    process.stderr.write(
+      `${error.message} Name another by log_file, or give this one to the server's user.\n`,
+    );
     process.exit(1);
   }
 }
@@ -66,6 +84,7 @@ async function stopAndExit(running: RunningServer, graceMs: number): Promise<voi
   try {
     await running.stop(graceMs);
     log.info('stopped');
+    logFile.close();
     process.exit(0);
   } catch (error) {
     log.fatal({ err: error }, 'stopping failed');

@@ -123,6 +123,7 @@ const nameInEnv = (key: string) => ENV_PREFIX + key.toUpperCase();
 
 const PATH_KEYS = [
   'data_dir',
+  'log_file',
   'msst_root',
   'config_path',
   'checkpoint_path',

@@ -11,6 +11,7 @@ import { answerError } from './errors.ts';
 import { originGuard } from './originGuard.ts';
 import { registerDocuments } from './routes/documents.ts';
 import { registerHealth } from './routes/health.ts';
+import { registerMetrics } from './routes/metrics.ts';
 import { registerModels } from './routes/models.ts';
 import { registerResults } from './routes/results.ts';
 import { registerSeparate } from './routes/separate.ts';
@@ -36,7 +37,7 @@ export function createApp(
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>();
   app.use(requestId());
-  app.use(accessLog(options.log));
+  app.use(accessLog(options.log, services.metrics));
   if (options.corsOrigins.length > 0) {
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
   }
@@ -59,6 +60,7 @@ export function createApp(
   registerResults(app, services);
   registerModels(app, services);
   registerHealth(app, services);
+  registerMetrics(app, services);
   registerDocuments(app, services.publicUrl, options.version, needsKey);
 
   app.notFound((c) =>

@@ -48,10 +48,13 @@ export function problemBody(error: AppError, instance: string, requestId: string
   };
 }
 
-/** Answers with an error; what is not an `AppError` becomes INTERNAL, told to the log alone. */
+/** Answers with an error; what is not an `AppError` becomes INTERNAL. What is the server's own fault is told to the log, with its stack. */
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
-  if (error.code === 'INTERNAL') c.var.log.error({ err: thrown }, 'a request failed');
+  const isFault = problems[error.code][0] >= 500 && problems[error.code][0] !== 503;
+  if (isFault) c.var.log.error({ err: thrown }, 'a request failed');
+  // The line about the request then says why it was refused.
+  c.set('log', c.var.log.child({ code: error.code }));
   const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = error.hints;
   const body = problemBody(error, c.req.path, c.var.requestId);
   const headers: Record<string, string> = { 'content-type': PROBLEM_JSON };

@@ -144,6 +144,31 @@ export const modelListSchema = z.object({ models: z.array(modelSchema) }).openap
 
 const dependencyStatus = z.enum(['ok', 'degraded', 'failed']);
 
+const workerSchema = z.object({
+  id: z.string(),
+  device: z.string(),
+  state: z.enum(['starting', 'idle', 'busy', 'down']),
+  restarts: z.int(),
+});
+
+export const metricsSchema = z
+  .object({
+    active_tasks: z.int().openapi({ description: 'Tasks that a worker has.', example: 1 }),
+    queued_tasks: z.int().openapi({ description: 'Tasks that wait for a worker.', example: 3 }),
+    completed_tasks: z.int().openapi({ description: 'Ever, as the next two.', example: 42 }),
+    failed_tasks: z.int().openapi({ example: 1 }),
+    cancelled_tasks: z.int().openapi({ example: 2 }),
+    average_processing_seconds: z
+      .number()
+      .nullable()
+      .openapi({ description: 'Of all completed tasks; null: there is none.', example: 17.3 }),
+    uptime_seconds: z.int().openapi({ description: 'Since this start.', example: 86_400 }),
+    workers: z.array(workerSchema).openapi({
+      example: [{ id: 'w1', device: 'cuda:0', state: 'busy', restarts: 0 }],
+    }),
+  })
+  .openapi('Metrics');
+
 export const healthSchema = z
   .object({
     status: z.enum(['healthy', 'degraded', 'unhealthy']),
@@ -162,14 +187,7 @@ export const healthSchema = z
       }),
       workers: z.object({
         status: dependencyStatus,
-        workers: z.array(
-          z.object({
-            id: z.string(),
-            device: z.string(),
-            state: z.enum(['starting', 'idle', 'busy', 'down']),
-            restarts: z.int(),
-          }),
-        ),
+        workers: z.array(workerSchema),
       }),
     }),
     version: z.string(),

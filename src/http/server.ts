@@ -3,6 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { createApp } from './app.ts';
 import { problemBody } from './errors.ts';
 
@@ -22,6 +23,7 @@ const HEADERS_TIMEOUT_MS = 60_000;
 export async function listen(
   app: ReturnType<typeof createApp>,
   address: { host: string; port: number },
+  log: Log,
 ): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   // Node's own limit of five minutes for a whole request would cut long uploads.
@@ -32,7 +34,9 @@ export async function listen(
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response);
   });
-  server.on('clientError', answerUnreadable);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    answerUnreadable(error, socket, log);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, resolve);
@@ -59,7 +63,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
 }
 
 /** What Node's parser refuses never reaches the application; it gets the same body all the same. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Log): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -68,7 +72,11 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     error.code === 'HPE_HEADER_OVERFLOW'
       ? 'The headers of the request are too large: at most 16 KiB are allowed.'
       : 'The request cannot be read as HTTP/1.1.';
-  const body = JSON.stringify(problemBody(new AppError('INVALID_PARAMETERS', message), '/', randomUUID()));
+  const requestId = randomUUID();
+  const code = 'INVALID_PARAMETERS';
+  const body = JSON.stringify(problemBody(new AppError(code, message), '/', requestId));
+  const unknown = { method: null, route: null, durationMs: 0, owner: null };
+  log.info({ requestId, ...unknown, status: 400, code, reason: error.code }, 'request');
   socket.end(
     `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\n` +
       `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,

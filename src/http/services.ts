@@ -1,4 +1,5 @@
 import type { HealthReport } from './health.ts';
+import type { Metrics } from './metrics.ts';
 import type { ModelCatalog } from '../models/modelCatalog.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import type { TaskService } from '../tasks/taskService.ts';
@@ -12,6 +13,7 @@ export interface HttpServices {
   stemSize: FileStore['size'];
   /** How long results are kept after the end of their task, in milliseconds. */
   resultsKeptMs: number;
+  metrics: Metrics;
   health: () => Promise<HealthReport>;
   /** Stands before every URL in an answer; empty: they are relative. */
   publicUrl: string;

@@ -4,7 +4,8 @@ import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { AttemptResult } from '../store/taskStore.ts';
 import type { Pace } from '../tasks/pace.ts';
-import type { AttemptProgress, ProgressBoard } from '../tasks/progress.ts';
+import type { AttemptProgress, ProgressBoard, ProgressReport } from '../tasks/progress.ts';
+import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
@@ -36,6 +37,7 @@ export async function runAttempt(
   parts: AttemptParts,
   task: Task,
   lease: Lease,
+  stages: StageClock,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
   const model = parts.describeModel(task.modelType);
@@ -49,13 +51,15 @@ export async function runAttempt(
   const progress = parts.progress.begin(task.taskId, expectedSeconds);
   const startedAt = parts.clock.monotonic();
   try {
-    const mixture = await prepare(parts, task, progress, signal);
+    const enter = (report: ProgressReport) => {
+      stages.enter(report.stage);
+      progress.update(report);
+    };
+    const mixture = await prepare(parts, task, { enter, progress }, signal);
     const result = await lease.worker.separate(
       separateParams(parts.files, task, model, mixture),
       {
-        onProgress: (report) => {
-          progress.update(report);
-        },
+        onProgress: enter,
         onHeartbeat: () => {
           progress.renew();
         },
@@ -116,7 +120,7 @@ interface PreparedMixture {
 async function prepare(
   { files, media }: AttemptParts,
   task: Task,
-  progress: AttemptProgress,
+  shown: { enter: (report: ProgressReport) => void; progress: AttemptProgress },
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
   const { taskId, attempt, mixture } = task;
@@ -129,9 +133,9 @@ async function prepare(
     return { path: uploaded, durationSeconds: mixture.durationSeconds, warnings: [] };
   }
 
-  progress.update({ stage: 'decoding', done: 0, total: 0 });
+  shown.enter({ stage: 'decoding', done: 0, total: 0 });
   const renewal = setInterval(() => {
-    progress.renew();
+    shown.progress.renew();
   }, RENEW_EVERY_MS);
   try {
     const path = files.localPath(`${scratch}/mixture.wav`);

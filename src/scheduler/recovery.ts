@@ -2,6 +2,7 @@ import type { Log } from '../log.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
+import { logStatus } from '../tasks/statusLog.ts';
 
 /**
  * Mends what the server that ran here before left behind: interrupted tasks are pending again, deletions are
@@ -10,6 +11,9 @@ import type { TaskStore } from '../store/taskStore.ts';
 export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
   const { store, files, log } = parts;
   const requeued = await store.requeueLost();
+  for (const { taskId, attempt } of requeued) {
+    logStatus(log, taskId, 'requeued', { attempt, outcome: 'server_died' });
+  }
   const deleted = await store.markedDeleted();
   for (const task of deleted) {
     await files.remove(layout.task(task.taskId));
@@ -18,7 +22,10 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
   }
   await files.createFolder(layout.scratch);
   const swept = (await sweepUploads(store, files)) + (await sweepResults(store, files));
-  log.info({ requeued, deleted: deleted.length, swept }, 'what the last run left was put in order');
+  log.info(
+    { requeued: requeued.length, deleted: deleted.length, swept },
+    'what the last run left was put in order',
+  );
 }
 
 async function sweepUploads(store: TaskStore, files: FileStore): Promise<number> {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { layout } from '../store/layout.ts';
-import type { TaskStore } from '../store/taskStore.ts';
+import type { AttemptResult, TaskStore } from '../store/taskStore.ts';
 import type { RunningAttempts } from '../tasks/runningAttempts.ts';
+import { StageClock } from '../tasks/stageClock.ts';
+import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
@@ -30,6 +32,8 @@ export function createScheduler(
     maxAttempts: number;
     /** A worker could not load this model: `reason` says why, fit for a client. */
     onModelUnavailable: (modelType: string, reason: string) => void;
+    /** A task has come to its end in an attempt, and the store says so. */
+    onEnded: (task: Task, result: AttemptResult) => void;
   },
 ): Scheduler {
   const { store, pool, running, files, log } = parts;
@@ -78,33 +82,54 @@ export function createScheduler(
   /** One attempt from its claim to its end in the store. Never throws. */
   const carryThrough = async (task: Task, lease: Lease, signal: AbortSignal): Promise<void> => {
     const where = { taskId: task.taskId, attempt: task.attempt, workerId: lease.worker.id };
-    log.info({ ...where, modelType: task.modelType }, 'an attempt started');
+    logStatus(log, task.taskId, 'processing', { ...where, modelType: task.modelType });
+    const stages = new StageClock(parts.clock);
     let worked = true;
     try {
       // A cancel that came between the claim and here found no attempt that it could abort.
       if ((await store.fate(task.taskId))?.status !== 'processing') return;
-      const result = await runAttempt(parts, task, lease, signal);
+      const result = await runAttempt(parts, task, lease, stages, signal);
       await removeFiles(task, layout.attemptScratch(task.taskId, task.attempt));
-      const isCurrent = await persist(() => store.finish(task.taskId, task.attempt, result));
-      log.info({ ...where, status: result.status, isCurrent }, 'an attempt ended');
+      const isCurrent = await finish(task, result, stages);
       if (!isCurrent || result.status === 'failed') await removeFiles(task, layout.task(task.taskId));
     } catch (error) {
       worked = error instanceof ChildFailure;
       // First, for once it is settled the next attempt may begin, in the same folder.
       await removeFiles(task, layout.attemptScratch(task.taskId, task.attempt));
       await removeFiles(task, layout.task(task.taskId));
-      await settleFailure(task, error, signal.aborted);
+      await settleFailure(task, error, stages, signal.aborted);
     } finally {
       lease.release(worked ? 'worked' : 'failed');
     }
   };
 
-  const settleFailure = async (task: Task, error: unknown, cancelled: boolean): Promise<void> => {
+  /** Writes the end of a task. @returns false when the attempt is not its current one any more */
+  const finish = async (task: Task, result: AttemptResult, stages: StageClock): Promise<boolean> => {
+    const { taskId, attempt } = task;
+    const isCurrent = await persist(() => store.finish(taskId, attempt, result));
+    if (!isCurrent) return false;
+    logStatus(log, taskId, result.status, {
+      attempt,
+      modelType: task.modelType,
+      ...stages.read(),
+      processingSeconds: result.processingSeconds,
+      ...(result.status === 'failed' ? { failure: result.failure } : {}),
+    });
+    parts.onEnded(task, result);
+    return true;
+  };
+
+  const settleFailure = async (
+    task: Task,
+    error: unknown,
+    stages: StageClock,
+    cancelled: boolean,
+  ): Promise<void> => {
     const where = { taskId: task.taskId, attempt: task.attempt };
     const verdict = judge(error, task, { stopping: killed, cancelled, maxAttempts: parts.maxAttempts });
     const traceback = error instanceof ChildFailure ? error.traceback : null;
     log[verdict.next === 'nothing' ? 'info' : 'error'](
-      { ...where, err: error, traceback, verdict },
+      { ...where, err: error, traceback, verdict, ...stages.read() },
       'an attempt failed',
     );
     if (error instanceof ChildFailure && error.kind === 'MODEL_UNAVAILABLE') {
@@ -114,13 +139,13 @@ export function createScheduler(
       const { failure, burnt } = verdict;
       const startedAt = task.startedAt ?? parts.clock.now();
       const processingSeconds = Math.max(0, parts.clock.now() - startedAt) / 1000;
-      await persist(() =>
-        store.finish(task.taskId, task.attempt, { status: 'failed', failure, burnt, processingSeconds }),
-      );
+      await finish(task, { status: 'failed', failure, burnt, processingSeconds }, stages);
     }
     if (verdict.next === 'requeue') {
       const { outcome, burnt } = verdict;
-      await persist(() => store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore: null }));
+      const how = { outcome, burnt, notBefore: null };
+      const isCurrent = await persist(() => store.requeue(task.taskId, task.attempt, how));
+      if (isCurrent) logStatus(log, task.taskId, 'requeued', { attempt: task.attempt, outcome });
     }
   };
 

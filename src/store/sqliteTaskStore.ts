@@ -140,6 +140,24 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
         return counts;
       }),
 
+    totals: () =>
+      settle(() => {
+        const rows = new Map(
+          db
+            .select()
+            .from(counters)
+            .all()
+            .map((row) => [row.name, row.value]),
+        );
+        const total = (name: string) => rows.get(name) ?? 0;
+        return {
+          completed: total('tasks_completed'),
+          failed: total('tasks_failed'),
+          cancelled: total('tasks_cancelled'),
+          processingSeconds: total('processing_seconds'),
+        };
+      }),
+
     claimNext: (worker) =>
       write((tx) => {
         const now = clock.now();
@@ -222,7 +240,7 @@ export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): 
           move(tx, 'pending', currentAttempt(taskId, attempt), { claimedBy: null, startedAt: null });
           endAttempt(tx, taskId, attempt, 'server_died');
         }
-        return lost.length;
+        return lost;
       }),
 
     cancel: (taskId, owner) =>

@@ -1,5 +1,5 @@
 import type { SeparationOptions } from '../models/optionRules.ts';
-import type { Mixture, Stem, Task, TaskFailure } from '../tasks/task.ts';
+import type { Mixture, Stem, Task, TaskFailure, TaskTotals } from '../tasks/task.ts';
 import type { EndedStatus, TaskStatus } from '../tasks/taskState.ts';
 import type { AttemptOutcome } from './schema.ts';
 
@@ -53,6 +53,8 @@ export interface TaskStore {
   /** How many pending tasks start before this one, and itself: 1 is next. */
   queuePosition(seq: number): Promise<number>;
   countByStatus(): Promise<Record<TaskStatus, number>>;
+  /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
+  totals(): Promise<TaskTotals>;
   /** The oldest pending task that may start, moved to `processing` as a new attempt of `worker`. */
   claimNext(worker: { id: string; device: string }): Promise<Task | undefined>;
   /** When the next task that waits for its time may start; undefined when none waits. */
@@ -66,7 +68,7 @@ export interface TaskStore {
     how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
   ): Promise<boolean>;
   /** At start: every task that a dead server left in `processing` is pending again. */
-  requeueLost(): Promise<number>;
+  requeueLost(): Promise<{ taskId: string; attempt: number }[]>;
   /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
   cancel(taskId: string, owner: string | null): Promise<Task | 'ended' | undefined>;
   /** Hides the task from every other call, as the first step of deleting it. */

@@ -59,6 +59,15 @@ export interface Task {
   version: number;
 }
 
+/** Totals since the data directory was made. */
+export interface TaskTotals {
+  completed: number;
+  failed: number;
+  cancelled: number;
+  /** Of the completed ones, together. */
+  processingSeconds: number;
+}
+
 /** A finished stem, as the attempt that made it published it. */
 export interface Stem {
   instrument: string;

@@ -73,7 +73,7 @@ export function createTaskService(parts: {
   running: RunningAttempts;
   probe: Probe;
   /** A task came; somebody should look for a worker. */
-  onAccepted: () => void;
+  onAccepted: (task: Task) => void;
   limits: {
     maxFileSizeBytes: number;
     maxAudioSeconds: number | 'memory';
@@ -203,7 +203,7 @@ export function createTaskService(parts: {
         });
       openUploads.delete(upload.inputId);
       const accepted = await view(task);
-      parts.onAccepted();
+      parts.onAccepted(task);
       return accepted;
     },
     async find(taskId, owner) {

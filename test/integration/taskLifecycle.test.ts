@@ -290,6 +290,7 @@ describe('the server itself', () => {
       'delete /api/v1/tasks/{task_id}',
       'get /api/v1/download/{task_id}/{filename}',
       'get /api/v1/health',
+      'get /api/v1/metrics',
       'get /api/v1/models',
       'get /api/v1/models/{model_type}',
       'get /api/v1/tasks',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { startServer } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
+import { RotatingFile } from '../../src/rotatingFile.ts';
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 
@@ -24,7 +25,7 @@ export interface TestServer {
 /**
  * Starts one.
  *
- * @param settings configuration keys, as in the file
+ * @param settings configuration keys, as in the file; with a `log_file` it writes one
  * @param dataDir an existing data directory to go on with
  */
 export async function startTestServer(
@@ -45,7 +46,11 @@ export async function startTestServer(
     STAND_IN_PLAN: planFile,
   };
   const { config } = loadConfig({ argv: ['--config', configFile], env, cwd: home, projectRoot });
-  const server = await startServer(config, createLog(process.env['TEST_LOG'] ? 'debug' : 'silent'));
+  const log =
+    'log_file' in settings
+      ? createLog(config.logLevel, { file: new RotatingFile(config.logFile), stdout: false })
+      : createLog(process.env['TEST_LOG'] ? 'debug' : 'silent');
+  const server = await startServer(config, log);
   return {
     url: server.url,
     dataDir: home,

@@ -54,6 +54,11 @@ describe('a missing file', () => {
       metadataRetentionHours: 168,
       defaultModelType: null,
       logLevel: 'info',
+      logFile: {
+        path: path.join(folder, 'data/logs/server.log'),
+        maxBytes: 10_000_000,
+        maxFiles: 5,
+      },
       shutdownTimeoutSeconds: 30,
       minFreeDiskBytes: 10_000_000_000,
       msstRoot: PROJECT,
@@ -124,7 +129,7 @@ describe('the file', () => {
       JSON.stringify({ port: 9000, cors_origins: ['https://example.org/'], max_queue_size: 5 }),
       'config.json',
     );
-    const relevant = ({ config }: ReturnType<typeof load>) => ({ ...config, dataDir: '' });
+    const relevant = ({ config }: ReturnType<typeof load>) => ({ ...config, dataDir: '', logFile: {} });
     expect(relevant(load(json))).toEqual(relevant(load(yaml)));
     expect(load(json).config.corsOrigins).toEqual(['https://example.org']);
   });

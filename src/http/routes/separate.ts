@@ -10,6 +10,7 @@ import { displayFilename } from '../filename.ts';
 import { readUploadForm, type UploadForm } from '../multipart.ts';
 import { taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
+import { logStatus } from '../../tasks/statusLog.ts';
 import { readSubmissionForm } from '../submissionForm.ts';
 import { API_PREFIX, taskToWire } from '../wire.ts';
 
@@ -79,7 +80,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         model,
         options,
       });
-      c.var.log.info({ taskId: view.task.taskId, modelType: model.name }, 'a task was accepted');
+      logStatus(c.var.log, view.task.taskId, 'pending', { modelType: model.name });
       const task = taskToWire(view, services.publicUrl);
       return c.json(task, 201, { location: task.links.self });
     } catch (error) {

@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError, type ParamProblem } from '../../errors.ts';
+import { logStatus } from '../../tasks/statusLog.ts';
 import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
 import { errorResponses, jsonBody } from '../documented.ts';
 import type { HttpEnv } from '../env.ts';
@@ -102,10 +103,15 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: H
     if (view === 'ended') {
       throw new AppError('TASK_ALREADY_ENDED', 'The task has ended already: there is nothing to cancel.');
     }
-    c.var.log.info({ taskId: view.task.taskId }, 'a task was cancelled');
+    logStatus(c.var.log, view.task.taskId, 'cancelled', {
+      processingSeconds: secondsBetween(view.task.startedAt, view.task.completedAt),
+    });
     return c.json(taskToWire(view, publicUrl), 200);
   });
 }
+
+const secondsBetween = (start: number | null, end: number | null) =>
+  start === null || end === null ? null : Math.max(0, end - start) / 1000;
 
 /** The answer for a task that does not exist, and for one that is somebody else's. */
 export const taskNotFound = () =>

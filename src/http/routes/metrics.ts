@@ -1,0 +1,50 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
+import { errorResponses, jsonBody } from '../documented.ts';
+import type { HttpEnv } from '../env.ts';
+import { metricsSchema } from '../schemas.ts';
+import type { HttpServices } from '../services.ts';
+import { API_PREFIX } from '../wire.ts';
+
+const JSON_TYPE = 'application/json';
+/** What a scraper asks for; it is answered in the older of the two text formats, which all of them read. */
+const TEXT_TYPES = ['text/plain', 'application/openmetrics-text'];
+
+const route = createRoute({
+  method: 'get',
+  path: `${API_PREFIX}/metrics`,
+  operationId: 'getMetrics',
+  summary: 'What the server has done and is doing',
+  description:
+    'JSON; with `Accept: text/plain` the text format of Prometheus, which holds more. The totals count on over restarts and over the removal of old tasks.',
+  tags: ['server'],
+  responses: {
+    200: {
+      ...jsonBody(metricsSchema, 'The figures, in the form that `Accept` prefers.'),
+      content: {
+        [JSON_TYPE]: { schema: metricsSchema },
+        'text/plain': {
+          schema: z.string().openapi({
+            example:
+              '# HELP msst_tasks_total Tasks that ever ended, by how they ended.\n# TYPE msst_tasks_total counter\nmsst_tasks_total{status="completed"} 42\n',
+          }),
+        },
+      },
+    },
+    ...errorResponses(403),
+  },
+});
+
+/** GET /metrics. */
+export function registerMetrics(app: OpenAPIHono<HttpEnv>, { metrics }: HttpServices): void {
+  app.openapi(route, async (c) => {
+    c.header('vary', 'Accept');
+    const form = accepts(c, {
+      header: 'Accept',
+      supports: [JSON_TYPE, ...TEXT_TYPES],
+      default: JSON_TYPE,
+    });
+    if (form === JSON_TYPE) return c.json(await metrics.report(), 200);
+    return c.text(await metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+  });
+}
