@@ -64,15 +64,18 @@ await runBench(async (bench) => {
 async function measure(server, song, model) {
   const { task, beganAt, answeredAt } = await postSong(server.url, song, { fields: { model_type: model } });
   const acceptedAt = Date.now();
-  /** @param {string} message */
-  const said = (message) => server.line(({ msg, taskId }) => msg === message && taskId === task.task_id);
   // The log instead of polling, which would take time from the model on a machine of few cores.
-  await said('an attempt ended');
+  await server.line(
+    ({ msg, taskId, status }) =>
+      msg === 'task status' && taskId === task.task_id && ['completed', 'failed'].includes(status),
+  );
   const ended = /** @type {any} */ (await (await fetch(server.url + task.links.self)).json());
   const wall = (performance.now() - beganAt) / 1000;
   if (ended.status !== 'completed') throw new Error(`not completed: ${JSON.stringify(ended)}`);
 
-  const { stageSeconds, forwardSeconds: forward } = await said('an attempt computed its stems');
+  const { stageSeconds, forwardSeconds: forward } = await server.line(
+    ({ msg, taskId }) => msg === 'an attempt computed its stems' && taskId === task.task_id,
+  );
   const times = {
     forward,
     post: (answeredAt - beganAt) / 1000,

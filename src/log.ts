@@ -34,5 +34,5 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
 
 const standardOutput = () =>
   process.stdout.isTTY
-    ? pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true })
+    ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true })
     : pino.destination({ dest: 1, sync: true });

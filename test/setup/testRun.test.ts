@@ -60,7 +60,7 @@ function quoted(text: string): string {
 
 test('all is well: every tool counts as one test, and the sum stands alone on the last line', async () => {
   const outcome = await runTests({});
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('15 passed, 0 failed');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('16 passed, 0 failed');
   expect(outcome.code).toBe(0);
 });
 
@@ -68,7 +68,7 @@ test('a tool that fails shows its output, the others still run, and the exit cod
   const outcome = await runTests({ eslint: { code: 1, prints: 'line 3 is wrong' } });
   expect(outcome.output).toContain('line 3 is wrong');
   expect(outcome.output).toContain('eslint: it ended with code 1');
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('14 passed, 1 failed');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('15 passed, 1 failed');
   expect(outcome.code).toBe(1);
 });
 
@@ -99,7 +99,7 @@ test('failed and skipped tests of both suites are listed, the skipped ones with 
   ]) {
     expect(outcome.output).toContain(`  ${line}\n`);
   }
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('12 passed, 2 failed, 2 skipped');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('13 passed, 2 failed, 2 skipped');
   expect(outcome.code).toBe(1);
 });
 
