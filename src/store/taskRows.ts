@@ -1,4 +1,4 @@
-import { eq, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, sql, type Placeholder, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Task } from '../tasks/task.ts';
 import { inputs, tasks } from './schema.ts';
@@ -16,6 +16,13 @@ export const selectTasks = (db: BetterSQLite3Database, where: SQL | undefined) =
     .from(tasks)
     .innerJoin(inputs, eq(tasks.inputId, inputs.inputId))
     .where(where);
+
+/** The task of this id, if its owner is this one and it is not being deleted. */
+export const visibleTask = (taskId: string | Placeholder, owner: string | null | Placeholder) =>
+  and(eq(tasks.taskId, taskId), sql`${tasks.owner} IS ${owner}`, isNull(tasks.deletedAt));
+
+/** Tasks that wait. */
+export const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
 
 /** The one task that `where` names, if it is there. */
 export function readTask(db: BetterSQLite3Database, where: SQL | undefined): Task | undefined {

@@ -1,0 +1,193 @@
+import { and, asc, count, eq, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import type { Clock } from '../clock.ts';
+import { AppError } from '../errors.ts';
+import type { Task } from '../tasks/task.ts';
+import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
+import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
+import { pendingTask, readTask, visibleTask } from './taskRows.ts';
+import type { AttemptResult, TaskStore } from './taskStore.ts';
+import type { Write } from './transaction.ts';
+
+type TaskRow = typeof tasks.$inferSelect;
+
+/** What brings a task from one status to the next. */
+export function taskMoves(
+  write: Write,
+  clock: Clock,
+): Pick<TaskStore, 'accept' | 'claimNext' | 'finish' | 'requeue' | 'requeueLost' | 'cancel'> {
+  const endAttempt = (tx: BetterSQLite3Database, taskId: string, attempt: number, outcome: AttemptOutcome) =>
+    tx
+      .update(attempts)
+      .set({ endedAt: clock.now(), outcome })
+      .where(and(eq(attempts.taskId, taskId), eq(attempts.attempt, attempt), isNull(attempts.outcome)))
+      .run();
+
+  return {
+    accept: (task, maxPending) =>
+      write((tx) => {
+        const waiting = tx.select({ n: count() }).from(tasks).where(pendingTask()).get()?.n ?? 0;
+        if (waiting >= maxPending) {
+          throw new AppError(
+            'QUEUE_FULL',
+            `The queue is full: ${String(waiting)} tasks are waiting. Try again later.`,
+          );
+        }
+        const now = clock.now();
+        tx.insert(inputs)
+          .values({ ...task.mixture, owner: task.owner, createdAt: now })
+          .run();
+        tx.insert(tasks)
+          .values({
+            taskId: task.taskId,
+            owner: task.owner,
+            inputId: task.mixture.inputId,
+            plan: { v: 1, steps: [{ model: task.modelType, options: task.options }] },
+            status: 'pending',
+            warnings: [...task.warnings],
+            createdAt: now,
+          })
+          .run();
+        return mustRead(readTask(tx, eq(tasks.taskId, task.taskId)));
+      }),
+
+    claimNext: (worker) =>
+      write((tx) => {
+        const now = clock.now();
+        const next = tx
+          .select({ taskId: tasks.taskId, attempt: tasks.attempt })
+          .from(tasks)
+          .where(and(pendingTask(), or(isNull(tasks.notBefore), lte(tasks.notBefore, now))))
+          .orderBy(asc(tasks.seq))
+          .limit(1)
+          .get();
+        if (!next) return undefined;
+        const attempt = next.attempt + 1;
+        move(tx, 'processing', eq(tasks.taskId, next.taskId), {
+          attempt,
+          claimedBy: worker.id,
+          startedAt: now,
+          notBefore: null,
+        });
+        tx.insert(attempts)
+          .values({ taskId: next.taskId, attempt, worker: worker.id, device: worker.device, startedAt: now })
+          .run();
+        return readTask(tx, eq(tasks.taskId, next.taskId));
+      }),
+
+    finish: (taskId, attempt, result) =>
+      write((tx) => {
+        const failed = result.status === 'failed';
+        const moved = move(tx, result.status, currentAttempt(taskId, attempt), {
+          completedAt: clock.now(),
+          claimedBy: null,
+          processingSeconds: result.processingSeconds,
+          ...(failed
+            ? {
+                failureCode: result.failure.code,
+                failureMessage: result.failure.message,
+                ...burn(result.burnt),
+              }
+            : {}),
+        });
+        if (!moved) return false;
+        endAttempt(tx, taskId, attempt, result.status);
+        addTo(tx, `tasks_${result.status}`, 1);
+        if (!failed) {
+          publish(tx, taskId, attempt, result);
+          addTo(tx, 'processing_seconds', result.processingSeconds);
+        }
+        return true;
+      }),
+
+    requeue: (taskId, attempt, { outcome, burnt, notBefore }) =>
+      write((tx) => {
+        const moved = move(tx, 'pending', currentAttempt(taskId, attempt), {
+          claimedBy: null,
+          startedAt: null,
+          notBefore,
+          ...burn(burnt),
+        });
+        if (moved) endAttempt(tx, taskId, attempt, outcome);
+        return moved;
+      }),
+
+    requeueLost: () =>
+      write((tx) => {
+        const lost = tx
+          .select({ taskId: tasks.taskId, attempt: tasks.attempt })
+          .from(tasks)
+          .where(eq(tasks.status, 'processing'))
+          .all();
+        for (const { taskId, attempt } of lost) {
+          move(tx, 'pending', currentAttempt(taskId, attempt), { claimedBy: null, startedAt: null });
+          endAttempt(tx, taskId, attempt, 'server_died');
+        }
+        return lost;
+      }),
+
+    cancel: (taskId, owner) =>
+      write((tx) => {
+        const task = readTask(tx, visibleTask(taskId, owner));
+        if (!task) return undefined;
+        if (!canMove(task.status, 'cancelled')) return 'ended';
+        const now = clock.now();
+        move(tx, 'cancelled', eq(tasks.taskId, taskId), {
+          completedAt: now,
+          cancelRequestedAt: now,
+          claimedBy: null,
+        });
+        endAttempt(tx, taskId, task.attempt, 'cancelled');
+        addTo(tx, 'tasks_cancelled', 1);
+        return mustRead(readTask(tx, eq(tasks.taskId, taskId)));
+      }),
+  };
+}
+
+/** The one way a status is written: only from a status that may precede it. */
+function move(
+  tx: BetterSQLite3Database,
+  to: TaskStatus,
+  where: SQL | undefined,
+  values: Partial<TaskRow>,
+): boolean {
+  const { changes } = tx
+    .update(tasks)
+    .set({ ...values, status: to, version: sql`${tasks.version} + 1` })
+    .where(and(where, inArray(tasks.status, statusesBefore(to)), isNull(tasks.deletedAt)))
+    .run();
+  return changes === 1;
+}
+
+const currentAttempt = (taskId: string, attempt: number) =>
+  and(eq(tasks.taskId, taskId), eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));
+
+const burn = (burnt: boolean) => (burnt ? { failures: sql`${tasks.failures} + 1` as unknown as number } : {});
+
+const addTo = (tx: BetterSQLite3Database, name: string, amount: number) =>
+  tx
+    .insert(counters)
+    .values({ name, value: amount })
+    .onConflictDoUpdate({ target: counters.name, set: { value: sql`${counters.value} + ${amount}` } })
+    .run();
+
+function publish(
+  tx: BetterSQLite3Database,
+  taskId: string,
+  attempt: number,
+  result: Extract<AttemptResult, { status: 'completed' }>,
+): void {
+  tx.insert(stems)
+    .values(result.stems.map((stem, position) => ({ ...stem, taskId, attempt, step: 0, position })))
+    .run();
+  const row = tx.select({ warnings: tasks.warnings }).from(tasks).where(eq(tasks.taskId, taskId)).get();
+  tx.update(tasks)
+    .set({ warnings: [...(row?.warnings ?? []), ...result.warnings] })
+    .where(eq(tasks.taskId, taskId))
+    .run();
+}
+
+function mustRead(task: Task | undefined): Task {
+  if (!task) throw new Error('a task that was just written is not there');
+  return task;
+}
