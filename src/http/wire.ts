@@ -2,7 +2,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { ModelEntry } from '../models/modelEntry.ts';
 import type { Stem, Task } from '../tasks/task.ts';
-import type { TaskView } from '../tasks/taskService.ts';
+import type { TaskView } from '../tasks/taskView.ts';
 import type { modelSchema, resultsSchema, taskSchema } from './schemas.ts';
 
 /** Where the API lives, below the public URL. */

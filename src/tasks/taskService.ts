@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { longestMixtureSeconds } from '../audio/memoryEstimate.ts';
 import { stemBytes } from '../audio/stemSize.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -8,19 +7,13 @@ import type { SeparationOptions } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
-import { receiveUpload, tooLarge, type StoredUpload } from './mixtureUpload.ts';
-import type { Progress, ProgressBoard } from './progress.ts';
+import { createAdmission, type TaskLimits } from './admission.ts';
+import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
+import type { ProgressBoard } from './progress.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
 import type { Mixture, Stem, Task } from './task.ts';
 import type { TaskStatus } from './taskState.ts';
-
-/** A task with what is known of it at this moment beside its row. */
-export interface TaskView {
-  task: Task;
-  progress: Progress;
-  /** 1: it starts next; null: it does not wait. */
-  queuePosition: number | null;
-}
+import { createTaskView, type TaskView } from './taskView.ts';
 
 /** The probe of an upload: what the media child found. */
 export type Probe = (
@@ -60,10 +53,6 @@ export interface TaskService {
 }
 
 const EXTENSION = { wav: 'wav', flac: 'flac', mp3: 'mp3', ogg: 'ogg', mp4: 'm4a' } as const;
-/** What a form may hold around its file: boundaries, headers, the other fields. */
-const FORM_ALLOWANCE_BYTES = 8_000_000;
-const MAX_RETRY_AFTER_SECONDS = 300;
-const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 
 /** Builds the service. */
 export function createTaskService(parts: {
@@ -74,68 +63,15 @@ export function createTaskService(parts: {
   probe: Probe;
   /** A task came; somebody should look for a worker. */
   onAccepted: (task: Task) => void;
-  limits: {
-    maxFileSizeBytes: number;
-    maxAudioSeconds: number | 'memory';
-    maxQueueSize: number;
-    hostMemoryBytes: number;
-  };
+  limits: TaskLimits;
   log: Log;
 }): TaskService {
   const { store, files, progress, running, limits, log } = parts;
-  let closed = false;
+  const admission = createAdmission(parts);
   // From before the folder is made until its row is committed or it is removed.
   const openUploads = new Set<string>();
 
-  const view = async (task: Task): Promise<TaskView> => ({
-    task,
-    progress: progressOf(task, task.status === 'processing' ? progress.find(task.taskId) : undefined),
-    // At least 1: a worker may have taken it since its row was read.
-    queuePosition: task.status === 'pending' ? Math.max(1, await store.queuePosition(task.seq)) : null,
-  });
-
-  const refuseWhenClosed = () => {
-    if (!closed) return;
-    throw new AppError('SHUTTING_DOWN', 'The server is shutting down. Try again in a moment.', {
-      hints: { retryAfterSeconds: SHUTDOWN_RETRY_AFTER_SECONDS },
-    });
-  };
-
-  const queueFull = (waiting: number) =>
-    new AppError('QUEUE_FULL', `The queue is full: ${String(waiting)} tasks are waiting. Try again later.`, {
-      // A place becomes free when the next of the running tasks ends.
-      hints: {
-        retryAfterSeconds: Math.min(Math.max(progress.soonestEnd() ?? 1, 1), MAX_RETRY_AFTER_SECONDS),
-      },
-    });
-
-  const requireSpace = async (bytes: number) => {
-    if ((await files.freeBytes()) > bytes) return;
-    throw new AppError(
-      'INSUFFICIENT_STORAGE',
-      `The server has no room for this task: it would need ${(bytes / 1e6).toFixed(0)} MB. Try again later.`,
-    );
-  };
-
-  const requireLength = (mixture: { durationSeconds: number }, submission: Submission) => {
-    const { model, options } = submission;
-    const limit =
-      limits.maxAudioSeconds === 'memory'
-        ? longestMixtureSeconds(
-            { sampleRate: model.sampleRate, stems: model.outputs.length, bigshifts: options.bigshifts },
-            limits.hostMemoryBytes,
-          )
-        : limits.maxAudioSeconds;
-    if (mixture.durationSeconds <= limit) return;
-    const why =
-      limits.maxAudioSeconds === 'memory'
-        ? ` with the model "${model.name}" and the memory of this server`
-        : '';
-    throw new AppError(
-      'AUDIO_TOO_LONG',
-      `The audio is ${mixture.durationSeconds.toFixed(0)} s long; at most ${String(limit)} s are allowed${why}.`,
-    );
-  };
+  const view = createTaskView(store, progress);
 
   const eraseNow = async (task: Task): Promise<void> => {
     await files.remove(layout.task(task.taskId));
@@ -149,15 +85,7 @@ export function createTaskService(parts: {
   };
 
   return {
-    async admit(contentLength) {
-      refuseWhenClosed();
-      if ((contentLength ?? 0) > limits.maxFileSizeBytes + FORM_ALLOWANCE_BYTES) {
-        throw tooLarge(limits.maxFileSizeBytes);
-      }
-      const { pending } = await store.countByStatus();
-      if (pending >= limits.maxQueueSize) throw queueFull(pending);
-      await requireSpace(contentLength ?? 0);
-    },
+    admit: (contentLength) => admission.admit(contentLength),
     async receive(source) {
       const inputId = randomUUID();
       openUploads.add(inputId);
@@ -180,16 +108,16 @@ export function createTaskService(parts: {
     async submit(submission) {
       const { upload, model, options, owner } = submission;
       const probed = await parts.probe(files.localPath(layout.upload(upload.inputId)));
-      requireLength(probed, submission);
+      admission.requireLength(probed, model, options);
       const stems = options.instruments.length + (options.extractInstrumental ? 1 : 0);
-      await requireSpace(
+      await admission.requireSpace(
         stemBytes({ ...probed, sampleRate: model.sampleRate, stems, pcmType: options.pcmType }),
       );
       const storageKey = layout.mixture(upload.inputId, EXTENSION[probed.container]);
       await files.rename(layout.upload(upload.inputId), storageKey);
       await files.syncFolder(layout.input(upload.inputId));
       await files.syncFolder(layout.uploads);
-      refuseWhenClosed();
+      admission.refuseWhenClosed();
       const mixture: Mixture = { ...probed, ...upload, filename: submission.filename, storageKey };
       const task = await store
         .accept(
@@ -198,7 +126,7 @@ export function createTaskService(parts: {
         )
         .catch((error: unknown) => {
           throw error instanceof AppError && error.code === 'QUEUE_FULL'
-            ? queueFull(limits.maxQueueSize)
+            ? admission.queueFull(limits.maxQueueSize)
             : error;
         });
       openUploads.delete(upload.inputId);
@@ -231,33 +159,8 @@ export function createTaskService(parts: {
     },
     stemsOf: (task) => store.stemsOf(task),
     countByStatus: () => store.countByStatus(),
-    close() {
-      closed = true;
+    close: () => {
+      admission.close();
     },
   };
-}
-
-function progressOf(task: Task, live: Progress | undefined): Progress {
-  if (live) return live;
-  switch (task.status) {
-    case 'completed':
-      return {
-        percent: 100,
-        stage: 'completed',
-        etaSeconds: null,
-        updatedAt: task.completedAt ?? task.createdAt,
-      };
-    case 'processing':
-      // Claimed, and the attempt about to begin.
-      return {
-        percent: 0,
-        stage: 'loading_model',
-        etaSeconds: 1,
-        updatedAt: task.startedAt ?? task.createdAt,
-      };
-    case 'pending':
-    case 'failed':
-    case 'cancelled':
-      return { percent: 0, stage: 'queued', etaSeconds: null, updatedAt: task.completedAt ?? task.createdAt };
-  }
 }

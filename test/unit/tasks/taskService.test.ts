@@ -6,12 +6,8 @@ import { createLog } from '../../../src/log.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
 import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
-import {
-  createTaskService,
-  type Probe,
-  type TaskService,
-  type TaskView,
-} from '../../../src/tasks/taskService.ts';
+import { createTaskService, type Probe, type TaskService } from '../../../src/tasks/taskService.ts';
+import type { TaskView } from '../../../src/tasks/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
