@@ -75,15 +75,21 @@ export function createScheduler(
       return false;
     }
     const controller = new AbortController();
-    running.add(task.taskId, carryThrough(task, lease, controller.signal), controller);
+    const stages = new StageClock(parts.clock);
+    const done = carryThrough(task, lease, stages, controller.signal);
+    running.add(task.taskId, done, controller, stages);
     return true;
   };
 
   /** One attempt from its claim to its end in the store. Never throws. */
-  const carryThrough = async (task: Task, lease: Lease, signal: AbortSignal): Promise<void> => {
+  const carryThrough = async (
+    task: Task,
+    lease: Lease,
+    stages: StageClock,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const where = { taskId: task.taskId, attempt: task.attempt, workerId: lease.worker.id };
     logStatus(log, task.taskId, 'processing', { ...where, modelType: task.modelType });
-    const stages = new StageClock(parts.clock);
     let worked = true;
     try {
       // A cancel that came between the claim and here found no attempt that it could abort.

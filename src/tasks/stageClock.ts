@@ -3,6 +3,9 @@ import type { ProgressReport } from './progress.ts';
 
 type Stage = ProgressReport['stage'];
 
+/** Seconds of each stage that was entered. */
+export type StageSeconds = Partial<Record<Stage, number>>;
+
 /** How long an attempt has been in each of its stages, as far as it came. */
 export class StageClock {
   readonly #clock: Clock;
@@ -24,12 +27,12 @@ export class StageClock {
   }
 
   /** @returns seconds since the start, and of each stage that was entered; these add up to it */
-  read(): { processingSeconds: number; stageSeconds: Partial<Record<Stage, number>> } {
+  read(): { processingSeconds: number; stageSeconds: StageSeconds } {
     this.#settle();
     const stages = [...this.#milliseconds].map(([stage, time]) => [stage, time / 1000]);
     return {
       processingSeconds: (this.#since - this.#startedAt) / 1000,
-      stageSeconds: Object.fromEntries(stages) as Partial<Record<Stage, number>>,
+      stageSeconds: Object.fromEntries(stages) as StageSeconds,
     };
   }
 

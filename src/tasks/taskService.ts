@@ -11,6 +11,7 @@ import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
+import type { StageSeconds } from './stageClock.ts';
 import type { Mixture, Stem, Task } from './task.ts';
 import type { TaskStatus } from './taskState.ts';
 import { createTaskView, type TaskView } from './taskView.ts';
@@ -29,6 +30,11 @@ export interface Submission {
   options: SeparationOptions;
 }
 
+/** A task that was just cancelled, and how far it had come. */
+export interface CancelledView extends TaskView {
+  stageSeconds: StageSeconds;
+}
+
 /** What the HTTP side can ask for. `owner` scopes every call to one key's tasks. */
 export interface TaskService {
   /** Refuses what cannot be taken now, before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
@@ -43,7 +49,7 @@ export interface TaskService {
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;
   page(query: Parameters<TaskStore['page']>[0]): Promise<TaskView[]>;
   /** @returns 'ended' when it had ended before; undefined when there is none */
-  cancel(taskId: string, owner: string | null): Promise<TaskView | 'ended' | undefined>;
+  cancel(taskId: string, owner: string | null): Promise<CancelledView | 'ended' | undefined>;
   /** @returns false when there is none */
   remove(taskId: string, owner: string | null): Promise<boolean>;
   stemsOf(task: Task): Promise<Stem[]>;
@@ -145,8 +151,9 @@ export function createTaskService(parts: {
     async cancel(taskId, owner) {
       const task = await store.cancel(taskId, owner);
       if (task === undefined || task === 'ended') return task;
+      const stageSeconds = running.stageSeconds(taskId) ?? {};
       void running.abort(taskId);
-      return view(task);
+      return { ...(await view(task)), stageSeconds };
     },
     async remove(taskId, owner) {
       const task = await store.markDeleted(taskId, owner);

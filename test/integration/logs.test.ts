@@ -149,6 +149,10 @@ describe('a task', () => {
         status: 'cancelled',
         requestId: answer.headers.get('x-request-id'),
         processingSeconds: expect.any(Number) as number,
+        stageSeconds: {
+          loading_model: expect.any(Number) as number,
+          separating: expect.any(Number) as number,
+        },
       },
     ]);
   });

@@ -105,6 +105,7 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: H
     }
     logStatus(c.var.log, view.task.taskId, 'cancelled', {
       processingSeconds: secondsBetween(view.task.startedAt, view.task.completedAt),
+      stageSeconds: view.stageSeconds,
     });
     return c.json(taskToWire(view, publicUrl), 200);
   });

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest';
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
+import { StageClock } from '../../../src/tasks/stageClock.ts';
+import { ManualClock } from '../../support/manualClock.ts';
+
+const clock = new ManualClock();
+const stages = new StageClock(clock);
 
 test('aborting reaches the attempt and gives its end', async () => {
   const running = createRunningAttempts();
   const controller = new AbortController();
   const done = deferred();
-  running.add('a', done.promise, controller);
+  running.add('a', done.promise, controller, stages);
   const end = running.abort('a');
   expect(controller.signal.aborted).toBe(true);
   expect(running.size).toBe(1);
@@ -17,13 +22,24 @@ test('aborting reaches the attempt and gives its end', async () => {
   expect(running.has('a')).toBe(false);
 });
 
+test('how long an attempt has been in its stages can be asked while it runs', () => {
+  const running = createRunningAttempts();
+  const ownStages = new StageClock(clock);
+  running.add('a', new Promise(() => undefined), new AbortController(), ownStages);
+  clock.advance(2000);
+  ownStages.enter('separating');
+  clock.advance(500);
+  expect(running.stageSeconds('a')).toEqual({ loading_model: 2, separating: 0.5 });
+  expect(running.stageSeconds('b')).toBeUndefined();
+});
+
 test('what does not run cannot be aborted', () => {
   expect(createRunningAttempts().abort('a')).toBeUndefined();
 });
 
 test('an attempt that fails is forgotten too, and its failure stays its own', async () => {
   const running = createRunningAttempts();
-  running.add('a', Promise.reject(new Error('lost')), new AbortController());
+  running.add('a', Promise.reject(new Error('lost')), new AbortController(), stages);
   await expect(running.settled()).resolves.toBeUndefined();
   expect(running.abort('a')).toBeUndefined();
 });
@@ -31,9 +47,9 @@ test('an attempt that fails is forgotten too, and its failure stays its own', as
 test('the end of an older attempt does not forget the newer one', async () => {
   const running = createRunningAttempts();
   const older = deferred();
-  running.add('a', older.promise, new AbortController());
+  running.add('a', older.promise, new AbortController(), stages);
   const controller = new AbortController();
-  running.add('a', new Promise(() => undefined), controller);
+  running.add('a', new Promise(() => undefined), controller, stages);
   older.resolve(undefined);
   await older.promise;
   void running.abort('a');

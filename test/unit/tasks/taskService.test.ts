@@ -6,6 +6,7 @@ import { createLog } from '../../../src/log.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
 import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
+import { StageClock } from '../../../src/tasks/stageClock.ts';
 import { createTaskService, type Probe, type TaskService } from '../../../src/tasks/taskService.ts';
 import type { TaskView } from '../../../src/tasks/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
@@ -299,7 +300,7 @@ describe('cancelling', () => {
     const { task } = await submit(service);
     await claim();
     const controller = new AbortController();
-    running.add(task.taskId, new Promise(() => undefined), controller);
+    running.add(task.taskId, new Promise(() => undefined), controller, new StageClock(disk.clock));
     expect(await service.cancel(task.taskId, null)).toMatchObject({ task: { status: 'cancelled' } });
     expect(controller.signal.aborted).toBe(true);
   });
@@ -333,7 +334,7 @@ describe('removing', () => {
     const done = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    running.add(task.taskId, done, controller);
+    running.add(task.taskId, done, controller, new StageClock(disk.clock));
     await files.createFolder(`results/${task.taskId}/1`);
     expect(await service.remove(task.taskId, null)).toBe(true);
     expect(await service.find(task.taskId, null)).toBeUndefined();
