@@ -11,6 +11,7 @@ export interface FoundFile {
   folder: string;
 }
 
+/** What lies where MSST keeps its models, not yet paired. */
 export interface ModelFiles {
   yamls: FoundFile[];
   /** Of `pretrain/`, and those that lie beside YAMLs in `configs/`. */

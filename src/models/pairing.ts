@@ -9,6 +9,7 @@ export interface Pair {
   checkpoint: FoundFile;
 }
 
+/** Which YAML belongs to which checkpoint, and what is left over. */
 export interface Pairing {
   pairs: Pair[];
   unpairedYamls: FoundFile[];
