@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .protocol import Cancelled, Computed, Json, Log, LogLevel, Progress, Stage, to_json
+from .protocol import MAX_LOG_CHARS, Cancelled, Computed, Json, Log, LogLevel, Progress, Stage, to_json
 from .rpc import Request
 
 MIN_SECONDS_BETWEEN_PROGRESS = 0.1
@@ -72,7 +72,7 @@ class Attempt:
 
     def log(self, level: LogLevel, message: str) -> None:
         """Write a line to the server's log, as one about this attempt."""
-        self._notify("log", Log(self.key.task_id, self.key.attempt, level, message[:10_000]))
+        self._notify("log", Log(self.key.task_id, self.key.attempt, level, message[:MAX_LOG_CHARS]))
 
     def end(self) -> None:
         """Send the last progress; nothing of this attempt may follow its answer."""

@@ -48,6 +48,8 @@ class Child:
             "probe": self._in_role("media", self._probe),
             "stage": self._in_role("media", self._stage),
             "separate": self._in_role("worker", self._separate),
+            "load": self._in_role("worker", self._load),
+            "unload": self._in_role("worker", self._unload),
             "shutdown": self._shutdown,
         }
 
@@ -79,6 +81,16 @@ class Child:
         with self._attempt(wanted, request) as attempt:
             return protocol.to_json(self._engine.separate(wanted, attempt))
 
+    def _load(self, params: Any, request: Request) -> Json:
+        wanted = _valid(lambda value: protocol.parse(protocol.LoadParams, value), params)
+        assert self._engine is not None  # the role is set once the engine stands
+        return protocol.to_json(self._engine.load(wanted.model, self._log))
+
+    def _unload(self, params: Any, request: Request) -> Json:
+        _valid(lambda value: protocol.parse(protocol.UnloadParams, value), params)
+        assert self._engine is not None  # the role is set once the engine stands
+        return protocol.to_json(self._engine.unload())
+
     def _probe(self, params: Any, request: Request) -> Json:
         from .media import probe
 
@@ -94,6 +106,10 @@ class Child:
 
     def _shutdown(self, params: Any, request: Request) -> Json:
         raise EndOfService
+
+    def _log(self, level: protocol.LogLevel, message: str) -> None:
+        """Write a line to the server's log that is about no attempt."""
+        self.notify("log", protocol.Log(None, None, level, message[: protocol.MAX_LOG_CHARS]))
 
     @contextmanager
     def _attempt(

@@ -20,6 +20,9 @@ REQUEST_FAILED = -32001
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """No frame may be longer than this, in either direction: audio travels by path."""
 
+MAX_LOG_CHARS = 10_000
+"""A longer log message is cut."""
+
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 FailureKind = Literal[
@@ -202,6 +205,29 @@ class SeparateResult:
     stage_seconds: StageSeconds
     model_loads: NonNegative
     forward_seconds: float
+
+
+@dataclass(frozen=True)
+class LoadParams:
+    model: ModelParams
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    seconds: float
+    model_loads: NonNegative
+    resident: list[str]
+
+
+@dataclass(frozen=True)
+class UnloadParams:
+    pass
+
+
+@dataclass(frozen=True)
+class UnloadResult:
+    unloaded: list[str]
+    freed_bytes: NonNegative
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import { createMetrics } from './http/metrics.ts';
 import { listen } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
+import { choosePreloads } from './models/preloadList.ts';
 import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
@@ -27,6 +28,7 @@ import { chooseWorkers, findDevices } from './worker/devices.ts';
 import { InferenceWorker } from './worker/inferenceWorker.ts';
 import { createMediaPool } from './worker/mediaPool.ts';
 import { probeMixture } from './worker/mixtureProbe.ts';
+import { createModelResidency } from './worker/modelResidency.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
 /** A running server. */
@@ -95,6 +97,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     clock,
     log,
   });
+  const onModelUnavailable = (modelType: string, reason: string) => {
+    catalog.markUnavailable(modelType, reason);
+  };
+  const residency = createModelResidency({
+    pool,
+    preload: choosePreloads(config.preloadModels, catalog, log),
+    idleUnloadMs: config.modelIdleUnloadSeconds * 1000,
+    describeModel: (name) => describeModel(catalog, name)?.params,
+    onModelUnavailable,
+    log,
+  });
   const version = await readVersion(config.projectRoot);
   const workers = () =>
     pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts }));
@@ -115,8 +128,9 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     pool,
     pace: createPace(await store.recentPaces()),
     describeModel: (modelType) => describeModel(catalog, modelType),
-    onModelUnavailable: (modelType, reason) => {
-      catalog.markUnavailable(modelType, reason);
+    onModelUnavailable,
+    onNothingToStart: () => {
+      residency.tend();
     },
     onEnded: ({ modelType, mixture }, { status, processingSeconds }) => {
       if (status !== 'completed') return;

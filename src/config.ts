@@ -53,6 +53,10 @@ export interface Config {
   failedRetentionHours: number;
   metadataRetentionHours: number;
   defaultModelType: string | null;
+  /** As written: which of them there are, only the catalog knows. */
+  preloadModels: readonly string[];
+  /** 0: never. */
+  modelIdleUnloadSeconds: number;
   logLevel: LogLevel;
   logFile: RotatingFileOptions;
   shutdownTimeoutSeconds: number;
@@ -144,6 +148,8 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     failedRetentionHours: settings.failed_retention_hours,
     metadataRetentionHours: settings.metadata_retention_hours,
     defaultModelType: settings.default_model_type ?? null,
+    preloadModels: settings.preload_models,
+    modelIdleUnloadSeconds: settings.model_idle_unload_seconds,
     logLevel: settings.log_level,
     logFile: {
       path: settings.log_file ?? path.resolve(sources.cwd, settings.data_dir, 'logs/server.log'),

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import gc
+import time
 from pathlib import Path
 
 import torch
 
 from ..attempt import Attempt
-from ..protocol import DeviceInfo, Failure, MsstInfo, SeparateParams, SeparateResult
+from ..protocol import (
+    DeviceInfo,
+    Failure,
+    LoadResult,
+    ModelParams,
+    MsstInfo,
+    SeparateParams,
+    SeparateResult,
+    UnloadResult,
+)
+from .checkpoint import Log
 from .decoder import warm_up_decoding
 from .device import describe_device
 from .failures import explain
 from .model_cache import ModelCache
+from .model_loading import load_model
 from .msst import MsstError, load_msst
 from .separation import Separation
 
@@ -62,9 +74,37 @@ class Engine:
         self._recover_from(failure)
         raise failure
 
+    def load(self, model: ModelParams, log: Log) -> LoadResult:
+        """Load a model, unless it is warm, so that the next separation with it need not.
+
+        Raises:
+            Failure: with the reason.
+        """
+        started = time.monotonic()
+        try:
+            load_model(self._msst, self._models, model, self.device_info.kind, log)
+            return LoadResult(time.monotonic() - started, self._models.loads, self._models.names())
+        except (Exception, SystemExit) as error:
+            failure = explain(error, is_loading=True, model_name=model.name)
+        self._recover_from(failure)
+        raise failure
+
+    def unload(self) -> UnloadResult:
+        """Let go of every loaded model, and give their memory back."""
+        result = UnloadResult(self._models.names(), self._models.used_bytes())
+        self._models.clear()
+        self._free_memory()
+        return result
+
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":
             self._models.clear()
+        self._free_memory()
+
+    def _free_memory(self) -> None:
+        # A network is full of cycles; what torch has cached of its memory only goes after it.
         gc.collect()
         if self.device_info.kind == "cuda":
             torch.cuda.empty_cache()
+        if self.device_info.kind == "mps":
+            torch.mps.empty_cache()

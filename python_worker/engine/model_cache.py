@@ -19,6 +19,7 @@ Stamp = tuple[tuple[int, int], ...]
 class LoadedModel:
     """A network on its device with its weights, and its YAML as read."""
 
+    name: str
     network: torch.nn.Module
     config: Any
     stamp: Stamp
@@ -52,20 +53,25 @@ class ModelCache:
     def add(self, model: ModelParams, stamp: Stamp, network: torch.nn.Module, config: Any) -> None:
         """Keep a model that has just been loaded; the oldest ones that no longer fit beside it are let go."""
         self.loads += 1
-        self._models[_identity(model)] = LoadedModel(network, config, stamp, _size_bytes(network))
+        self._models[_identity(model)] = LoadedModel(model.name, network, config, stamp, _size_bytes(network))
         self._models.move_to_end(_identity(model))
         evicted = False
-        while len(self._models) > 1 and self._used_bytes() > self._limit_bytes:
+        while len(self._models) > 1 and self.used_bytes() > self._limit_bytes:
             self._models.popitem(last=False)
             evicted = True
         if evicted and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def names(self) -> list[str]:
+        """What is loaded, the one used last at the end."""
+        return [loaded.name for loaded in self._models.values()]
+
     def clear(self) -> None:
         """Let go of all of them."""
         self._models.clear()
 
-    def _used_bytes(self) -> int:
+    def used_bytes(self) -> int:
+        """What all weights together take."""
         return sum(loaded.size_bytes for loaded in self._models.values())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from collections.abc import Iterator
@@ -14,20 +13,18 @@ import numpy
 
 from ..attempt import Attempt
 from ..protocol import DeviceKind, Failure, SeparateParams, SeparateResult
-from .checkpoint import CheckpointLoader
 from .decoder import Decoder
 from .forward_meter import ForwardMeter
-from .model_cache import LoadedModel, ModelCache, file_stamp
+from .model_cache import ModelCache
 from .model_config import output_instruments, override_inference, readable_config
-from .msst import REPLACED_FUNCTIONS, Msst, Namespace, module_names
+from .model_loading import ModelLoading
+from .msst import Msst, Namespace, module_names
+from .msst_arguments import INPUT_FOLDER, OUTPUT_FOLDER, known_arguments, msst_arguments
 from .names import ModuleProxy, replaced_names
 from .stages import Stages
 from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
 from .stem_writer import StemWriter
 
-# Relative, because upstream MSST looks for files by a glob pattern, and a folder may be called `[2024]`.
-INPUT_FOLDER = "input"
-OUTPUT_FOLDER = "output"
 MIXTURE = "mixture"
 
 
@@ -55,18 +52,15 @@ class Separation:
         self._device_kind = device_kind
         self._params = params
         self._attempt = attempt
-        self._arguments = _known_arguments(msst)
-        self._original = {name: msst.namespace[name] for name in REPLACED_FUNCTIONS}
-        self._warm: LoadedModel | None = None
-        self._stamp: tuple[tuple[int, int], ...] = ()
-        self._pristine_config: Any = None
+        self._has_bigshifts = "bigshifts" in known_arguments(msst)
+        self._original_run_folder = msst.namespace["run_folder"]
+        self._loading = ModelLoading(msst, models, params.model, attempt.log, self._override_config)
         self._config: Any = None
         self._plan: StemPlan | None = None
         self._warnings: list[str] = []
         self._stages = Stages(attempt)
         self._decoder = Decoder(msst.librosa, params.duration_seconds, self._on_decoded)
         self._meter = ForwardMeter(self._passes(), self._on_forward)
-        self._checkpoints = CheckpointLoader(params.model, attempt.log)
         self._writer = StemWriter(Path(params.output_dir), params.options, attempt.raise_if_cancelled)
 
     @property
@@ -81,8 +75,7 @@ class Separation:
             Failure, Cancelled, or whatever MSST raises; no stem is left then.
         """
         self._stages.enter("loading_model")
-        self._stamp = file_stamp(self._params.model)
-        self._warm = self._models.find(self._params.model, self._stamp)
+        self._loading.begin()
         try:
             with _inside_scratch(self._params), replaced_names(self._replacements()):
                 self._msst.proc_folder(self._msst_arguments())
@@ -93,77 +86,43 @@ class Separation:
 
     def _replacements(self) -> Iterator[tuple[Namespace, str, Any]]:
         home = self._msst.namespace
-        yield home, "get_model_from_config", self._get_model_from_config
-        yield home, "load_start_checkpoint", self._load_start_checkpoint
+        yield from self._loading.replacements()
         yield home, "run_folder", self._run_folder
         for name, librosa in module_names(home, "librosa"):
             yield home, name, ModuleProxy(librosa, load=self._decoder.load)
         for name, soundfile in module_names(home, "soundfile"):
             yield home, name, ModuleProxy(soundfile, write=self._write)
         for namespace in (home, *self._msst.callee_namespaces):
-            for name, torch in module_names(namespace, "torch"):
-                yield namespace, name, ModuleProxy(torch, load=self._load_checkpoint)
             if "tqdm" in namespace:
                 yield namespace, "tqdm", self._meter.bar
 
     def _msst_arguments(self) -> dict[str, Any]:
         model, options = self._params.model, self._params.options
         config_path = readable_config(Path(model.config_path), Path(self._params.scratch_dir))
-        wanted: dict[str, Any] = {
-            "model_type": model.architecture,
-            "config_path": str(config_path.absolute()),
-            "start_check_point": str(Path(model.checkpoint_path).absolute()),
-            "input_folder": INPUT_FOLDER,
-            "store_dir": OUTPUT_FOLDER,
-            "device_ids": [0],
-            "force_cpu": self._device_kind == "cpu",
-            "use_tta": options.use_tta,
-            "bigshifts": options.bigshifts,
-            "lora_checkpoint_loralib": model.lora_checkpoint_loralib or "",
-            # A warm model is wrapped already; wrapping it twice would apply the adapter twice.
-            "lora_checkpoint_peft": "" if self._warm else model.lora_checkpoint_peft or "",
-            # Ours to do. These values are valid in every MSST, whatever the task wants.
-            "extract_instrumental": False,
-            "flac_file": False,
-            "pcm_type": "FLOAT",
-            "filename_template": "{file_name}/{instr}",
-            "disable_detailed_pbar": False,
-            "skip_errors": False,
-        }
-        if options.bigshifts > 1 and "bigshifts" not in self._arguments:
+        if options.bigshifts > 1 and not self._has_bigshifts:
             self._warnings.append("bigshifts has no effect: this MSST has no such option")
-        return {name: value for name, value in wanted.items() if name in self._arguments}
+        return msst_arguments(
+            self._msst,
+            model,
+            config_path,
+            self._device_kind,
+            is_warm=self._loading.is_warm,
+            use_tta=options.use_tta,
+            bigshifts=options.bigshifts,
+        )
 
     def _passes(self) -> int:
         options = self._params.options
-        shifts = options.bigshifts if "bigshifts" in self._arguments else 1
-        return shifts * (3 if options.use_tta else 1)
+        return (options.bigshifts if self._has_bigshifts else 1) * (3 if options.use_tta else 1)
 
-    def _get_model_from_config(self, architecture: str, config_path: Any) -> tuple[Any, Any]:
-        if self._warm is not None:
-            network, self._pristine_config = self._warm.network, self._warm.config
-        else:
-            load = self._original["get_model_from_config"]
-            network, self._pristine_config = load(architecture, config_path)
-        config = copy.deepcopy(self._pristine_config)
+    def _override_config(self, config: Any) -> None:
         options = self._params.options
         override_inference(config, num_overlap=options.num_overlap, batch_size=options.batch_size)
-        return network, config
-
-    def _load_checkpoint(self, file: Any, *arguments: Any, **options: Any) -> Any:
-        # Asked for by proc_folder itself before load_start_checkpoint, which then has no use for it.
-        return {} if self._warm is not None else self._checkpoints.load(file, *arguments, **options)
-
-    def _load_start_checkpoint(self, *arguments: Any, **options: Any) -> None:
-        if self._warm is None:
-            self._original["load_start_checkpoint"](*arguments, **options)
 
     def _run_folder(
         self, network: Any, args: Any, config: Any, device: Any, *arguments: Any, **options: Any
     ) -> Any:
-        if self._warm is None:
-            self._models.add(self._params.model, self._stamp, network, self._pristine_config)
-            self._attempt.log("info", f"the model {self._params.model.name} is loaded")
+        self._loading.keep(network)
         self._config = config
         self._plan = plan_stems(output_instruments(config), self._params.options)
         if self._plan.warning:
@@ -171,7 +130,7 @@ class Separation:
         self._decoder.prepare(config)
         self._stages.enter("decoding")
         with self._meter.watching(network, config):
-            return self._original["run_folder"](network, args, config, device, *arguments, **options)
+            return self._original_run_folder(network, args, config, device, *arguments, **options)
 
     def _on_decoded(self, samples: int) -> None:
         self._meter.expect(self._config, self._params.model.architecture, samples)
@@ -231,11 +190,6 @@ class Separation:
             model_loads=self._models.loads,
             forward_seconds=self._meter.seconds,
         )
-
-
-def _known_arguments(msst: Msst) -> frozenset[str]:
-    """The options this MSST has; the msst package refuses any other."""
-    return frozenset(vars(msst.namespace["parse_args_inference"]({})))
 
 
 def _stem_path(path: str) -> str:

@@ -103,6 +103,8 @@ export const settingsSchema = z.strictObject({
   failed_retention_hours: hours.default(24),
   metadata_retention_hours: hours.default(168),
   default_model_type: text.optional(),
+  preload_models: allowed(z.array(z.string().min(1)), 'a list of names of models').default([]),
+  model_idle_unload_seconds: duration('a duration such as 300, 30s or 10m, or 0 for never').default(0),
   log_level: allowed(z.enum(logLevels), `one of ${logLevels.join(', ')}`).default('info'),
   log_file: filePath.optional(),
   log_max_size: size.default(10e6),

@@ -30,6 +30,8 @@ export function createScheduler(
     pool: Pick<WorkerPool, 'lease' | 'stop'>;
     running: RunningAttempts;
     maxAttempts: number;
+    /** A worker is idle, and no task can start now. */
+    onNothingToStart: () => void;
     /** A worker could not load this model: `reason` says why, fit for a client. */
     onModelUnavailable: (modelType: string, reason: string) => void;
     /** A task has come to its end in an attempt, and the store says so. */
@@ -72,6 +74,7 @@ export function createScheduler(
       });
     if (!task) {
       lease.release('unused');
+      if (!stopping) parts.onNothingToStart();
       return false;
     }
     const controller = new AbortController();

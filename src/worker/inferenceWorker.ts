@@ -4,15 +4,21 @@ import { ChildProcess, type ChildCommand } from './childProcess.ts';
 import {
   computedSchema,
   heartbeatSchema,
+  loadResultSchema,
   logSchema,
   progressSchema,
   PROTOCOL_VERSION,
   separateResultSchema,
+  unloadResultSchema,
   workerReadySchema,
   type InitializeParams,
+  type LoadParams,
+  type LoadResult,
+  type ModelParams,
   type ProgressMessage,
   type SeparateParams,
   type SeparateResult,
+  type UnloadResult,
   type WorkerReady,
 } from './protocol.ts';
 
@@ -20,6 +26,9 @@ import {
 const HELLO_TIMEOUT_MS = 120_000;
 /** A cancelled attempt that has not let go by then is killed with its worker. */
 const CANCEL_GRACE_MS = 10_000;
+/** A model of many gigabytes on a slow disk takes minutes; a worker that hangs in a load would serve nobody. */
+const LOAD_TIMEOUT_MS = 600_000;
+const UNLOAD_TIMEOUT_MS = 60_000;
 const SHUTDOWN_TIMEOUT_MS = 5_000;
 
 /** What an attempt tells while it runs. */
@@ -35,6 +44,7 @@ export class InferenceWorker {
   readonly ready: WorkerReady;
   readonly exited: Promise<ChildExit>;
   readonly #child: ChildProcess;
+  #mayHoldModels = false;
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
   private constructor(id: string, child: ChildProcess, ready: WorkerReady, log: Log) {
@@ -83,6 +93,32 @@ export class InferenceWorker {
     return this.#child.pid;
   }
 
+  /** Whether a model may be loaded in it: one was asked for since its start, or since all were unloaded. */
+  get mayHoldModels(): boolean {
+    return this.#mayHoldModels;
+  }
+
+  /**
+   * Loads a model ahead of the tasks that will want it.
+   *
+   * @throws {ChildFailure} when it cannot be loaded
+   * @throws {ChildDied} when the process ends under it
+   */
+  async load(model: ModelParams): Promise<LoadResult> {
+    this.#mayHoldModels = true;
+    const params = { model } satisfies LoadParams;
+    return this.#child.request('load', params, loadResultSchema, { timeoutMs: LOAD_TIMEOUT_MS });
+  }
+
+  /** Frees every loaded model. @throws {ChildFailure | ChildDied} as `load` does */
+  async unload(): Promise<UnloadResult> {
+    const result = await this.#child.request('unload', {}, unloadResultSchema, {
+      timeoutMs: UNLOAD_TIMEOUT_MS,
+    });
+    this.#mayHoldModels = false;
+    return result;
+  }
+
   /**
    * Runs one attempt. Aborting the signal stops it at the next chunk, or with the whole process when it does
    * not let go.
@@ -102,6 +138,7 @@ export class InferenceWorker {
       }, CANCEL_GRACE_MS);
     };
     signal.addEventListener('abort', startGrace, { once: true });
+    this.#mayHoldModels = true;
     this.#events = { taskId: params.task_id, attempt: params.attempt, events };
     try {
       const result = await this.#child.request('separate', params, separateResultSchema, { signal });

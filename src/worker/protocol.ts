@@ -55,6 +55,18 @@ export const workerReadySchema = z.object({
 });
 export type WorkerReady = z.infer<typeof workerReadySchema>;
 
+/** A model and its files, by absolute paths. */
+const modelParamsSchema = z.object({
+  name: z.string(),
+  architecture: z.string(),
+  config_path: z.string(),
+  checkpoint_path: z.string(),
+  trust_pickle: z.boolean(),
+  lora_checkpoint_peft: z.string().nullable(),
+  lora_checkpoint_loralib: z.string().nullable(),
+});
+export type ModelParams = z.infer<typeof modelParamsSchema>;
+
 export const separateParamsSchema = z.object({
   ...attemptKey,
   /** A file that MSST itself can decode; its extension says the container. */
@@ -65,15 +77,7 @@ export const separateParamsSchema = z.object({
   scratch_dir: z.string(),
   /** As probed. MSST's own decoding must come to the same length. */
   duration_seconds: z.number().positive(),
-  model: z.object({
-    name: z.string(),
-    architecture: z.string(),
-    config_path: z.string(),
-    checkpoint_path: z.string(),
-    trust_pickle: z.boolean(),
-    lora_checkpoint_peft: z.string().nullable(),
-    lora_checkpoint_loralib: z.string().nullable(),
-  }),
+  model: modelParamsSchema,
   options: z.object({
     /** The stems wanted, in the model's own spelling, without `instrumental` made by subtraction. */
     instruments: z.array(z.string()).min(1),
@@ -122,6 +126,29 @@ export const separateResultSchema = z.object({
   forward_seconds: z.number().nonnegative(),
 });
 export type SeparateResult = z.infer<typeof separateResultSchema>;
+
+/** Loads a model ahead of the tasks that will want it; nothing happens when it is warm. */
+export const loadParamsSchema = z.object({ model: modelParamsSchema });
+export type LoadParams = z.infer<typeof loadParamsSchema>;
+
+export const loadResultSchema = z.object({
+  seconds: z.number().nonnegative(),
+  /** How many times this worker has loaded any model since it started. */
+  model_loads: z.int().nonnegative(),
+  /** What is loaded now, the one used last at the end. */
+  resident: z.array(z.string()),
+});
+export type LoadResult = z.infer<typeof loadResultSchema>;
+
+/** Frees every loaded model. */
+export const unloadParamsSchema = z.strictObject({});
+
+export const unloadResultSchema = z.object({
+  unloaded: z.array(z.string()),
+  /** What their weights took. */
+  freed_bytes: z.int().nonnegative(),
+});
+export type UnloadResult = z.infer<typeof unloadResultSchema>;
 
 export const probeParamsSchema = z.object({ path: z.string() });
 

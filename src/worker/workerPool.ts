@@ -21,15 +21,18 @@ export interface WorkerStatus {
   lastError: string | null;
 }
 
-/** A worker lent to one attempt. */
+/** A worker lent to one attempt, or to the care for its models. */
 export interface Lease {
   worker: InferenceWorker;
   device: string;
+  /** How long it had nothing to do when it was lent: since its last use, or since it was ready. */
+  idleMs: number;
   /**
    * Gives the worker back. `worked`: it did its part, so its next death counts as the first of a row.
-   * `unused`: there was nothing to do, so nobody is told that it is free again.
+   * `tended`: its models were looked after, which says nothing of how it works.
+   * `unused`: there was nothing to do, so it counts as idle all the while, and nobody is told that it is free again.
    */
-  release(how: 'worked' | 'failed' | 'unused'): void;
+  release(how: 'worked' | 'failed' | 'tended' | 'unused'): void;
 }
 
 /** The workers, one on each device; each is started again when it dies. */
@@ -45,6 +48,8 @@ interface Slot extends WorkerStatus {
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
   failures: number;
+  /** By the clock that never jumps. */
+  idleSince: number;
 }
 
 /**
@@ -73,6 +78,7 @@ export function createWorkerPool(parts: {
     lastError: null,
     worker: undefined,
     failures: 0,
+    idleSince: 0,
   }));
   let loops: Promise<void>[] = [];
   // A function, because the compiler believes a property that it has just seen false.
@@ -106,6 +112,7 @@ export function createWorkerPool(parts: {
     slot.pid = worker.pid;
     slot.deviceName = worker.ready.device.name;
     slot.state = 'idle';
+    slot.idleSince = clock.monotonic();
     slot.lastError = null;
     log.info({ workerId: slot.id, ...worker.ready }, 'a worker is ready');
     if (isStopping()) await worker.stop();
@@ -132,12 +139,15 @@ export function createWorkerPool(parts: {
       return {
         worker,
         device: slot.device,
+        idleMs: clock.monotonic() - slot.idleSince,
         release(how) {
           if (how === 'worked') slot.failures = 0;
           // A worker that died meanwhile is not idle; its slot looks after that.
           if (slot.worker !== worker || slot.state !== 'busy') return;
           slot.state = 'idle';
-          if (how !== 'unused') parts.onIdle();
+          if (how === 'unused') return;
+          slot.idleSince = clock.monotonic();
+          parts.onIdle();
         },
       };
     },

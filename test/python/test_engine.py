@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import hashlib
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,115 @@ def test_a_second_run_does_not_load_the_model_again(
     assert two.model_loads == one.model_loads
     for instrument in instruments_of(model):
         assert numpy.array_equal(first.stem(one, instrument), second.stem(two, instrument))
+
+
+def unheard(level: str, message: str) -> None:
+    """Stands for the log."""
+
+
+def networks(of_types: tuple[str, ...] = ("TinyNet", "TFC_TDF_net")) -> list[weakref.ref[torch.nn.Module]]:
+    """Every network that is in memory now."""
+    modules = [thing for thing in gc.get_objects() if type(thing).__name__ in of_types]
+    return [weakref.ref(module) for module in modules]
+
+
+def test_a_model_loaded_ahead_is_not_loaded_again_and_gives_the_same_samples(
+    engine: Engine, model: ModelParams, tmp_path: Path
+) -> None:
+    song = mixture(tmp_path / "song.wav")
+    engine.unload()
+    by_task = Run(tmp_path / "1", song, model)
+    one = by_task.on(engine)
+    engine.unload()
+    before = engine.model_loads
+
+    ahead = engine.load(model, unheard)
+    assert (ahead.model_loads, ahead.resident) == (before + 1, [model.name])
+    assert ahead.seconds > 0
+    again = engine.load(model, unheard)
+    assert (again.model_loads, again.resident) == (before + 1, [model.name])
+
+    warm = Run(tmp_path / "2", song, model)
+    two = warm.on(engine)
+    assert two.model_loads == before + 1
+    for instrument in instruments_of(model):
+        assert numpy.array_equal(by_task.stem(one, instrument), warm.stem(two, instrument))
+
+
+def test_overrides_of_a_task_reach_a_model_that_was_loaded_ahead(
+    engine: Engine, model: ModelParams, tmp_path: Path
+) -> None:
+    engine.unload()
+    engine.load(model, unheard)
+    song = mixture(tmp_path / "song.wav")
+    totals = []
+    for number, overrides in enumerate([{}, {"num_overlap": 4, "batch_size": 1}, {}]):
+        run = Run(tmp_path / str(number), song, model, **overrides)
+        run.on(engine)
+        totals.append(run.progress("separating")[-1][1])
+    assert totals[0] == totals[2] < totals[1]
+
+
+def test_unload_frees_every_model_and_the_next_task_loads_its_own_again(
+    engine: Engine, shape: str, model: ModelParams, tmp_path: Path
+) -> None:
+    engine.unload()
+    elsewhere = {id(network()) for network in networks()}
+    other = model_with(shape, tmp_path / "other", inference__num_overlap=4)
+    engine.load(model, unheard)
+    loaded = engine.load(other, unheard)
+    assert loaded.resident == [model.name, other.name]
+    Run(tmp_path / "1", mixture(tmp_path / "song.wav"), other).on(engine)
+    held = [network for network in networks() if id(network()) not in elsewhere]
+    assert len(held) == 2
+    parameters = [parameter for network in held for parameter in network().parameters()]  # type: ignore[union-attr]
+    size = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+    del parameters
+
+    freed = engine.unload()
+    assert freed.unloaded == [model.name, other.name]
+    assert freed.freed_bytes >= size > 0
+    assert [network() for network in held] == [None, None]
+    assert engine.unload() == type(freed)([], 0)
+
+    result = Run(tmp_path / "2", mixture(tmp_path / "again.wav"), other).on(engine)
+    assert result.model_loads == loaded.model_loads + 1
+
+
+def test_a_model_that_cannot_be_loaded_ahead_says_why_and_the_others_stay(
+    engine: Engine, shape: str, model: ModelParams, tmp_path: Path
+) -> None:
+    engine.load(model, unheard)
+    broken = model_with(shape, tmp_path / "model")
+    wrong = tmp_path / "wrong.ckpt"
+    torch.save({"wrong.weight": torch.ones(1)}, wrong)
+    object.__setattr__(broken, "checkpoint_path", str(wrong))
+    with pytest.raises(Failure, match="does not fit the configuration") as caught:
+        engine.load(broken, unheard)
+    assert caught.value.kind == "MODEL_UNAVAILABLE"
+    assert str(tmp_path) not in caught.value.message
+    object.__setattr__(broken, "checkpoint_path", str(tmp_path / "nowhere.ckpt"))
+    with pytest.raises(Failure, match="not there"):
+        engine.load(broken, unheard)
+    assert model.name in engine.load(model, unheard).resident
+
+
+def test_a_model_whose_yaml_is_not_utf_8_is_loaded_ahead(engine: Engine, shape: str, tmp_path: Path) -> None:
+    model = model_with(shape, tmp_path / "model")
+    path = Path(model.config_path)
+    path.write_bytes("# Größe\n".encode("cp1252") + path.read_bytes())
+    assert model.name in engine.load(model, unheard).resident
+
+
+def test_an_msst_that_ends_without_a_model_has_not_loaded_it(
+    engine: Engine, model: ModelParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.unload()
+    silent = dataclasses.replace(engine._msst, proc_folder=lambda arguments: [])
+    monkeypatch.setattr(engine, "_msst", silent)
+    with pytest.raises(Failure, match="without having loaded") as caught:
+        engine.load(model, unheard)
+    assert caught.value.kind == "MODEL_UNAVAILABLE"
 
 
 def test_a_changed_checkpoint_is_loaded_anew(engine: Engine, shape: str, tmp_path: Path) -> None:

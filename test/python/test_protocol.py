@@ -16,6 +16,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "fixtures" / "protocol").glob("*.
 
 REQUESTS = {
     "separate": protocol.SeparateParams,
+    "load": protocol.LoadParams,
+    "unload": protocol.UnloadParams,
     "probe": protocol.ProbeParams,
     "stage": protocol.StageParams,
 }
@@ -23,6 +25,8 @@ RESULTS = {
     "initialize.media": protocol.MediaReady,
     "initialize.worker": protocol.WorkerReady,
     "separate": protocol.SeparateResult,
+    "load": protocol.LoadResult,
+    "unload": protocol.UnloadResult,
     "probe": protocol.ProbeResult,
     "stage": protocol.StageResult,
 }

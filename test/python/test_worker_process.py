@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from child_process import PROJECT, ChildProcess
 from separating import ROOTS, STARTER, Run, mixture, tiny_model
 
-from python_worker.protocol import SeparateResult, WorkerReady, parse, to_json
+from python_worker.protocol import LoadResult, SeparateResult, UnloadResult, WorkerReady, parse, to_json
 
 
 @pytest.fixture
@@ -57,6 +58,33 @@ def test_a_worker_separates_and_no_print_of_the_model_reaches_the_channel(
     assert ("noise" in said) == (shape == "bigshifts")
 
 
+def test_a_worker_loads_and_unloads_on_request(child: ChildProcess, tmp_path: Path) -> None:
+    start_worker(child, "package")
+    loaded = parse(LoadResult, child.call("load", {"model": to_json(STARTER)}, 1)["result"])
+    assert (loaded.model_loads, loaded.resident) == (1, ["starter"])
+    said = next(message["params"] for message in child.notifications if message["method"] == "log")
+    assert (said["task_id"], said["attempt"]) == (None, None)
+    assert said["message"] == "the model starter is loaded"
+
+    separate(child, tmp_path / "1", mixture(tmp_path / "song.wav"), 2, STARTER)
+    assert parse(SeparateResult, child.answer(2)["result"]).model_loads == 1
+
+    unloaded = parse(UnloadResult, child.call("unload", {}, 3)["result"])
+    assert unloaded.unloaded == ["starter"]
+    separate(child, tmp_path / "2", mixture(tmp_path / "again.wav"), 4, STARTER)
+    assert parse(SeparateResult, child.answer(4)["result"]).model_loads == 2
+
+
+def test_a_model_that_cannot_be_loaded_is_answered_and_the_worker_lives_on(
+    child: ChildProcess, tmp_path: Path
+) -> None:
+    start_worker(child, "package")
+    broken = dataclasses.replace(STARTER, checkpoint_path=str(tmp_path / "nowhere.ckpt"))
+    error = child.call("load", {"model": to_json(broken)}, 1)["error"]
+    assert (error["code"], error["data"]["kind"]) == (-32001, "MODEL_UNAVAILABLE")
+    assert child.call("load", {"model": to_json(STARTER)}, 2)["result"]["model_loads"] == 1
+
+
 def test_a_failed_separation_is_answered_and_the_worker_lives_on(child: ChildProcess, tmp_path: Path) -> None:
     start_worker(child, "package")
     broken = tmp_path / "song.wav"
@@ -86,6 +114,8 @@ def test_the_heartbeat_names_the_attempt_it_is_in(child: ChildProcess, tmp_path:
     ("method", "params", "code"),
     [
         ("separate", {}, -32602),
+        ("load", {}, -32602),
+        ("unload", {}, -32602),
         ("probe", {"path": "x"}, -32602),
         ("initialize", {"role": "cook", "protocol_version": 1}, -32602),
         (

@@ -3,8 +3,10 @@
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
 //   ok | die | hang (until cancelled) | fail:KIND
+// `load` calls have words of their own, wherever they stand in the plan:
+//   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   createMessageConnection,
@@ -27,6 +29,18 @@ function nextStep() {
   const [step = 'ok', ...rest] = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   writeFileSync(file, rest.join('\n'));
   return step;
+}
+
+/** Takes the next word of the plan for a `load`. */
+function nextLoadStep() {
+  const file = process.env.STAND_IN_PLAN;
+  if (!file) return 'ok';
+  const steps = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const at = steps.findIndex((step) => step.startsWith('load:'));
+  if (at < 0) return 'ok';
+  const [step] = steps.splice(at, 1);
+  writeFileSync(file, steps.join('\n'));
+  return step.slice('load:'.length);
 }
 
 function wav(seconds, rate) {
@@ -108,6 +122,29 @@ connection.onRequest('separate', async (params, token) => {
     model_loads: loads,
     forward_seconds: 0,
   };
+});
+
+connection.onRequest('load', async ({ model }) => {
+  const step = nextLoadStep();
+  if (step === 'die') process.kill(process.pid, 'SIGKILL');
+  if (step.startsWith('fail:')) {
+    return new ResponseError(-32001, 'The model cannot be loaded, as the plan says.', {
+      kind: step.slice('fail:'.length),
+      traceback: 'Traceback: the plan said so',
+    });
+  }
+  if (step.startsWith('wait:')) {
+    while (!existsSync(step.slice('wait:'.length))) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  if (!loaded.has(model.name)) loads += 1;
+  loaded.add(model.name);
+  return { seconds: 0, model_loads: loads, resident: [...loaded] };
+});
+
+connection.onRequest('unload', () => {
+  const unloaded = [...loaded];
+  loaded = new Set();
+  return { unloaded, freed_bytes: 1000 * unloaded.length };
 });
 
 connection.onRequest('shutdown', () => {

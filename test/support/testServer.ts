@@ -27,14 +27,16 @@ export interface TestServer {
  *
  * @param settings configuration keys, as in the file; with a `log_file` it writes one
  * @param dataDir an existing data directory to go on with
+ * @param plan what the stand-in does at its first calls, also before anybody could call `plan`
  */
 export async function startTestServer(
   settings: Record<string, unknown> = {},
   dataDir?: string,
+  plan: readonly string[] = [],
 ): Promise<TestServer> {
   const home = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-')));
   const planFile = path.join(home, 'plan');
-  await writeFile(planFile, '');
+  await writeFile(planFile, plan.join('\n'));
   const configFile = path.join(home, 'config.json');
   await writeFile(
     configFile,

@@ -53,6 +53,8 @@ describe('a missing file', () => {
       failedRetentionHours: 24,
       metadataRetentionHours: 168,
       defaultModelType: null,
+      preloadModels: [],
+      modelIdleUnloadSeconds: 0,
       logLevel: 'info',
       logFile: {
         path: path.join(folder, 'data/logs/server.log'),
@@ -116,6 +118,31 @@ describe('precedence', () => {
     const { config } = load(await temporaryFolder(), { env });
     expect(config.devices).toEqual(['cuda:0', 'cuda:1']);
     expect(config.maxFileSizeBytes).toBe(2 ** 30);
+  });
+});
+
+describe('models kept warm', () => {
+  test('are named in a list, and freed after a duration', async () => {
+    const yaml = 'preload_models: [starter, vocals]\nmodel_idle_unload_seconds: 10m\n';
+    const { config } = load(await folderWith(yaml));
+    expect(config).toMatchObject({ preloadModels: ['starter', 'vocals'], modelIdleUnloadSeconds: 600 });
+    const env = { MSST_SERVE_PRELOAD_MODELS: '[starter]', MSST_SERVE_MODEL_IDLE_UNLOAD_SECONDS: '90' };
+    const { config: ofEnv } = load(await temporaryFolder(), { env });
+    expect(ofEnv).toMatchObject({ preloadModels: ['starter'], modelIdleUnloadSeconds: 90 });
+  });
+
+  test.each([
+    ['preload_models: starter', 'preload_models: "starter" is not valid, allowed: a list of names of models'],
+    ['preload_models: [1]', 'preload_models: [1] is not valid, allowed: a list of names of models'],
+    ['preload_models: [""]', 'preload_models: [""] is not valid, allowed: a list of names of models'],
+    [
+      'model_idle_unload_seconds: -1',
+      'model_idle_unload_seconds: -1 is not valid, allowed: a duration such as 300, 30s or 10m, or 0 for never',
+    ],
+    ['preload_model: []', 'preload_model: unknown key, did you mean preload_models?'],
+  ])('%s is refused with what is allowed', async (yaml, problem) => {
+    const folder = await folderWith(yaml);
+    expect(problemsOf(() => load(folder))).toEqual([problem]);
   });
 });
 

@@ -7,6 +7,8 @@ import {
   failureDataSchema,
   heartbeatSchema,
   initializeParamsSchema,
+  loadParamsSchema,
+  loadResultSchema,
   logSchema,
   mediaReadySchema,
   PROTOCOL_VERSION,
@@ -18,6 +20,8 @@ import {
   separateResultSchema,
   stageParamsSchema,
   stageResultSchema,
+  unloadParamsSchema,
+  unloadResultSchema,
   workerReadySchema,
 } from '../../../src/worker/protocol.ts';
 
@@ -47,6 +51,9 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'initialize.media.result': mediaReadySchema,
   'initialize.worker.request': initializeParamsSchema,
   'initialize.worker.result': workerReadySchema,
+  'load.error': failureDataSchema,
+  'load.request': loadParamsSchema,
+  'load.result': loadResultSchema,
   'log.notification': logSchema,
   'probe.error': failureDataSchema,
   'probe.request': probeParamsSchema,
@@ -59,6 +66,8 @@ const SCHEMAS: Record<string, z.ZodType> = {
   'shutdown.result': z.null(),
   'stage.request': stageParamsSchema,
   'stage.result': stageResultSchema,
+  'unload.request': unloadParamsSchema,
+  'unload.result': unloadResultSchema,
 };
 
 function readFixture(name: string) {

@@ -1,0 +1,122 @@
+"""Loading a model with MSST's own code, or giving MSST the one that is loaded already."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..protocol import DeviceKind, Failure, ModelParams
+from .checkpoint import CheckpointLoader, Log
+from .model_cache import LoadedModel, ModelCache, file_stamp
+from .model_config import readable_config
+from .msst import Msst, Namespace, module_names
+from .msst_arguments import msst_arguments
+from .names import ModuleProxy, replaced_names
+
+
+class ModelLoading:
+    """Answers the names by which one run of `proc_folder` comes by its model.
+
+    Args:
+        msst: whose proc_folder runs.
+        models: the loaded ones.
+        model: the one it is about.
+        log: where it says what it loaded.
+        prepare_config: changes the copy of the YAML that this run alone gets.
+    """
+
+    def __init__(
+        self,
+        msst: Msst,
+        models: ModelCache,
+        model: ModelParams,
+        log: Log,
+        prepare_config: Callable[[Any], None] = lambda config: None,
+    ) -> None:
+        self._msst = msst
+        self._models = models
+        self._model = model
+        self._log = log
+        self._prepare_config = prepare_config
+        self._checkpoints = CheckpointLoader(model, log)
+        self._original = {
+            name: msst.namespace[name] for name in ("get_model_from_config", "load_start_checkpoint")
+        }
+        self._warm: LoadedModel | None = None
+        self._stamp: tuple[tuple[int, int], ...] = ()
+        self._pristine_config: Any = None
+
+    def begin(self) -> None:
+        """Look whether the model is loaded, from its files as they are now.
+
+        Raises:
+            OSError: one of them is not there.
+        """
+        self._stamp = file_stamp(self._model)
+        self._warm = self._models.find(self._model, self._stamp)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is nothing to load."""
+        return self._warm is not None
+
+    def replacements(self) -> Iterator[tuple[Namespace, str, Any]]:
+        """The names that have to mean something else while proc_folder runs."""
+        home = self._msst.namespace
+        yield home, "get_model_from_config", self._get_model_from_config
+        yield home, "load_start_checkpoint", self._load_start_checkpoint
+        for namespace in (home, *self._msst.callee_namespaces):
+            for name, torch in module_names(namespace, "torch"):
+                yield namespace, name, ModuleProxy(torch, load=self._load_checkpoint)
+
+    def keep(self, network: Any) -> None:
+        """Take the network that MSST made ready among the loaded ones, unless it is from there."""
+        if self._warm is None:
+            self._models.add(self._model, self._stamp, network, self._pristine_config)
+            self._log("info", f"the model {self._model.name} is loaded")
+
+    def _get_model_from_config(self, architecture: str, config_path: Any) -> tuple[Any, Any]:
+        if self._warm is not None:
+            network, self._pristine_config = self._warm.network, self._warm.config
+        else:
+            load = self._original["get_model_from_config"]
+            network, self._pristine_config = load(architecture, config_path)
+        config = copy.deepcopy(self._pristine_config)
+        self._prepare_config(config)
+        return network, config
+
+    def _load_checkpoint(self, file: Any, *arguments: Any, **options: Any) -> Any:
+        # Asked for by proc_folder itself before load_start_checkpoint, which then has no use for it.
+        return {} if self._warm is not None else self._checkpoints.load(file, *arguments, **options)
+
+    def _load_start_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        if self._warm is None:
+            self._original["load_start_checkpoint"](*arguments, **options)
+
+
+def load_model(msst: Msst, models: ModelCache, model: ModelParams, device_kind: DeviceKind, log: Log) -> None:
+    """Load a model, unless it is warm, by a run of `proc_folder` that ends where the separation would begin.
+
+    Raises:
+        Failure, or whatever MSST raises.
+    """
+    loading = ModelLoading(msst, models, model, log)
+    loading.begin()
+    if loading.is_warm:
+        return
+
+    def run_folder(network: Any, *_: Any, **__: Any) -> list[str]:
+        loading.keep(network)
+        return []
+
+    loads_before, home = models.loads, msst.namespace
+    with TemporaryDirectory(prefix="msst-serve-") as scratch:
+        config_path = readable_config(Path(model.config_path), Path(scratch))
+        arguments = msst_arguments(msst, model, config_path, device_kind, is_warm=False)
+        with replaced_names([*loading.replacements(), (home, "run_folder", run_folder)]):
+            msst.proc_folder(arguments)
+    if models.loads == loads_before:
+        raise Failure("MODEL_UNAVAILABLE", f"MSST ended without having loaded the model {model.name}.")

@@ -1,0 +1,59 @@
+"""The options with which `proc_folder` is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..protocol import DeviceKind, ModelParams
+from .msst import Msst
+
+# Relative, because upstream MSST looks for files by a glob pattern, and a folder may be called `[2024]`.
+INPUT_FOLDER = "input"
+OUTPUT_FOLDER = "output"
+
+
+def known_arguments(msst: Msst) -> frozenset[str]:
+    """The options this MSST has; the msst package refuses any other."""
+    return frozenset(vars(msst.namespace["parse_args_inference"]({})))
+
+
+def msst_arguments(
+    msst: Msst,
+    model: ModelParams,
+    config_path: Path,
+    device_kind: DeviceKind,
+    *,
+    is_warm: bool,
+    use_tta: bool = False,
+    bigshifts: int = 1,
+) -> dict[str, Any]:
+    """Those of its options that this MSST knows, for one model.
+
+    Args:
+        config_path: the model's YAML in an encoding that MSST reads.
+        is_warm: the network that MSST will be given is loaded already.
+    """
+    wanted: dict[str, Any] = {
+        "model_type": model.architecture,
+        "config_path": str(config_path.absolute()),
+        "start_check_point": str(Path(model.checkpoint_path).absolute()),
+        "input_folder": INPUT_FOLDER,
+        "store_dir": OUTPUT_FOLDER,
+        "device_ids": [0],
+        "force_cpu": device_kind == "cpu",
+        "use_tta": use_tta,
+        "bigshifts": bigshifts,
+        "lora_checkpoint_loralib": model.lora_checkpoint_loralib or "",
+        # A warm model is wrapped already; wrapping it twice would apply the adapter twice.
+        "lora_checkpoint_peft": "" if is_warm else model.lora_checkpoint_peft or "",
+        # Ours to do. These values are valid in every MSST, whatever the task wants.
+        "extract_instrumental": False,
+        "flac_file": False,
+        "pcm_type": "FLOAT",
+        "filename_template": "{file_name}/{instr}",
+        "disable_detailed_pbar": False,
+        "skip_errors": False,
+    }
+    known = known_arguments(msst)
+    return {name: value for name, value in wanted.items() if name in known}
