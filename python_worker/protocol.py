@@ -85,12 +85,16 @@ NonNegative = Annotated[int, _AtLeast(0)]
 
 @dataclass(frozen=True)
 class InitializeMedia:
+    """The first request to a media child."""
+
     role: Literal["media"]
     protocol_version: int
 
 
 @dataclass(frozen=True)
 class InitializeWorker:
+    """The first request to a worker: the device it works on and the MSST it wraps."""
+
     role: Literal["worker"]
     protocol_version: int
     device: str
@@ -99,6 +103,8 @@ class InitializeWorker:
 
 @dataclass(frozen=True)
 class MediaReady:
+    """What a media child answers to it."""
+
     protocol_version: int
     pid: int
     python_version: str
@@ -107,12 +113,16 @@ class MediaReady:
 
 @dataclass(frozen=True)
 class MsstInfo:
+    """Which MSST a worker wraps."""
+
     call_shape: CallShape
     version: str | None
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
+    """The device a worker is bound to; memory in bytes."""
+
     kind: DeviceKind
     name: str
     uuid: str | None
@@ -121,6 +131,8 @@ class DeviceInfo:
 
 @dataclass(frozen=True)
 class WorkerReady:
+    """What a worker answers once torch and MSST are imported."""
+
     protocol_version: int
     pid: int
     python_version: str
@@ -131,6 +143,8 @@ class WorkerReady:
 
 @dataclass(frozen=True)
 class ModelParams:
+    """A model: its configuration, its checkpoint, and how far the latter is trusted."""
+
     name: str
     architecture: str
     config_path: str
@@ -142,6 +156,8 @@ class ModelParams:
 
 @dataclass(frozen=True)
 class SeparateOptions:
+    """What is wanted of one separation; None: as the model's YAML says."""
+
     instruments: list[str]
     use_tta: bool
     extract_instrumental: bool
@@ -160,6 +176,8 @@ class SeparateOptions:
 
 @dataclass(frozen=True)
 class SeparateParams:
+    """One attempt of a task: everything resolved, audio by path, its length in seconds."""
+
     task_id: str
     attempt: Positive
     mixture_path: str
@@ -176,6 +194,8 @@ class SeparateParams:
 
 @dataclass(frozen=True)
 class WrittenStem:
+    """A finished stem: size in bytes, length in seconds, level as an absolute sample (1.0: full scale)."""
+
     instrument: str
     filename: str
     format: OutputFormat
@@ -190,6 +210,8 @@ class WrittenStem:
 
 @dataclass(frozen=True)
 class StageSeconds:
+    """How long each stage of an attempt took."""
+
     loading_model: float
     decoding: float
     separating: float
@@ -198,6 +220,8 @@ class StageSeconds:
 
 @dataclass(frozen=True)
 class SeparateResult:
+    """What a completed attempt answers."""
+
     task_id: str
     attempt: Positive
     stems: list[WrittenStem]
@@ -209,11 +233,15 @@ class SeparateResult:
 
 @dataclass(frozen=True)
 class LoadParams:
+    """The model to load ahead of any task."""
+
     model: ModelParams
 
 
 @dataclass(frozen=True)
 class LoadResult:
+    """How long that took, and what is loaded now."""
+
     seconds: float
     model_loads: NonNegative
     resident: list[str]
@@ -221,22 +249,28 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class UnloadParams:
-    pass
+    """Every loaded model is to be freed."""
 
 
 @dataclass(frozen=True)
 class UnloadResult:
+    """What was freed."""
+
     unloaded: list[str]
     freed_bytes: NonNegative
 
 
 @dataclass(frozen=True)
 class ProbeParams:
+    """The file to look at."""
+
     path: str
 
 
 @dataclass(frozen=True)
 class ProbeResult:
+    """What kind of audio a file holds; its length is counted, never read off a header."""
+
     container: Container
     codec: str
     sample_rate: Positive
@@ -247,6 +281,8 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class StageParams:
+    """The file that MSST cannot read, and where it goes as a float WAV."""
+
     task_id: str
     attempt: Positive
     path: str
@@ -256,6 +292,8 @@ class StageParams:
 
 @dataclass(frozen=True)
 class StageResult:
+    """What was written."""
+
     task_id: str
     attempt: Positive
     sample_rate: Positive
@@ -266,6 +304,8 @@ class StageResult:
 
 @dataclass(frozen=True)
 class Progress:
+    """Forward calls begun so far and expected in all; 0 of 0 outside `separating`."""
+
     task_id: str
     attempt: Positive
     stage: Stage
@@ -275,12 +315,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Computed:
+    """The network is free: only encoding is left."""
+
     task_id: str
     attempt: Positive
 
 
 @dataclass(frozen=True)
 class Heartbeat:
+    """The process lives; CPU time in seconds, memory in bytes."""
+
     task_id: str | None
     attempt: Positive | None
     cpu_seconds: float
@@ -289,6 +333,8 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Log:
+    """A line for the log, about a task or about none."""
+
     task_id: str | None
     attempt: Positive | None
     level: LogLevel
