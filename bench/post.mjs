@@ -23,10 +23,11 @@ const BOUNDARY = 'a-boundary-that-no-audio-holds';
  *
  * @param {string} baseUrl
  * @param {string} file
- * @param {{ fields?: Record<string, string>, chunked?: boolean }} [options] `chunked`: without Content-Length
+ * @param {{ fields?: Record<string, string>, headers?: Record<string, string>, chunked?: boolean }} [options] `chunked`:
+ *   without Content-Length
  * @returns {Promise<Posted>}
  */
-export async function postSong(baseUrl, file, { fields = {}, chunked = false } = {}) {
+export async function postSong(baseUrl, file, { fields = {}, headers = {}, chunked = false } = {}) {
   const head = Buffer.from(
     Object.entries(fields)
       .map(([name, value]) => part(`name="${name}"`) + `${value}\r\n`)
@@ -40,6 +41,7 @@ export async function postSong(baseUrl, file, { fields = {}, chunked = false } =
   const request = http.request(`${baseUrl}/api/v1/separate`, {
     method: 'POST',
     headers: {
+      ...headers,
       'Content-Type': `multipart/form-data; boundary=${BOUNDARY}`,
       ...(chunked ? { 'Transfer-Encoding': 'chunked' } : { 'Content-Length': length }),
     },

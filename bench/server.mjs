@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 import { projectRoot } from './prepare.mjs';
 
@@ -15,6 +17,7 @@ import { projectRoot } from './prepare.mjs';
  * @property {number} pid
  * @property {(matches: (line: Record<string, any>) => boolean) => Promise<Record<string, any>>} line a log line,
  *   written already or still to come
+ * @property {() => void} ignoreLog reads no line any more, where reading would disturb what is measured
  * @property {() => Promise<void>} end stops it and removes its data
  */
 
@@ -27,8 +30,9 @@ import { projectRoot } from './prepare.mjs';
  */
 export async function startServer({ folder, media, engine }, { settings = {}, env = {} } = {}) {
   const dataDir = await mkdtemp(path.join(folder, 'server-'));
+  const port = await freePort();
   const configFile = path.join(dataDir, 'config.json');
-  const fixed = { port: 0, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'] };
+  const fixed = { port, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'] };
   writeFileSync(configFile, JSON.stringify({ ...fixed, ...settings }));
   const child = spawn(process.execPath, ['dist/main.js', '--config', configFile], {
     cwd: projectRoot,
@@ -43,13 +47,14 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
   const kill = () => child.kill();
   process.once('exit', kill);
 
-  const line = watchLog(child);
-  const { url } = await line(({ msg }) => msg === 'listening');
-  await line(({ msg }) => msg === 'a worker is ready');
+  const { line, ignoreLog } = watchLog(child);
+  const url = `http://127.0.0.1:${port}`;
+  await untilHealthy(url, child);
   return {
     url,
     pid: /** @type {number} */ (child.pid),
     line,
+    ignoreLog,
     async end() {
       const exit = once(child, 'exit');
       child.kill();
@@ -58,6 +63,31 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** A port that nobody listens at; asked of the server itself it would stand in the log, which may be silent. */
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address());
+  probe.close();
+  return port;
+}
+
+/**
+ * @param {string} url
+ * @param {import('node:child_process').ChildProcess} child
+ */
+async function untilHealthy(url, child) {
+  for (;;) {
+    const report = await fetch(`${url}/api/v1/health`).then(
+      (answer) => answer.json(),
+      () => null,
+    );
+    if (report?.status === 'healthy') return;
+    if (child.exitCode !== null) throw new Error('the server ended before it was healthy');
+    await setTimeout(100);
+  }
 }
 
 /**
@@ -69,21 +99,24 @@ function withoutSettings(env) {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MSST_SERVE_')));
 }
 
-/** @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child */
+/**
+ * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
+ * @returns {Pick<Server, 'line' | 'ignoreLog'>}
+ */
 function watchLog(child) {
   /** @type {Record<string, any>[]} */
   const lines = [];
   /** @type {Set<() => void>} */
   const waiting = new Set();
   const wake = () => waiting.forEach((look) => look());
-  createInterface({ input: child.stdout }).on('line', (text) => {
+  const reader = createInterface({ input: child.stdout }).on('line', (text) => {
     if (text.startsWith('{')) lines.push(JSON.parse(text));
     wake();
   });
   child.once('exit', wake);
 
   /** @type {Server['line']} */
-  return (matches) =>
+  const line = (matches) =>
     new Promise((resolve, reject) => {
       const look = () => {
         const found = lines.find(matches);
@@ -95,4 +128,12 @@ function watchLog(child) {
       waiting.add(look);
       look();
     });
+
+  return {
+    line,
+    ignoreLog() {
+      reader.close();
+      child.stdout.resume();
+    },
+  };
 }
