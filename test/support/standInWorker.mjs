@@ -3,6 +3,9 @@
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
 //   ok | die | hang (until cancelled) | fail:KIND
+//   fail:KIND:MESSAGE                     with that message, percent-encoded
+//   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
+//   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -64,15 +67,21 @@ connection.onRequest('separate', async (params, token) => {
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
-  if (step === 'hang' && !token.isCancellationRequested) {
+  const isStanding = step.startsWith('at:');
+  if (isStanding) {
+    const [, stage, done, total] = step.split(':');
+    await tell(stage, Number(done), Number(total));
+  }
+  if ((step === 'hang' || isStanding) && !token.isCancellationRequested) {
     await new Promise((resolve) => token.onCancellationRequested(resolve));
   }
   if (token.isCancellationRequested) {
     return new ResponseError(-32001, 'cancelled', { kind: 'CANCELLED', traceback: null });
   }
   if (step.startsWith('fail:')) {
-    return new ResponseError(-32001, 'It failed as the plan says.', {
-      kind: step.slice('fail:'.length),
+    const [, kind, message] = step.split(':');
+    return new ResponseError(-32001, message ? decodeURIComponent(message) : 'It failed as the plan says.', {
+      kind,
       traceback: 'Traceback: the plan said so',
     });
   }
