@@ -6,9 +6,11 @@
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
 //   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import {
   createMessageConnection,
   ResponseError,
@@ -30,6 +32,22 @@ function nextStep() {
   const [step = 'ok', ...rest] = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   writeFileSync(file, rest.join('\n'));
   return step;
+}
+
+let writer;
+
+/** Has the real stem writer write noise, in a Python process that stays for the next time. */
+async function encode(step, request) {
+  if (!writer) {
+    const script = path.join(import.meta.dirname, 'stem_peer.py');
+    const child = spawn(process.env.STAND_IN_PYTHON, ['-B', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    writer = { child, answers };
+  }
+  const [seed, frames, channels, level] = step.split(':').slice(1).map(Number);
+  const sound = { seed, frames, channels, level };
+  writer.child.stdin.write(`${JSON.stringify({ do: 'write', sound, sample_rate: 44100, ...request })}\n`);
+  return JSON.parse((await writer.answers.next()).value).stems;
 }
 
 function wav(seconds, rate) {
@@ -90,7 +108,7 @@ connection.onRequest('separate', async (params, token) => {
     loads += 1;
   }
   const names = [...options.instruments, ...(options.extract_instrumental ? ['instrumental'] : [])];
-  const stems = names.map((instrument) => {
+  const writeSilence = (instrument) => {
     const bytes = wav(Math.min(duration_seconds, 1), 44100);
     const filename = `${instrument}.${options.output_format}`;
     writeFileSync(path.join(output_dir, filename), bytes);
@@ -106,7 +124,10 @@ connection.onRequest('separate', async (params, token) => {
       peak: 0,
       clipped_samples: 0,
     };
-  });
+  };
+  const stems = step.startsWith('encode:')
+    ? await encode(step, { instruments: names, output_dir, options })
+    : names.map(writeSilence);
   await tell('encoding', 0, 0);
   return {
     task_id,
