@@ -2,7 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { problems } from '../../src/http/errors.ts';
 import { call, ended, form, parseProblem, submit, waitForTask } from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';
@@ -10,6 +10,9 @@ import { sendRaw } from '../support/rawHttp.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint } from '../unit/models/modelFolder.ts';
+
+// Each holds over many histories, and the machine may be busy with other tests.
+vi.setConfig({ testTimeout: 120_000 });
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 const song = makeWav(0.1);

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parse as parseDisposition } from 'content-disposition';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { anyByteRange, sliceByHand, writeRange } from '../support/byteRange.ts';
 import {
   call,
@@ -20,6 +20,9 @@ import {
 import { startStemPeer, type StemPeer } from '../support/stemPeer.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Each holds over many histories, and the machine may be busy with other tests.
+vi.setConfig({ testTimeout: 120_000 });
 
 const RETENTION_HOURS = 3;
 let server: TestServer;

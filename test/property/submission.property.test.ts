@@ -1,6 +1,6 @@
 /** What POST /separate takes and refuses, and what becomes of it; while one task keeps the only worker. */
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { taskSchema } from '../../src/http/schemas.ts';
 import { anyWav, writeWav } from '../support/anyWav.ts';
 import { call, ended, form, getTask, parseProblem, submit, waitForTask } from '../support/client.ts';
@@ -16,6 +16,9 @@ import {
 } from '../support/submissions.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Each holds over many histories, and the machine may be busy with other tests.
+vi.setConfig({ testTimeout: 120_000 });
 
 const MAX_BYTES = 50_000;
 const NOT_AUDIO = [

@@ -1,9 +1,9 @@
 /** What a task's status says, over every history that a worker and a client can give it. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { taskSchema } from '../../src/http/schemas.ts';
-import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
+import { taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import {
   call,
   ended,
@@ -18,6 +18,9 @@ import { watchStatuses, type StatusHistory } from '../support/statusHistory.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
+// Each holds over many histories, and the machine may be busy with other tests.
+vi.setConfig({ testTimeout: 120_000 });
+
 let server: TestServer;
 let history: StatusHistory;
 const song = makeWav(0.1);
@@ -25,6 +28,17 @@ const song = makeWav(0.1);
 const MOST_MS = 500;
 /** The percent that the stand-in's first report, of one chunk in two, can be shown as. */
 const FIRST_REPORT = 48;
+
+/** Written out once more: the server's own table could be wrong. */
+const STEPS = new Set([
+  'pending processing',
+  'pending cancelled',
+  'processing completed',
+  'processing failed',
+  'processing pending',
+  'processing cancelled',
+]);
+const isAllowed = (from: TaskStatus, to: TaskStatus) => STEPS.has(`${from} ${to}`);
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -90,7 +104,7 @@ test('Property 7: a task takes only the allowed steps, comes to the end that its
           .split(' ');
         expect(statuses).toEqual(['pending', ...attempts, end]);
         for (const [at, next] of statuses.slice(1).entries()) {
-          expect(canMove(statuses[at] ?? next, next)).toBe(true);
+          expect(isAllowed(statuses[at] ?? next, next)).toBe(true);
         }
         // Whatever is asked of it now.
         expect((await cancel(taskId)).status).toBe(409);
@@ -118,7 +132,7 @@ test('Property 7: a task that is cancelled at any moment takes only the allowed 
       expect(statuses.at(-1)).toBe((await getTask(server.url, task_id)).status);
       expect(statuses.at(-1) === 'cancelled').toBe(status === 200);
       const steps = statuses.slice(1).map((next, at) => [statuses[at] ?? next, next] as const);
-      for (const [from, to] of steps) expect([from, to, canMove(from, to)]).toEqual([from, to, true]);
+      for (const [from, to] of steps) expect([from, to, isAllowed(from, to)]).toEqual([from, to, true]);
     }),
     { numRuns: 15 },
   );
