@@ -79,6 +79,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Log
   log.info({ requestId, ...unknown, status: 400, code, reason: error.code }, 'request');
   socket.end(
     `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${String(Buffer.byteLength(body))}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -34,12 +34,7 @@ const MAX_INSTRUMENT_PROBLEMS = 20;
  * @returns the options as the worker gets them, or every problem at once.
  */
 export function resolveOptions(model: ModelEntry, submitted: SubmittedOptions): ResolvedOptions {
-  const problems: ParamProblem[] = [
-    ...encodingProblems(submitted),
-    ...limitProblems('bigshifts', submitted.bigshifts),
-    ...limitProblems('num_overlap', submitted.numOverlap),
-    ...limitProblems('batch_size', submitted.batchSize),
-  ];
+  const problems = optionProblems(submitted);
   const instruments = selectInstruments(model, submitted, problems);
   if (problems.length > 0) return { problems };
   return {
@@ -50,6 +45,16 @@ export function resolveOptions(model: ModelEntry, submitted: SubmittedOptions): 
       batchSize: submitted.batchSize ?? model.batchSize,
     },
   };
+}
+
+/** What is wrong whatever the model: to be told also where the model is not known. */
+export function optionProblems(submitted: SubmittedOptions): ParamProblem[] {
+  return [
+    ...encodingProblems(submitted),
+    ...limitProblems('bigshifts', submitted.bigshifts),
+    ...limitProblems('num_overlap', submitted.numOverlap),
+    ...limitProblems('batch_size', submitted.batchSize),
+  ];
 }
 
 function encodingProblems({ outputFormat, pcmType }: SubmittedOptions): ParamProblem[] {

@@ -146,6 +146,8 @@ test('every bad parameter is reported at once, with what is valid', async () => 
     output_format: 'mp3',
     pcm_type: 'PCM_8',
     bigshifts: 'many',
+    // Too many for any model, so told although the model is not known.
+    batch_size: '65',
     wrong_field: '1',
   };
   const answer = await separate(form(fields, { bytes: song }));

@@ -3,11 +3,16 @@
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
 //   ok | die | hang (until cancelled) | fail:KIND
+//   fail:KIND:MESSAGE                     with that message, percent-encoded
+//   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
+//   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
 // `load` calls have words of their own, wherever they stand in the plan:
 //   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import {
   createMessageConnection,
   ResponseError,
@@ -41,6 +46,22 @@ function nextLoadStep() {
   const [step] = steps.splice(at, 1);
   writeFileSync(file, steps.join('\n'));
   return step.slice('load:'.length);
+}
+
+let writer;
+
+/** Has the real stem writer write noise, in a Python process that stays for the next time. */
+async function encode(step, request) {
+  if (!writer) {
+    const script = path.join(import.meta.dirname, 'stem_peer.py');
+    const child = spawn(process.env.STAND_IN_PYTHON, ['-B', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    writer = { child, answers };
+  }
+  const [seed, frames, channels, level] = step.split(':').slice(1).map(Number);
+  const sound = { seed, frames, channels, level };
+  writer.child.stdin.write(`${JSON.stringify({ do: 'write', sound, sample_rate: 44100, ...request })}\n`);
+  return JSON.parse((await writer.answers.next()).value).stems;
 }
 
 function wav(seconds, rate) {
@@ -78,15 +99,21 @@ connection.onRequest('separate', async (params, token) => {
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
-  if (step === 'hang' && !token.isCancellationRequested) {
+  const isStanding = step.startsWith('at:');
+  if (isStanding) {
+    const [, stage, done, total] = step.split(':');
+    await tell(stage, Number(done), Number(total));
+  }
+  if ((step === 'hang' || isStanding) && !token.isCancellationRequested) {
     await new Promise((resolve) => token.onCancellationRequested(resolve));
   }
   if (token.isCancellationRequested) {
     return new ResponseError(-32001, 'cancelled', { kind: 'CANCELLED', traceback: null });
   }
   if (step.startsWith('fail:')) {
-    return new ResponseError(-32001, 'It failed as the plan says.', {
-      kind: step.slice('fail:'.length),
+    const [, kind, message] = step.split(':');
+    return new ResponseError(-32001, message ? decodeURIComponent(message) : 'It failed as the plan says.', {
+      kind,
       traceback: 'Traceback: the plan said so',
     });
   }
@@ -95,7 +122,7 @@ connection.onRequest('separate', async (params, token) => {
     loads += 1;
   }
   const names = [...options.instruments, ...(options.extract_instrumental ? ['instrumental'] : [])];
-  const stems = names.map((instrument) => {
+  const writeSilence = (instrument) => {
     const bytes = wav(Math.min(duration_seconds, 1), 44100);
     const filename = `${instrument}.${options.output_format}`;
     writeFileSync(path.join(output_dir, filename), bytes);
@@ -111,7 +138,10 @@ connection.onRequest('separate', async (params, token) => {
       peak: 0,
       clipped_samples: 0,
     };
-  });
+  };
+  const stems = step.startsWith('encode:')
+    ? await encode(step, { instruments: names, output_dir, options })
+    : names.map(writeSilence);
   await tell('encoding', 0, 0);
   return {
     task_id,

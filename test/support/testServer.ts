@@ -5,6 +5,7 @@ import { startServer } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { RotatingFile } from '../../src/rotatingFile.ts';
+import { enginePython } from './python.ts';
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 
@@ -46,6 +47,7 @@ export async function startTestServer(
     ...process.env,
     MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standInWorker.mjs'),
     STAND_IN_PLAN: planFile,
+    STAND_IN_PYTHON: enginePython,
   };
   const { config } = loadConfig({ argv: ['--config', configFile], env, cwd: home, projectRoot });
   const log =

@@ -2,7 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import type { IncomingMessage } from 'node:http';
 import { AppError, type ParamProblem } from '../../errors.ts';
-import { resolveOptions, type SeparationOptions } from '../../models/optionRules.ts';
+import { optionProblems, resolveOptions, type SeparationOptions } from '../../models/optionRules.ts';
 import type { ModelEntry } from '../../models/modelEntry.ts';
 import { errorResponses, jsonBody } from '../documented.ts';
 import type { HttpEnv } from '../env.ts';
@@ -110,9 +110,11 @@ async function check(
   const submitted = readSubmissionForm(form.fields);
   const problems: ParamProblem[] = [...fileProblems(form), ...submitted.problems];
   const model = await findModel(catalog, submitted.modelType, problems);
-  const resolved = model && resolveOptions(model, submitted.options);
-  if (resolved && 'problems' in resolved) problems.push(...resolved.problems);
-  if (problems.length > 0 || !form.file || !model || !resolved || !('options' in resolved)) {
+  const resolved = model
+    ? resolveOptions(model, submitted.options)
+    : { problems: optionProblems(submitted.options) };
+  if ('problems' in resolved) problems.push(...resolved.problems);
+  if (problems.length > 0 || !form.file || !model || !('options' in resolved)) {
     throw invalidParameters(problems, catalog, model);
   }
   return { file: form.file, model, options: resolved.options };
