@@ -1,8 +1,9 @@
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { browserMissing, startOfflineBrowser, type OfflineBrowser } from '../support/browser.ts';
 import { fetchDocument, operationsOf } from '../support/openApi.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
+import { makeWav } from '../support/wav.ts';
 
 const TIMEOUT_MS = 90_000;
 
@@ -19,6 +20,25 @@ afterAll(async () => {
   await browser?.close();
   await server.dispose();
 });
+
+/** Opens the block of an operation. */
+async function open(page: Page, id: string): Promise<Locator> {
+  const block = page.locator(`#operations-${id}`);
+  await block.locator('.opblock-summary-control').click();
+  await block.locator('button.execute').waitFor();
+  return block;
+}
+
+/** Sends what stands in the form of a block, and reads the answer as it is shown. */
+async function execute(block: Locator): Promise<{ status: string; body: unknown }> {
+  await block.locator('button.execute').click();
+  const shown = block.locator('.live-responses-table tbody');
+  await shown.waitFor();
+  return {
+    status: (await shown.locator('.response-col_status').innerText()).trim().slice(0, 3),
+    body: JSON.parse(await shown.locator('.response-col_description pre').first().innerText()),
+  };
+}
 
 /** A page that may reach the server alone, and everything on it that went wrong. */
 async function openPage({ context }: OfflineBrowser): Promise<{ page: Page; faults: string[] }> {
@@ -67,17 +87,46 @@ test(
       documented.map(({ method, path }) => `${method} ${path}`).sort(),
     );
 
-    const models = page.locator('#operations-models-listModels');
-    await models.locator('.opblock-summary-control').click();
-    await models.locator('button.execute').click();
-    const body = models.locator('.live-responses-table .response-col_description pre').first();
-    await body.waitFor();
-    expect(await models.locator('.live-responses-table .response-col_status').last().innerText()).toContain(
-      '200',
-    );
+    const models = await open(page, 'models-listModels');
     const answer = await fetch(`${server.url}/api/v1/models`);
-    expect(JSON.parse(await body.innerText())).toEqual(await answer.json());
+    expect(await execute(models)).toEqual({ status: '200', body: await answer.json() });
 
+    expect(faults).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a form of the page sends what was filled in, and of the rest the defaults',
+  async (context) => {
+    if (!browser) {
+      context.skip(browserMissing ?? undefined);
+      return;
+    }
+    const { page, faults } = await openPage(browser);
+    await page.goto(`${server.url}/docs`);
+
+    const separate = await open(page, 'tasks-separate');
+    await separate
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'song.wav', mimeType: 'audio/wav', buffer: Buffer.from(makeWav(0.5)) });
+    const submitted = await execute(separate);
+    expect(submitted).toMatchObject({
+      status: '201',
+      body: {
+        input: { filename: 'song.wav', bytes: makeWav(0.5).byteLength },
+        parameters: {
+          instruments: ['drums', 'bass', 'other'],
+          use_tta: false,
+          bigshifts: 1,
+          num_overlap: null,
+        },
+      },
+    });
+    const { task_id } = submitted.body as { task_id: string };
+
+    const list = await open(page, 'tasks-listTasks');
+    expect(await execute(list)).toMatchObject({ status: '200', body: { tasks: [{ task_id }] } });
     expect(faults).toEqual([]);
   },
   TIMEOUT_MS,
