@@ -1,4 +1,6 @@
 /** What the document says of answers, held against their schemas and against the answers of a running server. */
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import {
@@ -122,7 +124,7 @@ async function expectDocumented(
     encodeURIComponent(parameters[name] ?? ''),
   );
   const response = await fetch(at.url + path + query, { ...init, method });
-  const text = await response.text();
+  const content = await response.text();
   const documented =
     document.paths[template]![method.toLowerCase()] ?? Object.values(document.paths[template]!)[0]!;
   const answer = documented.responses[String(response.status)];
@@ -136,13 +138,13 @@ async function expectDocumented(
   }
   const status = { status: response.status, headers: response.headers };
   const type = response.headers.get('content-type')?.split(';')[0] ?? '';
-  if (text === '') return status;
+  if (content === '') return status;
   const documentedBody = answer.content?.[type];
   if (!documentedBody) throw new Error(`${method} ${path}: ${type} is not documented`);
   const named = schemaNamed(documentedBody.schema);
   if (!named) return status;
 
-  const body = JSON.parse(text) as Record<string, unknown>;
+  const body = JSON.parse(content) as Record<string, unknown>;
   expect(named.parse(body)).toEqual(body);
   const examples = documentedBody.examples ?? {};
   const problem = problemSchema.safeParse(body);
@@ -180,6 +182,9 @@ describe('the document is what a client gets from', () => {
     const nobody = { parameters: { task_id: 'nobody' } };
     expect(await expectDocumented('GET', `${api}/tasks`)).toMatchObject({ status: 200 });
     expect(await expectDocumented('GET', `${api}/tasks`, { query: '?limit=500' })).toMatchObject({
+      code: 'INVALID_PARAMETERS',
+    });
+    expect(await expectDocumented('GET', `${api}/tasks`, { query: '?limit=1&limit=2' })).toMatchObject({
       code: 'INVALID_PARAMETERS',
     });
     expect(await expectDocumented('GET', task, completed)).toMatchObject({ status: 200 });
@@ -231,8 +236,8 @@ describe('the document is what a client gets from', () => {
       expectDocumented('GET', `${api}/models/{model_type}`, { parameters: { model_type } });
     expect(await model('starter')).toMatchObject({ status: 200 });
     expect(await model('statrer')).toMatchObject({ code: 'MODEL_NOT_FOUND' });
-    const text = { init: { headers: { accept: 'text/plain' } } };
-    expect(await expectDocumented('GET', `${api}/metrics`, text)).toMatchObject({ status: 200 });
+    const asText = { init: { headers: { accept: 'text/plain' } } };
+    expect(await expectDocumented('GET', `${api}/metrics`, asText)).toMatchObject({ status: 200 });
   });
 
   test('a wrong method, on every path: Allow is as documented', async () => {
@@ -244,6 +249,16 @@ describe('the document is what a client gets from', () => {
         expect(responses['405']?.headers?.['Allow']).toMatchObject({ example: headers.get('allow') });
       }
     }
+  });
+
+  test('a request that cannot be read as HTTP', async () => {
+    const socket = net.connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.end('no request\r\n\r\n');
+    const [head, body] = (await text(socket)).split('\r\n\r\n') as [string, string];
+    const problem = problemSchema.parse(JSON.parse(body));
+    expect(head).toContain('HTTP/1.1 400');
+    expect(head).toContain(`x-request-id: ${problem.request_id}`);
+    expect(problem.error.code).toBe('INVALID_PARAMETERS');
   });
 
   test('a foreign page, a missing key and one request too many', async () => {

@@ -133,7 +133,9 @@ const cancelRoute = createRoute({
 
 /** The task routes but submitting. */
 export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: HttpServices): void {
-  app.openapi(listRoute, async (c) => {
+  // Registered by hand: the query is read below, so that every mistake in it is told in the one shape of errors.
+  app.openAPIRegistry.registerPath(listRoute);
+  app.get(listRoute.getRoutingPath(), async (c) => {
     const { status, limit, before } = readPageQuery(c.req.queries());
     const views = await tasks.page({ owner: c.var.owner, status, before, limit: limit + 1 });
     const shown = views.slice(0, limit);
