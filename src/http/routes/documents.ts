@@ -4,6 +4,9 @@ import { Readable } from 'node:stream';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { absolutePath as swaggerAssetsDir } from 'swagger-ui-dist';
 import { AppError } from '../../errors.ts';
+import { openApiDocument } from '../documented/document.ts';
+import { registerDocumentPaths } from '../documented/documentPaths.ts';
+import { PAGE, POLICY, START } from '../documented/page.ts';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
@@ -13,25 +16,6 @@ const CONTENT_TYPE: Record<string, string> = {
   'favicon-32x32.png': 'image/png',
 };
 
-const PAGE = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <title>msst-serve API</title>
-    <link rel="icon" href="/docs/swagger-ui/favicon-32x32.png">
-    <link rel="stylesheet" href="/docs/swagger-ui/swagger-ui.css">
-  </head>
-  <body>
-    <div id="swagger-ui"></div>
-    <script src="/docs/swagger-ui/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
-  </body>
-</html>
-`;
-const START = `SwaggerUIBundle({ url: '${API_PREFIX}/openapi.json', dom_id: '#swagger-ui', tryItOutEnabled: true });\n`;
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
-
 /** The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. */
 export function registerDocuments(
   app: OpenAPIHono<HttpEnv>,
@@ -39,35 +23,10 @@ export function registerDocuments(
   version: string,
   needsKey: boolean,
 ): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearerAuth', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'A key of `api_keys`; needed where `enable_auth` is on.',
-  });
+  registerDocumentPaths(app);
+  const document = once(() => openApiDocument(app, { publicUrl, version, needsKey }));
   for (const at of ['', API_PREFIX]) {
-    app.get(`${at}/openapi.json`, (c) =>
-      c.json(
-        app.getOpenAPIDocument({
-          openapi: '3.0.3',
-          info: {
-            title: 'msst-serve',
-            version,
-            description:
-              'Music source separation with MSST models: submit a recording, follow its task, fetch the stems.',
-            license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
-          },
-          // `{}`: also without.
-          security: needsKey ? [{ bearerAuth: [] }] : [{}, { bearerAuth: [] }],
-          servers: [{ url: publicUrl === '' ? '/' : publicUrl }],
-          tags: [
-            { name: 'tasks', description: 'Submitting and following separations.' },
-            { name: 'results', description: 'What completed tasks made.' },
-            { name: 'models', description: 'What can be separated, and with what.' },
-            { name: 'server', description: 'How the server is.' },
-          ],
-        }),
-      ),
-    );
+    app.get(`${at}/openapi.json`, (c) => c.json(document()));
     app.get(`${at}/docs`, (c) => c.html(PAGE, 200, { 'content-security-policy': POLICY }));
   }
   app.get('/', (c) => c.redirect('/docs'));
@@ -81,4 +40,10 @@ export function registerDocuments(
       'cache-control': 'public, max-age=3600',
     });
   });
+}
+
+/** Makes it when it is first asked for, by when every route has registered itself; after that it never changes. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
