@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { ConfigError, loadConfig, type Config } from '../../src/config.ts';
 import { call, ended, form, parseProblem, parseResults, submit, waitForTask } from '../support/client.ts';
@@ -14,6 +14,9 @@ import { runMain } from '../support/mainProcess.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint, makeYaml, putFile } from '../unit/models/modelFolder.ts';
+
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 let folder = '';
 beforeAll(() => {

@@ -12,6 +12,9 @@ import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint, makeYaml, putFile } from '../unit/models/modelFolder.ts';
 
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
+
 type Health = z.output<typeof healthSchema>;
 
 const GPUS = ['GPU-0a', 'GPU-0b'];

@@ -2,7 +2,7 @@ import { cp, mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   call,
   ended,
@@ -16,6 +16,9 @@ import {
 import { standInsOf } from '../support/standIn.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 let server: TestServer;
 const song = makeWav(1, 8000);

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { healthSchema, modelListSchema, type modelSchema } from '../../src/http/schemas.ts';
 import { ARCHITECTURES } from '../../src/models/architecture.ts';
@@ -18,6 +18,9 @@ import {
 } from '../support/modelFolders.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 type WireModel = z.output<typeof modelSchema>;
 

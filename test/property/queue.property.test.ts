@@ -1,10 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { call, ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { standInsOf } from '../support/standIn.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 let gpus: PretendedGpus;
 let onCpu: TestServer;

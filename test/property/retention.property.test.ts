@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import {
   call,
   ended,
@@ -16,6 +16,9 @@ import { dateBack } from '../support/dateBack.ts';
 import { standInsOf } from '../support/standIn.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
+
+// Every run starts servers and workers, which takes its time beside other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 type End = 'completed' | 'failed' | 'cancelled';
 interface Aged {
