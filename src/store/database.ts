@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
@@ -5,7 +6,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 /** An open database and the one way to close it. */
 export interface Database {
   orm: BetterSQLite3Database;
-  /** Whether a read comes back: for the health report. */
+  /** Whether its file is where it was and a read comes back: for the health report. */
   isReachable(): boolean;
   close(): void;
 }
@@ -32,7 +33,8 @@ export function openDatabase(file: string, migrationsDir: string): Database {
     isReachable() {
       try {
         ping.get();
-        return true;
+        // A file that was removed under us still answers, and takes all it is told with it.
+        return existsSync(file);
       } catch {
         return false;
       }

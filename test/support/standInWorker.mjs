@@ -8,9 +8,13 @@
 //   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
 // `load` calls have words of their own, wherever they stand in the plan:
 //   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
+// Beside that file, for all workers of the server together (`standIn.ts` reads and writes them):
+//   PLAN.diary   what each did, a JSON object a line: its start, and the begin and end of every call
+//   PLAN.hold    the name of a stage: a call that comes to it waits there as long as the file says so
+//   PLAN.broken  CUDA_VISIBLE_DEVICES a line (`cpu` for none): a worker of such a device ends at its start
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import {
@@ -26,6 +30,28 @@ const connection = createMessageConnection(
 );
 let loaded = new Set();
 let loads = 0;
+const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
+
+/** What stands in a file beside the plan; empty where there is none. */
+function beside(name) {
+  const file = `${process.env.STAND_IN_PLAN}.${name}`;
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+}
+
+function note(event, facts = {}) {
+  if (!process.env.STAND_IN_PLAN) return;
+  const line = JSON.stringify({ event, pid: process.pid, device, ...facts });
+  appendFileSync(`${process.env.STAND_IN_PLAN}.diary`, `${line}\n`);
+}
+
+async function waitWhileHeld(stage, token) {
+  while (beside('hold') === stage && !token.isCancellationRequested) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+if (beside('broken').split('\n').includes(device)) process.exit(1);
+note('start');
 
 /** Takes the next word of the plan; the file is shared with the workers that come after this one. */
 function nextStep() {
@@ -94,8 +120,11 @@ connection.onRequest('initialize', () => ({
 connection.onRequest('separate', async (params, token) => {
   const { task_id, attempt, output_dir, options, model, duration_seconds } = params;
   const step = nextStep();
-  const tell = (stage, done, total) =>
-    connection.sendNotification('progress', { task_id, attempt, stage, done, total });
+  const tell = async (stage, done, total) => {
+    await connection.sendNotification('progress', { task_id, attempt, stage, done, total });
+    await waitWhileHeld(stage, token);
+  };
+  note('begin', { task_id, attempt });
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
@@ -108,10 +137,12 @@ connection.onRequest('separate', async (params, token) => {
     await new Promise((resolve) => token.onCancellationRequested(resolve));
   }
   if (token.isCancellationRequested) {
+    note('end', { task_id, attempt });
     return new ResponseError(-32001, 'cancelled', { kind: 'CANCELLED', traceback: null });
   }
   if (step.startsWith('fail:')) {
     const [, kind, message] = step.split(':');
+    note('end', { task_id, attempt });
     return new ResponseError(-32001, message ? decodeURIComponent(message) : 'It failed as the plan says.', {
       kind,
       traceback: 'Traceback: the plan said so',
@@ -143,6 +174,7 @@ connection.onRequest('separate', async (params, token) => {
     ? await encode(step, { instruments: names, output_dir, options })
     : names.map(writeSilence);
   await tell('encoding', 0, 0);
+  note('end', { task_id, attempt });
   return {
     task_id,
     attempt,

@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect, test } from 'vitest';
@@ -66,4 +66,14 @@ test('a closed or damaged database is reported as not reachable', async () => {
   expect(database.isReachable()).toBe(false);
   database.close();
   expect(database.isReachable()).toBe(false);
+});
+
+test('a database whose file is gone is not reachable, though the open file still answers, until it is back', async () => {
+  const file = path.join(await temporaryFolder(), 'tasks.db');
+  const database = openDatabase(file, migrations);
+  await rename(file, `${file}.away`);
+  expect(database.isReachable()).toBe(false);
+  await rename(`${file}.away`, file);
+  expect(database.isReachable()).toBe(true);
+  database.close();
 });

@@ -1,0 +1,61 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ProgressStage } from '../../src/tasks/progress.ts';
+import type { TestServer } from './testServer.ts';
+
+/** What one stand-in worker noted: that it started, or that one of its calls began or ended. */
+export interface DiaryEntry {
+  event: 'start' | 'begin' | 'end';
+  pid: number;
+  /** Its CUDA_VISIBLE_DEVICES; `cpu` where that is empty. */
+  device: string;
+  task_id?: string;
+  attempt?: number;
+}
+
+/** The strings to the stand-in workers of one server. */
+export interface StandIns {
+  /** Every call that comes to this stage waits there, until `release`. */
+  hold(stage: ProgressStage): Promise<void>;
+  release(): Promise<void>;
+  /** Workers of these devices cannot start from now on; of all others they can. */
+  breakDevices(devices: readonly string[]): Promise<void>;
+  /** What they noted since the server's first start, in order. */
+  diary(): Promise<DiaryEntry[]>;
+}
+
+/** Takes them up. */
+export function standInsOf(server: Pick<TestServer, 'dataDir'>): StandIns {
+  const beside = (name: string) => path.join(server.dataDir, `plan.${name}`);
+  // By renaming, so that no worker reads half of it.
+  const put = async (name: string, content: string) => {
+    await writeFile(`${beside(name)}.new`, content);
+    await rename(`${beside(name)}.new`, beside(name));
+  };
+  return {
+    hold: (stage) => put('hold', stage),
+    release: () => rm(beside('hold'), { force: true }),
+    breakDevices: (devices) => put('broken', devices.join('\n')),
+    async diary() {
+      const text = await readFile(beside('diary'), 'utf8').catch(() => '');
+      // The last line may still be in the making.
+      const lines = text
+        .slice(0, text.lastIndexOf('\n') + 1)
+        .split('\n')
+        .filter(Boolean);
+      return lines.map((line) => JSON.parse(line) as DiaryEntry);
+    },
+  };
+}
+
+/** The most calls that ran at one moment. A worker's start ends whatever its predecessor of that device began. */
+export function mostAtOnce(diary: readonly DiaryEntry[]): number {
+  const running = new Set<string>();
+  let most = 0;
+  for (const { event, device } of diary) {
+    if (event === 'begin') running.add(device);
+    else running.delete(device);
+    most = Math.max(most, running.size);
+  }
+  return most;
+}
