@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { AppError, type ErrorCode } from '../errors.ts';
+import { AppError, type ErrorCode, type ErrorHints } from '../errors.ts';
 import type { HttpEnv } from './env.ts';
 
 /** Every code's status and title. A code without a line here does not compile. */
@@ -48,6 +48,19 @@ export function problemBody(error: AppError, instance: string, requestId: string
   };
 }
 
+/** What an error says by headers. */
+export function problemHeaders(hints: ErrorHints): Record<string, string> {
+  const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = hints;
+  const headers: Record<string, string> = {};
+  if (retryAfterSeconds !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)));
+  if (challenge !== undefined) headers['www-authenticate'] = challenge;
+  if (allow) headers['allow'] = allow.join(', ');
+  if (sizeBytes !== undefined) headers['content-range'] = `bytes */${String(sizeBytes)}`;
+  if (closeConnection === true) headers['connection'] = 'close';
+  return headers;
+}
+
 /** Answers with an error; what is not an `AppError` becomes INTERNAL. What is the server's own fault is told to the log, with its stack. */
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
@@ -55,16 +68,11 @@ export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   if (isFault) c.var.log.error({ err: thrown }, 'a request failed');
   // The line about the request then says why it was refused.
   c.set('log', c.var.log.child({ code: error.code }));
-  const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = error.hints;
   const body = problemBody(error, c.req.path, c.var.requestId);
-  const headers: Record<string, string> = { 'content-type': PROBLEM_JSON };
-  if (retryAfterSeconds !== undefined)
-    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)));
-  if (challenge !== undefined) headers['www-authenticate'] = challenge;
-  if (allow) headers['allow'] = allow.join(', ');
-  if (sizeBytes !== undefined) headers['content-range'] = `bytes */${String(sizeBytes)}`;
-  if (closeConnection === true) headers['connection'] = 'close';
-  return c.body(JSON.stringify(body), problems[error.code][0], headers);
+  return c.body(JSON.stringify(body), problems[error.code][0], {
+    'content-type': PROBLEM_JSON,
+    ...problemHeaders(error.hints),
+  });
 }
 
 function toAppError(thrown: unknown): AppError {

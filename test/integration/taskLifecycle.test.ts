@@ -276,31 +276,6 @@ describe('the server itself', () => {
     expect([foreign.status, parseProblem(foreign.body).error.code]).toEqual([403, 'FORBIDDEN_ORIGIN']);
   });
 
-  test('documents every route it has', async () => {
-    const document = (await call(`${server.url}/openapi.json`)).body as {
-      openapi: string;
-      paths: Record<string, object>;
-    };
-    expect(document.openapi).toBe('3.0.3');
-    expect(
-      Object.entries(document.paths)
-        .flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m} ${path}`))
-        .sort(),
-    ).toEqual([
-      'delete /api/v1/tasks/{task_id}',
-      'get /api/v1/download/{task_id}/{filename}',
-      'get /api/v1/health',
-      'get /api/v1/metrics',
-      'get /api/v1/models',
-      'get /api/v1/models/{model_type}',
-      'get /api/v1/tasks',
-      'get /api/v1/tasks/{task_id}',
-      'get /api/v1/tasks/{task_id}/results',
-      'post /api/v1/separate',
-      'post /api/v1/tasks/{task_id}/cancel',
-    ]);
-  });
-
   test('shows its documentation from its own assets only', async () => {
     const page = await (await fetch(`${server.url}/docs`)).text();
     const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');

@@ -4,6 +4,8 @@ import { Readable } from 'node:stream';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { absolutePath as swaggerAssetsDir } from 'swagger-ui-dist';
 import { AppError } from '../../errors.ts';
+import { openApiDocument } from '../documented/document.ts';
+import { registerDocumentPaths } from '../documented/documentPaths.ts';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
@@ -39,35 +41,10 @@ export function registerDocuments(
   version: string,
   needsKey: boolean,
 ): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearerAuth', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'A key of `api_keys`; needed where `enable_auth` is on.',
-  });
+  registerDocumentPaths(app);
+  const document = once(() => openApiDocument(app, { publicUrl, version, needsKey }));
   for (const at of ['', API_PREFIX]) {
-    app.get(`${at}/openapi.json`, (c) =>
-      c.json(
-        app.getOpenAPIDocument({
-          openapi: '3.0.3',
-          info: {
-            title: 'msst-serve',
-            version,
-            description:
-              'Music source separation with MSST models: submit a recording, follow its task, fetch the stems.',
-            license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
-          },
-          // `{}`: also without.
-          security: needsKey ? [{ bearerAuth: [] }] : [{}, { bearerAuth: [] }],
-          servers: [{ url: publicUrl === '' ? '/' : publicUrl }],
-          tags: [
-            { name: 'tasks', description: 'Submitting and following separations.' },
-            { name: 'results', description: 'What completed tasks made.' },
-            { name: 'models', description: 'What can be separated, and with what.' },
-            { name: 'server', description: 'How the server is.' },
-          ],
-        }),
-      ),
-    );
+    app.get(`${at}/openapi.json`, (c) => c.json(document()));
     app.get(`${at}/docs`, (c) => c.html(PAGE, 200, { 'content-security-policy': POLICY }));
   }
   app.get('/', (c) => c.redirect('/docs'));
@@ -81,4 +58,10 @@ export function registerDocuments(
       'cache-control': 'public, max-age=3600',
     });
   });
+}
+
+/** The routes are all there only after this file's: what is made of them waits for the first request. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

@@ -1,20 +1,33 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { jsonBody } from '../documented.ts';
+import { jsonAnswer } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { healthExamples } from '../documented/examples.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { healthSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
 import { API_PREFIX } from '../wire.ts';
 
+const HEALTH = { path: `${API_PREFIX}/health`, allow: ['GET', 'HEAD'] } as const;
+const isOpen = true;
+
 const route = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/health`,
+  path: HEALTH.path,
   operationId: 'getHealth',
   summary: 'How the server is, and each thing it depends on',
+  description: curl(HEALTH.path),
   tags: ['server'],
   security: [],
   responses: {
-    200: jsonBody(healthSchema, 'Healthy, or degraded: it works, but something wants a look.'),
-    503: jsonBody(healthSchema, 'Unhealthy: `problems` says why.'),
+    200: jsonAnswer(
+      healthSchema,
+      'Healthy, or degraded: it works, but something wants a look.',
+      healthExamples.up,
+      { isOpen },
+    ),
+    503: jsonAnswer(healthSchema, 'Unhealthy: `problems` says why.', healthExamples.down, { isOpen }),
+    ...problemAnswers(HEALTH, [], { isOpen }),
   },
 });
 

@@ -1,6 +1,9 @@
-import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
-import { errorResponses, jsonBody } from '../documented.ts';
+import { jsonAnswer, textContent } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { metricsExamples } from '../documented/examples.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { metricsSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
@@ -10,28 +13,29 @@ const JSON_TYPE = 'application/json';
 /** What a scraper asks for; it is answered in the older of the two text formats, which all of them read. */
 const TEXT_TYPES = ['text/plain', 'application/openmetrics-text'];
 
+const METRICS = { path: `${API_PREFIX}/metrics`, allow: ['GET', 'HEAD'] } as const;
+
+const figures = jsonAnswer(metricsSchema, 'The figures, in the form that `Accept` prefers.', metricsExamples);
+
 const route = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/metrics`,
+  path: METRICS.path,
   operationId: 'getMetrics',
   summary: 'What the server has done and is doing',
-  description:
-    'JSON; with `Accept: text/plain` the text format of Prometheus, which holds more. The totals count on over restarts and over the removal of old tasks.',
+  description: `JSON; with \`Accept: text/plain\` the text format of Prometheus, which holds more. The totals count on over restarts and over the removal of old tasks.\n\n${curl(METRICS.path)}`,
   tags: ['server'],
   responses: {
     200: {
-      ...jsonBody(metricsSchema, 'The figures, in the form that `Accept` prefers.'),
+      ...figures,
       content: {
-        [JSON_TYPE]: { schema: metricsSchema },
-        'text/plain': {
-          schema: z.string().openapi({
-            example:
-              '# HELP msst_tasks_total Tasks that ever ended, by how they ended.\n# TYPE msst_tasks_total counter\nmsst_tasks_total{status="completed"} 42\n',
-          }),
-        },
+        ...figures.content,
+        'text/plain': textContent(
+          'The text format of Prometheus.',
+          '# HELP msst_tasks_total Tasks that ever ended, by how they ended.\n# TYPE msst_tasks_total counter\nmsst_tasks_total{status="completed"} 42\n',
+        ),
       },
     },
-    ...errorResponses(403),
+    ...problemAnswers(METRICS, []),
   },
 });
 

@@ -1,33 +1,48 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { closest } from '../../didYouMean.ts';
 import { AppError } from '../../errors.ts';
-import { errorResponses, jsonBody } from '../documented.ts';
+import { jsonAnswer } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { EXAMPLE } from '../documented/exampleIds.ts';
+import { modelExamples, modelListExamples } from '../documented/examples.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { modelListSchema, modelSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
 import { API_PREFIX, modelToWire } from '../wire.ts';
 
+const LIST = { path: `${API_PREFIX}/models`, allow: ['GET', 'HEAD'] } as const;
+const MODEL = { path: `${API_PREFIX}/models/{model_type}`, allow: ['GET', 'HEAD'] } as const;
+
 const listRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/models`,
+  path: LIST.path,
   operationId: 'listModels',
   summary: 'The models that a task can use',
+  description: curl(LIST.path),
   tags: ['models'],
-  responses: { 200: jsonBody(modelListSchema, 'Every available model.'), ...errorResponses() },
+  responses: {
+    200: jsonAnswer(modelListSchema, 'Every available model.', modelListExamples, { links: ['getModel'] }),
+    ...problemAnswers(LIST, []),
+  },
 });
 
 const getRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/models/{model_type}`,
+  path: MODEL.path,
   operationId: 'getModel',
   summary: 'One model and what it can do',
+  description: curl(MODEL.path),
   tags: ['models'],
   request: {
     params: z.object({
-      model_type: z.string().openapi({ description: 'The name of a model.', example: 'starter' }),
+      model_type: z.string().openapi({ description: 'The name of a model.', example: EXAMPLE.modelType }),
     }),
   },
-  responses: { 200: jsonBody(modelSchema, 'The model.'), ...errorResponses(404) },
+  responses: {
+    200: jsonAnswer(modelSchema, 'The model.', modelExamples),
+    ...problemAnswers(MODEL, ['MODEL_NOT_FOUND', 'ROUTE_NOT_FOUND']),
+  },
 });
 
 /** The model routes. */

@@ -1,7 +1,12 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
-import { errorResponses, jsonBody } from '../documented.ts';
+import { jsonAnswer, stemAnswers, stemHeadAnswers } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { EXAMPLE } from '../documented/exampleIds.ts';
+import { resultsExamples } from '../documented/examples.ts';
+import { taskIdParameter } from '../documented/parameters.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import { sendFile } from '../download.ts';
 import type { HttpEnv } from '../env.ts';
 import { downloadName } from '../filename.ts';
@@ -10,46 +15,80 @@ import type { HttpServices } from '../services.ts';
 import { API_PREFIX, resultsToWire } from '../wire.ts';
 import { taskNotFound } from './tasks.ts';
 
-const taskId = z.string().openapi({
-  description: 'The task, as POST /separate named it.',
-  example: '0b5c3f0e-8f0e-4a53-9d0d-4f8a1f6a2c11',
-});
+const RESULTS = { path: `${API_PREFIX}/tasks/{task_id}/results`, allow: ['GET', 'HEAD'] } as const;
+const DOWNLOAD = { path: `${API_PREFIX}/download/{task_id}/{filename}`, allow: ['GET', 'HEAD'] } as const;
 
 const resultsRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/tasks/{task_id}/results`,
+  path: RESULTS.path,
   operationId: 'getResults',
   summary: 'The stems of a completed task',
+  description: curl(RESULTS.path),
   tags: ['results'],
-  request: { params: z.object({ task_id: taskId }) },
-  responses: { 200: jsonBody(resultsSchema, 'The stems with their URLs.'), ...errorResponses(404, 409, 410) },
+  request: { params: z.object({ task_id: taskIdParameter }) },
+  responses: {
+    200: jsonAnswer(resultsSchema, 'The stems with their URLs.', resultsExamples, {
+      links: ['downloadStem', 'deleteTask'],
+    }),
+    ...problemAnswers(RESULTS, [
+      'TASK_NOT_FOUND',
+      'ROUTE_NOT_FOUND',
+      'TASK_NOT_COMPLETED',
+      'TASK_FAILED',
+      'RESULTS_EXPIRED',
+    ]),
+  },
 });
 
-const audio = { schema: z.string().openapi({ format: 'binary' }) };
-const file = { 'audio/wav': audio, 'audio/flac': audio };
+const stem = z.object({
+  task_id: taskIdParameter,
+  filename: z.string().openapi({ description: 'As the results name it.', example: EXAMPLE.filename }),
+});
+const known = z
+  .string()
+  .optional()
+  .openapi({
+    description: 'An ETag that the client has: the file is sent only if it has another.',
+    example: `"${EXAMPLE.stemSha256}"`,
+  });
+const GONE = ['FILE_NOT_FOUND', 'ROUTE_NOT_FOUND', 'RESULTS_EXPIRED'] as const;
+
 const downloadRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/download/{task_id}/{filename}`,
+  path: DOWNLOAD.path,
   operationId: 'downloadStem',
   summary: 'One stem, whole or by range',
+  description: curl(DOWNLOAD.path, '-OJ'),
   tags: ['results'],
   request: {
-    params: z.object({
-      task_id: taskId,
-      filename: z.string().openapi({ description: 'As the results name it.', example: 'drums.wav' }),
-    }),
+    params: stem,
     headers: z.object({
-      range: z.string().optional().openapi({ description: 'One byte range.', example: 'bytes=0-1048575' }),
-      'if-range': z.string().optional().openapi({ description: 'The ETag the range belongs to.' }),
-      'if-none-match': z.string().optional().openapi({ description: 'An ETag that the client has.' }),
+      Range: z.string().optional().openapi({
+        description:
+          'One byte range. Default: the whole file, as for several ranges and for a malformed one.',
+        example: 'bytes=0-1048575',
+      }),
+      'If-Range': z
+        .string()
+        .optional()
+        .openapi({
+          description: 'The ETag that the range belongs to; of another file, the whole is sent.',
+          example: `"${EXAMPLE.stemSha256}"`,
+        }),
+      'If-None-Match': known,
     }),
   },
-  responses: {
-    200: { description: 'The file.', content: file },
-    206: { description: 'The range of it.', content: file },
-    304: { description: 'The client has it already.' },
-    ...errorResponses(404, 410, 416),
-  },
+  responses: { ...stemAnswers, ...problemAnswers(DOWNLOAD, [...GONE, 'RANGE_NOT_SATISFIABLE']) },
+});
+const downloadHeadRoute = createRoute({
+  method: 'head',
+  path: DOWNLOAD.path,
+  operationId: 'headStem',
+  summary: 'How long a stem is, without fetching it',
+  description: curl(DOWNLOAD.path, '-I'),
+  tags: ['results'],
+  request: { params: stem, headers: z.object({ 'If-None-Match': known }) },
+  responses: { ...stemHeadAnswers, ...problemAnswers(DOWNLOAD, GONE, { hasBody: false }) },
 });
 
 const CONTENT_TYPE = { wav: 'audio/wav', flac: 'audio/flac' } as const;
@@ -69,6 +108,7 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
 
   // Registered by hand: the answer is a stream of one of several statuses, which no schema describes.
   app.openAPIRegistry.registerPath(downloadRoute);
+  app.openAPIRegistry.registerPath(downloadHeadRoute);
   app.get(downloadRoute.getRoutingPath(), async (c) => {
     const view = await tasks.find(c.req.param('task_id'), c.var.owner);
     const stems = view?.task.status === 'completed' ? await tasks.stemsOf(view.task) : [];

@@ -4,7 +4,12 @@ import type { IncomingMessage } from 'node:http';
 import { AppError, type ParamProblem } from '../../errors.ts';
 import { resolveOptions, type SeparationOptions } from '../../models/optionRules.ts';
 import type { ModelEntry } from '../../models/modelEntry.ts';
-import { errorResponses, jsonBody } from '../documented.ts';
+import { jsonAnswer } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { EXAMPLE } from '../documented/exampleIds.ts';
+import { taskExamples } from '../documented/examples.ts';
+import { headers } from '../documented/headers.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { displayFilename } from '../filename.ts';
 import { readUploadForm, type UploadForm } from '../multipart.ts';
@@ -14,55 +19,116 @@ import { logStatus } from '../../tasks/statusLog.ts';
 import { readSubmissionForm } from '../submissionForm.ts';
 import { API_PREFIX, taskToWire } from '../wire.ts';
 
-const text = (description: string, example?: string) =>
-  z
-    .string()
-    .optional()
-    .openapi({ description, ...(example === undefined ? {} : { example }) });
+const SEPARATE = { path: `${API_PREFIX}/separate`, allow: ['POST'] } as const;
+
+const flag = (description: string) =>
+  z.boolean().optional().openapi({ description, default: false, example: false });
+const whole = (most: number, description: string, example: number) =>
+  z.int().min(1).max(most).optional().openapi({ description, example });
 
 /** The form as it is documented. It is parsed as a stream, never by this schema: that would buffer the file. */
-const formSchema = z.object({
+const formSchema = z.strictObject({
   file: z.string().openapi({
     format: 'binary',
     description:
-      'The recording: WAV, FLAC, MP3, OGG (Vorbis, Opus) or M4A (AAC, ALAC), told by its content. `audio` is an alias.',
+      'The recording: WAV, FLAC, MP3, OGG (Vorbis, Opus) or M4A (AAC, ALAC), told by its content. The name `audio` is taken for it too.',
   }),
-  model_type: text('A model of GET /models, or an MSST architecture. Default: the default model.', 'starter'),
-  instruments: text('The stems wanted: repeated, a comma list or a JSON list. Default: all.', 'drums,bass'),
-  use_tta: text('Test-time augmentation: three passes instead of one. Default: false.', 'false'),
-  extract_instrumental: text(
-    'Adds the stem `instrumental`: the mixture minus the vocals. Default: false.',
-    'false',
-  ),
-  output_format: z.enum(['wav', 'flac']).optional().openapi({ description: 'Default: wav.' }),
-  pcm_type: z
-    .enum(['PCM_16', 'PCM_24', 'FLOAT'])
+  model_type: z.string().optional().openapi({
+    description: 'A model of GET /models, or an MSST architecture. Default: the default model.',
+    example: EXAMPLE.modelType,
+  }),
+  instruments: z
+    .array(z.string())
     .optional()
-    .openapi({ description: 'Default: PCM_24. FLOAT is for WAV only.' }),
-  bigshifts: text('Time shifts to average, 1 to 16. Default: 1.', '1'),
-  num_overlap: text("Windows over each sample, 1 to 50. Default: as the model's config says.", '2'),
-  batch_size: text("Chunks computed at once, 1 to 64. Default: as the model's config says.", '1'),
+    .openapi({
+      description: 'The stems wanted: the field repeated, a comma list or a JSON list. Default: all.',
+      example: ['drums', 'bass'],
+    }),
+  use_tta: flag('Test-time augmentation: three passes instead of one. Default: false.'),
+  extract_instrumental: flag('Adds the stem `instrumental`: the mixture minus the vocals. Default: false.'),
+  output_format: z
+    .enum(['wav', 'flac'])
+    .optional()
+    .openapi({ description: 'The container of all stems. Default: wav.', default: 'wav', example: 'wav' }),
+  pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']).optional().openapi({
+    description: 'How samples are stored. Default: PCM_24. FLOAT is for WAV only.',
+    default: 'PCM_24',
+    example: 'PCM_24',
+  }),
+  bigshifts: whole(16, 'Time shifts to average, 1 to 16. Default: 1.', 1),
+  num_overlap: whole(50, "Windows over each sample, 1 to 50. Default: as the model's config says.", 2),
+  batch_size: whole(64, "Chunks computed at once, 1 to 64. Default: as the model's config says.", 1),
 });
+
+const formExamples = {
+  every_stem: { summary: 'Every stem of the default model', value: { file: '(the bytes of song.mp3)' } },
+  chosen: {
+    summary: 'Two stems of a named model, as FLAC',
+    value: {
+      file: '(the bytes of song.mp3)',
+      model_type: EXAMPLE.modelType,
+      instruments: ['drums', 'bass'],
+      output_format: 'flac',
+      pcm_type: 'PCM_16',
+    },
+  },
+};
+
+const unknownModelProblem = {
+  name: 'model_type',
+  message: 'model_type "statrer" is not known. Did you mean "starter"? Valid: starter, vocals.',
+  received: 'statrer',
+  allowed: 'starter, vocals',
+  did_you_mean: 'starter',
+};
+const unknownModel = {
+  message: unknownModelProblem.message,
+  details: { params: [unknownModelProblem], valid_model_types: ['starter', 'vocals'] },
+};
 
 /** POST /separate: a file and its options become a task. */
 export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
   app.openAPIRegistry.registerPath({
     method: 'post',
-    path: `${API_PREFIX}/separate`,
+    path: SEPARATE.path,
     operationId: 'separate',
     summary: 'Separate a recording into its stems',
+    description: curl(SEPARATE.path, '-F file=@song.mp3 -F instruments=drums,bass -F output_format=flac'),
     tags: ['tasks'],
-    request: { body: { required: true, content: { 'multipart/form-data': { schema: formSchema } } } },
-    responses: {
-      201: {
-        ...jsonBody(taskSchema, 'The task, which waits for a worker now.'),
-        headers: { Location: { description: 'The URL of the task.', schema: { type: 'string' } } },
+    request: {
+      body: {
+        required: true,
+        description: 'The recording and what to do with it.',
+        content: { 'multipart/form-data': { schema: formSchema, examples: formExamples } },
       },
-      ...errorResponses(400, 403, 503, 507),
+    },
+    responses: {
+      201: jsonAnswer(
+        taskSchema,
+        'The task, which waits for a worker now.',
+        { pending: taskExamples.pending },
+        { headers: headers.location, links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'] },
+      ),
+      ...problemAnswers(
+        SEPARATE,
+        [
+          'INVALID_PARAMETERS',
+          'INVALID_MULTIPART',
+          'UNSUPPORTED_FORMAT',
+          'INVALID_AUDIO',
+          'FILE_TOO_LARGE',
+          'AUDIO_TOO_LONG',
+          'MODEL_UNAVAILABLE',
+          'QUEUE_FULL',
+          'SHUTTING_DOWN',
+          'INSUFFICIENT_STORAGE',
+        ],
+        { samples: { INVALID_PARAMETERS: unknownModel } },
+      ),
     },
   });
 
-  app.post(`${API_PREFIX}/separate`, async (c) => {
+  app.post(SEPARATE.path, async (c) => {
     const { tasks } = services;
     const { incoming, outgoing } = c.env;
     await admit(incoming, tasks);

@@ -2,7 +2,11 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError, type ParamProblem } from '../../errors.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
 import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
-import { errorResponses, jsonBody } from '../documented.ts';
+import { emptyAnswer, jsonAnswer } from '../documented/answers.ts';
+import { curl } from '../documented/curl.ts';
+import { pageExamples, taskExamples } from '../documented/examples.ts';
+import { taskIdParameter } from '../documented/parameters.ts';
+import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { taskPageSchema, taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
@@ -10,68 +14,121 @@ import { API_PREFIX, taskToWire } from '../wire.ts';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
+const CURSOR = /^\d{1,15}$/;
 
-const taskId = z.object({
-  task_id: z.string().openapi({
-    param: { name: 'task_id', in: 'path' },
-    description: 'The task, as POST /separate named it.',
-    example: '0b5c3f0e-8f0e-4a53-9d0d-4f8a1f6a2c11',
-  }),
-});
+const LIST = { path: `${API_PREFIX}/tasks`, allow: ['GET', 'HEAD'] } as const;
+const TASK = { path: `${API_PREFIX}/tasks/{task_id}`, allow: ['GET', 'HEAD', 'DELETE'] } as const;
+const CANCEL = { path: `${API_PREFIX}/tasks/{task_id}/cancel`, allow: ['POST'] } as const;
+
+const NO_SUCH_TASK = ['TASK_NOT_FOUND', 'ROUTE_NOT_FOUND'] as const;
+
+const taskId = z.object({ task_id: taskIdParameter });
+
+const limitOutOfRange = `limit is "500"; allowed: 1 to ${String(MAX_LIMIT)}.`;
 
 const listRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/tasks`,
+  path: LIST.path,
   operationId: 'listTasks',
   summary: 'List tasks, newest first',
+  description: curl(LIST.path, '-G -d status=completed -d limit=20'),
   tags: ['tasks'],
   request: {
     query: z.object({
       status: z
         .string()
         .optional()
-        .openapi({ description: 'Only tasks of this status.', enum: [...taskStatuses] }),
+        .openapi({
+          description: 'Only tasks of this status.',
+          enum: [...taskStatuses],
+          example: 'completed',
+        }),
       limit: z
         .string()
         .optional()
         .openapi({
-          description: `1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
-          example: '50',
+          type: 'integer',
+          minimum: 1,
+          maximum: MAX_LIMIT,
+          default: DEFAULT_LIMIT,
+          description: `How many tasks a page has, 1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
+          example: 20,
         }),
-      cursor: z.string().optional().openapi({ description: '`next_cursor` of the page before.' }),
+      cursor: z.string().optional().openapi({
+        pattern: CURSOR.source,
+        description: '`next_cursor` of the page before. Default: the first page.',
+        example: '41',
+      }),
     }),
   },
-  responses: { 200: jsonBody(taskPageSchema, 'A page of tasks.'), ...errorResponses(400) },
+  responses: {
+    200: jsonAnswer(taskPageSchema, 'A page of tasks.', pageExamples, {
+      links: ['getFirstTask', 'nextPage'],
+    }),
+    ...problemAnswers(LIST, [], {
+      samples: {
+        INVALID_PARAMETERS: {
+          message: limitOutOfRange,
+          details: {
+            params: [
+              {
+                name: 'limit',
+                message: limitOutOfRange,
+                received: '500',
+                allowed: `1 to ${String(MAX_LIMIT)}`,
+              },
+            ],
+          },
+        },
+      },
+    }),
+  },
 });
 
 const getRoute = createRoute({
   method: 'get',
-  path: `${API_PREFIX}/tasks/{task_id}`,
+  path: TASK.path,
   operationId: 'getTask',
   summary: 'How far a task is',
+  description: curl(TASK.path),
   tags: ['tasks'],
   request: { params: taskId },
-  responses: { 200: jsonBody(taskSchema, 'The task.'), ...errorResponses(404) },
+  responses: {
+    200: jsonAnswer(taskSchema, 'The task.', taskExamples, {
+      links: ['getResults', 'cancelTask', 'deleteTask'],
+    }),
+    ...problemAnswers(TASK, NO_SUCH_TASK),
+  },
 });
 
 const deleteRoute = createRoute({
   method: 'delete',
-  path: `${API_PREFIX}/tasks/{task_id}`,
+  path: TASK.path,
   operationId: 'deleteTask',
   summary: 'Delete a task with its files, running or not',
+  description: curl(TASK.path, '-X DELETE'),
   tags: ['tasks'],
   request: { params: taskId },
-  responses: { 204: { description: 'It is gone.' }, ...errorResponses(403, 404) },
+  responses: { 204: emptyAnswer('It is gone.'), ...problemAnswers(TASK, NO_SUCH_TASK) },
 });
 
 const cancelRoute = createRoute({
   method: 'post',
-  path: `${API_PREFIX}/tasks/{task_id}/cancel`,
+  path: CANCEL.path,
   operationId: 'cancelTask',
   summary: 'Cancel a task that has not ended',
+  description: curl(CANCEL.path, '-X POST'),
   tags: ['tasks'],
   request: { params: taskId },
-  responses: { 200: jsonBody(taskSchema, 'The cancelled task.'), ...errorResponses(403, 404, 409) },
+  responses: {
+    200: jsonAnswer(
+      taskSchema,
+      'The cancelled task.',
+      { cancelled: taskExamples.cancelled },
+      { links: ['getTask', 'deleteTask'] },
+    ),
+    ...problemAnswers(CANCEL, [...NO_SUCH_TASK, 'TASK_ALREADY_ENDED']),
+  },
 });
 
 /** The task routes but submitting. */
@@ -139,7 +196,7 @@ function readPageQuery(query: Record<string, string[]>): {
     }
     return parsed;
   };
-  const whole = (value: string) => (/^\d{1,15}$/.test(value) ? Number(value) : undefined);
+  const whole = (value: string) => (CURSOR.test(value) ? Number(value) : undefined);
   const status = read('status', taskStatuses.join(', '), (value) =>
     taskStatuses.find((known) => known === value),
   );

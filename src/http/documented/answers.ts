@@ -1,0 +1,84 @@
+import { z } from '@hono/zod-openapi';
+import { countedRouteHeaders, headers, openRouteHeaders, type DocumentedHeaders } from './headers.ts';
+import { links, type LinkName } from './links.ts';
+
+/** What an answer has beside its body. */
+interface Beside {
+  /** The route needs no key and is not counted. */
+  isOpen?: boolean;
+  headers?: DocumentedHeaders;
+  links?: readonly LinkName[];
+}
+
+/** A named answer, as the document shows it. */
+interface Example {
+  summary: string;
+  value: unknown;
+}
+
+/** A documented JSON answer, with an example for each case that a client should know. */
+export function jsonAnswer<Schema extends z.ZodType>(
+  schema: Schema,
+  description: string,
+  examples: Record<string, z.input<Schema>>,
+  beside: Beside = {},
+) {
+  return {
+    ...emptyAnswer(description, beside),
+    content: {
+      'application/json': {
+        schema,
+        examples: Object.fromEntries(
+          Object.entries(examples).map(([name, value]): [string, Example] => [
+            name,
+            { summary: name.replaceAll('_', ' '), value },
+          ]),
+        ),
+      },
+    },
+  };
+}
+
+/** A documented answer without a body. */
+export function emptyAnswer(description: string, beside: Beside = {}) {
+  return {
+    description,
+    headers: { ...(beside.isOpen ? openRouteHeaders : countedRouteHeaders), ...beside.headers },
+    ...(beside.links ? { links: links(beside.links) } : {}),
+  };
+}
+
+/** A documented answer that is text of another kind than JSON. */
+export const textContent = (description: string, example: string) => ({
+  schema: z.string().openapi({ description }),
+  examples: { text: { summary: description, value: example } },
+});
+
+const bytes = {
+  schema: z.string().openapi({ format: 'binary', description: 'The bytes of the file.' }),
+};
+const audioContent = {
+  'audio/wav': { ...bytes, examples: { wav: { summary: 'A WAV file', value: 'RIFF…WAVEfmt …data…' } } },
+  'audio/flac': { ...bytes, examples: { flac: { summary: 'A FLAC file', value: 'fLaC…' } } },
+};
+
+const ofFile = { ...headers.etag, ...headers.acceptRanges, ...headers.cacheControl };
+const ofBody = { ...headers.contentDisposition, ...headers.contentLength };
+
+/** The documented answers with a stem in them, or without it: those to a HEAD. */
+export const stemAnswers = {
+  200: { ...emptyAnswer('The whole file.', { headers: { ...ofFile, ...ofBody } }), content: audioContent },
+  206: {
+    ...emptyAnswer('The range of it that was asked for.', {
+      headers: { ...ofFile, ...ofBody, ...headers.contentRange },
+    }),
+    content: audioContent,
+  },
+  304: emptyAnswer('The client has it already.', { headers: ofFile }),
+};
+export const stemHeadAnswers = {
+  200: emptyAnswer('There is this file; the headers are those of a GET.', {
+    headers: { ...ofFile, ...ofBody },
+  }),
+  304: stemAnswers[304],
+};

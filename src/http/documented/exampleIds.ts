@@ -1,0 +1,18 @@
+/** What the examples of the documentation speak of: one task of one song, all the way through. */
+export const EXAMPLE = {
+  taskId: '0b5c3f0e-8f0e-4a53-9d0d-4f8a1f6a2c11',
+  requestId: '4f9b7c52-4c1c-4ac0-9d44-0b0c2f1f2b77',
+  modelType: 'starter',
+  filename: 'drums.wav',
+  stemSha256: '5e'.repeat(32),
+  stemBytes: 53_287_124,
+  server: 'http://localhost:8000',
+} as const;
+
+/** A path of the document with the examples of its parameters in their places. */
+export function examplePath(path: string): string {
+  return path
+    .replace('{task_id}', EXAMPLE.taskId)
+    .replace('{model_type}', EXAMPLE.modelType)
+    .replace('{filename}', EXAMPLE.filename);
+}

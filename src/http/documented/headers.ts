@@ -1,0 +1,90 @@
+import { EXAMPLE } from './exampleIds.ts';
+
+/** A header of an answer as the document describes it. */
+type DocumentedHeader = {
+  description: string;
+  schema: { type: 'string' | 'integer' };
+  example: string | number;
+};
+export type DocumentedHeaders = Record<string, DocumentedHeader | { $ref: string }>;
+
+const text = (description: string, example: string): DocumentedHeader => ({
+  description,
+  schema: { type: 'string' },
+  example,
+});
+const whole = (description: string, example: number): DocumentedHeader => ({
+  description,
+  schema: { type: 'integer' },
+  example,
+});
+
+/** Those that stand on many answers: described once, among the components of the document. */
+export const sharedHeaders = {
+  'X-Request-Id': text(
+    'The id of this request in the log of the server: the one that the request brought in this header, else a new one.',
+    EXAMPLE.requestId,
+  ),
+  'X-RateLimit-Limit': whole(
+    'Requests allowed in any hour. Only with `enable_rate_limit`, as the next two.',
+    1000,
+  ),
+  'X-RateLimit-Remaining': whole('Requests left now.', 987),
+  'X-RateLimit-Reset': whole(
+    'When the oldest request leaves the hour, in seconds since 1970 (UTC).',
+    1_795_266_031,
+  ),
+};
+
+const shared = (name: keyof typeof sharedHeaders): DocumentedHeaders => ({
+  [name]: { $ref: `#/components/headers/${name}` },
+});
+
+/** On every answer of a route that needs no key and is not counted. */
+export const openRouteHeaders = shared('X-Request-Id');
+
+/** On every answer of a route that is counted. */
+export const countedRouteHeaders = {
+  ...openRouteHeaders,
+  ...shared('X-RateLimit-Limit'),
+  ...shared('X-RateLimit-Remaining'),
+  ...shared('X-RateLimit-Reset'),
+};
+
+/** On the answers that have something to say by them. */
+export const headers = {
+  location: { Location: text('The URL of the task.', `/api/v1/tasks/${EXAMPLE.taskId}`) },
+  etag: { ETag: text('The sha256 of the whole file, quoted.', `"${EXAMPLE.stemSha256}"`) },
+  acceptRanges: { 'Accept-Ranges': text('Always `bytes`.', 'bytes') },
+  contentRange: {
+    'Content-Range': text(
+      'Which bytes these are, and of how many.',
+      `bytes 0-1048575/${String(EXAMPLE.stemBytes)}`,
+    ),
+  },
+  contentLength: { 'Content-Length': whole('How many bytes the body has.', EXAMPLE.stemBytes) },
+  contentDisposition: {
+    'Content-Disposition': text(
+      'The name to save it under: the song, the instrument, the format.',
+      'attachment; filename="song_drums.wav"',
+    ),
+  },
+  cacheControl: {
+    'Cache-Control': text(
+      'What this URL gives never changes: a private copy may be kept.',
+      'private, max-age=31536000, immutable',
+    ),
+  },
+} as const satisfies Record<string, DocumentedHeaders>;
+
+/** The headers of error answers, by the names under which `problemHeaders` sends them. */
+export const documentedProblemHeader: Record<string, (sent: string) => DocumentedHeaders> = {
+  'retry-after': (sent) => ({
+    'Retry-After': whole('After how many seconds to try again, at least 1.', Number(sent)),
+  }),
+  'www-authenticate': (sent) => ({
+    'WWW-Authenticate': text('`Bearer`; with `error="invalid_token"` when a key was sent.', sent),
+  }),
+  allow: (sent) => ({ Allow: text('The methods that the path takes.', sent) }),
+  'content-range': (sent) => ({ 'Content-Range': text('How many bytes the file has.', sent) }),
+};

@@ -1,0 +1,98 @@
+import { AppError, type ErrorCode } from '../../errors.ts';
+import { problemBody, problemHeaders, problems } from '../errors.ts';
+import { problemSchema } from '../schemas.ts';
+import { EXAMPLE, examplePath } from './exampleIds.ts';
+import {
+  countedRouteHeaders,
+  documentedProblemHeader,
+  openRouteHeaders,
+  type DocumentedHeaders,
+} from './headers.ts';
+import { problemSamples, type ProblemSample } from './problemSamples.ts';
+
+/** A path with the methods it takes. */
+export interface Place {
+  path: string;
+  allow: readonly string[];
+}
+
+const ON_EVERY_ROUTE: readonly ErrorCode[] = [
+  'INVALID_PARAMETERS',
+  'FORBIDDEN_ORIGIN',
+  'METHOD_NOT_ALLOWED',
+  'INTERNAL',
+];
+const ON_COUNTED_ROUTES: readonly ErrorCode[] = ['UNAUTHORIZED', 'RATE_LIMITED'];
+
+/**
+ * The documented error answers of an operation: by status, every code with its meaning and an example that is
+ * built as the real answer is.
+ *
+ * @param codes those beside the ones that every route may give
+ * @param options.samples the operation's own, where the common one says too little
+ * @param options.isOpen the route needs no key and is not counted
+ * @param options.hasBody false: the answer to a HEAD
+ */
+export function problemAnswers(
+  place: Place,
+  codes: readonly ErrorCode[],
+  options: { samples?: Partial<Record<ErrorCode, ProblemSample>>; isOpen?: boolean; hasBody?: boolean } = {},
+) {
+  const { samples = {}, isOpen = false, hasBody = true } = options;
+  const all = [...new Set([...codes, ...ON_EVERY_ROUTE, ...(isOpen ? [] : ON_COUNTED_ROUTES)])];
+  const statuses = [...new Set(all.map((code) => problems[code][0]))];
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const answers = all
+        .filter((code) => problems[code][0] === status)
+        .map((code) => sampleAnswer(code, place, samples[code]));
+      return [
+        status,
+        {
+          description: answers.map(({ code, meaning }) => `\`${code}\`: ${meaning}`).join('\n\n'),
+          headers: {
+            ...(isOpen ? openRouteHeaders : countedRouteHeaders),
+            ...Object.assign({}, ...answers.map((answer) => answer.headers)),
+          } as DocumentedHeaders,
+          ...(hasBody ? { content: problemContent(answers) } : {}),
+        },
+      ];
+    }),
+  );
+}
+
+type SampleAnswer = ReturnType<typeof sampleAnswer>;
+
+function sampleAnswer(code: ErrorCode, place: Place, own: ProblemSample | undefined) {
+  const { meaning, ...common }: ProblemSample & { meaning: string } = problemSamples[code];
+  const sample = own ?? (code === 'METHOD_NOT_ALLOWED' ? notAllowed(place) : common);
+  const { message, details = {}, hints = {}, instance = examplePath(place.path) } = sample;
+  const error = new AppError(code, message, { details, hints });
+  return {
+    code,
+    meaning,
+    headers: documentedHeaders(problemHeaders(error.hints)),
+    body: problemBody(error, instance, EXAMPLE.requestId),
+  };
+}
+
+const notAllowed = ({ allow }: Place): ProblemSample => ({
+  message: `This route takes ${allow.join(', ')}.`,
+  hints: { allow },
+});
+
+const documentedHeaders = (sent: Record<string, string>): DocumentedHeaders =>
+  Object.fromEntries(
+    Object.entries(sent).flatMap(([name, value]) =>
+      Object.entries(documentedProblemHeader[name]?.(value) ?? {}),
+    ),
+  );
+
+const problemContent = (answers: readonly SampleAnswer[]) => ({
+  'application/problem+json': {
+    schema: problemSchema,
+    examples: Object.fromEntries(
+      answers.map(({ code, body }) => [code, { summary: body.title, value: body }]),
+    ),
+  },
+});
