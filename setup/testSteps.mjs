@@ -56,6 +56,11 @@ export function testSteps({ root, python, folder }) {
       complaint: sawNoModule,
     },
     nodeStep('knip', 'knip/bin/knip.js'),
+    {
+      name: 'redocly',
+      command: process.execPath,
+      args: [join(root, 'setup', 'lintOpenApi.mjs'), folder],
+    },
     pythonStep('ruff-format', 'ruff', 'format', '--check', '.'),
     pythonStep('ruff', 'ruff', 'check', '.'),
     pythonStep('mypy', 'mypy'),

@@ -31,7 +31,7 @@ const pytestWell = {
   junit: '<testsuites><testcase classname="a" name="b" time="0.1" /></testsuites>',
 };
 
-/** `npm test` with stand-ins for the tools, which end as told. Eight of them count as one test each. */
+/** `npm test` with stand-ins for the tools, which end as told. All but the two suites count as one test each. */
 function runTests(suites: Suites, args: string[] = []): Promise<Outcome> {
   const { code, counts } = suites.vitest ?? vitestWell;
   const vitest = `${counts ? `require('fs').writeFileSync(process.env.MSST_SERVE_TEST_COUNTS, ${quoted(JSON.stringify(counts))});` : ''} process.exitCode = ${code};`;
@@ -45,6 +45,7 @@ function runTests(suites: Suites, args: string[] = []): Promise<Outcome> {
     'vitest/vitest.mjs': `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); ${vitest}`,
   };
   for (const [name, script] of Object.entries(modules)) clone.write(`node_modules/${name}`, script);
+  clone.write('setup/lintOpenApi.mjs', '');
   clone.write('ruff.py', '');
   clone.write('mypy.py', '');
   clone.write(
@@ -60,7 +61,7 @@ function quoted(text: string): string {
 
 test('all is well: every tool counts as one test, and the sum stands alone on the last line', async () => {
   const outcome = await runTests({});
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('16 passed, 0 failed');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('17 passed, 0 failed');
   expect(outcome.code).toBe(0);
 });
 
@@ -68,7 +69,7 @@ test('a tool that fails shows its output, the others still run, and the exit cod
   const outcome = await runTests({ eslint: { code: 1, prints: 'line 3 is wrong' } });
   expect(outcome.output).toContain('line 3 is wrong');
   expect(outcome.output).toContain('eslint: it ended with code 1');
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('15 passed, 1 failed');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('16 passed, 1 failed');
   expect(outcome.code).toBe(1);
 });
 
@@ -99,7 +100,7 @@ test('failed and skipped tests of both suites are listed, the skipped ones with 
   ]) {
     expect(outcome.output).toContain(`  ${line}\n`);
   }
-  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('13 passed, 2 failed, 2 skipped');
+  expect(outcome.output.trimEnd().split('\n').at(-1)).toBe('14 passed, 2 failed, 2 skipped');
   expect(outcome.code).toBe(1);
 });
 

@@ -1,0 +1,50 @@
+/** Writes the OpenAPI document of the built server into the folder that is given, and lints it there. */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const redocly = require.resolve('@redocly/cli/bin/cli.js');
+
+const files = await writeDocuments(process.argv[2] ?? '.');
+const { status } = spawnSync(
+  process.execPath,
+  [redocly, 'lint', '--extends=recommended-strict', '--max-problems=50', ...files],
+  // A machine without a network must not wait for one, and nobody is told of this run.
+  {
+    stdio: 'inherit',
+    env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+  },
+);
+process.exitCode = status ?? 1;
+
+/**
+ * Of the real application, which is built but not started: its routes are registered, nobody calls them.
+ *
+ * @param {string} folder
+ */
+async function writeDocuments(folder) {
+  const { createApp } = await import(pathToFileURL(join(root, 'dist/http/app.js')).href);
+  const { openApiDocument } = await import(
+    pathToFileURL(join(root, 'dist/http/documented/document.js')).href
+  );
+  const variants = [
+    { name: 'openapi.json', publicUrl: '', needsKey: false },
+    { name: 'openapi-with-keys.json', publicUrl: 'https://stems.example.org/msst', needsKey: true },
+  ];
+  return variants.map(({ name, publicUrl, needsKey }) => {
+    const app = createApp(
+      { publicUrl },
+      { corsOrigins: [], access: { apiKeys: needsKey ? [] : null, requestsPerHour: null }, version: '0.0.0' },
+    );
+    const file = join(folder, name);
+    writeFileSync(
+      file,
+      JSON.stringify(openApiDocument(app, { publicUrl, needsKey, version: '0.0.0' }), null, 2),
+    );
+    return file;
+  });
+}
