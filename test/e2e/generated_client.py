@@ -91,10 +91,10 @@ def session() -> dict[str, Any]:
         Task,
         submit(
             model_type="starter",
-            instruments="drums,bass",
+            instruments=["drums", "bass"],
             output_format=SeparateBodyOutputFormat.FLAC,
-            use_tta="true",
-            extract_instrumental="true",
+            use_tta=True,
+            extract_instrumental=True,
         ),
     )
     cancelled = expect(Task, cancel_task.sync_detailed(choosy.task_id, client=api))
