@@ -6,6 +6,7 @@ import { absolutePath as swaggerAssetsDir } from 'swagger-ui-dist';
 import { AppError } from '../../errors.ts';
 import { openApiDocument } from '../documented/document.ts';
 import { registerDocumentPaths } from '../documented/documentPaths.ts';
+import { PAGE, POLICY, START } from '../documented/page.ts';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
@@ -14,25 +15,6 @@ const CONTENT_TYPE: Record<string, string> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
 };
-
-const PAGE = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <title>msst-serve API</title>
-    <link rel="icon" href="/docs/swagger-ui/favicon-32x32.png">
-    <link rel="stylesheet" href="/docs/swagger-ui/swagger-ui.css">
-  </head>
-  <body>
-    <div id="swagger-ui"></div>
-    <script src="/docs/swagger-ui/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
-  </body>
-</html>
-`;
-const START = `SwaggerUIBundle({ url: '${API_PREFIX}/openapi.json', dom_id: '#swagger-ui', tryItOutEnabled: true });\n`;
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
 
 /** The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. */
 export function registerDocuments(
@@ -60,7 +42,7 @@ export function registerDocuments(
   });
 }
 
-/** The routes are all there only after this file's: what is made of them waits for the first request. */
+/** Makes it when it is first asked for, by when every route has registered itself; after that it never changes. */
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;
