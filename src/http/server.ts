@@ -78,7 +78,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Log
   const unknown = { method: null, route: null, durationMs: 0, owner: null };
   log.info({ requestId, ...unknown, status: 400, code, reason: error.code }, 'request');
   socket.end(
-    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\n` +
+    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\nx-request-id: ${requestId}\r\n` +
       `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -139,7 +139,7 @@ const cancelRoute = createRoute({
 
 /** The task routes but submitting. */
 export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: HttpServices): void {
-  // Registered by hand: a repeated parameter is told as every other mistake, by `readPageQuery`.
+  // Registered by hand: the query is read below, so that every mistake in it is told in the one shape of errors.
   app.openAPIRegistry.registerPath(listRoute);
   app.get(listRoute.getRoutingPath(), async (c) => {
     const { status, limit, before } = readPageQuery(c.req.queries());
