@@ -39,38 +39,56 @@ export const problemSchema = z
   })
   .openapi('Problem');
 
-const parametersSchema = z.object({
-  instruments: z.array(z.string()).openapi({ example: ['drums', 'bass', 'other'] }),
-  use_tta: z.boolean(),
-  extract_instrumental: z.boolean(),
-  output_format: z.enum(['wav', 'flac']),
-  pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']).openapi({ example: 'PCM_24' }),
-  bigshifts: z.int().openapi({ example: 1 }),
-  num_overlap: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
-  batch_size: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
-});
+const parametersSchema = z
+  .object({
+    instruments: z.array(z.string()).openapi({ example: ['drums', 'bass', 'other'] }),
+    use_tta: z.boolean(),
+    extract_instrumental: z.boolean(),
+    output_format: z.enum(['wav', 'flac']),
+    pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']).openapi({ example: 'PCM_24' }),
+    bigshifts: z.int().openapi({ example: 1 }),
+    num_overlap: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
+    batch_size: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
+  })
+  .openapi('Parameters', { description: 'As resolved: what the separation runs with.' });
+
+const mixtureSchema = z
+  .object({
+    filename: z.string().openapi({ example: 'song.mp3' }),
+    bytes: z.int().openapi({ example: 4_812_345 }),
+    duration_seconds: z.number().openapi({ example: 201.4 }),
+    sample_rate: z.int().openapi({ example: 44_100 }),
+    channels: z.int().openapi({ example: 2 }),
+    codec: z.string().openapi({ example: 'mp3' }),
+    sha256: z.string().openapi({ example: 'a3'.repeat(32) }),
+  })
+  .openapi('Mixture');
+
+const progressSchema = z
+  .object({
+    percent: z.number().openapi({ example: 42.5 }),
+    stage: z.enum(progressStages).openapi({ example: 'separating' }),
+    eta_seconds: z.number().nullable().openapi({ example: 17 }),
+    updated_at: time('2026-11-21T12:00:09.120Z'),
+  })
+  .openapi('Progress');
+
+const linksSchema = z
+  .object({
+    self: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}` }),
+    results: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}/results` }),
+    cancel: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}/cancel` }),
+  })
+  .openapi('TaskLinks');
 
 export const taskSchema = z
   .object({
     task_id: z.string().openapi({ format: 'uuid', example: TASK_ID }),
     status: z.enum(taskStatuses).openapi({ example: 'processing' }),
     model_type: z.string().openapi({ example: 'starter' }),
-    parameters: parametersSchema.openapi({ description: 'As resolved: what the separation runs with.' }),
-    input: z.object({
-      filename: z.string().openapi({ example: 'song.mp3' }),
-      bytes: z.int().openapi({ example: 4_812_345 }),
-      duration_seconds: z.number().openapi({ example: 201.4 }),
-      sample_rate: z.int().openapi({ example: 44_100 }),
-      channels: z.int().openapi({ example: 2 }),
-      codec: z.string().openapi({ example: 'mp3' }),
-      sha256: z.string().openapi({ example: 'a3'.repeat(32) }),
-    }),
-    progress: z.object({
-      percent: z.number().openapi({ example: 42.5 }),
-      stage: z.enum(progressStages).openapi({ example: 'separating' }),
-      eta_seconds: z.number().nullable().openapi({ example: 17 }),
-      updated_at: time('2026-11-21T12:00:09.120Z'),
-    }),
+    parameters: parametersSchema,
+    input: mixtureSchema,
+    progress: progressSchema,
     queue_position: z.int().nullable().openapi({ description: '1: next; null: not waiting.', example: null }),
     attempts: z.int().openapi({ description: 'Attempts started so far.', example: 1 }),
     warnings: z.array(z.string()),
@@ -82,11 +100,7 @@ export const taskSchema = z
     started_at: time('2026-11-21T12:00:00.040Z').nullable(),
     completed_at: time('2026-11-21T12:00:31.000Z').nullable().openapi({ example: null }),
     processing_seconds: z.number().nullable().openapi({ example: null }),
-    links: z.object({
-      self: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}` }),
-      results: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}/results` }),
-      cancel: z.string().openapi({ example: `/api/v1/tasks/${TASK_ID}/cancel` }),
-    }),
+    links: linksSchema,
   })
   .openapi('Task');
 
@@ -97,27 +111,29 @@ export const taskPageSchema = z
   })
   .openapi('TaskPage');
 
+const stemSchema = z
+  .object({
+    instrument: z.string().openapi({ example: 'drums' }),
+    filename: z.string().openapi({ example: 'drums.wav' }),
+    url: z.string().openapi({ example: `/api/v1/download/${TASK_ID}/drums.wav` }),
+    format: z.enum(['wav', 'flac']),
+    bytes: z.int().openapi({ example: 53_287_124 }),
+    duration_seconds: z.number().openapi({ example: 201.4 }),
+    sample_rate: z.int().openapi({ example: 44_100 }),
+    channels: z.int().openapi({ example: 2 }),
+    sha256: z.string().openapi({ example: '5e'.repeat(32) }),
+    peak: z.number().openapi({
+      description: 'The largest sample before encoding; 1.0 is full scale.',
+      example: 0.84,
+    }),
+    clipped_samples: z.int().openapi({ description: 'Samples that PCM had to clip.', example: 0 }),
+  })
+  .openapi('Stem');
+
 export const resultsSchema = z
   .object({
     task_id: z.string().openapi({ format: 'uuid', example: TASK_ID }),
-    stems: z.array(
-      z.object({
-        instrument: z.string().openapi({ example: 'drums' }),
-        filename: z.string().openapi({ example: 'drums.wav' }),
-        url: z.string().openapi({ example: `/api/v1/download/${TASK_ID}/drums.wav` }),
-        format: z.enum(['wav', 'flac']),
-        bytes: z.int().openapi({ example: 53_287_124 }),
-        duration_seconds: z.number().openapi({ example: 201.4 }),
-        sample_rate: z.int().openapi({ example: 44_100 }),
-        channels: z.int().openapi({ example: 2 }),
-        sha256: z.string().openapi({ example: '5e'.repeat(32) }),
-        peak: z.number().openapi({
-          description: 'The largest sample before encoding; 1.0 is full scale.',
-          example: 0.84,
-        }),
-        clipped_samples: z.int().openapi({ description: 'Samples that PCM had to clip.', example: 0 }),
-      }),
-    ),
+    stems: z.array(stemSchema),
     expires_at: time('2026-11-22T12:00:31.000Z').openapi({
       description: 'Kept until then, and removed within an hour after it.',
     }),
@@ -144,12 +160,14 @@ export const modelListSchema = z.object({ models: z.array(modelSchema) }).openap
 
 const dependencyStatus = z.enum(['ok', 'degraded', 'failed']);
 
-const workerSchema = z.object({
-  id: z.string(),
-  device: z.string(),
-  state: z.enum(['starting', 'idle', 'busy', 'down']),
-  restarts: z.int(),
-});
+const workerSchema = z
+  .object({
+    id: z.string(),
+    device: z.string(),
+    state: z.enum(['starting', 'idle', 'busy', 'down']),
+    restarts: z.int(),
+  })
+  .openapi('Worker');
 
 export const metricsSchema = z
   .object({

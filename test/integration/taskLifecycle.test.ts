@@ -217,6 +217,17 @@ describe('the list of tasks', () => {
       'cursor',
     ]);
   });
+
+  test('refuses each parameter that is given twice, in the one error shape', async () => {
+    const answer = await call(api('/tasks?limit=5&limit=6&status=failed&status=failed&cursor=1&cursor=2'));
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(parseProblem(answer.body).error.details.params).toMatchObject([
+      { name: 'status', received: 'failed, failed' },
+      { name: 'limit', received: '5, 6' },
+      { name: 'cursor', received: '1, 2' },
+    ]);
+  });
 });
 
 describe('what is not there', () => {

@@ -7,6 +7,9 @@ const projectRoot = path.resolve(import.meta.dirname, '../..');
 export const mediaPython =
   process.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(projectRoot, '.venv/bin/python');
 export const enginePython = process.env['MSST_SERVE_INTERNAL_ENGINE_PYTHON'] ?? 'python3';
+/** The one that has the tools of the tests. */
+export const testPython =
+  process.env['MSST_SERVE_TEST_PYTHON'] ?? path.join(projectRoot, '.venv-test/bin/python');
 
 /** Writes an audio file of one of the kinds of `make_audio.py`. @returns its path */
 export async function makeAudio(

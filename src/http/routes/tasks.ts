@@ -39,6 +39,7 @@ const listRoute = createRoute({
         .string()
         .optional()
         .openapi({
+          param: { name: 'status', in: 'query', allowEmptyValue: true },
           description: 'Only tasks of this status.',
           enum: [...taskStatuses],
           example: 'completed',
@@ -47,6 +48,7 @@ const listRoute = createRoute({
         .string()
         .optional()
         .openapi({
+          param: { name: 'limit', in: 'query', allowEmptyValue: true },
           type: 'integer',
           minimum: 1,
           maximum: MAX_LIMIT,
@@ -54,11 +56,15 @@ const listRoute = createRoute({
           description: `How many tasks a page has, 1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
           example: 20,
         }),
-      cursor: z.string().optional().openapi({
-        pattern: CURSOR.source,
-        description: '`next_cursor` of the page before. Default: the first page.',
-        example: '41',
-      }),
+      cursor: z
+        .string()
+        .optional()
+        .openapi({
+          param: { name: 'cursor', in: 'query', allowEmptyValue: true },
+          pattern: CURSOR.source,
+          description: '`next_cursor` of the page before. Default: the first page.',
+          example: '41',
+        }),
     }),
   },
   responses: {
