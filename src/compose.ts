@@ -36,7 +36,7 @@ export interface RunningServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Open requests get this long to end once everything behind them has stopped. */
+/** Open requests get this long, or less where less grace is given, to end once everything behind them has stopped. */
 const HTTP_GRACE_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
@@ -77,7 +77,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const running = createRunningAttempts();
   const pool = createWorkerPool({
     devices,
-    startWorker: (id, device) =>
+    startWorker: (id, device, signal) =>
       InferenceWorker.start(
         {
           ...command,
@@ -86,6 +86,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           id,
           device: device.torchDevice,
           msstRoot: config.msstRoot,
+          signal,
         },
         log,
       ),
@@ -222,7 +223,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       await scheduler.stop(graceMs);
       await media.stop();
       await cleanup.stop();
-      await server.close(HTTP_GRACE_MS);
+      await server.close(Math.min(graceMs, HTTP_GRACE_MS));
       closeStores();
     },
   };

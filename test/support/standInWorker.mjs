@@ -2,9 +2,9 @@
 // A worker without torch, which speaks the real protocol and does on command what the real one cannot: it
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
-//   ok | die | hang (until cancelled) | fail:KIND
+//   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   createMessageConnection,
@@ -66,6 +66,12 @@ connection.onRequest('separate', async (params, token) => {
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
   if (step === 'hang' && !token.isCancellationRequested) {
     await new Promise((resolve) => token.onCancellationRequested(resolve));
+  }
+  if (step.startsWith('hold:')) {
+    const file = step.slice('hold:'.length);
+    while (!token.isCancellationRequested && !existsSync(file)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
   if (token.isCancellationRequested) {
     return new ResponseError(-32001, 'cancelled', { kind: 'CANCELLED', traceback: null });
