@@ -9,6 +9,7 @@ import { accessLog } from './accessLog.ts';
 import type { HttpEnv } from './env.ts';
 import { answerError } from './errors.ts';
 import { originGuard } from './originGuard.ts';
+import { refuseRepeated } from './repeatedParameters.ts';
 import { registerDocuments } from './routes/documents.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerMetrics } from './routes/metrics.ts';
@@ -35,7 +36,7 @@ export function createApp(
   services: HttpServices,
   options: { corsOrigins: readonly string[]; access: AccessRules; version: string; log: Log },
 ): OpenAPIHono<HttpEnv> {
-  const app = new OpenAPIHono<HttpEnv>();
+  const app = new OpenAPIHono<HttpEnv>({ defaultHook: refuseRepeated });
   app.use(requestId());
   app.use(accessLog(options.log, services.metrics));
   if (options.corsOrigins.length > 0) {

@@ -5,8 +5,7 @@ import type { RawAnswer } from './rawHttp.ts';
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 /** What would tell a client of the server's insides. */
-const INSIDES =
-  /node_modules|Traceback|\bat (?:async )?[\w.<>]+ \(|\.[cm]?[jt]s:\d+|\.py\b|\bSQLITE|undefined|\[object/;
+const INSIDES = /node_modules|Traceback|\bat (?:async )?[\w.<>]+ \(|\.[cm]?[jt]s:\d+|\bSQLITE/;
 
 /** The statuses that a route declares; `templates` are paths of the OpenAPI document. */
 export type DeclaredStatuses = (method: string, template: string) => number[];
