@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { closest } from '../../didYouMean.ts';
 import { AppError } from '../../errors.ts';
+import { unavailability } from '../../models/modelErrors.ts';
 import { errorResponses, jsonBody } from '../documented.ts';
 import type { HttpEnv } from '../env.ts';
 import { modelListSchema, modelSchema } from '../schemas.ts';
@@ -51,7 +52,7 @@ function modelNotFound(catalog: HttpServices['catalog'], asked: string): AppErro
   const valid = catalog.list().map((model) => model.name);
   const broken = catalog.unavailable().find((model) => model.name === asked);
   if (broken) {
-    return new AppError('MODEL_NOT_FOUND', `The model "${broken.name}" is unavailable: ${broken.reason}`, {
+    return new AppError('MODEL_NOT_FOUND', unavailability(broken.name, broken.reason), {
       details: { valid_model_types: valid },
     });
   }
