@@ -179,7 +179,6 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           freeDiskBytes: () => files.freeBytes(),
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
-          configuredDefault: config.defaultModelType,
           workers,
           canReadAudio: () => media.isAlive(),
           isShuttingDown: () => isShuttingDown,

@@ -238,6 +238,26 @@ test('a server that is told to stop while a worker still starts does not wait fo
   await expectEnd(server, children);
 });
 
+test.each([
+  ['a worker that starts and starts', 'mute', ['cpu'], 200, ['The worker worker-0 on cpu is starting.']],
+  ['workers that all die', 'die-at-start', ['cpu'], 503, ['Every worker is down.']],
+  [
+    'a GPU of the configuration that is not in use',
+    'die-at-start',
+    ['cuda:0'],
+    503,
+    ['The GPU cuda:0 is not in use: its worker is down.', 'Every worker is down.'],
+  ],
+])('the health of a server tells of %s', async (_name, MISBEHAVIOUR, devices, status, problems) => {
+  const engine = path.join(support, 'misbehavingChild.mjs');
+  const server = await start({ devices }, { MSST_SERVE_INTERNAL_ENGINE_PYTHON: engine, MISBEHAVIOUR });
+  const health = async () => {
+    const answer = await call(`${server.url}/api/v1/health`);
+    return [answer.status, (answer.body as { problems: string[] }).problems];
+  };
+  await expect.poll(health, { timeout: 20_000, interval: 20 }).toEqual([status, problems]);
+});
+
 test('a server that was killed goes on with what ran and what waited, in its order, and has no file too many', async () => {
   await plan('hang');
   const server = await start();
