@@ -84,12 +84,15 @@ async function besideWork(bench) {
  */
 async function poll(server, link, { seconds, rate }) {
   const cpuBefore = cpuSeconds(server.pid);
-  const { stdout } = await execa(process.execPath, [
-    path.join(projectRoot, 'node_modules', 'autocannon', 'autocannon.js'),
-    ...['--json', '--connections', String(CONNECTIONS), '--duration', String(seconds)],
-    ...(rate === undefined ? [] : ['--overallRate', String(rate)]),
-    ...['--headers', `authorization=Bearer ${KEY}`, server.url + link],
-  ]);
+  const { stdout } = await execa(
+    'autocannon',
+    [
+      ...['--json', '--connections', String(CONNECTIONS), '--duration', String(seconds)],
+      ...(rate === undefined ? [] : ['--overallRate', String(rate)]),
+      ...['--headers', `authorization=Bearer ${KEY}`, server.url + link],
+    ],
+    { preferLocal: true, localDir: projectRoot },
+  );
   const cpu = cpuSeconds(server.pid) - cpuBefore;
   const report = JSON.parse(stdout);
   if (report.non2xx > 0 || report.errors > 0) throw new Error(`not all answered well: ${stdout}`);

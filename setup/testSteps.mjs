@@ -61,6 +61,7 @@ export function testSteps({ root, python, folder }) {
       command: process.execPath,
       args: [join(root, 'setup', 'lintOpenApi.mjs'), folder],
     },
+    { name: 'tables', command: process.execPath, args: [join(root, 'docs', 'tables.mjs')] },
     pythonStep('ruff-format', 'ruff', 'format', '--check', '.'),
     pythonStep('ruff', 'ruff', 'check', '.'),
     pythonStep('mypy', 'mypy'),

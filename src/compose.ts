@@ -38,7 +38,7 @@ export interface RunningServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Open requests get this long to end once everything behind them has stopped. */
+/** Open requests get this long, or less where less grace is given, to end once everything behind them has stopped. */
 const HTTP_GRACE_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
@@ -79,7 +79,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const running = createRunningAttempts();
   const pool = createWorkerPool({
     devices,
-    startWorker: (id, device) =>
+    startWorker: (id, device, signal) =>
       InferenceWorker.start(
         {
           ...command,
@@ -88,6 +88,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           id,
           device: device.torchDevice,
           msstRoot: config.msstRoot,
+          signal,
         },
         log,
       ),
@@ -192,7 +193,6 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           freeDiskBytes: () => files.freeBytes(),
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
-          configuredDefault: config.defaultModelType,
           workers,
           canReadAudio: () => media.isAlive(),
           isShuttingDown: () => isShuttingDown,
@@ -236,7 +236,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       await scheduler.stop(graceMs);
       await media.stop();
       await cleanup.stop();
-      await server.close(HTTP_GRACE_MS);
+      await server.close(Math.min(graceMs, HTTP_GRACE_MS));
       closeStores();
     },
   };

@@ -64,6 +64,7 @@ async function start(log: Log): Promise<RunningServer> {
 
 function stopOnSignal(running: RunningServer): void {
   let firstAt: number | undefined;
+  let isOver = false;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt === undefined) {
       firstAt = performance.now();
@@ -72,7 +73,8 @@ function stopOnSignal(running: RunningServer): void {
         'shutting down; once more ends it at once',
       );
       void stopAndExit(running, config.shutdownTimeoutSeconds * 1000);
-    } else if (performance.now() - firstAt > SECOND_SIGNAL_AFTER_MS) {
+    } else if (!isOver && performance.now() - firstAt > SECOND_SIGNAL_AFTER_MS) {
+      isOver = true;
       log.warn({ signal }, 'shutting down at once');
       void stopAndExit(running, 0);
     }

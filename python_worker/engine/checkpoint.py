@@ -67,20 +67,18 @@ class CheckpointLoader:
             self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
             with _full_pickles_allowed():
                 return torch.load(path, map_location=map_location, weights_only=False)
-        self._log("error", self._how_to_trust(path, listed))
+        trust = f'trust_pickle: "{_sha256(path)}"'
+        self._log("error", self._how_to_trust(path, listed, trust))
         raise self._refusal(
             f"its weights stand inside Python objects ({listed[:300]}) that only unpickling builds, and "
-            "that may run any code; trust_pickle: true in the model's entry of the configuration allows it"
+            f"that may run any code; {trust} in the entry of {self._model.name} under models: in the "
+            "configuration allows it for this very file"
         )
 
     def _refusal(self, reason: str) -> Failure:
         return Failure("MODEL_UNAVAILABLE", f"The checkpoint of {self._model.name} is not loaded: {reason}.")
 
-    def _how_to_trust(self, path: Path, listed: str) -> str:
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+    def _how_to_trust(self, path: Path, listed: str, trust: str) -> str:
         return (
             f"the checkpoint of {self._model.name} wants {listed}. If you trust where it came from, put this "
             "under models: in the configuration:\n"
@@ -88,8 +86,16 @@ class CheckpointLoader:
             f"    architecture: {self._model.architecture}\n"
             f"    config_path: {self._model.config_path}\n"
             f"    checkpoint_path: {self._model.checkpoint_path}\n"
-            f"    trust_pickle: true # sha256 {digest.hexdigest()}"
+            f"    {trust}"
         )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _holds_weights(checkpoint: Any) -> bool:

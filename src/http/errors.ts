@@ -32,7 +32,7 @@ export const problems = {
   INTERNAL: [500, 'Internal error'],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;
 
-const PROBLEM_JSON = 'application/problem+json';
+export const PROBLEM_JSON = 'application/problem+json';
 
 /** The body of an error: RFC 9457 at the top, the machine-readable part in `error`. */
 export function problemBody(error: AppError, instance: string, requestId: string) {

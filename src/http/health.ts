@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi';
-import type { ModelCatalog } from '../models/modelCatalog.ts';
+import type { ModelCatalog, UnavailableModel } from '../models/modelCatalog.ts';
+import { unavailability } from '../models/modelErrors.ts';
 import type { healthSchema } from './schemas.ts';
 
 export type HealthReport = z.output<typeof healthSchema>;
@@ -9,11 +10,9 @@ export interface HealthSources {
   isDatabaseReachable: () => boolean;
   freeDiskBytes: () => Promise<number>;
   minFreeDiskBytes: number;
-  catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable' | 'default'>;
+  catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable'>;
   /** Whether uploads can be looked into. */
   canReadAudio: () => boolean;
-  /** A default that the configuration names; null: whatever there is. */
-  configuredDefault: string | null;
   workers: () => HealthReport['dependencies']['workers']['workers'];
   isShuttingDown: () => boolean;
   version: string;
@@ -25,20 +24,22 @@ type Finding = { status: 'degraded' | 'failed'; problem: string };
 /** Looks at every dependency and says how the server is. */
 export async function reportHealth(sources: HealthSources): Promise<HealthReport> {
   await sources.catalog.refresh();
-  const freeBytes = await sources.freeDiskBytes();
+  const freeBytes = await sources.freeDiskBytes().catch(() => null);
   const workers = sources.workers();
   const unavailable = sources.catalog.unavailable();
   const gpus = workers.filter((worker) => worker.device !== 'cpu');
 
   const database = sources.isDatabaseReachable() ? [] : [fail('The database cannot be read.')];
   const disk =
-    freeBytes < sources.minFreeDiskBytes
-      ? [
-          degrade(
-            `The disk is nearly full: ${gigabytes(freeBytes)} free, at least ${gigabytes(sources.minFreeDiskBytes)} wanted.`,
-          ),
-        ]
-      : [];
+    freeBytes === null
+      ? [fail('The data directory cannot be reached.')]
+      : freeBytes < sources.minFreeDiskBytes
+        ? [
+            degrade(
+              `The disk is nearly full: ${gigabytes(freeBytes)} free, at least ${gigabytes(sources.minFreeDiskBytes)} wanted.`,
+            ),
+          ]
+        : [];
   const gpu = gpus
     .filter((worker) => worker.state === 'down')
     .map((worker) => fail(`The GPU ${worker.device} is not in use: its worker is down.`));
@@ -57,7 +58,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
     problems: findings.map((finding) => finding.problem),
     dependencies: {
       database: { status: worst(database) },
-      disk: { status: worst(disk), free_bytes: freeBytes, minimum_bytes: sources.minFreeDiskBytes },
+      disk: { status: worst(disk), free_bytes: freeBytes ?? 0, minimum_bytes: sources.minFreeDiskBytes },
       gpu: { status: worst(gpu), devices: gpus.map((worker) => worker.device) },
       models: {
         status: worst(models),
@@ -80,13 +81,10 @@ function worst(findings: readonly Finding[]): 'ok' | 'degraded' | 'failed' {
   return findings.length > 0 ? 'degraded' : 'ok';
 }
 
-function modelFindings(
-  sources: HealthSources,
-  unavailable: readonly { name: string; reason: string; listed: boolean }[],
-): Finding[] {
-  const findings = unavailable.map(({ name, reason, listed }) => {
-    const problem = `The model "${name}" is unavailable: ${reason}`;
-    return listed || name === sources.configuredDefault ? fail(problem) : degrade(problem);
+function modelFindings(sources: HealthSources, unavailable: readonly UnavailableModel[]): Finding[] {
+  const findings = unavailable.map(({ name, reason, listed, isDefault }) => {
+    const problem = unavailability(name, reason);
+    return listed || isDefault ? fail(problem) : degrade(problem);
   });
   if (sources.catalog.list().length === 0) findings.push(fail('No model can be used.'));
   return findings;

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { createApp } from './app.ts';
-import { problemBody } from './errors.ts';
+import { PROBLEM_JSON, problemBody } from './errors.ts';
 
 /** A listening server. */
 export interface HttpServer {
@@ -25,14 +26,29 @@ export async function listen(
   address: { host: string; port: number },
   log: Log,
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const answer = getRequestListener(app.fetch, {
+    errorHandler: (error) => {
+      // The application answers its own errors; what comes here is a target or a Host that make no URL.
+      const { body, headers } = unreadable(error as Error, log);
+      return new Response(body, { status: 400, headers });
+    },
+  });
+  // Node would answer a missing Host itself, without a body.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
+    void answer(request, response);
+  });
   // Node's own limit of five minutes for a whole request would cut long uploads.
   server.requestTimeout = 0;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.setTimeout(IDLE_TIMEOUT_MS);
   // Not answered here with `100 Continue`: the route does that when it wants the body.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    server.emit('request', request, response);
+  for (const event of ['checkContinue', 'checkExpectation']) {
+    server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+      server.emit('request', request, response);
+    });
+  }
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    answerUnreadable(new Error('this is no proxy'), socket, log);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     answerUnreadable(error, socket, log);
@@ -63,22 +79,31 @@ function urlOf({ address, family, port }: AddressInfo): string {
 }
 
 /** What Node's parser refuses never reaches the application; it gets the same body all the same. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, log: Log): void {
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex, log: Log): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
+  const { body, headers } = unreadable(error, log);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\n${lines.join('')}` +
+      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+  );
+}
+
+/** The answer to a request that is none, and its line in the log. */
+function unreadable(error: NodeJS.ErrnoException, log: Log) {
   const message =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? 'The headers of the request are too large: at most 16 KiB are allowed.'
       : 'The request cannot be read as HTTP/1.1.';
   const requestId = randomUUID();
   const code = 'INVALID_PARAMETERS';
-  const body = JSON.stringify(problemBody(new AppError(code, message), '/', requestId));
   const unknown = { method: null, route: null, durationMs: 0, owner: null };
-  log.info({ requestId, ...unknown, status: 400, code, reason: error.code }, 'request');
-  socket.end(
-    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${String(Buffer.byteLength(body))}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  log.info({ requestId, ...unknown, status: 400, code, reason: error.code ?? error.message }, 'request');
+  return {
+    body: JSON.stringify(problemBody(new AppError(code, message), '/', requestId)),
+    headers: { 'content-type': PROBLEM_JSON, 'x-request-id': requestId, connection: 'close' },
+  };
 }

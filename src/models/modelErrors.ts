@@ -21,10 +21,14 @@ export function missingModelType(valid: readonly string[]): AppError {
   );
 }
 
+/** A sentence for clients; `reason` may be a clause of ours or a worker's sentence. */
+export const unavailability = (name: string, reason: string) =>
+  `The model ${quoted(name)} is unavailable: ${reason.replace(/\.$/, '')}.`;
+
 /** The model is known, but its files cannot be used now. */
 export function unavailableModel(name: string, reason: string, valid: readonly string[]): AppError {
   const others = valid.length === 0 ? '' : ` Available: ${valid.join(', ')}.`;
-  return new AppError('MODEL_UNAVAILABLE', `The model ${quoted(name)} is unavailable: ${reason}.${others}`, {
+  return new AppError('MODEL_UNAVAILABLE', `${unavailability(name, reason)}${others}`, {
     details: { valid_model_types: [...valid] },
   });
 }

@@ -65,12 +65,16 @@ export class InferenceWorker {
     });
   }
 
-  /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be. */
+  /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be, or the signal ended it */
   static async start(
-    options: ChildCommand & { id: string; device: string; msstRoot: string },
+    options: ChildCommand & { id: string; device: string; msstRoot: string; signal?: AbortSignal },
     log: Log,
   ): Promise<InferenceWorker> {
     const child = ChildProcess.start(options, log);
+    const giveUp = () => {
+      child.kill();
+    };
+    options.signal?.addEventListener('abort', giveUp, { once: true });
     try {
       const params = {
         role: 'worker',
@@ -86,6 +90,8 @@ export class InferenceWorker {
     } catch (error) {
       child.kill();
       throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', giveUp);
     }
   }
 

@@ -55,12 +55,12 @@ interface Slot extends WorkerStatus {
 /**
  * Builds the pool.
  *
- * @param startWorker starts the process of a slot; its rejection counts as a death
+ * @param startWorker starts the process of a slot; its rejection counts as a death. The signal ends a start that nobody waits for any more
  * @param onIdle is called whenever a worker became free
  */
 export function createWorkerPool(parts: {
   devices: readonly Device[];
-  startWorker: (id: string, device: Device) => Promise<InferenceWorker>;
+  startWorker: (id: string, device: Device, signal: AbortSignal) => Promise<InferenceWorker>;
   onIdle: () => void;
   clock: Clock;
   log: Log;
@@ -101,9 +101,10 @@ export function createWorkerPool(parts: {
     slot.state = 'starting';
     const startedAt = clock.monotonic();
     try {
-      slot.worker = await parts.startWorker(slot.id, slot.deviceSpec);
+      slot.worker = await parts.startWorker(slot.id, slot.deviceSpec, stopping.signal);
     } catch (error) {
       slot.state = 'down';
+      if (isStopping()) return;
       slot.lastError = (error as Error).message;
       log.error({ workerId: slot.id, device: slot.device, err: error }, 'a worker could not start');
       return;

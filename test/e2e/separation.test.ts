@@ -23,6 +23,7 @@ import {
   waitUntilGone,
   type ServerProcess,
 } from '../support/serverProcess.ts';
+import { makeTinyModel } from '../support/tinyModel.ts';
 
 const TASK_MS = 120_000;
 let files: string;
@@ -260,33 +261,6 @@ describe("a user's own MSST", () => {
     TASK_MS,
   );
 });
-
-/** A model for a stand-in of MSST: its YAML, and random weights saved as its training would save them. */
-async function makeTinyModel(msstRoot: string, base: string) {
-  const model = { name: 'mine', config_path: `${base}.yaml`, checkpoint_path: `${base}.ckpt` };
-  const config = {
-    audio: { chunk_size: 44_100, num_channels: 2, sample_rate: 44_100 },
-    model: {},
-    training: { model_type: 'mdx23c', instruments: ['vocals', 'other'], target_instrument: null },
-    inference: { batch_size: 1, num_overlap: 2 },
-  };
-  await writeFile(model.config_path, JSON.stringify(config));
-  const code = [
-    'import sys, torch',
-    'sys.path.insert(0, sys.argv[1])',
-    'from utils.settings import get_model_from_config',
-    'torch.manual_seed(0)',
-    'model, _ = get_model_from_config("mdx23c", sys.argv[2])',
-    'torch.save(model.state_dict(), sys.argv[3])',
-  ].join('\n');
-  await new Promise<void>((resolve, reject) => {
-    execFile(enginePython, ['-c', code, msstRoot, model.config_path, model.checkpoint_path], (error) => {
-      if (error) reject(new Error(error.message));
-      else resolve();
-    });
-  });
-  return model;
-}
 
 describe('the whole server', () => {
   test(

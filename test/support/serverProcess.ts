@@ -23,12 +23,14 @@ export interface ServerProcess {
  *
  * @param options.settings configuration keys, as in the file
  * @param options.dataDir an existing data directory to go on with
+ * @param options.env goes before what the tests' own environment says, as which engine to use
  * @param options.command what to run: the built server, or `npm start` for the whole path
  */
 export async function startServerProcess(
   options: {
     settings?: Record<string, unknown>;
     dataDir?: string;
+    env?: Record<string, string>;
     command?: readonly [string, ...string[]];
   } = {},
 ): Promise<ServerProcess> {
@@ -41,6 +43,7 @@ export async function startServerProcess(
   const [command, ...args] = options.command ?? [process.execPath, 'dist/main.js'];
   const child = spawn(command, [...args, '--config', configFile], {
     cwd: projectRoot,
+    env: { ...process.env, ...options.env },
     // A group of its own, so that a test can send it what a terminal's Ctrl-C sends.
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,7 +2,7 @@
 // A worker without torch, which speaks the real protocol and does on command what the real one cannot: it
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
-//   ok | die | hang (until cancelled) | fail:KIND
+//   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
 //   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
@@ -135,6 +135,12 @@ connection.onRequest('separate', async (params, token) => {
   }
   if ((step === 'hang' || isStanding) && !token.isCancellationRequested) {
     await new Promise((resolve) => token.onCancellationRequested(resolve));
+  }
+  if (step.startsWith('hold:')) {
+    const file = step.slice('hold:'.length);
+    while (!token.isCancellationRequested && !existsSync(file)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
   if (token.isCancellationRequested) {
     note('end', { task_id, attempt });

@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { closest } from '../../didYouMean.ts';
 import { AppError } from '../../errors.ts';
+import { unavailability } from '../../models/modelErrors.ts';
 import { jsonAnswer } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { EXAMPLE } from '../documented/exampleIds.ts';
@@ -66,7 +67,7 @@ function modelNotFound(catalog: HttpServices['catalog'], asked: string): AppErro
   const valid = catalog.list().map((model) => model.name);
   const broken = catalog.unavailable().find((model) => model.name === asked);
   if (broken) {
-    return new AppError('MODEL_NOT_FOUND', `The model "${broken.name}" is unavailable: ${broken.reason}`, {
+    return new AppError('MODEL_NOT_FOUND', unavailability(broken.name, broken.reason), {
       details: { valid_model_types: valid },
     });
   }
