@@ -80,8 +80,9 @@ async function freePort() {
  */
 async function untilHealthy(url, child) {
   for (;;) {
+    /** @type {{ status: string } | null} */
     const report = await fetch(`${url}/api/v1/health`).then(
-      (answer) => answer.json(),
+      (answer) => /** @type {Promise<{ status: string }>} */ (answer.json()),
       () => null,
     );
     if (report?.status === 'healthy') return;
