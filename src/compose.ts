@@ -57,7 +57,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     path.join(config.projectRoot, 'drizzle'),
   );
   const files = createLocalFileStore(config.dataDir);
-  const store = createSqliteTaskStore(database.orm, clock);
+  const store = createSqliteTaskStore(database, clock);
   await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
   await recover({ store, files, log });
 

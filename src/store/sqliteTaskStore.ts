@@ -1,5 +1,6 @@
-import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../clock.ts';
+import type { Database } from './database.ts';
+import { createReadMemo } from './readMemo.ts';
 import { taskMoves } from './taskMoves.ts';
 import { taskQueries } from './taskQueries.ts';
 import { taskRemoval } from './taskRemoval.ts';
@@ -7,7 +8,14 @@ import type { TaskStore } from './taskStore.ts';
 import { createWrite } from './transaction.ts';
 
 /** The task store on SQLite, through Drizzle. */
-export function createSqliteTaskStore(db: BetterSQLite3Database, clock: Clock): TaskStore {
-  const write = createWrite(db);
-  return { ...taskQueries(db), ...taskMoves(write, clock), ...taskRemoval(db, write, clock) };
+export function createSqliteTaskStore(
+  { orm, revision }: Pick<Database, 'orm' | 'revision'>,
+  clock: Clock,
+): TaskStore {
+  const write = createWrite(orm);
+  return {
+    ...taskQueries(orm, createReadMemo(revision)),
+    ...taskMoves(write, clock),
+    ...taskRemoval(orm, write, clock),
+  };
 }

@@ -1,7 +1,8 @@
 import { and, asc, count, desc, eq, isNull, lt, lte, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
-import { pendingTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
+import { pendingTask, selectTasks, toTask } from './taskRows.ts';
+import type { ReadMemo } from './readMemo.ts';
 import type { TaskStore } from './taskStore.ts';
 import { settle } from './transaction.ts';
 
@@ -10,6 +11,7 @@ const RECENT_TASKS = 50;
 /** What can be asked of the tasks. */
 export function taskQueries(
   db: BetterSQLite3Database,
+  memo: ReadMemo,
 ): Pick<
   TaskStore,
   | 'find'
@@ -26,7 +28,7 @@ export function taskQueries(
   // Every poll asks these two: built once, they take a twentieth of the time.
   const findTask = selectTasks(
     db,
-    visibleTask(sql.placeholder('taskId'), sql.placeholder('owner')),
+    and(eq(tasks.taskId, sql.placeholder('taskId')), isNull(tasks.deletedAt)),
   ).prepare();
   const countUpTo = db
     .select({ n: count() })
@@ -37,11 +39,15 @@ export function taskQueries(
   return {
     find: (taskId, owner) =>
       settle(() => {
-        const rows = findTask.get({ taskId, owner });
-        return rows && toTask(rows);
+        const task = memo(`task ${taskId}`, () => {
+          const rows = findTask.get({ taskId });
+          return rows && toTask(rows);
+        });
+        return task?.owner === owner ? task : undefined;
       }),
 
-    queuePosition: (seq) => settle(() => countUpTo.get({ seq })?.n ?? 0),
+    queuePosition: (seq) =>
+      settle(() => memo(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
 
     page: ({ owner, status, before, limit }) =>
       settle(() =>

@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql, type Placeholder, type SQL } from 'drizzle-orm';
+import { and, eq, isNull, sql, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Task } from '../tasks/task.ts';
 import { inputs, tasks } from './schema.ts';
@@ -18,7 +18,7 @@ export const selectTasks = (db: BetterSQLite3Database, where: SQL | undefined) =
     .where(where);
 
 /** The task of this id, if its owner is this one and it is not being deleted. */
-export const visibleTask = (taskId: string | Placeholder, owner: string | null | Placeholder) =>
+export const visibleTask = (taskId: string, owner: string | null) =>
   and(eq(tasks.taskId, taskId), sql`${tasks.owner} IS ${owner}`, isNull(tasks.deletedAt));
 
 /** Tasks that wait. */

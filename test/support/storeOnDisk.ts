@@ -11,6 +11,8 @@ const migrations = path.resolve(import.meta.dirname, '../../drizzle');
 
 /** A task store on a real SQLite file with the real migrations, in a folder of its own. */
 export interface StoreOnDisk {
+  /** Holds `tasks.db`. */
+  folder: string;
   store: TaskStore;
   database: ReturnType<typeof openDatabase>;
   clock: ManualClock;
@@ -27,9 +29,10 @@ export async function openStoreOnDisk(): Promise<StoreOnDisk> {
   const clock = new ManualClock();
   const open = () => {
     const database = openDatabase(path.join(folder, 'tasks.db'), migrations);
-    return { database, store: createSqliteTaskStore(database.orm, clock) };
+    return { database, store: createSqliteTaskStore(database, clock) };
   };
   const opened: StoreOnDisk = {
+    folder,
     ...open(),
     clock,
     totals() {

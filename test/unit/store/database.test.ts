@@ -39,7 +39,7 @@ test('a database of the first release keeps its tasks, and may remove their file
   old.close();
 
   const database = openDatabase(file, migrations);
-  const store = createSqliteTaskStore(database.orm, new ManualClock());
+  const store = createSqliteTaskStore(database, new ManualClock());
   const task = await store.find('t', null);
   expect(task).toMatchObject({ seq: 1, status: 'completed', completedAt: 9, filesExpiredAt: null });
   const query = { status: 'completed', endedBefore: 10, after: undefined, limit: 10 } as const;
