@@ -4,6 +4,7 @@ import type { ApiKey } from '../config/apiKeys.ts';
 import type { AppError } from '../errors.ts';
 import { createAuthenticator } from './auth.ts';
 import { clientAddress } from './clientAddress.ts';
+import { requestLog } from './requestLog.ts';
 import type { HttpEnv } from './env.ts';
 import { createRateLimit } from './rateLimit.ts';
 import { API_PREFIX } from './wire.ts';
@@ -50,13 +51,16 @@ export function access(rules: AccessRules): MiddlewareHandler<HttpEnv> {
         rules.trustProxy ? c.req.header('x-forwarded-for') : undefined,
       );
     const refuse = (error: AppError) => {
-      c.var.log.warn({ code: error.code, owner: c.var.owner, address: address() }, 'a request was refused');
+      requestLog(c).warn(
+        { code: error.code, owner: c.get('owner'), address: address() },
+        'a request was refused',
+      );
       return error;
     };
 
     if (rate) {
       const rating = rate(identity && 'owner' in identity ? identity : { address: address() });
-      for (const [name, value] of Object.entries(rating.headers)) c.header(name, value);
+      for (const [name, value] of Object.entries(rating.headers)) c.env.outgoing.setHeader(name, value);
       if (rating.refusal) throw refuse(rating.refusal);
     }
     if (identity && 'refusal' in identity) throw refuse(identity.refusal);

@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, NotFoundHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { requestId } from 'hono/request-id';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { access, type AccessRules } from './access.ts';
@@ -36,7 +36,6 @@ export function createApp(
   options: { corsOrigins: readonly string[]; access: AccessRules; version: string; log: Log },
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>();
-  app.use(requestId());
   app.use(accessLog(options.log, services.metrics));
   if (options.corsOrigins.length > 0) {
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
@@ -44,16 +43,6 @@ export function createApp(
   app.use(access(options.access));
   const needsKey = options.access.apiKeys !== null;
   app.use(originGuard({ allowedOrigins: options.corsOrigins, publicUrl: services.publicUrl, needsKey }));
-  app.use(
-    methodNotAllowed({
-      app,
-      onMethodNotAllowed: (c, allow) =>
-        answerError(
-          new AppError('METHOD_NOT_ALLOWED', `This route takes ${allow.join(', ')}.`, { hints: { allow } }),
-          c,
-        ),
-    }),
-  );
 
   registerSeparate(app, services);
   registerTasks(app, services);
@@ -63,9 +52,29 @@ export function createApp(
   registerMetrics(app, services);
   registerDocuments(app, services.publicUrl, options.version, needsKey);
 
-  app.notFound((c) =>
-    answerError(new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists what there is.'), c),
-  );
+  app.notFound(unknownRoute(app));
   app.onError(answerError);
   return app;
+}
+
+/** The answer where no route fits: 405 when one would with another method. Asked only here, a good request pays nothing. */
+function unknownRoute(app: OpenAPIHono<HttpEnv>): NotFoundHandler<HttpEnv> {
+  const refuseMethod = methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c: Context<HttpEnv>, allow) =>
+      answerError(
+        new AppError('METHOD_NOT_ALLOWED', `This route takes ${allow.join(', ')}.`, { hints: { allow } }),
+        c,
+      ),
+  });
+  return async (c: Context<HttpEnv, string>) => {
+    await refuseMethod(c, () => {
+      c.res = answerError(
+        new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists what there is.'),
+        c,
+      );
+      return Promise.resolve();
+    });
+    return c.res;
+  };
 }

@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
+import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 
 /** What every handler finds in its context. */
@@ -6,8 +7,10 @@ export interface HttpEnv {
   Bindings: HttpBindings;
   Variables: {
     requestId: string;
-    /** Carries the request id. */
-    log: Log;
+    /** Why the request was refused; the line about it says so. */
+    code?: ErrorCode;
+    /** `requestLog` makes the request's own of it. */
+    rootLog: Log;
     /** Whose tasks this request may see; null: authentication is off. */
     owner: string | null;
   };

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { AppError, type ErrorCode, type ErrorHints } from '../errors.ts';
+import { requestLog } from './requestLog.ts';
 import type { HttpEnv } from './env.ts';
 
 /** Every code's status and title. A code without a line here does not compile. */
@@ -65,10 +66,9 @@ export function problemHeaders(hints: ErrorHints): Record<string, string> {
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
   const isFault = problems[error.code][0] >= 500 && problems[error.code][0] !== 503;
-  if (isFault) c.var.log.error({ err: thrown }, 'a request failed');
-  // The line about the request then says why it was refused.
-  c.set('log', c.var.log.child({ code: error.code }));
-  const body = problemBody(error, c.req.path, c.var.requestId);
+  if (isFault) requestLog(c).error({ err: thrown }, 'a request failed');
+  c.set('code', error.code);
+  const body = problemBody(error, c.req.path, c.get('requestId'));
   return c.body(JSON.stringify(body), problems[error.code][0], {
     'content-type': PROBLEM_JSON,
     ...problemHeaders(error.hints),

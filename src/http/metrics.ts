@@ -40,12 +40,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const requests = new Counter({
-    name: 'msst_http_requests_total',
-    help: 'Answered HTTP requests. `route` is the template of the path; /* stands for every path without a route.',
-    labelNames: ['method', 'route', 'status'] as const,
-    registers,
-  });
+  const countRequest = registerRequestCount(registers);
   const requestSeconds = new Histogram({
     name: 'msst_http_request_duration_seconds',
     help: 'Seconds from the head of a request to the head of its answer.',
@@ -82,7 +77,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     recordRequest({ method, route, status, seconds }) {
       const known = METHODS.has(method) ? method : 'other';
-      requests.inc({ method: known, route, status });
+      countRequest(known, route, status);
       requestSeconds.observe({ method: known, route }, seconds);
     },
     recordUpload(bytes) {
@@ -94,6 +89,32 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
     report: () => reportMetrics(sources),
     text: () => registry.metrics(),
+  };
+}
+
+/** Counted in a table of our own until somebody asks: the library's own counting took a tenth of the time of a poll. */
+function registerRequestCount(
+  registers: Registry[],
+): (method: string, route: string, status: number) => void {
+  const series = new Map<
+    string,
+    { labels: { method: string; route: string; status: number }; count: number }
+  >();
+  new Counter({
+    name: 'msst_http_requests_total',
+    help: 'Answered HTTP requests. `route` is the template of the path; /* stands for every path without a route.',
+    labelNames: ['method', 'route', 'status'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { labels, count } of series.values()) this.inc(labels, count);
+    },
+  });
+  return (method, route, status) => {
+    const key = `${method} ${route} ${String(status)}`;
+    const known = series.get(key);
+    if (known) known.count += 1;
+    else series.set(key, { labels: { method, route, status }, count: 1 });
   };
 }
 

@@ -54,6 +54,23 @@ export function taskToWire(view: TaskView, base: string): z.output<typeof taskSc
   };
 }
 
+/**
+ * Makes the text of a task as the API shows it. Clients ask for the same one again and again, and making it takes as
+ * long as the rest of the answer: it is kept for as long as the task's row and progress are the same.
+ */
+export function createTaskText(base: string): (view: TaskView) => string {
+  const kept = new WeakMap<Task, { moment: string; text: string }>();
+  return (view) => {
+    const { percent, stage, etaSeconds, updatedAt } = view.progress;
+    const moment = [percent, stage, etaSeconds, updatedAt, view.queuePosition].join();
+    const known = kept.get(view.task);
+    if (known?.moment === moment) return known.text;
+    const text = JSON.stringify(taskToWire(view, base));
+    kept.set(view.task, { moment, text });
+    return text;
+  };
+}
+
 /** The stems of a completed task, with their URLs; `keptMs` is how long they are kept after its end. */
 export function resultsToWire(
   task: Task,

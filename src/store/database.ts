@@ -6,8 +6,8 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 /** An open database and the one way to close it. */
 export interface Database {
   orm: BetterSQLite3Database;
-  /** Another value after every write, whether by us or by another process. Takes 2 µs. */
-  revision(): string;
+  /** Another value after every write; this process is the only one that writes (`dataDirLock.ts`). */
+  revision(): number;
   /** Whether its file is where it was and a read comes back: for the health report. */
   isReachable(): boolean;
   close(): void;
@@ -30,11 +30,10 @@ export function openDatabase(file: string, migrationsDir: string): Database {
   const orm = drizzle(sqlite);
   migrate(orm, { migrationsFolder: migrationsDir });
   const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
-  const ownWrites = sqlite.prepare('SELECT total_changes()').pluck();
-  const otherWrites = sqlite.prepare('PRAGMA data_version').pluck();
+  const countWrites = sqlite.prepare<[], number>('SELECT total_changes()').pluck();
   return {
     orm,
-    revision: () => `${String(ownWrites.get())} ${String(otherWrites.get())}`,
+    revision: () => countWrites.get() ?? 0,
     isReachable() {
       try {
         ping.get();

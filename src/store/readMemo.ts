@@ -1,4 +1,4 @@
-/** Remembers what was read until anybody writes to the database. */
+/** Remembers what was read until something is written to the database. */
 export type ReadMemo = <T>(key: string, read: () => T) => T;
 
 /** Far more than are polled at a time; a task is some kilobytes. */
@@ -8,11 +8,11 @@ const MAX_ENTRIES = 1_000;
  * Builds one: polls ask for the same few rows many times between two writes, and reading a task anew takes as long as
  * the rest of its answer.
  *
- * @param revision another value after every write, whoever wrote
+ * @param revision another value after every write
  */
-export function createReadMemo(revision: () => string): ReadMemo {
+export function createReadMemo(revision: () => number): ReadMemo {
   const remembered = new Map<string, unknown>();
-  let readAt = '';
+  let readAt = NaN;
   return <T>(key: string, read: () => T): T => {
     const now = revision();
     if (now !== readAt || remembered.size >= MAX_ENTRIES) remembered.clear();

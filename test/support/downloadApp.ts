@@ -13,7 +13,7 @@ export function downloadApp(content: Buffer, downloadName = 'song_drums.wav'): H
   const app = new Hono<HttpEnv>();
   app.use(requestId());
   app.use(async (c, next) => {
-    c.set('log', createLog('silent'));
+    c.set('rootLog', createLog('silent'));
     await next();
   });
   app.get('/', (c) =>

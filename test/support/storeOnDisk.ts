@@ -11,8 +11,6 @@ const migrations = path.resolve(import.meta.dirname, '../../drizzle');
 
 /** A task store on a real SQLite file with the real migrations, in a folder of its own. */
 export interface StoreOnDisk {
-  /** Holds `tasks.db`. */
-  folder: string;
   store: TaskStore;
   database: ReturnType<typeof openDatabase>;
   clock: ManualClock;
@@ -32,7 +30,6 @@ export async function openStoreOnDisk(): Promise<StoreOnDisk> {
     return { database, store: createSqliteTaskStore(database, clock) };
   };
   const opened: StoreOnDisk = {
-    folder,
     ...open(),
     clock,
     totals() {

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { healthExamples } from '../documented/examples.ts';
@@ -33,7 +34,7 @@ const route = createRoute({
 
 /** GET /health. */
 export function registerHealth(app: OpenAPIHono<HttpEnv>, { health }: HttpServices): void {
-  app.openapi(route, async (c) => {
+  addRoute(app, route, async (c) => {
     const report = await health();
     return c.json(report, report.status === 'unhealthy' ? 503 : 200);
   });

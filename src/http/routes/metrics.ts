@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
+import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer, textContent } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { metricsExamples } from '../documented/examples.ts';
@@ -41,7 +42,7 @@ const route = createRoute({
 
 /** GET /metrics. */
 export function registerMetrics(app: OpenAPIHono<HttpEnv>, { metrics }: HttpServices): void {
-  app.openapi(route, async (c) => {
+  addRoute(app, route, async (c) => {
     c.header('vary', 'Accept');
     const form = accepts(c, {
       header: 'Accept',

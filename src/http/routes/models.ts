@@ -2,6 +2,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { closest } from '../../didYouMean.ts';
 import { AppError } from '../../errors.ts';
 import { unavailability } from '../../models/modelErrors.ts';
+import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { EXAMPLE } from '../documented/exampleIds.ts';
@@ -50,12 +51,12 @@ const getRoute = createRoute({
 export function registerModels(app: OpenAPIHono<HttpEnv>, { catalog }: HttpServices): void {
   const isDefault = (name: string) => catalog.default()?.name === name;
 
-  app.openapi(listRoute, async (c) => {
+  addRoute(app, listRoute, async (c) => {
     await catalog.refresh();
     return c.json({ models: catalog.list().map((model) => modelToWire(model, isDefault(model.name))) }, 200);
   });
 
-  app.openapi(getRoute, async (c) => {
+  addRoute(app, getRoute, async (c) => {
     await catalog.refresh();
     const model = catalog.find(c.req.param('model_type'));
     if (!model) throw modelNotFound(catalog, c.req.param('model_type'));

@@ -1,6 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError } from '../../errors.ts';
 import type { Task } from '../../tasks/task.ts';
+import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer, stemAnswers, stemHeadAnswers } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { EXAMPLE } from '../documented/exampleIds.ts';
@@ -97,8 +98,8 @@ const CONTENT_TYPE = { wav: 'audio/wav', flac: 'audio/flac' } as const;
 export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
   const { tasks, publicUrl, resultsKeptMs } = services;
 
-  app.openapi(resultsRoute, async (c) => {
-    const view = await tasks.find(c.req.param('task_id'), c.var.owner);
+  addRoute(app, resultsRoute, async (c) => {
+    const view = await tasks.find(c.req.param('task_id'), c.get('owner'));
     if (!view) throw taskNotFound();
     requireCompleted(view.task);
     if (view.task.filesExpiredAt !== null) throw resultsExpired();
@@ -106,11 +107,8 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
     return c.json(resultsToWire(view.task, stems, publicUrl, resultsKeptMs), 200);
   });
 
-  // Registered by hand: the answer is a stream of one of several statuses, which no schema describes.
-  app.openAPIRegistry.registerPath(downloadRoute);
-  app.openAPIRegistry.registerPath(downloadHeadRoute);
-  app.get(downloadRoute.getRoutingPath(), async (c) => {
-    const view = await tasks.find(c.req.param('task_id'), c.var.owner);
+  addRoute(app, downloadRoute, async (c) => {
+    const view = await tasks.find(c.req.param('task_id'), c.get('owner'));
     const stems = view?.task.status === 'completed' ? await tasks.stemsOf(view.task) : [];
     const stem = stems.find((candidate) => candidate.filename === c.req.param('filename'));
     if (!view || !stem) {
@@ -129,6 +127,8 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
       read: (range) => services.readStem(stem.storageKey, range),
     });
   });
+  // Hono answers every HEAD by the GET of its path.
+  app.openAPIRegistry.registerPath(downloadHeadRoute);
 }
 
 const resultsExpired = () =>

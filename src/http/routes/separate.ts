@@ -10,6 +10,7 @@ import { EXAMPLE } from '../documented/exampleIds.ts';
 import { taskExamples } from '../documented/examples.ts';
 import { headers } from '../documented/headers.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
+import { requestLog } from '../requestLog.ts';
 import type { HttpEnv } from '../env.ts';
 import { displayFilename } from '../filename.ts';
 import { readUploadForm, type UploadForm } from '../multipart.ts';
@@ -140,13 +141,13 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
     try {
       const { file, model, options } = await check(form, services);
       const view = await tasks.submit({
-        owner: c.var.owner,
+        owner: c.get('owner'),
         upload: file.upload,
         filename: displayFilename(file.filename),
         model,
         options,
       });
-      logStatus(c.var.log, view.task.taskId, 'pending', { modelType: model.name });
+      logStatus(requestLog(c), view.task.taskId, 'pending', { modelType: model.name });
       const task = taskToWire(view, services.publicUrl);
       return c.json(task, 201, { location: task.links.self });
     } catch (error) {

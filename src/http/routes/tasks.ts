@@ -2,16 +2,19 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError, type ParamProblem } from '../../errors.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
 import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
+import { addRoute } from '../documented/addRoute.ts';
 import { emptyAnswer, jsonAnswer } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { pageExamples, taskExamples } from '../documented/examples.ts';
 import { taskIdParameter } from '../documented/parameters.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
+import { requestLog } from '../requestLog.ts';
 import type { HttpEnv } from '../env.ts';
 import { taskPageSchema, taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
-import { API_PREFIX, taskToWire } from '../wire.ts';
+import { API_PREFIX, createTaskText, taskToWire } from '../wire.ts';
 
+const JSON_TYPE = { 'content-type': 'application/json' };
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 const CURSOR = /^\d{1,15}$/;
@@ -139,36 +142,36 @@ const cancelRoute = createRoute({
 
 /** The task routes but submitting. */
 export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: HttpServices): void {
-  // Registered by hand: the query is read below, so that every mistake in it is told in the one shape of errors.
-  app.openAPIRegistry.registerPath(listRoute);
-  app.get(listRoute.getRoutingPath(), async (c) => {
+  const taskText = createTaskText(publicUrl);
+
+  addRoute(app, listRoute, async (c) => {
     const { status, limit, before } = readPageQuery(c.req.queries());
-    const views = await tasks.page({ owner: c.var.owner, status, before, limit: limit + 1 });
+    const views = await tasks.page({ owner: c.get('owner'), status, before, limit: limit + 1 });
     const shown = views.slice(0, limit);
     const last = shown.at(-1);
     const next_cursor = views.length > limit && last ? String(last.task.seq) : null;
     return c.json({ tasks: shown.map((view) => taskToWire(view, publicUrl)), next_cursor }, 200);
   });
 
-  app.openapi(getRoute, async (c) => {
-    const view = await tasks.find(c.req.param('task_id'), c.var.owner);
+  addRoute(app, getRoute, async (c) => {
+    const view = await tasks.find(c.req.param('task_id'), c.get('owner'));
     if (!view) throw taskNotFound();
-    return c.json(taskToWire(view, publicUrl), 200);
+    return c.body(taskText(view), 200, JSON_TYPE);
   });
 
-  app.openapi(deleteRoute, async (c) => {
-    if (!(await tasks.remove(c.req.param('task_id'), c.var.owner))) throw taskNotFound();
-    c.var.log.info({ taskId: c.req.param('task_id') }, 'a task was deleted');
+  addRoute(app, deleteRoute, async (c) => {
+    if (!(await tasks.remove(c.req.param('task_id'), c.get('owner')))) throw taskNotFound();
+    requestLog(c).info({ taskId: c.req.param('task_id') }, 'a task was deleted');
     return c.body(null, 204);
   });
 
-  app.openapi(cancelRoute, async (c) => {
-    const view = await tasks.cancel(c.req.param('task_id'), c.var.owner);
+  addRoute(app, cancelRoute, async (c) => {
+    const view = await tasks.cancel(c.req.param('task_id'), c.get('owner'));
     if (!view) throw taskNotFound();
     if (view === 'ended') {
       throw new AppError('TASK_ALREADY_ENDED', 'The task has ended already: there is nothing to cancel.');
     }
-    logStatus(c.var.log, view.task.taskId, 'cancelled', {
+    logStatus(requestLog(c), view.task.taskId, 'cancelled', {
       processingSeconds: secondsBetween(view.task.startedAt, view.task.completedAt),
       stageSeconds: view.stageSeconds,
     });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { requestId } from 'hono/request-id';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { access, type AccessRules } from '../../../src/http/access.ts';
@@ -13,25 +12,35 @@ import { ManualClock } from '../../support/manualClock.ts';
 const KEY = 'key-of-ann-0123456789';
 const apiKeys = [{ name: 'ann', sha256: createHash('sha256').update(KEY).digest('hex') }];
 
-const bindings = (remoteAddress: string) =>
-  ({ incoming: { socket: { remoteAddress } } }) as unknown as HttpBindings;
+/** What Node would hand in: where a request comes from, and the headers that its answer has already. */
+const bindings = (remoteAddress: string, headers: Headers) =>
+  ({
+    incoming: { socket: { remoteAddress } },
+    outgoing: {
+      setHeader: (name: string, value: string) => {
+        headers.set(name, value);
+      },
+    },
+  }) as unknown as HttpBindings;
 
 /** An application behind these rules; it answers with the owner. `log` holds every line, parsed. */
 function appWith(rules: Partial<AccessRules>) {
   const lines: string[] = [];
   const app = new Hono<HttpEnv>();
-  app.use(requestId());
   const log = pino({ base: null }, { write: (line: string) => lines.push(line) });
   app.use(accessLog(log, { recordRequest: () => undefined }));
   const off = { apiKeys: null, requestsPerHour: null, trustProxy: false, clock: new ManualClock() };
   app.use(access({ ...off, ...rules }));
-  app.all('*', (c) => c.text(String(c.var.owner)));
+  app.all('*', (c) => c.text(String(c.get('owner'))));
   app.onError(answerError);
   return {
     lines,
     log: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-    ask: (path: string, headers: Record<string, string> = {}, remoteAddress = '192.0.2.7') =>
-      app.request(path, { headers }, bindings(remoteAddress)),
+    async ask(path: string, headers: Record<string, string> = {}, remoteAddress = '192.0.2.7') {
+      const answered = new Headers();
+      const { status, body } = await app.request(path, { headers }, bindings(remoteAddress, answered));
+      return { status, headers: answered, text: () => new Response(body).text() };
+    },
   };
 }
 

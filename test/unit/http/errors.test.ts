@@ -40,7 +40,7 @@ async function answerTo(thrown: unknown) {
   const app = new Hono<HttpEnv>();
   app.use(requestId());
   app.use(async (c, next) => {
-    c.set('log', createLog('silent'));
+    c.set('rootLog', createLog('silent'));
     await next();
   });
   app.get('/some/path', () => {

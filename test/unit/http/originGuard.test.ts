@@ -13,7 +13,7 @@ async function ask(
   const app = new Hono<HttpEnv>();
   app.use(requestId());
   app.use(async (c, next) => {
-    c.set('log', createLog('silent'));
+    c.set('rootLog', createLog('silent'));
     await next();
   });
   const { allowedOrigins = [], publicUrl = '', needsKey = false } = given;
