@@ -1,5 +1,6 @@
 import { multistream, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { LineBatch } from './lineBatch.ts';
 import type { RotatingFile } from './rotatingFile.ts';
 
 export type Log = Logger;
@@ -27,7 +28,7 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
   };
   const streams = [
     ...(to.stdout === false ? [] : [{ level: 'trace' as const, stream: standardOutput() }]),
-    ...(to.file ? [{ level: 'trace' as const, stream: to.file }] : []),
+    ...(to.file ? [{ level: 'trace' as const, stream: new LineBatch(to.file) }] : []),
   ];
   return pino(options, multistream(streams));
 }
@@ -35,4 +36,4 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
 const standardOutput = () =>
   process.stdout.isTTY
     ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true })
-    : pino.destination({ dest: 1, sync: true });
+    : new LineBatch(pino.destination({ dest: 1, sync: true }));

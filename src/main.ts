@@ -86,7 +86,6 @@ async function stopAndExit(running: RunningServer, graceMs: number): Promise<voi
   try {
     await running.stop(graceMs);
     log.info('stopped');
-    logFile.close();
     process.exit(0);
   } catch (error) {
     log.fatal({ err: error }, 'stopping failed');

@@ -27,8 +27,8 @@ export class FileNotWritable extends Error {
 }
 
 /**
- * Appends lines, each with one synchronous write: what was logged before the process ends, however it ends, is in
- * the file. A full disk loses lines, never the server, and the file goes on when there is room again.
+ * Appends lines, synchronously: what was written before the process ends, however it ends, is in the file. A full
+ * disk loses lines, never the server, and the file goes on when there is room again.
  */
 export class RotatingFile {
   readonly #options: RotatingFileOptions;
@@ -52,12 +52,11 @@ export class RotatingFile {
     }
   }
 
-  write(line: string): void {
+  /** Appends whole lines: in one write when the file has room for all of them, else each where it fits. */
+  write(lines: string): void {
     try {
-      const bytes = Buffer.byteLength(line);
-      if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxBytes) this.#rotate();
-      appendFileSync(this.#descriptor, line);
-      this.#bytes += bytes;
+      if (this.#fits(lines)) this.#append(lines);
+      else for (const line of lines.split(/(?<=\n)/)) this.#append(line);
       this.#isFailing = false;
     } catch (error) {
       if (!this.#isFailing) process.stderr.write(`the log file cannot be written: ${String(error)}\n`);
@@ -68,6 +67,16 @@ export class RotatingFile {
   /** Nothing may be written after. */
   close(): void {
     closeSync(this.#descriptor);
+  }
+
+  #fits(text: string): boolean {
+    return this.#bytes + Buffer.byteLength(text) <= this.#options.maxBytes;
+  }
+
+  #append(text: string): void {
+    if (this.#bytes > 0 && !this.#fits(text)) this.#rotate();
+    appendFileSync(this.#descriptor, text);
+    this.#bytes += Buffer.byteLength(text);
   }
 
   #rotate(): void {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { ownerOf, type ApiKey } from '../config/apiKeys.ts';
 import { AppError } from '../errors.ts';
 
@@ -19,7 +19,7 @@ export function createAuthenticator(keys: readonly ApiKey[]): (header: string | 
     if (given === undefined || given === '') {
       return refuse('This server wants an API key: send the header Authorization: Bearer KEY.', 'Bearer');
     }
-    const digest = createHash('sha256').update(given).digest();
+    const digest = hash('sha256', given, 'buffer');
     let owner: string | undefined;
     for (const key of known) if (timingSafeEqual(key.digest, digest)) owner = key.owner;
     return owner === undefined

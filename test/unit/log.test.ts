@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createLog, type Log } from '../../src/log.ts';
 import { RotatingFile } from '../../src/rotatingFile.ts';
@@ -10,11 +11,12 @@ async function logged(write: (log: Log) => void): Promise<string> {
   const file = path.join(await temporaryFolder(), 'server.log');
   const lines = new RotatingFile({ path: file, maxBytes: 1e6, maxFiles: 2 });
   write(createLog('info', { file: lines, stdout: false }));
+  await turn();
   lines.close();
   return readFile(file, 'utf8');
 }
 
-test('a line is JSON with level, time and message, there as soon as it was logged', async () => {
+test('a line is JSON with level, time and message, there after the turn it was logged in', async () => {
   const text = await logged((log) => {
     log.debug('too low');
     log.warn({ taskId: 'a' }, 'something');

@@ -31,6 +31,15 @@ describe('a full file', () => {
     expect(kept).toEqual(Array.from({ length: 25 }, (_, n) => 80 + n));
   });
 
+  test('takes of several lines at once as many as fit, and cuts none', async () => {
+    const file = path.join(await temporaryFolder(), 'server.log');
+    const several = new RotatingFile({ path: file, maxBytes: 30, maxFiles: 2 });
+    several.write(line(1));
+    several.write(line(2) + line(3) + line(4));
+    several.close();
+    expect([await numbersIn(`${file}.1`), await numbersIn(file)]).toEqual([[1, 2, 3], [4]]);
+  });
+
   test('is emptied where only one may be', async () => {
     const folder = await temporaryFolder();
     const file = path.join(folder, 'server.log');
