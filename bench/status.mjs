@@ -15,8 +15,6 @@ const CONNECTIONS = 32;
 const KEY = 'a-key-of-the-bench-0123456789';
 const UPLOADS = 4;
 const UPLOAD_BYTES = 100_000_000;
-/** Polls of many patient clients: enough to see every pause of the server, not enough to be the load. */
-const PATIENT_RATE = 400;
 const CLOCK_TICKS_PER_SECOND = 100;
 /** Computes nothing, so that the second core is the client's. */
 const STAND_IN = path.join(projectRoot, 'test', 'support', 'standInWorker.mjs');
@@ -50,8 +48,8 @@ async function saturate(bench, song, settings) {
   const server = await startServer({ ...bench, engine: STAND_IN }, { settings });
   const { task } = await postSong(server.url, song, { headers: { authorization: `Bearer ${KEY}` } });
   server.ignoreLog();
-  await poll(server, task.links.self, { seconds: 2 });
-  const figures = await poll(server, task.links.self, { seconds: SECONDS });
+  await flood(server, task.links.self, 2);
+  const figures = await flood(server, task.links.self, SECONDS);
   await server.end();
   return figures;
 }
@@ -70,38 +68,53 @@ async function besideWork(bench) {
   const { task } = await postSong(server.url, song);
   await server.line(({ msg, taskId }) => msg === 'task status' && taskId === task.task_id);
   server.ignoreLog();
-  const polling = poll(server, task.links.self, { seconds: SECONDS, rate: PATIENT_RATE });
+  const cpuBefore = cpuSeconds(server.pid);
+  const client = path.join(import.meta.dirname, 'patientClient.mjs');
+  const polling = execa(process.execPath, [client, server.url + task.links.self, String(SECONDS)]);
   await Promise.all(Array.from({ length: UPLOADS }, () => postSong(server.url, upload)));
-  const figures = await polling;
+  const { rate, p50, p99, max } = JSON.parse((await polling).stdout);
+  const cpu = cpuSeconds(server.pid) - cpuBefore;
   await server.end();
-  return figures;
+  return row({ rate, p50, p99, max, cpuPerRequest: cpu / (rate * SECONDS) });
 }
 
 /**
+ * As many requests at a time as there are connections, again and again.
+ *
  * @param {import('./server.mjs').Server} server
  * @param {string} link
- * @param {{ seconds: number, rate?: number }} how `rate`: requests a second, as many as it takes without it
+ * @param {number} seconds
  */
-async function poll(server, link, { seconds, rate }) {
+async function flood(server, link, seconds) {
   const cpuBefore = cpuSeconds(server.pid);
   const { stdout } = await execa(
     'autocannon',
     [
       ...['--json', '--connections', String(CONNECTIONS), '--duration', String(seconds)],
-      ...(rate === undefined ? [] : ['--overallRate', String(rate)]),
       ...['--headers', `authorization=Bearer ${KEY}`, server.url + link],
     ],
     { preferLocal: true, localDir: projectRoot },
   );
   const cpu = cpuSeconds(server.pid) - cpuBefore;
-  const report = JSON.parse(stdout);
-  if (report.non2xx > 0 || report.errors > 0) throw new Error(`not all answered well: ${stdout}`);
+  const { non2xx, errors, requests, latency } = JSON.parse(stdout);
+  if (non2xx > 0 || errors > 0) throw new Error(`not all answered well: ${stdout}`);
+  return row({
+    rate: requests.average,
+    p50: latency.p50,
+    p99: latency.p99,
+    max: latency.max,
+    cpuPerRequest: cpu / requests.total,
+  });
+}
+
+/** @param {{ rate: number, p50: number, p99: number, max: number, cpuPerRequest: number }} figures seconds of CPU, milliseconds of latency */
+function row({ rate, p50, p99, max, cpuPerRequest }) {
   return {
-    'requests/s': report.requests.average.toFixed(0),
-    'p50 ms': report.latency.p50,
-    'p99 ms': report.latency.p99,
-    'max ms': report.latency.max,
-    'CPU µs a request': ((cpu * 1e6) / report.requests.total).toFixed(0),
+    'requests/s': rate.toFixed(0),
+    'p50 ms': p50.toFixed(0),
+    'p99 ms': p99.toFixed(0),
+    'max ms': max.toFixed(0),
+    'CPU µs a request': (cpuPerRequest * 1e6).toFixed(0),
   };
 }
 

@@ -24,7 +24,7 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
     level,
     base: null,
     redact: NO_SECRETS,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: createTimestamp(),
   };
   const streams = [
     ...(to.stdout === false ? [] : [{ level: 'trace' as const, stream: standardOutput() }]),
@@ -37,3 +37,15 @@ const standardOutput = () =>
   process.stdout.isTTY
     ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true })
     : new LineBatch(pino.destination({ dest: 1, sync: true }));
+
+/** The time of a line; many lines of one millisecond share the text. */
+function createTimestamp(): () => string {
+  let at = 0;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    if (now !== at) text = `,"time":"${new Date(now).toISOString()}"`;
+    at = now;
+    return text;
+  };
+}
