@@ -7,9 +7,10 @@ import { postSong } from './post.mjs';
 import { projectRoot, runBench } from './prepare.mjs';
 import { median, printHeader, printTable } from './report.mjs';
 import { startServer } from './server.mjs';
-import { writeLongMp3, writeNoiseFlac, writeNoiseWav } from './songs.mjs';
+import { makeAudio, writeLongMp3, writeNoiseFlac, writeNoiseWav } from './songs.mjs';
 
 const FILE_BYTES = 500_000_000;
+const SONG_SECONDS = 240;
 const COPY_BLOCK_BYTES = 1024 * 1024;
 const RUNS = 3;
 /** Takes every task and computes nothing. */
@@ -21,7 +22,11 @@ await runBench(async (bench) => {
   await writeNoiseWav(at('song.wav'), FILE_BYTES);
   await writeNoiseFlac(bench, at('song.flac'), FILE_BYTES);
   await writeLongMp3(bench, at('song.mp3'), FILE_BYTES);
+  await makeAudio(bench, 'wav', at('four minutes.wav'), SONG_SECONDS);
+  await makeAudio(bench, 'mp3', at('four minutes.mp3'), SONG_SECONDS);
   printTable([
+    await measure(bench, at('four minutes.wav'), { chunked: false }),
+    await measure(bench, at('four minutes.mp3'), { chunked: false }),
     await measure(bench, at('song.wav'), { chunked: false }),
     await measure(bench, at('song.wav'), { chunked: true }),
     await measure(bench, at('song.flac'), { chunked: false }),
