@@ -3,6 +3,12 @@ export interface SynchronousSink {
   write(text: string): unknown;
 }
 
+/** Those that hold lines. */
+const pending = new Set<LineBatch>();
+process.on('exit', () => {
+  for (const batch of pending) batch.flush();
+});
+
 /**
  * Hands on the lines of one turn of the event loop together: a write for each line took a third of the time of a poll.
  * What was logged before the process ends is written, by whatever it ends but a SIGKILL, which costs the lines of the
@@ -14,14 +20,12 @@ export class LineBatch {
 
   constructor(sink: SynchronousSink) {
     this.#sink = sink;
-    process.on('exit', () => {
-      this.flush();
-    });
   }
 
   /** Takes a line, with its line end. */
   write(line: string): void {
-    if (this.#lines === '') {
+    if (!pending.has(this)) {
+      pending.add(this);
       setImmediate(() => {
         this.flush();
       });
@@ -33,6 +37,7 @@ export class LineBatch {
   flush(): void {
     const lines = this.#lines;
     this.#lines = '';
+    pending.delete(this);
     if (lines !== '') this.#sink.write(lines);
   }
 }

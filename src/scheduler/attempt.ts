@@ -48,53 +48,49 @@ export async function runAttempt(
     lease.device,
   );
   const expectedSeconds = rate * passesOf(task) * task.mixture.durationSeconds;
-  const progress = parts.progress.begin(task.taskId, expectedSeconds);
+  const progress = parts.progress.begin(task, expectedSeconds);
   const startedAt = parts.clock.monotonic();
-  try {
-    const enter = (report: ProgressReport) => {
-      stages.enter(report.stage);
-      progress.update(report);
-    };
-    const mixture = await prepare(parts, task, { enter, progress }, signal);
-    const result = await lease.worker.separate(
-      separateParams(parts.files, task, model, mixture),
-      {
-        onProgress: enter,
-        onHeartbeat: () => {
-          progress.renew();
-        },
+  const enter = (report: ProgressReport) => {
+    stages.enter(report.stage);
+    progress.update(report);
+  };
+  const mixture = await prepare(parts, task, { enter, progress }, signal);
+  const result = await lease.worker.separate(
+    separateParams(parts.files, task, model, mixture),
+    {
+      onProgress: enter,
+      onHeartbeat: () => {
+        progress.renew();
       },
-      signal,
-    );
-    const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
-    await checkFiles(parts.files, task, result.stems);
-    // What loading took is no part of the next task's time.
-    const workSeconds = processingSeconds - result.stage_seconds.loading_model;
-    parts.pace.record(
-      task.modelType,
-      lease.device,
-      workSeconds / passesOf(task) / task.mixture.durationSeconds,
-    );
-    parts.log.info(
-      {
-        taskId: task.taskId,
-        attempt: task.attempt,
-        stageSeconds: result.stage_seconds,
-        forwardSeconds: result.forward_seconds,
-        modelLoads: result.model_loads,
-        processingSeconds,
-      },
-      'an attempt computed its stems',
-    );
-    return {
-      status: 'completed',
-      stems: result.stems.map((stem) => toStem(task, stem)),
-      warnings: [...mixture.warnings, ...result.warnings],
+    },
+    signal,
+  );
+  const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
+  await checkFiles(parts.files, task, result.stems);
+  // What loading took is no part of the next task's time.
+  const workSeconds = processingSeconds - result.stage_seconds.loading_model;
+  parts.pace.record(
+    task.modelType,
+    lease.device,
+    workSeconds / passesOf(task) / task.mixture.durationSeconds,
+  );
+  parts.log.info(
+    {
+      taskId: task.taskId,
+      attempt: task.attempt,
+      stageSeconds: result.stage_seconds,
+      forwardSeconds: result.forward_seconds,
+      modelLoads: result.model_loads,
       processingSeconds,
-    };
-  } finally {
-    parts.progress.end(task.taskId, progress);
-  }
+    },
+    'an attempt computed its stems',
+  );
+  return {
+    status: 'completed',
+    stems: result.stems.map((stem) => toStem(task, stem)),
+    warnings: [...mixture.warnings, ...result.warnings],
+    processingSeconds,
+  };
 }
 
 function failed(message: string): AttemptResult {

@@ -108,6 +108,7 @@ export function createScheduler(
       await removeFiles(task, layout.task(task.taskId));
       await settleFailure(task, error, stages, signal.aborted);
     } finally {
+      parts.progress.end(task);
       lease.release(worked ? 'worked' : 'failed');
     }
   };

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { Task } from './task.ts';
 
 export const progressStages = [
   'queued',
@@ -108,10 +109,14 @@ export class AttemptProgress {
 
 const toEta = (seconds: number) => Math.max(1, Math.round(seconds));
 
+/** Which attempt of which task. */
+type Attempt = Pick<Task, 'taskId' | 'attempt'>;
+
 /** The progress of every attempt that runs, by task. */
 export interface ProgressBoard {
-  begin(taskId: string, expectedSeconds: number): AttemptProgress;
-  end(taskId: string, attempt: AttemptProgress): void;
+  begin(task: Attempt, expectedSeconds: number): AttemptProgress;
+  /** Forgets an attempt. Until its end is in the store it must be shown: the task is `processing` as long. */
+  end(task: Attempt): void;
   find(taskId: string): Progress | undefined;
   /** Seconds until the first of them should end; null when none runs. */
   soonestEnd(): number | null;
@@ -119,19 +124,19 @@ export interface ProgressBoard {
 
 /** Builds the board. */
 export function createProgressBoard(clock: Clock): ProgressBoard {
-  const running = new Map<string, AttemptProgress>();
+  const running = new Map<string, { attempt: number; progress: AttemptProgress }>();
   return {
-    begin(taskId, expectedSeconds) {
-      const attempt = new AttemptProgress(clock, expectedSeconds);
-      running.set(taskId, attempt);
-      return attempt;
+    begin({ taskId, attempt }, expectedSeconds) {
+      const progress = new AttemptProgress(clock, expectedSeconds);
+      running.set(taskId, { attempt, progress });
+      return progress;
     },
-    end(taskId, attempt) {
-      if (running.get(taskId) === attempt) running.delete(taskId);
+    end({ taskId, attempt }) {
+      if (running.get(taskId)?.attempt === attempt) running.delete(taskId);
     },
-    find: (taskId) => running.get(taskId)?.shown,
+    find: (taskId) => running.get(taskId)?.progress.shown,
     soonestEnd() {
-      const etas = [...running.values()].map((attempt) => attempt.shown.etaSeconds ?? 0);
+      const etas = [...running.values()].map(({ progress }) => progress.shown.etaSeconds ?? 0);
       return etas.length === 0 ? null : Math.min(...etas);
     },
   };

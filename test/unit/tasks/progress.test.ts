@@ -132,26 +132,26 @@ describe('an attempt', () => {
 describe('the board', () => {
   test('shows what runs, and nothing once it ended', () => {
     const board = createProgressBoard(new ManualClock());
-    const attempt = board.begin('a', 60);
+    const attempt = board.begin({ taskId: 'a', attempt: 1 }, 60);
     expect(board.find('a')).toBe(attempt.shown);
     expect(board.find('b')).toBeUndefined();
-    board.end('a', attempt);
+    board.end({ taskId: 'a', attempt: 1 });
     expect(board.find('a')).toBeUndefined();
   });
 
   test('the end of an older attempt does not hide the newer one', () => {
     const board = createProgressBoard(new ManualClock());
-    const older = board.begin('a', 60);
-    const newer = board.begin('a', 60);
-    board.end('a', older);
+    board.begin({ taskId: 'a', attempt: 1 }, 60);
+    const newer = board.begin({ taskId: 'a', attempt: 2 }, 60);
+    board.end({ taskId: 'a', attempt: 1 });
     expect(board.find('a')).toBe(newer.shown);
   });
 
   test('knows when the first of several should end', () => {
     const board = createProgressBoard(new ManualClock());
     expect(board.soonestEnd()).toBeNull();
-    board.begin('a', 60);
-    board.begin('b', 20);
+    board.begin({ taskId: 'a', attempt: 1 }, 60);
+    board.begin({ taskId: 'b', attempt: 1 }, 20);
     expect(board.soonestEnd()).toBe(20);
   });
 });

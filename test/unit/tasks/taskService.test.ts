@@ -175,10 +175,11 @@ describe('admitting, before the body is read', () => {
       code: 'QUEUE_FULL',
       hints: { retryAfterSeconds: 1 },
     });
-    const attempt = progress.begin('running', 40);
+    const running = { taskId: 'running', attempt: 1 };
+    progress.begin(running, 40);
     await expect(service.admit(1)).rejects.toMatchObject({ hints: { retryAfterSeconds: 40 } });
-    progress.end('running', attempt);
-    progress.begin('running', 1e6);
+    progress.end(running);
+    progress.begin(running, 1e6);
     await expect(service.admit(1)).rejects.toMatchObject({ hints: { retryAfterSeconds: 300 } });
   });
 
@@ -254,7 +255,7 @@ describe('looking at a task', () => {
     const service = newService();
     const { task } = await submit(service);
     await claim();
-    const attempt = progress.begin(task.taskId, 30);
+    const attempt = progress.begin({ ...task, attempt: 1 }, 30);
     attempt.update({ stage: 'decoding', done: 0, total: 0 });
     expect((await service.find(task.taskId, null))?.progress).toEqual(attempt.shown);
   });
@@ -263,7 +264,7 @@ describe('looking at a task', () => {
     const service = newService();
     const { task } = await submit(service);
     await claim();
-    progress.begin(task.taskId, 30);
+    progress.begin({ ...task, attempt: 1 }, 30);
     await disk.store.finish(task.taskId, 1, completion(task.taskId, 1));
     const view = (await service.find(task.taskId, null))!;
     expect(view.progress).toEqual({
