@@ -102,6 +102,7 @@ export async function startServer(
     onIdle: () => {
       scheduler.wake();
     },
+    patience,
     clock,
     log,
   });
@@ -203,6 +204,7 @@ export async function startServer(
           catalog,
           workers,
           canReadAudio: () => media.isAlive(),
+          quarantined: () => pool.statuses().filter((worker) => worker.isQuarantined),
           isShuttingDown: () => isShuttingDown,
           version,
           uptimeSeconds,
