@@ -8,6 +8,9 @@ import { RotatingFile } from '../../src/rotatingFile.ts';
 import { PATIENCE, type Patience } from '../../src/worker/patience.ts';
 import { enginePython } from './python.ts';
 
+/** Tests kill more workers in five minutes than a life does: one that is left alone for it comes back soon. */
+const TRY_AGAIN_MS = 1_000;
+
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 
 /** A real server in this process, on a free port, with a data directory, real media children and the stand-in worker. */
@@ -58,7 +61,7 @@ export async function startTestServer(
     'log_file' in settings
       ? createLog(config.logLevel, { file: new RotatingFile(config.logFile), stdout: false })
       : createLog(process.env['TEST_LOG'] ? 'debug' : 'silent');
-  const server = await startServer(config, log, { ...PATIENCE, ...patience });
+  const server = await startServer(config, log, { ...PATIENCE, quarantineMs: TRY_AGAIN_MS, ...patience });
   return {
     url: server.url,
     dataDir: home,
