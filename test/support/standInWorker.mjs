@@ -40,8 +40,12 @@ const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
 
 /** What stands in a file beside the plan; empty where there is none. */
 function beside(name) {
-  const file = `${process.env.STAND_IN_PLAN}.${name}`;
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  try {
+    return readFileSync(`${process.env.STAND_IN_PLAN}.${name}`, 'utf8').trim();
+  } catch {
+    // To look first would not do: the test may remove it between the look and the reading.
+    return '';
+  }
 }
 
 function note(event, facts = {}) {
