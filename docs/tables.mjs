@@ -1,5 +1,5 @@
-// Keeps the tables of docs/ true: which test shows each property, and what proves each requirement and each step of
-// the plan. `node docs/tables.mjs` prints the first and checks them all; `--write` renews docs/properties.md.
+// Keeps the tables of docs/ true: which test shows each property, and what proves each requirement, each step of
+// the plan and each answer to a failure. `node docs/tables.mjs` prints the first and checks them all; `--write` renews docs/properties.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -12,6 +12,8 @@ import { checkReferences } from './tables/references.mjs';
 const root = path.resolve(import.meta.dirname, '..');
 const CRITERIA_OF_REQUIREMENT = [8, 6, 6, 7, 5, 5, 7, 6, 6, 7, 6, 5];
 const STEPS_OF_PLAN_TASK = [0, 3, 3, 4, 3, 0, 4, 3, 4, 12, 0, 6, 3, 1, 2, 1, 1, 1, 1, 1, 0, 2];
+
+const FAILURES = Array.from({ length: 37 }, (_, at) => `${at + 1}`);
 
 const found = findProperties(path.join(root, 'test'), root);
 const table = await format(propertiesTable(found), {
@@ -35,6 +37,7 @@ const problems = [
     : ['docs/properties.md is not what this prints: node docs/tables.mjs --write']),
   ...checkReferences(root, 'docs/requirements.md', numbered(CRITERIA_OF_REQUIREMENT), found),
   ...checkReferences(root, 'docs/plan.md', numbered(STEPS_OF_PLAN_TASK), found),
+  ...checkReferences(root, 'docs/failures.md', FAILURES, found, { mayBeOpen: true }),
 ];
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exitCode = problems.length > 0 ? 1 : 0;

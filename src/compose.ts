@@ -29,6 +29,7 @@ import { InferenceWorker } from './worker/inferenceWorker.ts';
 import { createMediaPool } from './worker/mediaPool.ts';
 import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
+import { PATIENCE, type Patience } from './worker/patience.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
 /** A running server. */
@@ -45,9 +46,14 @@ const HOUR_MS = 3_600_000;
 /**
  * Builds and starts the server.
  *
+ * @param patience other than usual in tests only
  * @throws {DataDirInUse} when another server holds the data directory; or what listening throws
  */
-export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Log,
+  patience: Patience = PATIENCE,
+): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
   await mkdir(config.dataDir, { recursive: true });
@@ -91,10 +97,12 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           signal,
         },
         log,
+        patience,
       ),
     onIdle: () => {
       scheduler.wake();
     },
+    patience,
     clock,
     log,
   });
@@ -138,6 +146,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
     },
     maxAttempts: config.taskMaxAttempts,
+    patience,
     clock,
     log,
   });
@@ -195,6 +204,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
           catalog,
           workers,
           canReadAudio: () => media.isAlive(),
+          quarantined: () => pool.statuses().filter((worker) => worker.isQuarantined),
           isShuttingDown: () => isShuttingDown,
           version,
           uptimeSeconds,

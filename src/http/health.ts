@@ -14,6 +14,8 @@ export interface HealthSources {
   /** Whether uploads can be looked into. */
   canReadAudio: () => boolean;
   workers: () => HealthReport['dependencies']['workers']['workers'];
+  /** Workers that died so often that they are tried only now and then. */
+  quarantined: () => readonly { id: string; device: string }[];
   isShuttingDown: () => boolean;
   version: string;
   uptimeSeconds: () => number;
@@ -44,7 +46,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
     .filter((worker) => worker.state === 'down')
     .map((worker) => fail(`The GPU ${worker.device} is not in use: its worker is down.`));
   const models = modelFindings(sources, unavailable);
-  const workerList = workerFindings(workers);
+  const workerList = [...workerFindings(workers), ...sources.quarantined().map(quarantineFinding)];
   const reading = sources.canReadAudio()
     ? []
     : [degrade('No upload can be read: the media children are down.')];
@@ -89,6 +91,11 @@ function modelFindings(sources: HealthSources, unavailable: readonly Unavailable
   if (sources.catalog.list().length === 0) findings.push(fail('No model can be used.'));
   return findings;
 }
+
+const quarantineFinding = ({ id, device }: { id: string; device: string }) =>
+  degrade(
+    `The worker ${id} on ${device} died again and again: it is tried anew every few minutes until it works. The log says what it died of.`,
+  );
 
 function workerFindings(workers: HealthReport['dependencies']['workers']['workers']): Finding[] {
   if (workers.every((worker) => worker.state === 'down')) return [fail('Every worker is down.')];

@@ -7,7 +7,9 @@ import type { Pace } from '../tasks/pace.ts';
 import type { AttemptProgress, ProgressBoard, ProgressReport } from '../tasks/progress.ts';
 import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
+import { watchAttempt } from '../worker/attemptWatch.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
+import type { Patience } from '../worker/patience.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Lease } from '../worker/workerPool.ts';
 import type { RunnableModel } from './runnableModel.ts';
@@ -20,6 +22,7 @@ export interface AttemptParts {
   pace: Pace;
   /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
   describeModel(modelType: string): RunnableModel | undefined;
+  patience: Patience;
   clock: Clock;
   log: Log;
 }
@@ -55,15 +58,22 @@ export async function runAttempt(
     progress.update(report);
   };
   const mixture = await prepare(parts, task, { enter, progress }, signal);
-  const result = await lease.worker.separate(
-    separateParams(parts.files, task, model, mixture),
-    {
-      onProgress: enter,
-      onHeartbeat: () => {
-        progress.renew();
+  const watched = { ...parts, worker: lease.worker, taskId: task.taskId, expectedSeconds };
+  const result = await watchAttempt(watched, (watchdog) =>
+    lease.worker.separate(
+      separateParams(parts.files, task, model, mixture),
+      {
+        onProgress: (report) => {
+          watchdog.progress(report);
+          enter(report);
+        },
+        onHeartbeat: (heartbeat) => {
+          watchdog.heartbeat(heartbeat);
+          progress.renew();
+        },
       },
-    },
-    signal,
+      signal,
+    ),
   );
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
   await checkFiles(parts.files, task, result.stems);

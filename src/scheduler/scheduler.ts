@@ -136,7 +136,12 @@ export function createScheduler(
     cancelled: boolean,
   ): Promise<void> => {
     const where = { taskId: task.taskId, attempt: task.attempt };
-    const verdict = judge(error, task, { stopping: killed, cancelled, maxAttempts: parts.maxAttempts });
+    const verdict = judge(error, task, {
+      stopping: killed,
+      cancelled,
+      maxAttempts: parts.maxAttempts,
+      retryDelayMs: parts.patience.retryDelayMs,
+    });
     const traceback = error instanceof ChildFailure ? error.traceback : null;
     log[verdict.next === 'nothing' ? 'info' : 'error'](
       { ...where, err: error, traceback, verdict, ...stages.read() },
@@ -152,8 +157,8 @@ export function createScheduler(
       await finish(task, { status: 'failed', failure, burnt, processingSeconds }, stages);
     }
     if (verdict.next === 'requeue') {
-      const { outcome, burnt } = verdict;
-      const how = { outcome, burnt, notBefore: null };
+      const { outcome, burnt, delayMs = 0 } = verdict;
+      const how = { outcome, burnt, notBefore: delayMs > 0 ? parts.clock.now() + delayMs : null };
       const isCurrent = await persist(() => store.requeue(task.taskId, task.attempt, how));
       if (isCurrent) logStatus(log, task.taskId, 'requeued', { attempt: task.attempt, outcome });
     }

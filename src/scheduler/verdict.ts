@@ -1,26 +1,28 @@
 import type { AttemptOutcome } from '../store/schema.ts';
+import { LONGEST_RETRY_DELAY_MS } from '../store/taskStore.ts';
 import type { Task, TaskFailure, TaskFailureCode } from '../tasks/task.ts';
-import { ChildDied, ChildFailure } from '../worker/childErrors.ts';
+import { ChildDied, ChildFailure, WorkerHung } from '../worker/childErrors.ts';
 import type { FailureKind } from '../worker/protocol.ts';
+import type { Hang } from '../worker/watchdog.ts';
 
 /** What becomes of a task whose attempt threw. */
 export type Verdict =
   | { next: 'fail'; failure: TaskFailure; burnt: boolean }
-  | { next: 'requeue'; outcome: AttemptOutcome; burnt: boolean }
+  | { next: 'requeue'; outcome: AttemptOutcome; burnt: boolean; delayMs?: number }
   /** It was cancelled or deleted: its status says so already. */
   | { next: 'nothing' };
 
-/** A task that takes down this many workers is to blame itself. */
+/** A task that takes down this many workers is to blame itself. One that was killed for hanging is among them. */
 const MAX_WORKER_DEATHS = 2;
 
 /**
  * Decides after a failed attempt. An exception of MSST fails the task at once; a dead worker gives it one more
- * chance; a stop of the server costs it nothing.
+ * chance; a hang uses up one of its attempts; a stop of the server costs it nothing.
  */
 export function judge(
   error: unknown,
   task: Task,
-  context: { stopping: boolean; cancelled: boolean; maxAttempts: number },
+  context: { stopping: boolean; cancelled: boolean; maxAttempts: number; retryDelayMs: number },
 ): Verdict {
   // First, because a stop aborts what runs as a cancel does. A task that was cancelled stays so: it is not
   // `processing` any more, and the requeue finds nothing.
@@ -36,6 +38,17 @@ export function judge(
         ? 'The worker process ended while it worked on this task.'
         : `The worker process ended ${String(deaths)} times while it worked on this task.`;
     return { next: 'fail', failure: { code: 'WORKER_CRASHED', message }, burnt: true };
+  }
+  if (error instanceof WorkerHung) {
+    const hangs = task.failures + 1;
+    if (hangs < context.maxAttempts) {
+      // What made it hang, a GPU or a disk, gets a moment to recover. After a dead worker there is no such
+      // wait: a new one has to be started first, and the second death is the last.
+      const delayMs = Math.min(context.retryDelayMs * 2 ** task.failures, LONGEST_RETRY_DELAY_MS);
+      return { next: 'requeue', outcome: 'hung', burnt: true, delayMs };
+    }
+    const message = `${SENTENCE_OF[error.hang]} That was attempt ${String(hangs)} of ${String(context.maxAttempts)}; to try again, submit it anew.`;
+    return { next: 'fail', failure: { code: 'TIMEOUT', message }, burnt: true };
   }
   if (error instanceof ChildFailure) {
     return { next: 'fail', failure: { code: CODE_OF[error.kind], message: error.message }, burnt: true };
@@ -55,4 +68,10 @@ const CODE_OF: Record<FailureKind, TaskFailureCode> = {
   SEPARATION_FAILED: 'SEPARATION_FAILED',
   CANCELLED: 'SEPARATION_FAILED',
   INTERNAL: 'SEPARATION_FAILED',
+};
+
+const SENTENCE_OF: Record<Hang, string> = {
+  silent: 'The worker stopped answering while it worked on this task, and was ended.',
+  stalled: 'The worker stopped computing in the middle of this task, and was ended.',
+  overdue: 'This task took many times longer than it should, and was ended.',
 };

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, gt, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
@@ -6,7 +6,7 @@ import type { Task } from '../tasks/task.ts';
 import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
 import { pendingTask, readTask, visibleTask } from './taskRows.ts';
-import type { AttemptResult, TaskStore } from './taskStore.ts';
+import { LONGEST_RETRY_DELAY_MS, type AttemptResult, type TaskStore } from './taskStore.ts';
 import type { Write } from './transaction.ts';
 
 type TaskRow = typeof tasks.$inferSelect;
@@ -57,7 +57,7 @@ export function taskMoves(
         const next = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
-          .where(and(pendingTask(), or(isNull(tasks.notBefore), lte(tasks.notBefore, now))))
+          .where(and(pendingTask(), mayStart(now)))
           .orderBy(asc(tasks.seq))
           .limit(1)
           .get();
@@ -158,6 +158,10 @@ function move(
     .run();
   return changes === 1;
 }
+
+/** A time further ahead than any that is given out was written before the clock was set back: it is passed. */
+const mayStart = (now: number) =>
+  or(isNull(tasks.notBefore), lte(tasks.notBefore, now), gt(tasks.notBefore, now + LONGEST_RETRY_DELAY_MS));
 
 const currentAttempt = (taskId: string, attempt: number) =>
   and(eq(tasks.taskId, taskId), eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));

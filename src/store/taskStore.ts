@@ -18,6 +18,9 @@ export type AttemptResult =
   | { status: 'completed'; stems: readonly Stem[]; warnings: readonly string[]; processingSeconds: number }
   | { status: 'failed'; failure: TaskFailure; burnt: boolean; processingSeconds: number };
 
+/** No task waits longer than this for its retry, so none is passed by younger ones for longer (milliseconds). */
+export const LONGEST_RETRY_DELAY_MS = 60_000;
+
 /** How fast a model worked on a device: seconds of processing for a second of audio. */
 export interface MeasuredPace {
   modelType: string;

@@ -1,4 +1,5 @@
 import type { FailureKind } from './protocol.ts';
+import type { Hang } from './watchdog.ts';
 
 /** A child refused a request; `message` is fit for a client, the traceback is for the log. */
 export class ChildFailure extends Error {
@@ -28,5 +29,16 @@ export class ChildDied extends Error {
     const how = exit.signal ?? `exit code ${String(exit.exitCode)}`;
     super(`a Python child ended (${how})`, { cause });
     this.exit = exit;
+  }
+}
+
+/** A worker was killed because the attempt in it hung. */
+export class WorkerHung extends Error {
+  override readonly name = 'WorkerHung';
+  readonly hang: Hang;
+
+  constructor(hang: Hang, cause: unknown) {
+    super(`a worker was killed: its attempt was ${hang}`, { cause });
+    this.hang = hang;
   }
 }

@@ -71,6 +71,10 @@ export class ChildProcess {
       }
       return { exitCode: result.exitCode ?? null, signal: result.signal ?? null };
     });
+    // However it ended, what it started in its session goes with it; else that would keep stderr open, and the end unseen.
+    subprocess.once('exit', () => {
+      if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
+    });
     // A write to a child that has just died fails here first; its exit tells the story.
     subprocess.stdin.on('error', () => undefined);
     readLines(subprocess.stderr, (line) => {
@@ -149,15 +153,14 @@ export class ChildProcess {
     await this.request('shutdown', {}, z.null()).catch(() => undefined);
   }
 
+  /** Asks the child to write to stderr, and so to the log, where each of its threads is, whoever holds the GIL. */
+  dump(): void {
+    if (this.#exit === undefined && this.pid > 0) sendSignal(this.pid, 'SIGUSR1');
+  }
+
   /** Ends the child and everything it started, at once. */
   kill(): void {
-    if (this.#exit !== undefined || this.pid < 0) return;
-    try {
-      process.kill(-this.pid, 'SIGKILL');
-    } catch (error) {
-      // ESRCH: the group is gone already.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+    if (this.#exit === undefined && this.pid > 0) sendSignal(-this.pid, 'SIGKILL');
   }
 
   #giveUp(method: string, timeoutMs: number): void {
@@ -190,6 +193,15 @@ export class ChildProcess {
   #exitSoon(): Promise<ChildExit | undefined> {
     const never = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined).unref());
     return Promise.race([this.exited, never]);
+  }
+}
+
+function sendSignal(target: number, signal: 'SIGKILL' | 'SIGUSR1'): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    // ESRCH: it is gone already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

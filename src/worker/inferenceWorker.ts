@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
-import type { ChildExit } from './childErrors.ts';
+import { ChildDied, type ChildExit } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
+import { PATIENCE, type Patience } from './patience.ts';
 import {
   computedSchema,
   heartbeatSchema,
@@ -11,6 +12,7 @@ import {
   separateResultSchema,
   unloadResultSchema,
   workerReadySchema,
+  type HeartbeatMessage,
   type InitializeParams,
   type LoadParams,
   type LoadResult,
@@ -24,8 +26,6 @@ import {
 
 /** Importing torch and MSST takes this long at the very most. */
 const HELLO_TIMEOUT_MS = 120_000;
-/** A cancelled attempt that has not let go by then is killed with its worker. */
-const CANCEL_GRACE_MS = 10_000;
 /** A model of many gigabytes on a slow disk takes minutes; a worker that hangs in a load would serve nobody. */
 const LOAD_TIMEOUT_MS = 600_000;
 const UNLOAD_TIMEOUT_MS = 60_000;
@@ -35,7 +35,7 @@ const SHUTDOWN_TIMEOUT_MS = 5_000;
 export interface AttemptEvents {
   onProgress(progress: ProgressMessage): void;
   /** The worker lives: whatever is shown about the attempt may be renewed. */
-  onHeartbeat(): void;
+  onHeartbeat(heartbeat: HeartbeatMessage): void;
 }
 
 /** One Python process that separates, on one device, one task at a time. */
@@ -44,11 +44,20 @@ export class InferenceWorker {
   readonly ready: WorkerReady;
   readonly exited: Promise<ChildExit>;
   readonly #child: ChildProcess;
+  readonly #cancelGraceMs: number;
+  #wasCancelled = false;
   #mayHoldModels = false;
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
-  private constructor(id: string, child: ChildProcess, ready: WorkerReady, log: Log) {
+  private constructor(
+    id: string,
+    child: ChildProcess,
+    ready: WorkerReady,
+    log: Log,
+    { cancelGraceMs }: Pick<Patience, 'cancelGraceMs'>,
+  ) {
     this.id = id;
+    this.#cancelGraceMs = cancelGraceMs;
     this.#child = child;
     this.ready = ready;
     this.exited = child.exited;
@@ -58,7 +67,7 @@ export class InferenceWorker {
         ? this.#events.events
         : undefined;
     child.onNotification('progress', progressSchema, (message) => current(message)?.onProgress(message));
-    child.onNotification('heartbeat', heartbeatSchema, (message) => current(message)?.onHeartbeat());
+    child.onNotification('heartbeat', heartbeatSchema, (message) => current(message)?.onHeartbeat(message));
     child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
       log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
@@ -69,6 +78,7 @@ export class InferenceWorker {
   static async start(
     options: ChildCommand & { id: string; device: string; msstRoot: string; signal?: AbortSignal },
     log: Log,
+    patience: Pick<Patience, 'cancelGraceMs'> = PATIENCE,
   ): Promise<InferenceWorker> {
     const child = ChildProcess.start(options, log);
     const giveUp = () => {
@@ -86,7 +96,7 @@ export class InferenceWorker {
         timeoutMs: HELLO_TIMEOUT_MS,
       });
       if (ready.protocol_version !== PROTOCOL_VERSION) throw new Error('the worker speaks another protocol');
-      return new InferenceWorker(options.id, child, ready, log);
+      return new InferenceWorker(options.id, child, ready, log, patience);
     } catch (error) {
       child.kill();
       throw error;
@@ -102,6 +112,11 @@ export class InferenceWorker {
   /** Whether a model may be loaded in it: one was asked for since its start, or since all were unloaded. */
   get mayHoldModels(): boolean {
     return this.#mayHoldModels;
+  }
+
+  /** Whether it was killed for not letting go of a cancelled attempt: its end is no crash. */
+  get wasCancelled(): boolean {
+    return this.#wasCancelled;
   }
 
   /**
@@ -140,8 +155,9 @@ export class InferenceWorker {
     let grace: NodeJS.Timeout | undefined;
     const startGrace = () => {
       grace = setTimeout(() => {
+        this.#wasCancelled = true;
         this.#child.kill();
-      }, CANCEL_GRACE_MS);
+      }, this.#cancelGraceMs);
     };
     signal.addEventListener('abort', startGrace, { once: true });
     this.#mayHoldModels = true;
@@ -149,7 +165,9 @@ export class InferenceWorker {
     try {
       const result = await this.#child.request('separate', params, separateResultSchema, { signal });
       if (result.task_id !== params.task_id || result.attempt !== params.attempt) {
-        throw new Error('the worker answered for another attempt');
+        // Nothing that it says can be trusted any more.
+        this.#child.kill();
+        throw new ChildDied(await this.exited, new Error('the worker answered for another attempt'));
       }
       return result;
     } finally {
@@ -167,6 +185,11 @@ export class InferenceWorker {
     await this.#child.shutdown();
     await this.exited;
     clearTimeout(timer);
+  }
+
+  /** Asks the process to write to the log where each of its threads is. */
+  dump(): void {
+    this.#child.dump();
   }
 
   /** Ends the process at once, with all that it started. */

@@ -220,6 +220,7 @@ export const heartbeatSchema = z.object({
   cpu_seconds: z.number().nonnegative(),
   rss_bytes: z.int().nonnegative(),
 });
+export type HeartbeatMessage = z.infer<typeof heartbeatSchema>;
 
 export const logSchema = z.object({
   task_id: z.string().nullable(),

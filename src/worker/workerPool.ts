@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { restartDelayMs } from './backoff.ts';
+import { createCircuit, type Circuit } from './circuit.ts';
 import type { Device } from './devices.ts';
 import type { InferenceWorker } from './inferenceWorker.ts';
-
-/** A worker that lived this long was well: its death is not the next of a row. */
-const WELL_AFTER_MS = 300_000;
+import type { Patience } from './patience.ts';
 
 export type WorkerState = 'starting' | 'idle' | 'busy' | 'down';
 
@@ -19,6 +17,8 @@ export interface WorkerStatus {
   pid: number | null;
   restarts: number;
   lastError: string | null;
+  /** It died so often that it is left alone for minutes between two tries. */
+  isQuarantined: boolean;
 }
 
 /** A worker lent to one attempt, or to the care for its models. */
@@ -44,10 +44,10 @@ export interface WorkerPool {
   stop(): Promise<void>;
 }
 
-interface Slot extends WorkerStatus {
+interface Slot extends Omit<WorkerStatus, 'isQuarantined'> {
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
-  failures: number;
+  circuit: Circuit;
   /** By the clock that never jumps. */
   idleSince: number;
 }
@@ -62,6 +62,7 @@ export function createWorkerPool(parts: {
   devices: readonly Device[];
   startWorker: (id: string, device: Device, signal: AbortSignal) => Promise<InferenceWorker>;
   onIdle: () => void;
+  patience: Pick<Patience, 'quarantineMs'>;
   clock: Clock;
   log: Log;
 }): WorkerPool {
@@ -77,7 +78,7 @@ export function createWorkerPool(parts: {
     restarts: 0,
     lastError: null,
     worker: undefined,
-    failures: 0,
+    circuit: createCircuit(clock, parts.patience.quarantineMs),
     idleSince: 0,
   }));
   let loops: Promise<void>[] = [];
@@ -86,28 +87,34 @@ export function createWorkerPool(parts: {
 
   const keepAlive = async (slot: Slot): Promise<void> => {
     while (!isStopping()) {
-      await sleep(restartDelayMs(slot.failures), undefined, { signal: stopping.signal }).catch(
-        () => undefined,
-      );
-      if (isStopping()) return;
-      await live(slot);
+      const startedAt = clock.monotonic();
+      const end = await live(slot);
       slot.restarts += 1;
-      slot.failures += 1;
+      if (end === 'asked') continue;
+      slot.circuit.died(clock.monotonic() - startedAt);
+      const delayMs = slot.circuit.delayMs();
+      if (slot.circuit.isOpen && !isStopping()) {
+        log.error({ workerId: slot.id, device: slot.device, delayMs }, 'a worker dies again and again');
+      }
+      await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
 
-  /** One life of a slot's process, from its start to its exit. */
-  const live = async (slot: Slot): Promise<void> => {
+  /**
+   * One life of a slot's process, from its start to its exit.
+   *
+   * @returns `asked`: it was ended because a cancelled task would not stop, which says nothing against it
+   */
+  const live = async (slot: Slot): Promise<'asked' | 'died'> => {
     slot.state = 'starting';
-    const startedAt = clock.monotonic();
     try {
       slot.worker = await parts.startWorker(slot.id, slot.deviceSpec, stopping.signal);
     } catch (error) {
       slot.state = 'down';
-      if (isStopping()) return;
+      if (isStopping()) return 'asked';
       slot.lastError = (error as Error).message;
       log.error({ workerId: slot.id, device: slot.device, err: error }, 'a worker could not start');
-      return;
+      return 'died';
     }
     const { worker } = slot;
     slot.pid = worker.pid;
@@ -119,13 +126,13 @@ export function createWorkerPool(parts: {
     if (isStopping()) await worker.stop();
     else parts.onIdle();
     const exit = await worker.exited;
-    if (clock.monotonic() - startedAt > WELL_AFTER_MS) slot.failures = 0;
     slot.worker = undefined;
     slot.pid = null;
     slot.state = 'down';
-    if (isStopping()) return;
+    if (isStopping()) return 'asked';
     slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
     log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
+    return worker.wasCancelled ? 'asked' : 'died';
   };
 
   return {
@@ -142,7 +149,7 @@ export function createWorkerPool(parts: {
         device: slot.device,
         idleMs: clock.monotonic() - slot.idleSince,
         release(how) {
-          if (how === 'worked') slot.failures = 0;
+          if (how === 'worked') slot.circuit.worked();
           // A worker that died meanwhile is not idle; its slot looks after that.
           if (slot.worker !== worker || slot.state !== 'busy') return;
           slot.state = 'idle';
@@ -153,7 +160,7 @@ export function createWorkerPool(parts: {
       };
     },
     statuses: () =>
-      slots.map(({ id, device, deviceName, state, pid, restarts, lastError }) => ({
+      slots.map(({ id, device, deviceName, state, pid, restarts, lastError, circuit }) => ({
         id,
         device,
         deviceName,
@@ -161,6 +168,7 @@ export function createWorkerPool(parts: {
         pid,
         restarts,
         lastError,
+        isQuarantined: circuit.isOpen && state === 'down',
       })),
     async stop() {
       stopping.abort();

@@ -145,6 +145,24 @@ def test_the_media_role_probes_without_torch(child: ChildProcess, tmp_path: Path
         assert "torch" not in maps.read_text(encoding="utf-8")
 
 
+def test_a_child_that_holds_the_gil_says_on_sigusr1_where_it_is(tmp_path: Path) -> None:
+    # A regular expression that backtracks for ages never lets go of the interpreter.
+    (tmp_path / "inference.py").write_text(
+        "import re\n\n\ndef stuck_here():\n    print('stuck now', flush=True)\n"
+        "    re.match(r'(a+)+$', 'a' * 60 + 'b')\n\n\nstuck_here()\n"
+    )
+    with ChildProcess() as child:
+        params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(tmp_path)}
+        child.send("initialize", params, 0)
+        stderr = child.process.stderr
+        assert stderr is not None
+        assert b"stuck now" in stderr.readline()
+        child.process.send_signal(signal.SIGUSR1)
+        while b"stuck_here" not in (line := stderr.readline()):
+            assert line, "the dump ended without the line"
+        child.process.kill()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PDEATHSIG is Linux's")
 def test_kill_9_of_the_parent_ends_a_child_that_holds_the_gil(tmp_path: Path) -> None:
     # A regular expression that backtracks for ages never lets go of the interpreter.

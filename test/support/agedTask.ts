@@ -29,7 +29,8 @@ export async function taskAt(
     database.orm.update(tasks).set(columns).where(eq(tasks.taskId, taskId)).run();
   // The seq decides what is claimed next: this one alone must be claimable.
   if (status !== 'pending') {
-    database.orm.update(tasks).set({ notBefore: Infinity }).where(eq(tasks.status, 'pending')).run();
+    const notBefore = clock.now() + 30_000;
+    database.orm.update(tasks).set({ notBefore }).where(eq(tasks.status, 'pending')).run();
     dated({ notBefore: null });
   }
   if (status === 'cancelled') await store.cancel(taskId, null);

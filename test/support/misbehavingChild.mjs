@@ -57,8 +57,9 @@ connection.onRequest('garbage', ({ bytes, thenMegabytes = 0 }) => {
   process.stdout.write(bytes + 'x'.repeat(thenMegabytes * 1e6));
   return never;
 });
-connection.onRequest('grandchild', () => ({
-  pid: spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' }).pid,
+connection.onRequest('grandchild', ({ stderr = 'ignore' }) => ({
+  pid: spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: ['ignore', 'ignore', stderr] })
+    .pid,
 }));
 connection.onRequest('notify', ({ method, params }) => {
   void connection.sendNotification(method, params);
@@ -99,6 +100,7 @@ connection.onRequest('separate', async ({ task_id, attempt, model }, token) => {
   const progress = (key, done) =>
     connection.sendNotification('progress', { ...key, stage: 'separating', done, total: 9 });
   if (model.name === 'hang') return untilCancelled(token);
+  if (model.name === 'ignore-cancel') return never;
   if (model.name === 'die') process.exit(1);
   await progress({ task_id: 'another', attempt }, 1);
   await progress({ task_id, attempt: attempt + 1 }, 2);

@@ -3,14 +3,16 @@ import path from 'node:path';
 import type { ProgressStage } from '../../src/tasks/progress.ts';
 import type { TestServer } from './testServer.ts';
 
-/** What one stand-in worker noted: that it started, or that one of its calls began or ended. */
+/** What one stand-in worker noted: that it started, that one of its calls began or ended, or what one started. */
 export interface DiaryEntry {
-  event: 'start' | 'begin' | 'end';
+  event: 'start' | 'begin' | 'end' | 'grandchild';
   pid: number;
   /** Its CUDA_VISIBLE_DEVICES; `cpu` where that is empty. */
   device: string;
   task_id?: string;
   attempt?: number;
+  /** The pid of the process that was started. */
+  grandchild?: number;
 }
 
 /** The strings to the stand-in workers of one server. */
@@ -53,6 +55,7 @@ export function mostAtOnce(diary: readonly DiaryEntry[]): number {
   const running = new Set<string>();
   let most = 0;
   for (const { event, device } of diary) {
+    if (event === 'grandchild') continue;
     if (event === 'begin') running.add(device);
     else running.delete(device);
     most = Math.max(most, running.size);

@@ -5,6 +5,14 @@
 //   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
+//   freeze                                is stopped whole, heartbeats and all
+//   stall | toil:FILE                     computes no chunk more, without CPU time, or with (until it is there)
+//   ignore-cancel                         never answers, whatever it is told
+//   stale:FILE                            before it succeeds, speaks of other attempts and answers other requests,
+//                                         tells 2 of 3 chunks of its own, and waits until the file is there
+//   mistaken                              answers for another attempt
+//   garbage | flood                       before it succeeds, a stray byte on stdout, or 16 MB on stderr
+//   grandchild                            before it succeeds, starts a process, whose pid it notes
 //   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
 // `load` calls have words of their own, wherever they stand in the plan:
 //   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
@@ -24,18 +32,20 @@ import {
   StreamMessageWriter,
 } from 'vscode-jsonrpc/node';
 
-const connection = createMessageConnection(
-  new StreamMessageReader(process.stdin),
-  new StreamMessageWriter(process.stdout),
-);
+const writerToServer = new StreamMessageWriter(process.stdout);
+const connection = createMessageConnection(new StreamMessageReader(process.stdin), writerToServer);
 let loaded = new Set();
 let loads = 0;
 const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
 
 /** What stands in a file beside the plan; empty where there is none. */
 function beside(name) {
-  const file = `${process.env.STAND_IN_PLAN}.${name}`;
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  try {
+    return readFileSync(`${process.env.STAND_IN_PLAN}.${name}`, 'utf8').trim();
+  } catch {
+    // To look first would not do: the test may remove it between the look and the reading.
+    return '';
+  }
 }
 
 function note(event, facts = {}) {
@@ -108,6 +118,51 @@ function wav(seconds, rate) {
   return file;
 }
 
+let current = { task_id: null, attempt: null };
+/** CPU seconds that it claims to have used: it seems to work all the time, but while it stalls. */
+let cpuSeconds = 1;
+let isStalling = false;
+setInterval(
+  () => {
+    cpuSeconds += isStalling ? 0 : 1;
+    void connection.sendNotification('heartbeat', { ...current, cpu_seconds: cpuSeconds, rss_bytes: 1 });
+  },
+  Number(process.env.STAND_IN_BEAT_MS ?? 2000),
+).unref();
+
+/** Does what no worker should, and then goes on as if nothing were. */
+async function misbehave(step, { task_id, attempt }) {
+  if (step === 'freeze') process.kill(process.pid, 'SIGSTOP');
+  if (step.startsWith('stale:')) {
+    const late = { stage: 'encoding', done: 0, total: 0 };
+    await connection.sendNotification('progress', { task_id, attempt: attempt + 1, ...late });
+    await connection.sendNotification('progress', { task_id: 'another', attempt, ...late });
+    await connection.sendNotification('computed', { task_id: 'another', attempt });
+    for (const id of [0, 999_999, 'another']) {
+      await writerToServer.write({ jsonrpc: '2.0', id, result: { task_id, attempt: attempt - 1 } });
+    }
+  }
+  if (step === 'stall' || step.startsWith('toil:') || step.startsWith('stale:')) {
+    const chunk = { stage: 'separating', done: 2, total: 3 };
+    await connection.sendNotification('progress', { task_id, attempt, ...chunk });
+    isStalling = step === 'stall';
+    const gate = step.slice(step.indexOf(':') + 1);
+    while (isStalling || !existsSync(gate)) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  if (step === 'ignore-cancel') await new Promise(() => undefined);
+  if (step === 'garbage') process.stdout.write('!');
+  if (step === 'flood') {
+    const line = `${'x'.repeat(999)}\n`;
+    for (let n = 0; n < 16_000; n += 1) process.stderr.write(line);
+  }
+  if (step === 'grandchild') {
+    const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    note('grandchild', { grandchild: idle.pid, task_id, attempt });
+  }
+}
+
 connection.onRequest('initialize', () => ({
   protocol_version: 1,
   pid: process.pid,
@@ -125,9 +180,11 @@ connection.onRequest('separate', async (params, token) => {
     await waitWhileHeld(stage, token);
   };
   note('begin', { task_id, attempt });
+  current = { task_id, attempt };
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
+  await misbehave(step, { task_id, attempt });
   const isStanding = step.startsWith('at:');
   if (isStanding) {
     const [, stage, done, total] = step.split(':');
@@ -183,7 +240,7 @@ connection.onRequest('separate', async (params, token) => {
   note('end', { task_id, attempt });
   return {
     task_id,
-    attempt,
+    attempt: step === 'mistaken' ? attempt + 1 : attempt,
     stems,
     warnings: [],
     stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },

@@ -5,7 +5,11 @@ import { startServer } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { RotatingFile } from '../../src/rotatingFile.ts';
+import { PATIENCE, type Patience } from '../../src/worker/patience.ts';
 import { enginePython } from './python.ts';
+
+/** Tests kill more workers in five minutes than a life does: one that is left alone for it comes back soon. */
+const TRY_AGAIN_MS = 1_000;
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 
@@ -29,11 +33,13 @@ export interface TestServer {
  * @param settings configuration keys, as in the file; with a `log_file` it writes one
  * @param dataDir an existing data directory to go on with
  * @param plan what the stand-in does at its first calls, also before anybody could call `plan`
+ * @param patience waits that are to be shorter than usual; heartbeats are then as much more frequent
  */
 export async function startTestServer(
   settings: Record<string, unknown> = {},
   dataDir?: string,
   plan: readonly string[] = [],
+  patience?: Partial<Patience>,
 ): Promise<TestServer> {
   const home = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-')));
   const planFile = path.join(home, 'plan');
@@ -48,13 +54,14 @@ export async function startTestServer(
     MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standInWorker.mjs'),
     STAND_IN_PLAN: planFile,
     STAND_IN_PYTHON: enginePython,
+    ...(patience ? { STAND_IN_BEAT_MS: '50' } : {}),
   };
   const { config } = loadConfig({ argv: ['--config', configFile], env, cwd: home, projectRoot });
   const log =
     'log_file' in settings
       ? createLog(config.logLevel, { file: new RotatingFile(config.logFile), stdout: false })
       : createLog(process.env['TEST_LOG'] ? 'debug' : 'silent');
-  const server = await startServer(config, log);
+  const server = await startServer(config, log, { ...PATIENCE, quarantineMs: TRY_AGAIN_MS, ...patience });
   return {
     url: server.url,
     dataDir: home,

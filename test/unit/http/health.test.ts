@@ -29,6 +29,7 @@ const sources = (given: Partial<HealthSources>): HealthSources => ({
   catalog: models([]),
   canReadAudio: () => true,
   workers: () => [worker('idle')],
+  quarantined: () => [],
   isShuttingDown: () => false,
   version: '1.2.3',
   uptimeSeconds: () => 7.4,
@@ -76,6 +77,19 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'unhealthy',
     'workers',
     ['Every worker is down.'],
+  ],
+  [
+    'a worker died so often that it is left alone',
+    {
+      workers: () => [worker('idle'), worker('down', 'cpu', 'worker-1')],
+      quarantined: () => [worker('down', 'cpu', 'worker-1')],
+    },
+    'degraded',
+    'workers',
+    [
+      'The worker worker-1 on cpu is down.',
+      'The worker worker-1 on cpu died again and again: it is tried anew every few minutes until it works. The log says what it died of.',
+    ],
   ],
   [
     'a GPU of the configuration is not in use',

@@ -9,6 +9,7 @@ import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { ChildFailure } from '../../../src/worker/childErrors.ts';
 import type { AttemptEvents, InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
 import type { SeparateParams } from '../../../src/worker/protocol.ts';
+import { PATIENCE } from '../../../src/worker/patience.ts';
 import type { Lease } from '../../../src/worker/workerPool.ts';
 import { newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
@@ -68,6 +69,7 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
     onEnded: () => undefined,
     onNothingToStart: () => undefined,
     maxAttempts: 3,
+    patience: PATIENCE,
     clock: disk.clock,
     log: createLog('silent'),
   });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../../src/scheduler/verdict.ts';
-import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
+import { ChildDied, ChildFailure, WorkerHung } from '../../../src/worker/childErrors.ts';
 import { failureKindSchema } from '../../../src/worker/protocol.ts';
 import { runningTask } from '../../support/newTask.ts';
 
-const NORMAL = { stopping: false, cancelled: false, maxAttempts: 3 };
+const NORMAL = { stopping: false, cancelled: false, maxAttempts: 3, retryDelayMs: 5_000 };
 const died = new ChildDied({ exitCode: null, signal: 'SIGKILL' });
 const refused = (kind: ChildFailure['kind']) => new ChildFailure(kind, 'Said in words.', 'Traceback: secret');
 
@@ -37,6 +37,43 @@ describe('a dead worker', () => {
 
   test('does not fail a task for attempts that were lost without its fault', () => {
     expect(judge(died, runningTask({ attempt: 7, failures: 0 }), NORMAL)).toMatchObject({ next: 'requeue' });
+  });
+});
+
+describe('a hang', () => {
+  const hung = (hang: WorkerHung['hang']) => new WorkerHung(hang, died);
+
+  test.each([
+    [0, 5_000],
+    [1, 10_000],
+    [2, 20_000],
+    [9, 60_000],
+  ])('after %d failures uses up an attempt, and the next one waits %d ms', (failures, delayMs) => {
+    const context = { ...NORMAL, maxAttempts: 100 };
+    expect(judge(hung('silent'), runningTask({ failures }), context)).toEqual({
+      next: 'requeue',
+      outcome: 'hung',
+      burnt: true,
+      delayMs,
+    });
+  });
+
+  test.each([
+    ['silent', /stopped answering/],
+    ['stalled', /stopped computing/],
+    ['overdue', /longer than it should/],
+  ] as const)('in the last attempt, of the kind %s, fails the task as TIMEOUT and says how', (hang, how) => {
+    expect(judge(hung(hang), runningTask({ failures: 2 }), NORMAL)).toEqual({
+      next: 'fail',
+      failure: { code: 'TIMEOUT', message: expect.stringMatching(how) as string },
+      burnt: true,
+    });
+  });
+
+  test('and a death together are two workers that the task took down', () => {
+    expect(judge(died, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
+      failure: { code: 'WORKER_CRASHED' },
+    });
   });
 });
 

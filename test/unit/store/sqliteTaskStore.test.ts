@@ -127,6 +127,14 @@ describe('claiming', () => {
     expect((await claim()).taskId).toBe(first.taskId);
     expect(await store.nextNotBefore()).toBeUndefined();
   });
+
+  test('makes no task wait for hours because the clock was set back meanwhile', async () => {
+    const [first] = (await acceptSeveral(2)) as [Task, Task];
+    await claim();
+    await store.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
+    disk.clock.advance(-86_400_000);
+    expect((await claim()).taskId).toBe(first.taskId);
+  });
 });
 
 describe('the end of an attempt', () => {

@@ -95,6 +95,14 @@ describe('a child that dies', () => {
     await waitUntilGone([pid]);
   });
 
+  test('by itself takes what it started with it too, also what holds its stderr open', async () => {
+    const child = start();
+    const { pid } = await child.request('grandchild', { stderr: 'inherit' }, z.object({ pid: z.number() }));
+    process.kill(child.pid, 'SIGKILL');
+    expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
+    await waitUntilGone([pid]);
+  });
+
   test('is one that could not be started too', async () => {
     const child = ChildProcess.start({ ...misbehavingChild(), python: '/nonexistent/python' }, log);
     await expect(child.request('echo', {}, z.object({}))).rejects.toBeInstanceOf(ChildDied);

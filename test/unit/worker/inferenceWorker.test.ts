@@ -7,9 +7,12 @@ import { misbehavingChild } from '../../support/childCommand.ts';
 const log = createLog('silent');
 const started: InferenceWorker[] = [];
 
-async function start(misbehaviour?: Parameters<typeof misbehavingChild>[0]): Promise<InferenceWorker> {
+async function start(
+  misbehaviour?: Parameters<typeof misbehavingChild>[0],
+  patience?: { cancelGraceMs: number },
+): Promise<InferenceWorker> {
   const options = { ...misbehavingChild(misbehaviour), id: 'worker-0', device: 'cpu', msstRoot: '/srv' };
-  const worker = await InferenceWorker.start(options, log);
+  const worker = await InferenceWorker.start(options, log, patience);
   started.push(worker);
   return worker;
 }
@@ -76,9 +79,10 @@ describe('separating', () => {
     expect(heard).toEqual([3]);
   });
 
-  test('does not take the answer of another attempt for its own', async () => {
+  test('does not take the answer of another attempt for its own, and ends the worker that gave it', async () => {
     const worker = await start();
-    await expect(worker.separate(params('mistaken'), unheard, never)).rejects.toThrow('another attempt');
+    const answer = worker.separate(params('mistaken'), unheard, never);
+    await expect(answer).rejects.toMatchObject({ name: 'ChildDied', exit: { signal: 'SIGKILL' } });
   });
 
   test('stops when it is told to, and the worker lives on', async () => {
@@ -90,6 +94,18 @@ describe('separating', () => {
     });
     await expect(separating).rejects.toMatchObject({ kind: 'CANCELLED' });
     await expect(worker.separate(params(), unheard, never)).resolves.toBeDefined();
+  });
+
+  test('that does not let go when it is told to ends with its worker, after the grace', async () => {
+    const worker = await start(undefined, { cancelGraceMs: 50 });
+    const controller = new AbortController();
+    const separating = worker.separate(params('ignore-cancel'), unheard, controller.signal);
+    expect(worker.wasCancelled).toBe(false);
+    setImmediate(() => {
+      controller.abort();
+    });
+    await expect(separating).rejects.toMatchObject({ name: 'ChildDied', exit: { signal: 'SIGKILL' } });
+    expect(worker.wasCancelled).toBe(true);
   });
 
   test('ends with the worker that dies of it', async () => {

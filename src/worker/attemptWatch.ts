@@ -1,0 +1,62 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { ChildDied, WorkerHung } from './childErrors.ts';
+import type { InferenceWorker } from './inferenceWorker.ts';
+import type { Patience } from './patience.ts';
+import { Watchdog, type Finding, type Hang } from './watchdog.ts';
+
+/**
+ * Runs an attempt under a watchdog of its own: a worker that hangs in it is asked where it is, and killed.
+ *
+ * @param run hands the watchdog whatever the worker sends
+ * @throws {WorkerHung} instead of `ChildDied` when it was this that ended the worker
+ */
+export async function watchAttempt<Result>(
+  {
+    clock,
+    log,
+    patience,
+    ...watched
+  }: {
+    worker: Pick<InferenceWorker, 'id' | 'dump' | 'kill'>;
+    taskId: string;
+    expectedSeconds: number;
+    patience: Patience;
+    clock: Clock;
+    log: Log;
+  },
+  run: (watchdog: Watchdog) => Promise<Result>,
+): Promise<Result> {
+  const { worker, taskId } = watched;
+  const watchdog = new Watchdog(clock, patience, watched.expectedSeconds);
+  const where = { workerId: worker.id, taskId };
+  let hang: Hang | undefined;
+  let isOver = false;
+  let before: Finding = 'well';
+
+  const end = (found: Hang) => {
+    hang = found;
+    clearInterval(looking);
+    log.error({ ...where, hang }, 'a worker hangs, is asked where, and is killed');
+    worker.dump();
+    setTimeout(() => {
+      // It may have come to itself meanwhile, and be at another task.
+      if (!isOver) worker.kill();
+    }, patience.dumpMs);
+  };
+  const looking = setInterval(() => {
+    const found = watchdog.look();
+    if (found === 'suspect' && before === 'well') log.warn(where, 'a worker does not send heartbeats');
+    if (found !== 'suspect' && found !== 'well') end(found);
+    before = found;
+  }, patience.lookEveryMs);
+
+  try {
+    return await run(watchdog);
+  } catch (error) {
+    throw hang !== undefined && error instanceof ChildDied ? new WorkerHung(hang, error) : error;
+  } finally {
+    isOver = true;
+    clearInterval(looking);
+  }
+}
