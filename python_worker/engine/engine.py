@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,10 +24,12 @@ from .checkpoint import Log
 from .decoder import warm_up_decoding
 from .device import describe_device
 from .failures import explain
+from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
 from .separation import Separation
+from .stages import Stages
 
 
 class Engine:
@@ -64,15 +67,43 @@ class Engine:
             Failure: with the reason; the output folder is then empty again.
             Cancelled: the caller withdrew the attempt; likewise.
         """
-        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt)
+        ladder, stages = MemoryLadder(params), Stages(attempt)
+        while True:
+            outcome = self._try_once(ladder.params, attempt, stages)
+            if isinstance(outcome, SeparateResult):
+                return replace(outcome, warnings=[*outcome.warnings, *ladder.warnings])
+            if isinstance(outcome, Failure):
+                self._free_memory()
+                raise outcome
+            attempt.raise_if_cancelled()
+            self._make_room_after(outcome, ladder, attempt)
+
+    def _try_once(
+        self, params: SeparateParams, attempt: Attempt, stages: Stages
+    ) -> SeparateResult | Failure | Shortage:
+        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt, stages)
         try:
             return separation.run()
         except (Exception, SystemExit) as error:
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
-        # Only here, outside of `except`, are the frames gone that held the tensors.
-        del separation
-        self._recover_from(failure)
-        raise failure
+            if failure.kind != "OUT_OF_MEMORY":
+                return failure
+            # Text and numbers only: the error and the separation hold the tensors that have to go.
+            return Shortage(failure, stages.current, separation.batch_size)
+
+    def _make_room_after(self, shortage: Shortage, ladder: MemoryLadder, attempt: Attempt) -> None:
+        """Give up what can be given up for another try. Raises the failure where nothing can be."""
+        evicted = self._models.evict_others(ladder.params.model) if ladder.may_evict(shortage) else []
+        self._free_memory()
+        if evicted:
+            attempt.log("warn", f"memory ran out: tried again without the models {', '.join(evicted)}")
+        elif ladder.halve(shortage):
+            size = ladder.params.options.batch_size
+            attempt.log("warn", f"memory ran out: tried again with a batch_size of {size}")
+        else:
+            failure = give_up(shortage)
+            self._recover_from(failure)
+            raise failure
 
     def load(self, model: ModelParams, log: Log) -> LoadResult:
         """Load a model, unless it is warm, so that the next separation with it need not.

@@ -35,8 +35,7 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
             return Failure(link.kind, link.message, link.traceback or details)
     if any(_is_out_of_memory(link) for link in chain):
         doing = "loading the model" if is_loading else "separating"
-        sentence = f"Memory ran out while {doing}; a smaller batch_size or a shorter file may help."
-        return Failure("OUT_OF_MEMORY", sentence, details)
+        return Failure("OUT_OF_MEMORY", f"Memory ran out while {doing}.", details)
     if is_loading:
         sentence = f"The model {model_name} cannot be loaded: {_load_reason(chain)}"
         return Failure("MODEL_UNAVAILABLE", sentence, details)

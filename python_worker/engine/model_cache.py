@@ -70,6 +70,12 @@ class ModelCache:
         """Let go of all of them."""
         self._models.clear()
 
+    def evict_others(self, model: ModelParams) -> list[str]:
+        """Let go of all but this one. Returns their names, the one used last at the end."""
+        identity = _identity(model)
+        others = [key for key in self._models if key != identity]
+        return [self._models.pop(key).name for key in others]
+
     def used_bytes(self) -> int:
         """What all weights together take."""
         return sum(loaded.size_bytes for loaded in self._models.values())
