@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from ..protocol import (
     SeparateResult,
     UnloadResult,
 )
+from ..rpc import ProcessBroken
 from .checkpoint import Log
 from .decoder import warm_up_decoding
 from .device import describe_device
-from .failures import explain
+from .failures import explain, is_broken_device
 from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
@@ -66,6 +68,7 @@ class Engine:
         Raises:
             Failure: with the reason; the output folder is then empty again.
             Cancelled: the caller withdrew the attempt; likewise.
+            ProcessBroken: the device does nothing more for this process.
         """
         ladder, stages = MemoryLadder(params), Stages(attempt)
         while True:
@@ -85,6 +88,7 @@ class Engine:
         try:
             return separation.run()
         except (Exception, SystemExit) as error:
+            _leave_broken_device(error, attempt.log)
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
             if failure.kind != "OUT_OF_MEMORY":
                 return failure
@@ -116,6 +120,7 @@ class Engine:
             load_model(self._msst, self._models, model, self.device_info.kind, log)
             return LoadResult(time.monotonic() - started, self._models.loads, self._models.names())
         except (Exception, SystemExit) as error:
+            _leave_broken_device(error, log)
             failure = explain(error, is_loading=True, model_name=model.name)
         self._recover_from(failure)
         raise failure
@@ -139,3 +144,11 @@ class Engine:
             torch.cuda.empty_cache()
         if self.device_info.kind == "mps":
             torch.mps.empty_cache()
+
+
+def _leave_broken_device(error: BaseException, log: Log) -> None:
+    if not is_broken_device(error):
+        return
+    details = "".join(traceback.format_exception(error))
+    log("error", f"the device failed for good, and this worker ends for a new one to begin:\n{details}")
+    raise ProcessBroken("the device failed for good")

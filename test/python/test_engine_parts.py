@@ -14,7 +14,7 @@ import torch
 from separating import STARTER
 
 from python_worker.attempt import Attempt, AttemptKey
-from python_worker.engine.failures import explain, without_paths
+from python_worker.engine.failures import explain, is_broken_device, without_paths
 from python_worker.engine.model_cache import ModelCache, file_stamp
 from python_worker.engine.model_config import forwards_per_pass, is_mono
 from python_worker.engine.stem_writer import StemWriter, safe_name
@@ -121,6 +121,22 @@ def test_out_of_memory_is_told_through_the_wrappings_of_msst(error: Exception) -
     wrapped = ValueError("Cannot process audio file")
     wrapped.__cause__ = error
     assert explain(wrapped, is_loading=False, model_name="m").kind == "OUT_OF_MEMORY"
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), False),
+        (RuntimeError("CUDA error: no kernel image is available for execution on the device"), False),
+        (ValueError("a device-side assert, told of by something else"), False),
+    ],
+)
+def test_a_device_is_given_up_for_errors_that_stay(error: Exception, broken: bool) -> None:
+    wrapped = ValueError("Cannot process audio file")
+    wrapped.__cause__ = error
+    assert is_broken_device(wrapped) == broken
 
 
 def test_a_failure_of_ours_comes_out_of_the_wrappings_as_it_was() -> None:
