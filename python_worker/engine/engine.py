@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import traceback
 from dataclasses import replace
@@ -25,6 +24,7 @@ from ..rpc import ProcessBroken
 from .checkpoint import Log
 from .decoder import warm_up_decoding
 from .device import describe_device
+from .device_memory import memory_of
 from .failures import explain, is_broken_device
 from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
@@ -53,8 +53,8 @@ class Engine:
         except MsstError as error:
             raise Failure("INTERNAL", str(error), error.details) from error
         self.msst_info = MsstInfo(call_shape=self._msst.call_shape, version=self._msst.version)
-        # Half of the memory for weights leaves the other half for the separation itself.
-        self._models = ModelCache(limit_bytes=self.device_info.total_memory_bytes // 2)
+        self._memory = memory_of(self.device_info)
+        self._models = ModelCache(self._memory)
         warm_up_decoding(self._msst.librosa)
 
     @property
@@ -76,7 +76,7 @@ class Engine:
             if isinstance(outcome, SeparateResult):
                 return replace(outcome, warnings=[*outcome.warnings, *ladder.warnings])
             if isinstance(outcome, Failure):
-                self._free_memory()
+                self._memory.release()
                 raise outcome
             attempt.raise_if_cancelled()
             self._make_room_after(outcome, ladder, attempt)
@@ -98,7 +98,7 @@ class Engine:
     def _make_room_after(self, shortage: Shortage, ladder: MemoryLadder, attempt: Attempt) -> None:
         """Give up what can be given up for another try. Raises the failure where nothing can be."""
         evicted = self._models.evict_others(ladder.params.model) if ladder.may_evict(shortage) else []
-        self._free_memory()
+        self._memory.release()
         if evicted:
             attempt.log("warn", f"memory ran out: tried again without the models {', '.join(evicted)}")
         elif ladder.halve(shortage):
@@ -129,21 +129,13 @@ class Engine:
         """Let go of every loaded model, and give their memory back."""
         result = UnloadResult(self._models.names(), self._models.used_bytes())
         self._models.clear()
-        self._free_memory()
+        self._memory.release()
         return result
 
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":
             self._models.clear()
-        self._free_memory()
-
-    def _free_memory(self) -> None:
-        # A network is full of cycles; what torch has cached of its memory only goes after it.
-        gc.collect()
-        if self.device_info.kind == "cuda":
-            torch.cuda.empty_cache()
-        if self.device_info.kind == "mps":
-            torch.mps.empty_cache()
+        self._memory.release()
 
 
 def _leave_broken_device(error: BaseException, log: Log) -> None:

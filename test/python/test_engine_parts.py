@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,48 +10,13 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from separating import STARTER
 
 from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine.failures import explain, is_broken_device, without_paths
-from python_worker.engine.model_cache import ModelCache, file_stamp
 from python_worker.engine.model_config import forwards_per_pass, is_mono
 from python_worker.engine.stem_writer import StemWriter, safe_name
 from python_worker.protocol import Failure, Progress, SeparateOptions
 from python_worker.rpc import Request
-
-
-def test_the_oldest_models_go_when_the_newest_need_the_room() -> None:
-    layer_bytes = 4 * (10 * 10 + 10)
-    cache = ModelCache(limit_bytes=2 * layer_bytes)
-    models = [dataclasses.replace(STARTER, checkpoint_path=str(number)) for number in range(3)]
-    for model in models[:2]:
-        cache.add(model, (), torch.nn.Linear(10, 10), None)
-    assert cache.find(models[0], ()) is not None  # now the second one is the oldest
-    cache.add(models[2], (), torch.nn.Linear(10, 10), None)
-    assert [cache.find(model, ()) is not None for model in models] == [True, False, True]
-    cache.add(models[1], (), torch.nn.Linear(100, 100), None)
-    assert [cache.find(model, ()) is not None for model in models] == [False, True, False]
-    assert cache.loads == 4
-
-
-def test_a_model_whose_files_have_changed_is_not_found(tmp_path: Path) -> None:
-    config, checkpoint, adapter = tmp_path / "c.yaml", tmp_path / "c.ckpt", tmp_path / "adapter"
-    adapter.mkdir()
-    for path in (config, checkpoint, adapter / "adapter_model.bin"):
-        path.write_bytes(b"1")
-    model = dataclasses.replace(
-        STARTER,
-        config_path=str(config),
-        checkpoint_path=str(checkpoint),
-        lora_checkpoint_peft=str(adapter),
-    )
-    cache = ModelCache(limit_bytes=10**6)
-    stamp = file_stamp(model)
-    cache.add(model, stamp, torch.nn.Linear(1, 1), None)
-    assert cache.find(model, file_stamp(model)) is not None
-    (adapter / "adapter_model.bin").write_bytes(b"22")
-    assert cache.find(model, file_stamp(model)) is None
 
 
 def progress_of(said: list[tuple[str, Any]]) -> list[Progress]:
