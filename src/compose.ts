@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { choosePreloads } from './models/preloadList.ts';
 import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
+import { createMemoryAdmission } from './scheduler/memoryAdmission.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -120,7 +121,13 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     uptimeSeconds,
     version,
   });
+  const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
   const scheduler = createScheduler({
+    memory: createMemoryAdmission({
+      memoryBytes,
+      describeModel: (modelType) => catalog.find(modelType) ?? undefined,
+      clock,
+    }),
     store,
     files,
     media,
@@ -155,7 +162,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       maxFileSizeBytes: config.maxFileSizeBytes,
       maxAudioSeconds: config.maxAudioSeconds,
       maxQueueSize: config.maxQueueSize,
-      hostMemoryBytes: hostMemoryBytes(os.totalmem(), process.constrainedMemory()),
+      hostMemoryBytes: memoryBytes,
     },
     log,
   });
