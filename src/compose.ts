@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { hostMemoryBytes } from './audio/memoryEstimate.ts';
+import { hostMemoryBytes, usableBytes } from './audio/memoryEstimate.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
@@ -24,6 +24,7 @@ import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
 import { createPace } from './tasks/pace.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
+import { taskBytes } from './tasks/taskMemory.ts';
 import { createTaskService } from './tasks/taskService.ts';
 import { chooseWorkers, findDevices } from './worker/devices.ts';
 import { InferenceWorker } from './worker/inferenceWorker.ts';
@@ -124,8 +125,8 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
   const scheduler = createScheduler({
     memory: createMemoryAdmission({
-      memoryBytes,
-      describeModel: (modelType) => catalog.find(modelType) ?? undefined,
+      usableBytes: usableBytes(memoryBytes),
+      estimate: (task) => taskBytes(task, catalog.find(task.modelType)),
       clock,
     }),
     store,

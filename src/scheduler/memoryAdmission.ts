@@ -1,4 +1,3 @@
-import { separationBytes, usableBytes } from '../audio/memoryEstimate.ts';
 import type { Clock } from '../clock.ts';
 import type { Task } from '../tasks/task.ts';
 
@@ -24,32 +23,24 @@ const PASSED_FOR_MS = 60_000;
 /**
  * Builds it. One task alone always runs, whatever its estimate: what could never fit was refused when it came.
  *
- * @param parts.memoryBytes of the host, the rest of it included
- * @param parts.describeModel undefined: the model is gone, and a task with it takes no memory but fails
+ * @param parts.usableBytes what all that run may take together
+ * @param parts.estimate bytes that a task will take
  */
 export function createMemoryAdmission(parts: {
-  memoryBytes: number;
-  describeModel: (modelType: string) => { sampleRate: number; outputs: readonly string[] } | undefined;
+  usableBytes: number;
+  estimate: (task: SizedTask) => number;
   clock: Pick<Clock, 'monotonic'>;
 }): MemoryAdmission {
-  const { clock } = parts;
+  const { clock, estimate } = parts;
   const running = new Map<string, number>();
   /** Since when a task waits for memory, by its place in the queue. */
   const waiting = new Map<number, number>();
-
-  const estimate = ({ modelType, options, mixture }: SizedTask): number => {
-    const model = parts.describeModel(modelType);
-    if (!model) return 0;
-    const { sampleRate, outputs } = model;
-    const size = { sampleRate, stems: outputs.length, bigshifts: options.bigshifts };
-    return separationBytes(size, mixture.durationSeconds);
-  };
 
   const fits = (task: SizedTask): boolean => {
     if (running.size === 0) return true;
     let taken = estimate(task);
     for (const bytes of running.values()) taken += bytes;
-    return taken <= usableBytes(parts.memoryBytes);
+    return taken <= parts.usableBytes;
   };
 
   return {

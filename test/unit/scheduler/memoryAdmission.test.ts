@@ -5,14 +5,16 @@ import {
   type MemoryAdmission,
   type SizedTask,
 } from '../../../src/scheduler/memoryAdmission.ts';
+import { taskBytes } from '../../../src/tasks/taskMemory.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { newMixture, newTask } from '../../support/newTask.ts';
 
 /** A model of one stem at 1 Hz: a mixture of one second takes 8 copies of two floats. */
 const model = { sampleRate: 1, outputs: ['vocals'] };
 const BYTES_PER_SECOND = 8 * 2 * 4;
+const estimate = (task: SizedTask) => taskBytes(task, task.modelType === 'starter' ? model : null);
 /** Room for ten seconds. */
-const memoryBytes = (10 * BYTES_PER_SECOND) / 0.8;
+const usableBytes = 10 * BYTES_PER_SECOND;
 
 let clock: ManualClock;
 let memory: MemoryAdmission;
@@ -20,8 +22,8 @@ let seq = 0;
 beforeEach(() => {
   clock = new ManualClock();
   memory = createMemoryAdmission({
-    memoryBytes,
-    describeModel: (name) => (name === 'starter' ? model : undefined),
+    usableBytes,
+    estimate,
     clock,
   });
 });
@@ -123,7 +125,7 @@ test('whatever comes and however many workers there are: what runs together fits
       fc.array(work, { minLength: 1, maxLength: 20 }),
       fc.integer({ min: 1, max: 4 }),
       (works, workers) => {
-        memory = createMemoryAdmission({ memoryBytes, describeModel: () => model, clock });
+        memory = createMemoryAdmission({ usableBytes, estimate, clock });
         const left = new Map<string, number>();
         let queue = works.map(({ seconds, rounds }) => {
           const task = taskOf(seconds);
