@@ -20,6 +20,7 @@ from .protocol import Cancelled, Failure, Json
 
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
+BROKEN_EXIT_CODE = 70
 INVALID_PARAMS = -32602
 
 RequestId = int | str
@@ -32,6 +33,11 @@ class InvalidParams(Exception):
 
 class EndOfService(Exception):
     """Raised by a handler after whose answer the process shall end."""
+
+
+class ProcessBroken(BaseException):
+    """Raised by a handler when nothing this process does can be right any more: it ends unanswered, so that
+    the caller takes it for dead and starts another."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class Server:
             except EndOfService:
                 self._reply(request, result=None)
                 return
+            except ProcessBroken as broken:
+                _exit_now(BROKEN_EXIT_CODE, str(broken))
 
     def _read_until_the_end(self) -> None:
         try:
@@ -125,7 +133,7 @@ class Server:
             if request.is_cancelled():
                 raise Cancelled
             return {"result": handler(request.params, request)}
-        except EndOfService:
+        except (EndOfService, ProcessBroken):
             raise
         except InvalidParams as error:
             return _error(INVALID_PARAMS, f"{request.method}: {error}.")

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { hostMemoryBytes } from './audio/memoryEstimate.ts';
+import { hostMemoryBytes, usableBytes } from './audio/memoryEstimate.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { choosePreloads } from './models/preloadList.ts';
 import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
+import { createMemoryAdmission } from './scheduler/memoryAdmission.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
@@ -23,6 +24,7 @@ import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
 import { createPace } from './tasks/pace.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
+import { taskBytes } from './tasks/taskMemory.ts';
 import { createTaskService } from './tasks/taskService.ts';
 import { chooseWorkers, findDevices } from './worker/devices.ts';
 import { InferenceWorker } from './worker/inferenceWorker.ts';
@@ -128,7 +130,13 @@ export async function startServer(
     uptimeSeconds,
     version,
   });
+  const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
   const scheduler = createScheduler({
+    memory: createMemoryAdmission({
+      usableBytes: usableBytes(memoryBytes),
+      estimate: (task) => taskBytes(task, catalog.find(task.modelType)),
+      clock,
+    }),
     store,
     files,
     media,
@@ -164,7 +172,7 @@ export async function startServer(
       maxFileSizeBytes: config.maxFileSizeBytes,
       maxAudioSeconds: config.maxAudioSeconds,
       maxQueueSize: config.maxQueueSize,
-      hostMemoryBytes: hostMemoryBytes(os.totalmem(), process.constrainedMemory()),
+      hostMemoryBytes: memoryBytes,
     },
     log,
   });

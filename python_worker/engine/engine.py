@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import time
+import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,14 +20,18 @@ from ..protocol import (
     SeparateResult,
     UnloadResult,
 )
+from ..rpc import ProcessBroken
 from .checkpoint import Log
 from .decoder import warm_up_decoding
 from .device import describe_device
-from .failures import explain
+from .device_memory import memory_of
+from .failures import explain, is_broken_device
+from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
 from .separation import Separation
+from .stages import Stages
 
 
 class Engine:
@@ -48,8 +53,8 @@ class Engine:
         except MsstError as error:
             raise Failure("INTERNAL", str(error), error.details) from error
         self.msst_info = MsstInfo(call_shape=self._msst.call_shape, version=self._msst.version)
-        # Half of the memory for weights leaves the other half for the separation itself.
-        self._models = ModelCache(limit_bytes=self.device_info.total_memory_bytes // 2)
+        self._memory = memory_of(self.device_info)
+        self._models = ModelCache(self._memory)
         warm_up_decoding(self._msst.librosa)
 
     @property
@@ -63,16 +68,46 @@ class Engine:
         Raises:
             Failure: with the reason; the output folder is then empty again.
             Cancelled: the caller withdrew the attempt; likewise.
+            ProcessBroken: the device does nothing more for this process.
         """
-        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt)
+        ladder, stages = MemoryLadder(params), Stages(attempt)
+        while True:
+            outcome = self._try_once(ladder.params, attempt, stages)
+            if isinstance(outcome, SeparateResult):
+                return replace(outcome, warnings=[*outcome.warnings, *ladder.warnings])
+            if isinstance(outcome, Failure):
+                self._memory.release()
+                raise outcome
+            attempt.raise_if_cancelled()
+            self._make_room_after(outcome, ladder, attempt)
+
+    def _try_once(
+        self, params: SeparateParams, attempt: Attempt, stages: Stages
+    ) -> SeparateResult | Failure | Shortage:
+        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt, stages)
         try:
             return separation.run()
         except (Exception, SystemExit) as error:
+            _leave_broken_device(error, attempt.log)
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
-        # Only here, outside of `except`, are the frames gone that held the tensors.
-        del separation
-        self._recover_from(failure)
-        raise failure
+            if failure.kind != "OUT_OF_MEMORY":
+                return failure
+            # Text and numbers only: the error and the separation hold the tensors that have to go.
+            return Shortage(failure, stages.current, separation.batch_size)
+
+    def _make_room_after(self, shortage: Shortage, ladder: MemoryLadder, attempt: Attempt) -> None:
+        """Give up what can be given up for another try. Raises the failure where nothing can be."""
+        evicted = self._models.evict_others(ladder.params.model) if ladder.may_evict(shortage) else []
+        self._memory.release()
+        if evicted:
+            attempt.log("warn", f"memory ran out: tried again without the models {', '.join(evicted)}")
+        elif ladder.halve(shortage):
+            size = ladder.params.options.batch_size
+            attempt.log("warn", f"memory ran out: tried again with a batch_size of {size}")
+        else:
+            failure = give_up(shortage)
+            self._recover_from(failure)
+            raise failure
 
     def load(self, model: ModelParams, log: Log) -> LoadResult:
         """Load a model, unless it is warm, so that the next separation with it need not.
@@ -85,6 +120,7 @@ class Engine:
             load_model(self._msst, self._models, model, self.device_info.kind, log)
             return LoadResult(time.monotonic() - started, self._models.loads, self._models.names())
         except (Exception, SystemExit) as error:
+            _leave_broken_device(error, log)
             failure = explain(error, is_loading=True, model_name=model.name)
         self._recover_from(failure)
         raise failure
@@ -93,18 +129,18 @@ class Engine:
         """Let go of every loaded model, and give their memory back."""
         result = UnloadResult(self._models.names(), self._models.used_bytes())
         self._models.clear()
-        self._free_memory()
+        self._memory.release()
         return result
 
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":
             self._models.clear()
-        self._free_memory()
+        self._memory.release()
 
-    def _free_memory(self) -> None:
-        # A network is full of cycles; what torch has cached of its memory only goes after it.
-        gc.collect()
-        if self.device_info.kind == "cuda":
-            torch.cuda.empty_cache()
-        if self.device_info.kind == "mps":
-            torch.mps.empty_cache()
+
+def _leave_broken_device(error: BaseException, log: Log) -> None:
+    if not is_broken_device(error):
+        return
+    details = "".join(traceback.format_exception(error))
+    log("error", f"the device failed for good, and this worker ends for a new one to begin:\n{details}")
+    raise ProcessBroken("the device failed for good")

@@ -16,6 +16,21 @@ MAX_SENTENCE = 300
 MAX_TRACEBACK = 100_000
 
 OUT_OF_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
+# After any of these every further call to the GPU fails, in this process alone.
+BROKEN_DEVICE_SIGNS = (
+    "device-side assert",
+    "illegal memory access",
+    "illegal instruction",
+    "illegal address",
+    "misaligned address",
+    "invalid program counter",
+    "hardware stack error",
+    "uncorrectable ecc error",
+    "uncorrectable nvlink error",
+    "unspecified launch failure",
+    "launch timed out",
+    "context is destroyed",
+)
 DAMAGED_SIGNS = ("PytorchStreamReader", "not a ZIP archive", "corrupt", "unexpected EOF", "not whole")
 
 
@@ -35,13 +50,20 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
             return Failure(link.kind, link.message, link.traceback or details)
     if any(_is_out_of_memory(link) for link in chain):
         doing = "loading the model" if is_loading else "separating"
-        sentence = f"Memory ran out while {doing}; a smaller batch_size or a shorter file may help."
-        return Failure("OUT_OF_MEMORY", sentence, details)
+        return Failure("OUT_OF_MEMORY", f"Memory ran out while {doing}.", details)
     if is_loading:
         sentence = f"The model {model_name} cannot be loaded: {_load_reason(chain)}"
         return Failure("MODEL_UNAVAILABLE", sentence, details)
     sentence = f"MSST failed while separating: {_sentence(_deepest_cause(error))}"
     return Failure("SEPARATION_FAILED", sentence, details)
+
+
+def is_broken_device(error: BaseException) -> bool:
+    """Whether an error means that the GPU does nothing more for this process."""
+    return any(
+        isinstance(link, RuntimeError) and any(sign in str(link).lower() for sign in BROKEN_DEVICE_SIGNS)
+        for link in _chain(error)
+    )
 
 
 def without_paths(text: str) -> str:

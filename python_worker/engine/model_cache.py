@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..protocol import ModelParams
+from .device_memory import DeviceMemory
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -24,18 +25,24 @@ class LoadedModel:
     config: Any
     stamp: Stamp
     size_bytes: int
+    """What loading it took of its device."""
 
 
 class ModelCache:
     """Least recently used models go first; a model whose files have changed is forgotten.
 
+    All together they take at most half of the memory that is left for this process; the model last used
+    stays, however large.
+
     Args:
-        limit_bytes: how much all weights together may take. The model last used stays, however large.
+        memory: of the device the models are loaded to.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, memory: DeviceMemory) -> None:
         self.loads = 0
-        self._limit_bytes = limit_bytes
+        self._memory = memory
+        self._measured: dict[tuple[str | None, ...], tuple[Stamp, int]] = {}
+        self._used_before = 0
         self._models: OrderedDict[tuple[str | None, ...], LoadedModel] = OrderedDict()
 
     def find(self, model: ModelParams, stamp: Stamp) -> LoadedModel | None:
@@ -50,17 +57,45 @@ class ModelCache:
         self._models.move_to_end(identity)
         return loaded
 
-    def add(self, model: ModelParams, stamp: Stamp, network: torch.nn.Module, config: Any) -> None:
-        """Keep a model that has just been loaded; the oldest ones that no longer fit beside it are let go."""
+    def make_room(self, model: ModelParams, stamp: Stamp) -> list[str]:
+        """To be called before a model is loaded: lets the oldest ones go that would not fit beside it.
+
+        What it took when it was last loaded is known; before the first time its checkpoint stands for it.
+
+        Returns:
+            Their names, the oldest first.
+        """
+        known_stamp, size = self._measured.get(_identity(model), ((), 0))
+        # Its checkpoint is the second of its files.
+        expected = size if known_stamp == stamp else stamp[1][0] if len(stamp) > 1 else 0
+        evicted = self._evict_until(self._limit_bytes() - expected, keep=0)
+        self._used_before = self._memory.used_bytes()
+        return evicted
+
+    def add(self, model: ModelParams, stamp: Stamp, network: torch.nn.Module, config: Any) -> list[str]:
+        """Keep a model that has just been loaded. The oldest ones that do not fit beside what it really took
+        are let go; returns their names."""
         self.loads += 1
-        self._models[_identity(model)] = LoadedModel(model.name, network, config, stamp, _size_bytes(network))
+        taken = self._memory.used_bytes() - self._used_before
+        size = max(taken, _size_bytes(network))
+        self._measured[_identity(model)] = (stamp, size)
+        self._models[_identity(model)] = LoadedModel(model.name, network, config, stamp, size)
         self._models.move_to_end(_identity(model))
-        evicted = False
-        while len(self._models) > 1 and self.used_bytes() > self._limit_bytes:
-            self._models.popitem(last=False)
-            evicted = True
-        if evicted and torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        return self._evict_until(self._limit_bytes(), keep=1)
+
+    def _limit_bytes(self) -> int:
+        # The other half is for the separation itself.
+        return (self._memory.free_bytes() + self.used_bytes()) // 2
+
+    def _evict_until(self, limit_bytes: int, keep: int) -> list[str]:
+        evicted = []
+        while len(self._models) > keep and self.used_bytes() > limit_bytes:
+            _, oldest = self._models.popitem(last=False)
+            evicted.append(oldest.name)
+        if evicted:
+            del oldest
+            self._memory.release()
+        return evicted
 
     def names(self) -> list[str]:
         """What is loaded, the one used last at the end."""
@@ -70,8 +105,14 @@ class ModelCache:
         """Let go of all of them."""
         self._models.clear()
 
+    def evict_others(self, model: ModelParams) -> list[str]:
+        """Let go of all but this one. Returns their names, the one used last at the end."""
+        identity = _identity(model)
+        others = [key for key in self._models if key != identity]
+        return [self._models.pop(key).name for key in others]
+
     def used_bytes(self) -> int:
-        """What all weights together take."""
+        """What loading all of them took."""
         return sum(loaded.size_bytes for loaded in self._models.values())
 
 

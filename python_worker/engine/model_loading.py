@@ -57,6 +57,8 @@ class ModelLoading:
         """
         self._stamp = file_stamp(self._model)
         self._warm = self._models.find(self._model, self._stamp)
+        if self._warm is None:
+            self._tell_evicted(self._models.make_room(self._model, self._stamp))
 
     @property
     def is_warm(self) -> bool:
@@ -75,8 +77,13 @@ class ModelLoading:
     def keep(self, network: Any) -> None:
         """Take the network that MSST made ready among the loaded ones, unless it is from there."""
         if self._warm is None:
-            self._models.add(self._model, self._stamp, network, self._pristine_config)
+            evicted = self._models.add(self._model, self._stamp, network, self._pristine_config)
             self._log("info", f"the model {self._model.name} is loaded")
+            self._tell_evicted(evicted)
+
+    def _tell_evicted(self, names: list[str]) -> None:
+        if names:
+            self._log("info", f"unloaded to make room for {self._model.name}: {', '.join(names)}")
 
     def _get_model_from_config(self, architecture: str, config_path: Any) -> tuple[Any, Any]:
         if self._warm is not None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy
@@ -16,7 +17,7 @@ from ..protocol import DeviceKind, Failure, SeparateParams, SeparateResult
 from .decoder import Decoder
 from .forward_meter import ForwardMeter
 from .model_cache import ModelCache
-from .model_config import output_instruments, override_inference, readable_config
+from .model_config import output_instruments, override_inference, readable_config, setting
 from .model_loading import ModelLoading
 from .msst import Msst, Namespace, module_names
 from .msst_arguments import INPUT_FOLDER, OUTPUT_FOLDER, known_arguments, msst_arguments
@@ -37,6 +38,7 @@ class Separation:
         device_kind: where it runs.
         params: what the server resolved.
         attempt: to report to.
+        stages: of the attempt, which may have been tried before.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Separation:
         device_kind: DeviceKind,
         params: SeparateParams,
         attempt: Attempt,
+        stages: Stages,
     ) -> None:
         self._msst = msst
         self._models = models
@@ -58,7 +61,7 @@ class Separation:
         self._config: Any = None
         self._plan: StemPlan | None = None
         self._warnings: list[str] = []
-        self._stages = Stages(attempt)
+        self._stages = stages
         self._decoder = Decoder(msst.librosa, params.duration_seconds, self._on_decoded)
         self._meter = ForwardMeter(self._passes(), self._on_forward)
         self._writer = StemWriter(Path(params.output_dir), params.options, attempt.raise_if_cancelled)
@@ -67,6 +70,12 @@ class Separation:
     def is_loading(self) -> bool:
         """Whether MSST has not yet begun with the mixture."""
         return self._stages.current == "loading_model"
+
+    @property
+    def batch_size(self) -> int | None:
+        """How many chunks the network gets at once; None: the YAML was not read yet, or does not say."""
+        size: int | None = setting(self._config, "inference", "batch_size")
+        return size
 
     def run(self) -> SeparateResult:
         """Load the model unless it is warm, separate, and write the stems.
@@ -198,13 +207,14 @@ def _stem_path(path: str) -> str:
 
 @contextmanager
 def _inside_scratch(params: SeparateParams) -> Iterator[None]:
-    scratch = Path(params.scratch_dir)
     mixture = Path(params.mixture_path).absolute()
     before = Path.cwd()
-    os.chdir(scratch)
-    try:
-        Path(INPUT_FOLDER).mkdir()
-        Path(INPUT_FOLDER, f"{MIXTURE}{mixture.suffix.lower()}").symlink_to(mixture)
-        yield
-    finally:
-        os.chdir(before)
+    # Gone again afterwards: the attempt may be tried once more.
+    with TemporaryDirectory(prefix="try-", dir=Path(params.scratch_dir).absolute()) as own:
+        os.chdir(own)
+        try:
+            Path(INPUT_FOLDER).mkdir()
+            Path(INPUT_FOLDER, f"{MIXTURE}{mixture.suffix.lower()}").symlink_to(mixture)
+            yield
+        finally:
+            os.chdir(before)

@@ -9,7 +9,11 @@ from ..protocol import Stage, StageSeconds
 
 
 class Stages:
-    """Says where an attempt is, and adds up how long it was there."""
+    """Says where an attempt is, and adds up how long it was there.
+
+    An attempt that is tried again within itself goes through its stages again; nobody is told of one that
+    lies before the furthest it has come to.
+    """
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -20,6 +24,7 @@ class Stages:
             "encoding": 0.0,
         }
         self.current: Stage = "loading_model"
+        self._furthest: Stage = "loading_model"
         self._since = time.monotonic()
 
     def enter(self, stage: Stage, done: int = 0, total: int = 0) -> None:
@@ -27,7 +32,10 @@ class Stages:
         self._attempt.raise_if_cancelled()
         self._close()
         self.current = stage
-        self._attempt.progress(stage, done, total)
+        order = list(self._seconds)
+        if order.index(stage) >= order.index(self._furthest):
+            self._furthest = stage
+            self._attempt.progress(stage, done, total)
 
     def finish(self) -> StageSeconds:
         """The seconds each stage took."""

@@ -15,17 +15,23 @@ export interface SeparationSize {
   bigshifts: number;
 }
 
-/**
- * The longest mixture, in seconds, that MSST can separate in this much memory (bytes). It takes about
- * (3·stems + 5) copies of the stereo float mixture, and one more of every stem for each further shift: read
- * off MSST's `demix` and `bigshifts_wrapper`.
- */
+/** The longest mixture, in seconds, that MSST can separate in a host with this much memory (bytes). */
 export function longestMixtureSeconds(size: SeparationSize, memoryBytes: number): number {
+  return Math.floor(usableBytes(memoryBytes) / separationBytes(size, 1));
+}
+
+/**
+ * Bytes that MSST takes to separate a mixture of this length: about (3·stems + 5) copies of the stereo float
+ * mixture, and one more of every stem for each further shift. Read off MSST's `demix` and `bigshifts_wrapper`.
+ */
+export function separationBytes(size: SeparationSize, durationSeconds: number): number {
   const { sampleRate, stems, bigshifts } = size;
   const copies = COPIES_PER_STEM * stems + COPIES_BESIDE + (bigshifts - 1) * stems;
-  const bytesPerSecond = copies * sampleRate * CHANNELS * BYTES_PER_SAMPLE;
-  return Math.floor((memoryBytes * USABLE_SHARE) / bytesPerSecond);
+  return copies * sampleRate * CHANNELS * BYTES_PER_SAMPLE * durationSeconds;
 }
+
+/** How much of a host's memory (bytes) separations may take, all together. */
+export const usableBytes = (memoryBytes: number) => memoryBytes * USABLE_SHARE;
 
 /** Bytes of host memory that this process and its children may use, a container's limit included. */
 export function hostMemoryBytes(totalBytes: number, constrainedBytes: number): number {

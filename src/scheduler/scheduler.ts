@@ -8,6 +8,7 @@ import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
 import { runAttempt, type AttemptParts } from './attempt.ts';
+import type { MemoryAdmission } from './memoryAdmission.ts';
 import { judge } from './verdict.ts';
 
 /** Matches idle workers to pending tasks, in the order the tasks came. */
@@ -29,6 +30,7 @@ export function createScheduler(
     store: TaskStore;
     pool: Pick<WorkerPool, 'lease' | 'stop'>;
     running: RunningAttempts;
+    memory: MemoryAdmission;
     maxAttempts: number;
     /** A worker is idle, and no task can start now. */
     onNothingToStart: () => void;
@@ -67,7 +69,7 @@ export function createScheduler(
     const lease = stopping ? undefined : pool.lease();
     if (!lease) return false;
     const task = await store
-      .claimNext({ id: lease.worker.id, device: lease.device })
+      .claimNext({ id: lease.worker.id, device: lease.device }, parts.memory.look())
       .catch((error: unknown) => {
         lease.release('unused');
         throw error;
@@ -77,6 +79,7 @@ export function createScheduler(
       if (!stopping) parts.onNothingToStart();
       return false;
     }
+    parts.memory.begin(task);
     const controller = new AbortController();
     const stages = new StageClock(parts.clock);
     const done = carryThrough(task, lease, stages, controller.signal);
@@ -109,6 +112,7 @@ export function createScheduler(
       await settleFailure(task, error, stages, signal.aborted);
     } finally {
       parts.progress.end(task);
+      parts.memory.end(task.taskId);
       lease.release(worked ? 'worked' : 'failed');
     }
   };

@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
-import { pendingTask, readTask, visibleTask } from './taskRows.ts';
+import { pendingTask, readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
 import { LONGEST_RETRY_DELAY_MS, type AttemptResult, type TaskStore } from './taskStore.ts';
 import type { Write } from './transaction.ts';
 
@@ -51,16 +51,10 @@ export function taskMoves(
         return mustRead(readTask(tx, eq(tasks.taskId, task.taskId)));
       }),
 
-    claimNext: (worker) =>
+    claimNext: (worker, turn = () => 'start') =>
       write((tx) => {
         const now = clock.now();
-        const next = tx
-          .select({ taskId: tasks.taskId, attempt: tasks.attempt })
-          .from(tasks)
-          .where(and(pendingTask(), mayStart(now)))
-          .orderBy(asc(tasks.seq))
-          .limit(1)
-          .get();
+        const next = firstWhoseTurnItIs(startableTasks(tx, now), turn);
         if (!next) return undefined;
         const attempt = next.attempt + 1;
         move(tx, 'processing', eq(tasks.taskId, next.taskId), {
@@ -142,6 +136,33 @@ export function taskMoves(
         return mustRead(readTask(tx, eq(tasks.taskId, taskId)));
       }),
   };
+}
+
+/** No more tasks than these are looked at for one that may pass others. */
+const LOOK_AHEAD = 64;
+
+/** Pending tasks whose time has come, in order; the second is only read when the first is passed. */
+function* startableTasks(tx: BetterSQLite3Database, now: number): Generator<Task> {
+  const where = and(pendingTask(), mayStart(now));
+  const inOrder = () => selectTasks(tx, where).orderBy(asc(tasks.seq));
+  yield* inOrder().limit(1).all().map(toTask);
+  yield* inOrder()
+    .limit(LOOK_AHEAD - 1)
+    .offset(1)
+    .all()
+    .map(toTask);
+}
+
+function firstWhoseTurnItIs(
+  candidates: Iterable<Task>,
+  turn: (task: Task) => 'start' | 'pass' | 'wait',
+): Task | undefined {
+  for (const task of candidates) {
+    const itsTurn = turn(task);
+    if (itsTurn === 'start') return task;
+    if (itsTurn === 'wait') return undefined;
+  }
+  return undefined;
 }
 
 /** The one way a status is written: only from a status that may precede it. */

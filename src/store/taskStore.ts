@@ -58,8 +58,16 @@ export interface TaskStore {
   countByStatus(): Promise<Record<TaskStatus, number>>;
   /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
   totals(): Promise<TaskTotals>;
-  /** The oldest pending task that may start, moved to `processing` as a new attempt of `worker`. */
-  claimNext(worker: { id: string; device: string }): Promise<Task | undefined>;
+  /**
+   * The oldest pending task that may start, moved to `processing` as a new attempt of `worker`.
+   *
+   * @param turn is asked of task after task, in order, and of the first few only: `pass` goes on to the next,
+   *   `wait` claims none. It is part of the transaction: it must not wait for anything
+   */
+  claimNext(
+    worker: { id: string; device: string },
+    turn?: (task: Task) => 'start' | 'pass' | 'wait',
+  ): Promise<Task | undefined>;
   /** When the next task that waits for its time may start; undefined when none waits. */
   nextNotBefore(): Promise<number | undefined>;
   /** Ends an attempt; false when it is not the current one any more, and then nothing was changed. */

@@ -74,18 +74,15 @@ export function createAdmission(parts: {
     model: ModelEntry,
     options: SeparationOptions,
   ) => {
-    const limit =
-      limits.maxAudioSeconds === 'memory'
-        ? longestMixtureSeconds(
-            { sampleRate: model.sampleRate, stems: model.outputs.length, bigshifts: options.bigshifts },
-            limits.hostMemoryBytes,
-          )
-        : limits.maxAudioSeconds;
+    const allowed = limits.maxAudioSeconds === 'memory' ? Infinity : limits.maxAudioSeconds;
+    // A longer one would never find the memory to run, whatever is allowed.
+    const possible = longestMixtureSeconds(
+      { sampleRate: model.sampleRate, stems: model.outputs.length, bigshifts: options.bigshifts },
+      limits.hostMemoryBytes,
+    );
+    const limit = Math.min(allowed, possible);
     if (mixture.durationSeconds <= limit) return;
-    const why =
-      limits.maxAudioSeconds === 'memory'
-        ? ` with the model "${model.name}" and the memory of this server`
-        : '';
+    const why = possible < allowed ? ` with the model "${model.name}" and the memory of this server` : '';
     throw new AppError(
       'AUDIO_TOO_LONG',
       `The audio is ${mixture.durationSeconds.toFixed(0)} s long; at most ${String(limit)} s are allowed${why}.`,

@@ -23,6 +23,7 @@ import {
   type UnloadResult,
   type WorkerReady,
 } from './protocol.ts';
+import { WorkerWear } from './workerWear.ts';
 
 /** Importing torch and MSST takes this long at the very most. */
 const HELLO_TIMEOUT_MS = 120_000;
@@ -44,9 +45,11 @@ export class InferenceWorker {
   readonly ready: WorkerReady;
   readonly exited: Promise<ChildExit>;
   readonly #child: ChildProcess;
+  readonly wear = new WorkerWear();
   readonly #cancelGraceMs: number;
   #wasCancelled = false;
   #mayHoldModels = false;
+  #isTended = false;
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
   private constructor(
@@ -67,7 +70,10 @@ export class InferenceWorker {
         ? this.#events.events
         : undefined;
     child.onNotification('progress', progressSchema, (message) => current(message)?.onProgress(message));
-    child.onNotification('heartbeat', heartbeatSchema, (message) => current(message)?.onHeartbeat(message));
+    child.onNotification('heartbeat', heartbeatSchema, (message) => {
+      current(message)?.onHeartbeat(message);
+      if (!this.#events && !this.#isTended && message.task_id === null) this.wear.rests(message.rss_bytes);
+    });
     child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
       log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
@@ -128,16 +134,29 @@ export class InferenceWorker {
   async load(model: ModelParams): Promise<LoadResult> {
     this.#mayHoldModels = true;
     const params = { model } satisfies LoadParams;
-    return this.#child.request('load', params, loadResultSchema, { timeoutMs: LOAD_TIMEOUT_MS });
+    return this.#tend(() =>
+      this.#child.request('load', params, loadResultSchema, { timeoutMs: LOAD_TIMEOUT_MS }),
+    );
   }
 
   /** Frees every loaded model. @throws {ChildFailure | ChildDied} as `load` does */
   async unload(): Promise<UnloadResult> {
-    const result = await this.#child.request('unload', {}, unloadResultSchema, {
-      timeoutMs: UNLOAD_TIMEOUT_MS,
-    });
+    const result = await this.#tend(() =>
+      this.#child.request('unload', {}, unloadResultSchema, { timeoutMs: UNLOAD_TIMEOUT_MS }),
+    );
     this.#mayHoldModels = false;
     return result;
+  }
+
+  /** What the process holds is not to be judged while its models change. */
+  async #tend<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#isTended = true;
+    try {
+      return await work();
+    } finally {
+      this.#isTended = false;
+      this.wear.modelsChanged();
+    }
   }
 
   /**
@@ -162,6 +181,7 @@ export class InferenceWorker {
     signal.addEventListener('abort', startGrace, { once: true });
     this.#mayHoldModels = true;
     this.#events = { taskId: params.task_id, attempt: params.attempt, events };
+    let modelLoads: number | null = null;
     try {
       const result = await this.#child.request('separate', params, separateResultSchema, { signal });
       if (result.task_id !== params.task_id || result.attempt !== params.attempt) {
@@ -169,9 +189,11 @@ export class InferenceWorker {
         this.#child.kill();
         throw new ChildDied(await this.exited, new Error('the worker answered for another attempt'));
       }
+      modelLoads = result.model_loads;
       return result;
     } finally {
       this.#events = undefined;
+      this.wear.taskEnded(modelLoads);
       clearTimeout(grace);
       signal.removeEventListener('abort', startGrace);
     }

@@ -38,7 +38,7 @@ export interface Lease {
 /** The workers, one on each device; each is started again when it dies. */
 export interface WorkerPool {
   start(): void;
-  /** An idle worker, which is busy from then on; undefined when there is none. */
+  /** An idle worker, which is busy from then on; undefined when there is none. One that is worn is replaced first. */
   lease(): Lease | undefined;
   statuses(): WorkerStatus[];
   stop(): Promise<void>;
@@ -48,6 +48,8 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined'> {
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
   circuit: Circuit;
+  /** It is being replaced although it lives. */
+  isRetired: boolean;
   /** By the clock that never jumps. */
   idleSince: number;
 }
@@ -79,6 +81,7 @@ export function createWorkerPool(parts: {
     lastError: null,
     worker: undefined,
     circuit: createCircuit(clock, parts.patience.quarantineMs),
+    isRetired: false,
     idleSince: 0,
   }));
   let loops: Promise<void>[] = [];
@@ -90,6 +93,7 @@ export function createWorkerPool(parts: {
       const startedAt = clock.monotonic();
       const end = await live(slot);
       slot.restarts += 1;
+      slot.isRetired = false;
       if (end === 'asked') continue;
       slot.circuit.died(clock.monotonic() - startedAt);
       const delayMs = slot.circuit.delayMs();
@@ -129,10 +133,23 @@ export function createWorkerPool(parts: {
     slot.worker = undefined;
     slot.pid = null;
     slot.state = 'down';
-    if (isStopping()) return 'asked';
+    if (isStopping() || slot.isRetired) return 'asked';
     slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
     log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
     return worker.wasCancelled ? 'asked' : 'died';
+  };
+
+  /** Replaces idle workers that are worn, and never one that works. */
+  const retireWorn = (): void => {
+    for (const slot of slots) {
+      const { worker } = slot;
+      const reason = worker?.wear.reason;
+      if (slot.state !== 'idle' || !worker || reason === undefined) continue;
+      slot.state = 'starting';
+      slot.isRetired = true;
+      log.info({ workerId: slot.id, device: slot.device, reason }, 'a worker is replaced');
+      void worker.stop();
+    }
   };
 
   return {
@@ -140,6 +157,7 @@ export function createWorkerPool(parts: {
       loops = slots.map(keepAlive);
     },
     lease() {
+      retireWorn();
       const slot = slots.find((candidate) => candidate.state === 'idle');
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,48 +10,13 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from separating import STARTER
 
 from python_worker.attempt import Attempt, AttemptKey
-from python_worker.engine.failures import explain, without_paths
-from python_worker.engine.model_cache import ModelCache, file_stamp
+from python_worker.engine.failures import explain, is_broken_device, without_paths
 from python_worker.engine.model_config import forwards_per_pass, is_mono
 from python_worker.engine.stem_writer import StemWriter, safe_name
 from python_worker.protocol import Failure, Progress, SeparateOptions
 from python_worker.rpc import Request
-
-
-def test_the_oldest_models_go_when_the_newest_need_the_room() -> None:
-    layer_bytes = 4 * (10 * 10 + 10)
-    cache = ModelCache(limit_bytes=2 * layer_bytes)
-    models = [dataclasses.replace(STARTER, checkpoint_path=str(number)) for number in range(3)]
-    for model in models[:2]:
-        cache.add(model, (), torch.nn.Linear(10, 10), None)
-    assert cache.find(models[0], ()) is not None  # now the second one is the oldest
-    cache.add(models[2], (), torch.nn.Linear(10, 10), None)
-    assert [cache.find(model, ()) is not None for model in models] == [True, False, True]
-    cache.add(models[1], (), torch.nn.Linear(100, 100), None)
-    assert [cache.find(model, ()) is not None for model in models] == [False, True, False]
-    assert cache.loads == 4
-
-
-def test_a_model_whose_files_have_changed_is_not_found(tmp_path: Path) -> None:
-    config, checkpoint, adapter = tmp_path / "c.yaml", tmp_path / "c.ckpt", tmp_path / "adapter"
-    adapter.mkdir()
-    for path in (config, checkpoint, adapter / "adapter_model.bin"):
-        path.write_bytes(b"1")
-    model = dataclasses.replace(
-        STARTER,
-        config_path=str(config),
-        checkpoint_path=str(checkpoint),
-        lora_checkpoint_peft=str(adapter),
-    )
-    cache = ModelCache(limit_bytes=10**6)
-    stamp = file_stamp(model)
-    cache.add(model, stamp, torch.nn.Linear(1, 1), None)
-    assert cache.find(model, file_stamp(model)) is not None
-    (adapter / "adapter_model.bin").write_bytes(b"22")
-    assert cache.find(model, file_stamp(model)) is None
 
 
 def progress_of(said: list[tuple[str, Any]]) -> list[Progress]:
@@ -121,6 +85,22 @@ def test_out_of_memory_is_told_through_the_wrappings_of_msst(error: Exception) -
     wrapped = ValueError("Cannot process audio file")
     wrapped.__cause__ = error
     assert explain(wrapped, is_loading=False, model_name="m").kind == "OUT_OF_MEMORY"
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), False),
+        (RuntimeError("CUDA error: no kernel image is available for execution on the device"), False),
+        (ValueError("a device-side assert, told of by something else"), False),
+    ],
+)
+def test_a_device_is_given_up_for_errors_that_stay(error: Exception, broken: bool) -> None:
+    wrapped = ValueError("Cannot process audio file")
+    wrapped.__cause__ = error
+    assert is_broken_device(wrapped) == broken
 
 
 def test_a_failure_of_ours_comes_out_of_the_wrappings_as_it_was() -> None:

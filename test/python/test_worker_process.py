@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from child_process import PROJECT, ChildProcess
 from separating import ROOTS, STARTER, Run, mixture, tiny_model
 
 from python_worker.protocol import LoadResult, SeparateResult, UnloadResult, WorkerReady, parse, to_json
+from python_worker.rpc import BROKEN_EXIT_CODE
 
 
 @pytest.fixture
@@ -94,6 +96,38 @@ def test_a_failed_separation_is_answered_and_the_worker_lives_on(child: ChildPro
     assert (error["code"], error["data"]["kind"]) == (-32001, "INVALID_AUDIO")
     separate(child, tmp_path / "2", mixture(tmp_path / "good.wav"), 2, STARTER)
     assert "result" in child.answer(2)
+
+
+STICKY_ERRORS = [
+    'RuntimeError("CUDA error: device-side assert triggered\\nCUDA kernel errors might be asynchronous")',
+    'torch.AcceleratorError("CUDA error: an illegal memory access was encountered")',
+    'RuntimeError("CUDA error: uncorrectable ECC error encountered")',
+    'RuntimeError("CUDA error: unspecified launch failure")',
+]
+
+
+@pytest.mark.parametrize("error", STICKY_ERRORS)
+def test_a_worker_whose_device_failed_for_good_says_so_and_ends_unanswered(
+    child: ChildProcess, tmp_path: Path, error: str
+) -> None:
+    root = tmp_path / "msst"
+    shutil.copytree(ROOTS["bigshifts"], root)
+    with (root / "models" / "tiny.py").open("a", encoding="utf-8") as network:
+        network.write(f"\n\ndef fail(*_):\n    raise {error}\n\n\nTinyNet.forward = fail\n")
+    params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(root)}
+    assert "result" in child.call("initialize", params, 0)
+    separate(child, tmp_path / "run", mixture(tmp_path / "song.wav"), 1, tiny_model(tmp_path / "model"))
+    said = child.wait_for(
+        lambda message: message.get("method") == "log" and message["params"]["level"] == "error"
+    )
+    assert said["params"]["task_id"] == "task"
+    assert "the device failed for good" in said["params"]["message"]
+    assert "CUDA error" in said["params"]["message"]
+    assert child.process.stdout is not None
+    rest = child.process.stdout.read()
+    status, _ = child.ended()
+    assert status == BROKEN_EXIT_CODE
+    assert b'"id"' not in rest
 
 
 def test_the_heartbeat_names_the_attempt_it_is_in(child: ChildProcess, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 // is given to the server as its engine interpreter. STAND_IN_PLAN names a file of one word per `separate`
 // call, in order; when they run out, or without a file, every call succeeds.
 //   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
+//   leak:BYTES                            succeeds, and holds so much more memory than before, as it says
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
 //   freeze                                is stopped whole, heartbeats and all
@@ -36,6 +37,7 @@ const writerToServer = new StreamMessageWriter(process.stdout);
 const connection = createMessageConnection(new StreamMessageReader(process.stdin), writerToServer);
 let loaded = new Set();
 let loads = 0;
+let rssBytes = 100_000_000;
 const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
 
 /** What stands in a file beside the plan; empty where there is none. */
@@ -237,6 +239,10 @@ connection.onRequest('separate', async (params, token) => {
     ? await encode(step, { instruments: names, output_dir, options })
     : names.map(writeSilence);
   await tell('encoding', 0, 0);
+  if (step.startsWith('leak:')) rssBytes += Number(step.slice('leak:'.length));
+  const beat = { task_id: null, attempt: null, cpu_seconds: 0, rss_bytes: rssBytes };
+  // After the answer.
+  setTimeout(() => void connection.sendNotification('heartbeat', beat), 20);
   note('end', { task_id, attempt });
   return {
     task_id,

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
+import { createMemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
 import { createPace } from '../../../src/tasks/pace.ts';
@@ -69,6 +70,7 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
     onEnded: () => undefined,
     onNothingToStart: () => undefined,
     maxAttempts: 3,
+    memory: createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
     patience: PATIENCE,
     clock: disk.clock,
     log: createLog('silent'),

@@ -34,6 +34,42 @@ async function claim(): Promise<Task> {
 
 const attemptRows = () => disk.database.orm.select().from(attempts).all();
 
+describe('claiming with turns', () => {
+  test('passes what may not start now, in order, and leaves it pending', async () => {
+    const [first, second, third] = await acceptSeveral(3);
+    const asked: string[] = [];
+    const claimed = await store.claimNext(WORKER, ({ taskId }) => {
+      asked.push(taskId);
+      return taskId === second?.taskId ? 'start' : 'pass';
+    });
+    expect(claimed).toMatchObject({ taskId: second?.taskId, status: 'processing', attempt: 1 });
+    expect(asked).toEqual([first?.taskId, second?.taskId]);
+    expect((await claim()).taskId).toBe(first?.taskId);
+    expect((await claim()).taskId).toBe(third?.taskId);
+  });
+
+  test('claims none behind one that waits', async () => {
+    const [first, second] = await acceptSeveral(3);
+    const turn = ({ taskId }: Task) => {
+      if (taskId === first?.taskId) return 'pass';
+      return taskId === second?.taskId ? 'wait' : 'start';
+    };
+    expect(await store.claimNext(WORKER, turn)).toBeUndefined();
+    expect(attemptRows()).toEqual([]);
+  });
+
+  test('looks at a bounded number of tasks, however long the queue is', async () => {
+    await acceptSeveral(80);
+    let asked = 0;
+    const turn = () => {
+      asked += 1;
+      return 'pass' as const;
+    };
+    expect(await store.claimNext(WORKER, turn)).toBeUndefined();
+    expect(asked).toBe(64);
+  });
+});
+
 describe('accepting', () => {
   test('gives back the task as it was handed in, pending, with no attempt', async () => {
     const given = newTask({ owner: 'me', warnings: ['w'], mixture: newMixture({ stagingReason: 'M4A' }) });

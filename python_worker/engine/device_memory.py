@@ -1,0 +1,104 @@
+"""How much memory a device has left, and how much of it this process has taken."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from ..heartbeat import resident_bytes
+from ..protocol import DeviceInfo
+
+
+class DeviceMemory(Protocol):
+    """What the models and the separations share."""
+
+    def used_bytes(self) -> int:
+        """Taken by this process."""
+
+    def free_bytes(self) -> int:
+        """Left for this process: what it freed and has not given back counts as left."""
+
+    def release(self) -> None:
+        """Give back what nothing refers to any more."""
+
+
+class CpuMemory:
+    """The host's memory.
+
+    Args:
+        total_bytes: of the host or of its container.
+    """
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total_bytes = total_bytes
+
+    def used_bytes(self) -> int:
+        """Of this process, in RAM now."""
+        return resident_bytes()
+
+    def free_bytes(self) -> int:
+        """What the system would still give, where it tells; else what this process has not taken."""
+        left = self._total_bytes - self.used_bytes()
+        return max(0, min(left, _available_bytes(left)))
+
+    def release(self) -> None:
+        """Collect what only cycles hold, as every network does."""
+        gc.collect()
+
+
+class CudaMemory:
+    """The memory of the one GPU this process sees."""
+
+    def used_bytes(self) -> int:
+        """What tensors of this process hold."""
+        return int(torch.cuda.memory_allocated(0))
+
+    def free_bytes(self) -> int:
+        """What the driver has left, and what torch keeps of it without using it."""
+        free, _ = torch.cuda.mem_get_info(0)
+        cached = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+        return int(free + cached)
+
+    def release(self) -> None:
+        """Collect first: what torch caches of a network goes only after the network."""
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+class MpsMemory:
+    """What Metal grants this process."""
+
+    def used_bytes(self) -> int:
+        """What tensors of this process hold."""
+        return int(torch.mps.current_allocated_memory())
+
+    def free_bytes(self) -> int:
+        """Of what Metal recommends at most."""
+        return max(0, int(torch.mps.recommended_max_memory()) - self.used_bytes())
+
+    def release(self) -> None:
+        """Collect first, as on a GPU."""
+        gc.collect()
+        torch.mps.empty_cache()
+
+
+def memory_of(device: DeviceInfo) -> DeviceMemory:
+    """The memory of this device."""
+    if device.kind == "cuda":
+        return CudaMemory()
+    if device.kind == "mps":
+        return MpsMemory()
+    return CpuMemory(device.total_memory_bytes)
+
+
+def _available_bytes(otherwise: int) -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return otherwise

@@ -1,0 +1,47 @@
+/** A worker that holds so much more than it should is taken to leak (bytes). */
+const MAX_GROWTH_BYTES = 2_000_000_000;
+const TASKS = 500;
+const TASKS_SPREAD = 50;
+
+/**
+ * How worn a worker is: whether it leaks, or has done so many tasks that it had better begin anew. Only a
+ * worker that rests tells what it holds by itself; the arrays of a task are no leak, and warm models are none.
+ */
+export class WorkerWear {
+  readonly #maxTasks: number;
+  #tasks = 0;
+  #loads = 0;
+  #baselineBytes: number | undefined;
+  #reason: string | undefined;
+
+  /** @param random from 0 to 1: workers that started together are not to be replaced together */
+  constructor(random: number = Math.random()) {
+    this.#maxTasks = Math.round(TASKS + TASKS_SPREAD * (2 * random - 1));
+  }
+
+  /** Why it should be replaced, for the log; undefined: it need not be. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** It has done a task; null where that ended in a failure, which says nothing of its models. */
+  taskEnded(modelLoads: number | null): void {
+    this.#tasks += 1;
+    if (modelLoads !== null && modelLoads !== this.#loads) this.modelsChanged();
+    this.#loads = modelLoads ?? this.#loads;
+    if (this.#tasks >= this.#maxTasks) this.#reason = `it has done ${String(this.#tasks)} tasks`;
+  }
+
+  /** It holds other models from now on, and so another amount of memory. */
+  modelsChanged(): void {
+    this.#baselineBytes = undefined;
+  }
+
+  /** It rests, and its process takes so much memory. The first time after a task says what it needs. */
+  rests(rssBytes: number): void {
+    if (this.#tasks === 0) return;
+    this.#baselineBytes ??= rssBytes;
+    const grown = rssBytes - this.#baselineBytes;
+    if (grown > MAX_GROWTH_BYTES) this.#reason = `its memory has grown by ${(grown / 1e9).toFixed(1)} GB`;
+  }
+}
