@@ -18,6 +18,20 @@ export type AttemptResult =
   | { status: 'completed'; stems: readonly Stem[]; warnings: readonly string[]; processingSeconds: number }
   | { status: 'failed'; failure: TaskFailure; burnt: boolean; processingSeconds: number };
 
+/** When a task is taken for the reason why the server keeps dying. */
+export interface PoisonRule {
+  /** So many attempts in a row that a server's death ended; any other end begins a new row. */
+  deathsInARow: number;
+  failure: TaskFailure;
+}
+
+/** An attempt that ended with its server, and where that left its task. */
+export interface LostAttempt {
+  taskId: string;
+  attempt: number;
+  status: Extract<TaskStatus, 'pending' | 'failed'>;
+}
+
 /** How fast a model worked on a device: seconds of processing for a second of audio. */
 export interface MeasuredPace {
   modelType: string;
@@ -67,8 +81,11 @@ export interface TaskStore {
     attempt: number,
     how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
   ): Promise<boolean>;
-  /** At start: every task that a dead server left in `processing` is pending again. */
-  requeueLost(): Promise<{ taskId: string; attempt: number }[]>;
+  /**
+   * At start: every task that a dead server left in `processing` is pending again. One whose last attempts were
+   * all ended so, as many as `poison` says, has failed instead.
+   */
+  requeueLost(poison: PoisonRule): Promise<LostAttempt[]>;
   /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
   cancel(taskId: string, owner: string | null): Promise<Task | 'ended' | undefined>;
   /** Hides the task from every other call, as the first step of deleting it. */
