@@ -4,12 +4,13 @@
 // call, in order; when they run out, or without a file, every call succeeds.
 //   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
+//   die:begun | die:between-stems | die:before-answer      dies at that point of the call
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
 //   encode:SEED:FRAMES:CHANNELS:LEVEL     writes noise by the real stem writer, run by STAND_IN_PYTHON
 // `load` calls have words of their own, wherever they stand in the plan:
 //   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
 // Beside that file, for all workers of the server together (`standIn.ts` reads and writes them):
-//   PLAN.diary   what each did, a JSON object a line: its start, and the begin and end of every call
+//   PLAN.diary   what each did, a JSON object a line: its start, the begin and end of every call, and a death
 //   PLAN.hold    the name of a stage: a call that comes to it waits there as long as the file says so
 //   PLAN.broken  CUDA_VISIBLE_DEVICES a line (`cpu` for none): a worker of such a device ends at its start
 import { spawn } from 'node:child_process';
@@ -124,10 +125,16 @@ connection.onRequest('separate', async (params, token) => {
     await connection.sendNotification('progress', { task_id, attempt, stage, done, total });
     await waitWhileHeld(stage, token);
   };
+  const dieAt = (point) => {
+    if (step !== point) return;
+    note('die', { task_id, attempt, at: point });
+    process.kill(process.pid, 'SIGKILL');
+  };
   note('begin', { task_id, attempt });
+  dieAt('die:begun');
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
-  if (step === 'die') process.kill(process.pid, 'SIGKILL');
+  dieAt('die');
   const isStanding = step.startsWith('at:');
   if (isStanding) {
     const [, stage, done, total] = step.split(':');
@@ -159,7 +166,8 @@ connection.onRequest('separate', async (params, token) => {
     loads += 1;
   }
   const names = [...options.instruments, ...(options.extract_instrumental ? ['instrumental'] : [])];
-  const writeSilence = (instrument) => {
+  const writeSilence = (instrument, position) => {
+    if (position === 1) dieAt('die:between-stems');
     const bytes = wav(Math.min(duration_seconds, 1), 44100);
     const filename = `${instrument}.${options.output_format}`;
     writeFileSync(path.join(output_dir, filename), bytes);
@@ -180,6 +188,7 @@ connection.onRequest('separate', async (params, token) => {
     ? await encode(step, { instruments: names, output_dir, options })
     : names.map(writeSilence);
   await tell('encoding', 0, 0);
+  dieAt('die:before-answer');
   note('end', { task_id, attempt });
   return {
     task_id,
