@@ -11,10 +11,10 @@ await runBench(async ({ folder, media }) => {
   const since = performance.now();
   const seconds = () => Math.round((performance.now() - since) / 1000);
   let told = 0;
+  const { KILL_TEST_FOLDER } = process.env;
   const summary = await runSeeds({
-    ...{ first, count, atOnce, media, folder },
+    ...{ first, count, atOnce, media, folder: KILL_TEST_FOLDER ?? folder },
     onSeed({ seeds, tasks, breaches }) {
-      // At once, for what a seed left behind can be looked at while the others run.
       for (const breach of breaches.slice(told)) process.stdout.write(`${breach}\n`);
       told = breaches.length;
       if (seeds % SAY_EVERY === 0) {
@@ -22,8 +22,9 @@ await runBench(async ({ folder, media }) => {
       }
     },
   });
-  const { kills, breaches, slowestChildMs, ...figures } = summary;
+  const { ends, kills, breaches, slowestChildMs, ...figures } = summary;
   printTable([{ ...figures, 'slowest child ms': Math.round(slowestChildMs), seconds: seconds() }]);
+  printTable([ends]);
   printTable(
     Object.entries(kills)
       .toSorted()

@@ -13,7 +13,7 @@ const SEED_MS = 10_000;
 test(
   `in ${String(SEEDS)} runs of kills at random points every accepted task ends once, its files are whole, no other file and no process is left, and the totals are right`,
   async () => {
-    const folder = await temporaryFolder();
+    const folder = process.env['KILL_TEST_FOLDER'] ?? (await temporaryFolder());
     const summary = await runSeeds({ first: FIRST, count: SEEDS, atOnce: 2, media: mediaPython, folder });
     // First, because each names its seed: KILL_TEST_FIRST=<seed> KILL_TEST_SEEDS=1 makes the same choices again.
     expect(summary.breaches).toEqual([]);

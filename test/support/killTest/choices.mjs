@@ -75,11 +75,25 @@ export function choose(seed) {
     for (const what of actions) clients[1]?.splice(2 + below(3), 0, { do: what, which: below(100) });
     if (expiry) expire(rounds[at - 1], expiry);
   });
+  if (rounds.length === 3 && below(2) === 0) makePoison(rounds);
   return rounds;
 
   /** @type {(round: Round | undefined, what?: 'files' | 'row') => void} */
   function expire(round, what) {
     round?.expiries.push({ which: below(100), what: what ?? pick(['files', 'row']) });
+  }
+}
+
+/**
+ * Lets the oldest task be computed whenever a server dies, three times in a row.
+ *
+ * @param {Round[]} rounds
+ */
+function makePoison(rounds) {
+  for (const { end, plan } of rounds) {
+    plan.unshift('hang');
+    if ('point' in end) end.else = 'SIGKILL';
+    else end.signal = 'SIGKILL';
   }
 }
 

@@ -111,13 +111,12 @@ export class Clients {
    * @param {Known} known
    */
   async #poll(url, known) {
-    const { ended, attempts } = known;
+    const { ended, attempts, isDeleted } = known;
     const answer = await fetch(`${url}/api/v1/tasks/${known.taskId}`);
     const task = await answer.json();
     this.#expect('a poll', answer.status, this.#mayBeGone(known) ? [200, 404] : [200], task);
     if (answer.status !== 200) return;
-    if (known.isDeleted && ended !== undefined)
-      this.#breach(known, 'is shown after its deletion was confirmed');
+    if (isDeleted) this.#breach(known, 'is shown after its deletion was confirmed');
     if (ended !== undefined && task.status !== ended)
       this.#breach(known, `was ${ended} and is ${task.status}`);
     if (task.attempts < attempts) this.#breach(known, `had ${attempts} attempts and has ${task.attempts}`);
@@ -158,7 +157,12 @@ export class Clients {
   async #download(url, known) {
     const answer = await fetch(`${url}/api/v1/tasks/${known.taskId}/results`);
     const body = await answer.json();
-    this.#expect('results', answer.status, [200, 404, 409, 410], body);
+    this.#expect(
+      'results',
+      answer.status,
+      this.#mayBeGone(known) ? [200, 404, 409, 410] : [200, 409, 410],
+      body,
+    );
     for (const stem of answer.status === 200 ? body.stems : []) {
       const file = await fetch(new URL(stem.url, url));
       const bytes = Buffer.from(await file.arrayBuffer());

@@ -85,3 +85,24 @@ export function expire(dataDir, { which, what }) {
     return taskId;
   });
 }
+
+/**
+ * What became of the tasks, also of those that are gone.
+ *
+ * @param {string} dataDir
+ * @returns {{ completed: number, failed: number, 'of it poison': number, cancelled: number, erased: number }}
+ */
+export function countEnds(dataDir) {
+  return withDatabase(dataDir, (sqlite) => {
+    const steps = (/** @type {string} */ where) =>
+      /** @type {number} */ (sqlite.prepare(`SELECT count(*) FROM diary WHERE ${where}`).pluck().get());
+    return {
+      completed: steps("after = 'completed'"),
+      failed: steps("after = 'failed'"),
+      // The one failure of which nobody knows how long it took.
+      'of it poison': steps("after = 'failed' AND seconds IS NULL"),
+      cancelled: steps("after = 'cancelled'"),
+      erased: steps('after IS NULL'),
+    };
+  });
+}

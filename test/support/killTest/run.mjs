@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { choose } from './choices.mjs';
 import { Clients } from './client.mjs';
-import { copyTemplate, expire, withDatabase } from './database.mjs';
+import { copyTemplate, countEnds, expire, withDatabase } from './database.mjs';
 import { findBreaches } from './invariants.mjs';
 import { startLife, untilAlone } from './server.mjs';
 
@@ -27,7 +27,8 @@ const SETTINGS = {
  *
  * What a run found and did.
  * @typedef {import('./invariants.mjs').Findings & {
- *   seed: number, orphans: string[], tasks: number, lives: number, kills: Record<string, number>, slowestChildMs: number,
+ *   seed: number, home: string, ends: ReturnType<typeof countEnds>,
+ *   orphans: string[], tasks: number, lives: number, kills: Record<string, number>, slowestChildMs: number,
  * }} Outcome
  */
 
@@ -53,14 +54,17 @@ export async function runSeed(place, seed) {
   await drain(run);
 
   const found = findBreaches(dataDir, clients);
+  const ends = countEnds(dataDir);
   found.others.push(...clients.breaches);
   const isWell = [...Object.values(found), run.orphans].every((list) => list.length === 0);
+  // What a failing run left is there to be looked at.
   if (isWell) await rm(home, { recursive: true, force: true });
-  else found.others.push(`what the run left lies in ${home}`);
   const { orphans, kills, slowestChildMs } = run;
   return {
     seed,
+    home,
     ...found,
+    ends,
     orphans,
     kills,
     slowestChildMs,

@@ -9,6 +9,7 @@ export interface Summary {
   strays: number;
   others: number;
   slowestChildMs: number;
+  ends: Record<string, number>;
   kills: Record<string, number>;
   breaches: string[];
 }

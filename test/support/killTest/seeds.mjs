@@ -16,8 +16,9 @@ const projectRoot = path.resolve(import.meta.dirname, '../../..');
  * @property {number} strays
  * @property {number} others breaches of any other kind
  * @property {number} slowestChildMs the longest that a child outlived its server
+ * @property {Record<string, number>} ends what became of the tasks, also of those whose 201 was cut off
  * @property {Record<string, number>} kills how often a server's life ended how
- * @property {string[]} breaches each with its seed; the first of a seed with its choices
+ * @property {string[]} breaches each with its seed; the first of a seed with the folder that the run left, and its choices
  */
 
 /**
@@ -44,6 +45,7 @@ export async function runSeeds({ first, count, atOnce, media, folder, onSeed }) 
       others: 0,
       slowestChildMs: 0,
     },
+    ends: {},
     kills: {},
     breaches: [],
   };
@@ -69,14 +71,16 @@ function add(summary, outcome) {
   summary.lives += outcome.lives;
   summary.tasks += outcome.tasks;
   summary.slowestChildMs = Math.max(summary.slowestChildMs, outcome.slowestChildMs);
-  for (const [what, times] of Object.entries(outcome.kills)) {
-    summary.kills[what] = (summary.kills[what] ?? 0) + times;
+  for (const which of /** @type {const} */ (['ends', 'kills'])) {
+    for (const [what, times] of Object.entries(outcome[which])) {
+      summary[which][what] = (summary[which][what] ?? 0) + times;
+    }
   }
   let isFirst = true;
   for (const kind of /** @type {const} */ (['lost', 'doubled', 'orphans', 'strays', 'others'])) {
     summary[kind] += outcome[kind].length;
     for (const breach of outcome[kind]) {
-      const choices = isFirst ? `\n${JSON.stringify(choose(outcome.seed))}` : '';
+      const choices = isFirst ? `\n${outcome.home}\n${JSON.stringify(choose(outcome.seed))}` : '';
       summary.breaches.push(`seed ${outcome.seed}, ${kind}: ${breach}${choices}`);
       isFirst = false;
     }
