@@ -41,8 +41,8 @@ export function choose(seed) {
   const below = (/** @type {number} */ n) => Math.floor(random() * n);
   /** @type {<T>(from: readonly T[]) => T} */
   const pick = (from) => /** @type {any} */ (from[below(from.length)]);
-  /** @type {<T>(howMany: number, make: () => T) => T[]} */
-  const several = (howMany, make) => Array.from({ length: howMany }, make);
+  /** @type {<T>(howMany: number, make: (at: number) => T) => T[]} */
+  const several = (howMany, make) => Array.from({ length: howMany }, (_, at) => make(at));
 
   /** @returns {Action} */
   const action = () => {
@@ -50,17 +50,17 @@ export function choose(seed) {
     return what === 'pause' ? { do: what, ms: below(80) } : { do: what, which: below(100) };
   };
   /** @returns {Round['end']} */
-  const end = () =>
+  const end = (/** @type {number} */ at) =>
     below(5) === 0
       ? { afterMs: below(ANY_TIME_MS), signal: pick(['SIGKILL', 'SIGKILL', 'SIGTERM']) }
       : {
-          point: pick(SERVER_POINTS),
+          point: pick(at > 0 && below(3) === 0 ? LATER_POINTS : SERVER_POINTS),
           occurrence: 1 + below(3) * below(2),
           victims: pick(['server', 'server', 'server', 'both', 'worker', 'media']),
           else: pick(['SIGKILL', 'SIGTERM']),
         };
-  const rounds = several(pick(ROUNDS), () => ({
-    end: end(),
+  const rounds = several(pick(ROUNDS), (at) => ({
+    end: end(at),
     plan: several(below(5), () => pick(PLAN)),
     clients: several(2, () => several(3 + below(6), action)),
     expiries: /** @type {Round['expiries']} */ ([]),
@@ -75,7 +75,7 @@ export function choose(seed) {
     for (const what of actions) clients[1]?.splice(2 + below(3), 0, { do: what, which: below(100) });
     if (expiry) expire(rounds[at - 1], expiry);
   });
-  if (rounds.length === 3 && below(2) === 0) makePoison(rounds);
+  if (rounds.length === 3 && below(2) === 0) makePoison(rounds, () => pick(COMPUTING));
   return rounds;
 
   /** @type {(round: Round | undefined, what?: 'files' | 'row') => void} */
@@ -88,12 +88,13 @@ export function choose(seed) {
  * Lets the oldest task be computed whenever a server dies, three times in a row.
  *
  * @param {Round[]} rounds
+ * @param {() => string} pickPoint
  */
-function makePoison(rounds) {
-  for (const { end, plan } of rounds) {
-    plan.unshift('hang');
-    if ('point' in end) end.else = 'SIGKILL';
-    else end.signal = 'SIGKILL';
+function makePoison(rounds, pickPoint) {
+  for (const round of rounds) {
+    round.end = { point: pickPoint(), occurrence: 1, victims: 'server', else: 'SIGKILL' };
+    round.plan.unshift('hang');
+    round.clients = [[{ do: 'submit', which: 0 }], [{ do: 'poll', which: 0 }]];
   }
 }
 
@@ -129,6 +130,10 @@ const ACTIONS = [
     'pause',
   ],
 ];
+/** Come to at the start, where there was a server before. */
+const LATER_POINTS = SERVER_POINTS.filter((point) => /^(recovery|expiry|removal|retirement)-/.test(point));
+/** Past the claim of a task, and before its end. */
+const COMPUTING = ['claim-committed', 'attempt-folders-made', 'separate-sent', 'progress-received'];
 const PLAN = ['ok', 'ok', 'ok', 'ok', 'hang', 'fail:SEPARATION_FAILED', ...WORKER_POINTS];
 
 /**
