@@ -1,18 +1,32 @@
 import type { Log } from '../log.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
-import type { TaskStore } from '../store/taskStore.ts';
+import type { LostAttempt, PoisonRule, TaskStore } from '../store/taskStore.ts';
 import { logStatus } from '../tasks/statusLog.ts';
 
+/** What takes the server down start after start must end some time; a kill that hit it by chance costs nothing. */
+const POISON: PoisonRule = {
+  deathsInARow: 3,
+  failure: {
+    code: 'WORKER_CRASHED',
+    message:
+      'The server itself ended without warning three times in a row while it worked on this task, so it is not ' +
+      'tried again. Submit it again if the server was stopped for another reason, as a power cut.',
+  },
+};
+
 /**
- * Mends what the server that ran here before left behind: interrupted tasks are pending again, deletions are
- * carried out, and files that no row names are removed. Runs before any attempt starts.
+ * Mends what the server that ran here before left behind: interrupted tasks are pending again, or have failed
+ * when that happened too often in a row; deletions are carried out, and files that no row names are removed.
+ * Runs before any attempt starts.
  */
 export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
   const { store, files, log } = parts;
-  const requeued = await store.requeueLost();
-  for (const { taskId, attempt } of requeued) {
-    logStatus(log, taskId, 'requeued', { attempt, outcome: 'server_died' });
+  const lost = await store.requeueLost(POISON);
+  for (const { taskId, attempt, status } of lost) {
+    const ended = { attempt, outcome: 'server_died' };
+    if (status === 'pending') logStatus(log, taskId, 'requeued', ended);
+    else logStatus(log, taskId, 'failed', { ...ended, failure: POISON.failure });
   }
   const deleted = await store.markedDeleted();
   for (const task of deleted) {
@@ -23,10 +37,12 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
   await files.createFolder(layout.scratch);
   const swept = (await sweepUploads(store, files)) + (await sweepResults(store, files));
   log.info(
-    { requeued: requeued.length, deleted: deleted.length, swept },
+    { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: deleted.length, swept },
     'what the last run left was put in order',
   );
 }
+
+const hasFailed = ({ status }: LostAttempt) => status === 'failed';
 
 async function sweepUploads(store: TaskStore, files: FileStore): Promise<number> {
   let swept = 0;

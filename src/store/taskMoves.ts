@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
@@ -6,7 +6,7 @@ import type { Task } from '../tasks/task.ts';
 import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
 import { pendingTask, readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
-import { LONGEST_RETRY_DELAY_MS, type AttemptResult, type TaskStore } from './taskStore.ts';
+import { LONGEST_RETRY_DELAY_MS, type AttemptResult, type LostAttempt, type TaskStore } from './taskStore.ts';
 import type { Write } from './transaction.ts';
 
 type TaskRow = typeof tasks.$inferSelect;
@@ -106,18 +106,30 @@ export function taskMoves(
         return moved;
       }),
 
-    requeueLost: () =>
+    requeueLost: ({ deathsInARow, failure }) =>
       write((tx) => {
         const lost = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
-          .where(eq(tasks.status, 'processing'))
+          // A deleted one goes with all its rows; its attempt is nobody's any more.
+          .where(and(eq(tasks.status, 'processing'), isNull(tasks.deletedAt)))
           .all();
-        for (const { taskId, attempt } of lost) {
-          move(tx, 'pending', currentAttempt(taskId, attempt), { claimedBy: null, startedAt: null });
+        return lost.map(({ taskId, attempt }): LostAttempt => {
           endAttempt(tx, taskId, attempt, 'server_died');
-        }
-        return lost;
+          if (deathsAtTheEnd(tx, taskId, deathsInARow) < deathsInARow) {
+            move(tx, 'pending', currentAttempt(taskId, attempt), { claimedBy: null, startedAt: null });
+            return { taskId, attempt, status: 'pending' };
+          }
+          // How long the last attempt ran, nobody knows: `processingSeconds` stays empty.
+          move(tx, 'failed', currentAttempt(taskId, attempt), {
+            completedAt: clock.now(),
+            claimedBy: null,
+            failureCode: failure.code,
+            failureMessage: failure.message,
+          });
+          addTo(tx, 'tasks_failed', 1);
+          return { taskId, attempt, status: 'failed' };
+        });
       }),
 
     cancel: (taskId, owner) =>
@@ -163,6 +175,19 @@ function firstWhoseTurnItIs(
     if (itsTurn === 'wait') return undefined;
   }
   return undefined;
+}
+
+/** How many of a task's last `most` attempts, counted back from the newest without a break, a server's death ended. */
+function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number): number {
+  const newest = tx
+    .select({ outcome: attempts.outcome })
+    .from(attempts)
+    .where(eq(attempts.taskId, taskId))
+    .orderBy(desc(attempts.attempt))
+    .limit(most)
+    .all();
+  const other = newest.findIndex(({ outcome }) => outcome !== 'server_died');
+  return other < 0 ? newest.length : other;
 }
 
 /** The one way a status is written: only from a status that may precede it. */

@@ -21,6 +21,20 @@ export type AttemptResult =
 /** No task waits longer than this for its retry, so none is passed by younger ones for longer (milliseconds). */
 export const LONGEST_RETRY_DELAY_MS = 60_000;
 
+/** When a task is taken for the reason why the server keeps dying. */
+export interface PoisonRule {
+  /** So many attempts in a row that a server's death ended; any other end begins a new row. */
+  deathsInARow: number;
+  failure: TaskFailure;
+}
+
+/** An attempt that ended with its server, and where that left its task. */
+export interface LostAttempt {
+  taskId: string;
+  attempt: number;
+  status: Extract<TaskStatus, 'pending' | 'failed'>;
+}
+
 /** How fast a model worked on a device: seconds of processing for a second of audio. */
 export interface MeasuredPace {
   modelType: string;
@@ -78,8 +92,11 @@ export interface TaskStore {
     attempt: number,
     how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
   ): Promise<boolean>;
-  /** At start: every task that a dead server left in `processing` is pending again. */
-  requeueLost(): Promise<{ taskId: string; attempt: number }[]>;
+  /**
+   * At start: every task that a dead server left in `processing` is pending again. One whose last attempts were
+   * all ended so, as many as `poison` says, has failed instead.
+   */
+  requeueLost(poison: PoisonRule): Promise<LostAttempt[]>;
   /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
   cancel(taskId: string, owner: string | null): Promise<Task | 'ended' | undefined>;
   /** Hides the task from every other call, as the first step of deleting it. */

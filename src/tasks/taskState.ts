@@ -8,7 +8,7 @@ export type EndedStatus = Extract<TaskStatus, 'completed' | 'failed' | 'cancelle
 const NEXT: Record<TaskStatus, readonly TaskStatus[]> = {
   // Waiting for a worker. `failed`: never straight from here; a task fails in an attempt.
   pending: ['processing', 'cancelled'],
-  // An attempt is running. Back to `pending`: its worker or the server went away (requeue).
+  // An attempt is running. Back to `pending`: its worker or the server went away (requeue); too often: `failed`.
   processing: ['completed', 'failed', 'pending', 'cancelled'],
   completed: [],
   failed: [],

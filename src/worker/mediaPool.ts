@@ -44,6 +44,9 @@ export interface MediaPool {
   stop(): Promise<void>;
 }
 
+/** Which children somebody would take. */
+type Accepts = (child: ChildProcess) => boolean;
+
 /** Builds the pool of two media children. */
 export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   const stopping = new AbortController();
@@ -51,28 +54,32 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   const alive = new Set<ChildProcess>();
   // A function, because the compiler believes a property that it has just seen false.
   const isStopping = () => stopping.signal.aborted;
-  const waiting: ((child: ChildProcess) => void)[] = [];
+  const waiting: { accepts: Accepts; take: (child: ChildProcess) => void }[] = [];
   let loops: Promise<void>[] = [];
 
   const offer = (child: ChildProcess) => {
-    const next = waiting.shift();
-    if (next) next(child);
-    else idle.push(child);
+    const at = waiting.findIndex(({ accepts }) => accepts(child));
+    if (at < 0) idle.push(child);
+    else waiting.splice(at, 1)[0]?.take(child);
   };
 
-  const takeIdle = (): Promise<ChildProcess> => {
-    const child = idle.shift();
+  const takeIdle = (accepts: Accepts): Promise<ChildProcess> => {
+    const at = idle.findIndex(accepts);
+    const [child] = at < 0 ? [] : idle.splice(at, 1);
     if (child) return Promise.resolve(child);
     return new Promise((resolve, reject) => {
-      const take = (free: ChildProcess) => {
-        clearTimeout(timer);
-        resolve(free);
+      const entry = {
+        accepts,
+        take(free: ChildProcess) {
+          clearTimeout(timer);
+          resolve(free);
+        },
       };
       const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(take), 1);
+        waiting.splice(waiting.indexOf(entry), 1);
         reject(new Error('no media child became free in time'));
       }, WAIT_TIMEOUT_MS);
-      waiting.push(take);
+      waiting.push(entry);
     });
   };
 
@@ -103,8 +110,12 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
 
   /** Lends a child to `use`; a child that dies of it is replaced, and the work is tried once more. */
   const withChild = async <T>(use: (child: ChildProcess) => Promise<T>): Promise<T> => {
+    let accepts: Accepts = () => true;
     for (let tries = 1; ; tries += 1) {
-      const child = await takeIdle();
+      const child = await takeIdle(accepts);
+      // One that lives beside it may die with it, of something else: only a younger one proves anything.
+      const elders = new Set(alive);
+      accepts = (candidate) => !elders.has(candidate);
       try {
         const result = await use(child);
         offer(child);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { attempts, tasks } from '../../src/store/schema.ts';
 import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
-import { completion, failure, newTask } from '../support/newTask.ts';
+import { completion, failure, newTask, POISON } from '../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../support/storeOnDisk.ts';
 
 const MAX_PENDING = 6;
@@ -36,6 +36,8 @@ interface Known {
   status: TaskStatus;
   attempt: number;
   deleted: boolean;
+  /** Attempts up to the newest that a crash ended, without another end between them. */
+  deathsInARow: number;
 }
 
 /** Runs a history against the store and holds every answer against a model of a few lines. */
@@ -74,7 +76,13 @@ class History {
       return;
     }
     await this.#disk.store.accept(fresh, MAX_PENDING);
-    this.#known.push({ taskId: fresh.taskId, status: 'pending', attempt: 0, deleted: false });
+    this.#known.push({
+      taskId: fresh.taskId,
+      status: 'pending',
+      attempt: 0,
+      deleted: false,
+      deathsInARow: 0,
+    });
   }
 
   async #claim(): Promise<void> {
@@ -89,8 +97,14 @@ class History {
 
   async #crash(): Promise<void> {
     this.#disk.reopen();
-    await this.#disk.store.requeueLost();
-    for (const lost of this.#visible('processing')) this.#move(lost, 'pending');
+    const told = await this.#disk.store.requeueLost(POISON);
+    const expected = this.#visible('processing').map((lost) => {
+      lost.deathsInARow += 1;
+      if (lost.deathsInARow < POISON.deathsInARow) this.#move(lost, 'pending');
+      else this.#end(lost, 'failed');
+      return { taskId: lost.taskId, attempt: lost.attempt, status: lost.status };
+    });
+    expect(told).toEqual(expected);
   }
 
   async #endAttempt(next: Extract<Step, { attempt: number }>): Promise<void> {
@@ -109,6 +123,7 @@ class History {
         : await store.finish(known.taskId, number, next.good ? completion(known.taskId, number) : failure());
     expect(changed).toBe(isCurrent);
     if (!isCurrent) return;
+    known.deathsInARow = 0;
     if (next.do === 'requeue') this.#move(known, 'pending');
     else this.#end(known, next.good ? 'completed' : 'failed');
   }
@@ -174,9 +189,17 @@ class History {
   }
 }
 
+/** Histories in which a task is likely to see a row of crashes: a claim before each. */
+const crashes: fc.Arbitrary<Step[]> = fc
+  .array(fc.oneof({ weight: 5, arbitrary: fc.constant<Step>({ do: 'crash' }) }, step), {
+    minLength: 4,
+    maxLength: 12,
+  })
+  .map((steps) => [{ do: 'accept' }, ...steps.flatMap((each): Step[] => [{ do: 'claim' }, each])]);
+
 test('whatever happens in whatever order, every accepted task is in one legal status, its attempts are numbered without a gap, late messages change nothing, and the totals are right', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), async (steps) => {
+    fc.asyncProperty(fc.oneof(fc.array(step, { minLength: 5, maxLength: 50 }), crashes), async (steps) => {
       const disk = await openStoreOnDisk();
       try {
         const history = new History(disk);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SeparationOptions } from '../../src/models/optionRules.ts';
-import type { AttemptResult, NewTask } from '../../src/store/taskStore.ts';
+import type { AttemptResult, NewTask, PoisonRule } from '../../src/store/taskStore.ts';
 import type { Mixture, Stem, Task } from '../../src/tasks/task.ts';
 
 export const defaultOptions: SeparationOptions = {
@@ -101,3 +101,9 @@ export function failure(burnt = true): AttemptResult {
     processingSeconds: 1,
   };
 }
+
+/** The rule by which a task that keeps taking the server down is failed. */
+export const POISON: PoisonRule = {
+  deathsInARow: 3,
+  failure: { code: 'WORKER_CRASHED', message: 'The server ended three times in a row.' },
+};

@@ -5,6 +5,7 @@
 //   ok | die | hang (until cancelled) | hold:FILE (until it is there, or cancelled) | fail:KIND
 //   leak:BYTES                            succeeds, and holds so much more memory than before, as it says
 //   fail:KIND:MESSAGE                     with that message, percent-encoded
+//   die:begun | die:between-stems | die:before-answer      dies at that point of the call
 //   at:STAGE:DONE:TOTAL                   tells this progress, then hangs
 //   freeze                                is stopped whole, heartbeats and all
 //   stall | toil:FILE                     computes no chunk more, without CPU time, or with (until it is there)
@@ -18,7 +19,7 @@
 // `load` calls have words of their own, wherever they stand in the plan:
 //   load:ok | load:die | load:fail:KIND | load:wait:FILE (until it is there)
 // Beside that file, for all workers of the server together (`standIn.ts` reads and writes them):
-//   PLAN.diary   what each did, a JSON object a line: its start, and the begin and end of every call
+//   PLAN.diary   what each did, a JSON object a line: its start, the begin and end of every call, and a death
 //   PLAN.hold    the name of a stage: a call that comes to it waits there as long as the file says so
 //   PLAN.broken  CUDA_VISIBLE_DEVICES a line (`cpu` for none): a worker of such a device ends at its start
 import { spawn } from 'node:child_process';
@@ -181,11 +182,17 @@ connection.onRequest('separate', async (params, token) => {
     await connection.sendNotification('progress', { task_id, attempt, stage, done, total });
     await waitWhileHeld(stage, token);
   };
+  const dieAt = (point) => {
+    if (step !== point) return;
+    note('die', { task_id, attempt, at: point });
+    process.kill(process.pid, 'SIGKILL');
+  };
   note('begin', { task_id, attempt });
   current = { task_id, attempt };
+  dieAt('die:begun');
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
-  if (step === 'die') process.kill(process.pid, 'SIGKILL');
+  dieAt('die');
   await misbehave(step, { task_id, attempt });
   const isStanding = step.startsWith('at:');
   if (isStanding) {
@@ -218,7 +225,8 @@ connection.onRequest('separate', async (params, token) => {
     loads += 1;
   }
   const names = [...options.instruments, ...(options.extract_instrumental ? ['instrumental'] : [])];
-  const writeSilence = (instrument) => {
+  const writeSilence = (instrument, position) => {
+    if (position === 1) dieAt('die:between-stems');
     const bytes = wav(Math.min(duration_seconds, 1), 44100);
     const filename = `${instrument}.${options.output_format}`;
     writeFileSync(path.join(output_dir, filename), bytes);
@@ -239,6 +247,7 @@ connection.onRequest('separate', async (params, token) => {
     ? await encode(step, { instruments: names, output_dir, options })
     : names.map(writeSilence);
   await tell('encoding', 0, 0);
+  dieAt('die:before-answer');
   if (step.startsWith('leak:')) rssBytes += Number(step.slice('leak:'.length));
   const beat = { task_id: null, attempt: null, cpu_seconds: 0, rss_bytes: rssBytes };
   // After the answer.

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createLog } from '../../../src/log.ts';
 import { recover } from '../../../src/scheduler/recovery.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
@@ -13,8 +13,11 @@ const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
 
 let disk: StoreOnDisk;
 let files: FileStore;
+let lines: unknown[];
+const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
 beforeEach(async () => {
   disk = await openStoreOnDisk();
+  lines = [];
   files = createLocalFileStore(await temporaryFolder());
 });
 afterEach(() => disk.dispose());
@@ -32,7 +35,7 @@ async function accept() {
 
 const start = async () => {
   disk.reopen();
-  await recover({ store: disk.store, files, log: createLog('silent') });
+  await recover({ store: disk.store, files, log });
 };
 
 test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
@@ -44,6 +47,31 @@ test('an interrupted task is pending again; what its attempt had written is gone
   expect(await disk.store.find(task.taskId, null)).toMatchObject({ status: 'pending', failures: 0 });
   expect(await files.list('results')).toEqual([]);
   expect(await files.list('tmp')).toEqual([]);
+  expect(await files.size(task.mixture.storageKey)).toBe(1);
+});
+
+test('a task that was interrupted by three deaths in a row has failed: its line says so, its output is gone, and its input stays for as long as any failed one', async () => {
+  const task = await accept();
+  for (const attempt of [1, 2, 3]) {
+    await disk.store.claimNext(WORKER);
+    await put(`results/${task.taskId}/${String(attempt)}/drums.wav`);
+    lines = [];
+    await start();
+  }
+  const { failure: reason } = (await disk.store.find(task.taskId, null))!;
+  expect(reason).toMatchObject({ code: 'WORKER_CRASHED' });
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      msg: 'task status',
+      status: 'failed',
+      taskId: task.taskId,
+      attempt: 3,
+      outcome: 'server_died',
+      failure: reason,
+    }),
+  );
+  expect(lines).not.toContainEqual(expect.objectContaining({ status: 'requeued' }));
+  expect(await files.list('results')).toEqual([]);
   expect(await files.size(task.mixture.storageKey)).toBe(1);
 });
 

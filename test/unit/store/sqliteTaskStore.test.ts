@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors.ts';
 import { attempts, inputs, tasks } from '../../../src/store/schema.ts';
 import type { NewTask, TaskStore } from '../../../src/store/taskStore.ts';
 import type { Task } from '../../../src/tasks/task.ts';
-import { completion, failure, newMixture, newTask } from '../../support/newTask.ts';
+import { completion, failure, newMixture, newTask, POISON } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
@@ -295,7 +295,7 @@ describe('deleting', () => {
     expect(await store.markDeleted(taskId, null)).toBeUndefined();
     expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
     expect(await store.requeue(taskId, 1, LOST)).toBe(false);
-    await store.requeueLost();
+    await store.requeueLost(POISON);
     expect(await store.claimNext(WORKER)).toBeUndefined();
     expect(await store.queuePosition(seq)).toBe(0);
   });
@@ -355,7 +355,7 @@ describe('a new start', () => {
     await store.finish(second.taskId, 1, completion(second.taskId, 1));
     disk.reopen();
     ({ store } = disk);
-    expect(await store.requeueLost()).toHaveLength(1);
+    expect(await store.requeueLost(POISON)).toHaveLength(1);
     expect(await store.find(first.taskId, null)).toMatchObject({
       status: 'pending',
       failures: 0,
@@ -365,6 +365,52 @@ describe('a new start', () => {
     expect(attemptRows().map((row) => row.outcome)).toEqual(['server_died', 'completed']);
     expect(await claim()).toMatchObject({ taskId: first.taskId, attempt: 2 });
     expect((await claim()).taskId).toBe(third.taskId);
+  });
+
+  test('fails a task whose last three attempts a death of the server ended, counts it, and goes on with the next', async () => {
+    const [poison, other] = (await acceptSeveral(2)) as [Task, Task];
+    const seen: string[] = [];
+    for (const attempt of [1, 2, 3]) {
+      expect(await claim()).toMatchObject({ taskId: poison.taskId, attempt });
+      const [lost] = await store.requeueLost(POISON);
+      expect(lost).toMatchObject({ taskId: poison.taskId, attempt });
+      seen.push(lost!.status);
+    }
+    expect(seen).toEqual(['pending', 'pending', 'failed']);
+    expect(await store.find(poison.taskId, null)).toMatchObject({
+      status: 'failed',
+      failure: POISON.failure,
+      failures: 0,
+      completedAt: disk.clock.now(),
+      processingSeconds: null,
+    });
+    expect(attemptRows().map((row) => row.outcome)).toEqual(Array(3).fill('server_died'));
+    expect(await store.totals()).toMatchObject({ failed: 1 });
+    expect(await store.requeueLost(POISON)).toEqual([]);
+    expect((await claim()).taskId).toBe(other.taskId);
+  });
+
+  test.each(['server_stopped', 'worker_died'] as const)(
+    'begins a new row of deaths after an attempt that ended by %s',
+    async (outcome) => {
+      const { taskId } = await accept();
+      const die = async () => {
+        await claim();
+        return (await store.requeueLost(POISON))[0]?.status;
+      };
+      expect([await die(), await die()]).toEqual(['pending', 'pending']);
+      const { attempt } = await claim();
+      await store.requeue(taskId, attempt, { outcome, burnt: false, notBefore: null });
+      expect([await die(), await die(), await die()]).toEqual(['pending', 'pending', 'failed']);
+    },
+  );
+
+  test('leaves a deleted task to its deletion', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.markDeleted(taskId, null);
+    expect(await store.requeueLost(POISON)).toEqual([]);
+    expect((await store.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { createMediaPool, type MediaPool } from '../../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../../support/childCommand.ts';
-import { waitUntilGone } from '../../support/serverProcess.ts';
+import { childrenOf, waitUntilGone } from '../../support/serverProcess.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const started: MediaPool[] = [];
@@ -20,6 +20,10 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((pool) => pool.stop()));
 });
 
+const childPids = async () =>
+  (await childrenOf(process.pid))
+    .filter(({ command }) => command.includes('misbehavingChild'))
+    .map(({ pid }) => pid);
 const pidOf = (found: { codec: string }) => Number(found.codec.split(' ')[1]);
 
 describe('probing', () => {
@@ -62,6 +66,30 @@ describe('a child that dies', () => {
       traceback: null,
     });
     await expect(pool.probe('next')).resolves.toBeDefined();
+  });
+
+  test('beside another gives its file to one that is started after it, so that what ends both is not laid to the file', async () => {
+    const pool = start();
+    const ready = path.join(await temporaryFolder(), 'gate');
+    const both = [pool.probe(`wait:${ready}`), pool.probe(`wait:${ready}`)];
+    await expect.poll(() => readdir(path.dirname(ready))).toHaveLength(2);
+    await writeFile(ready, '');
+    const before = (await Promise.all(both)).map(pidOf);
+
+    const gate = path.join(await temporaryFolder(), 'gate');
+    const probing = pool.probe(`wait:${gate}`);
+    await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(1);
+    // The file that a child makes to say that it waits is named by its pid.
+    const [name] = await readdir(path.dirname(gate));
+    const busy = Number(/[0-9]+$/.exec(name!)![0]);
+    const other = before.find((pid) => pid !== busy)!;
+    // Whatever it is given from here on, it does not answer.
+    process.kill(other, 'SIGSTOP');
+    process.kill(busy, 'SIGKILL');
+    await expect.poll(async () => (await childPids()).filter((pid) => !before.includes(pid))).toHaveLength(1);
+    await writeFile(gate, '');
+    process.kill(other, 'SIGKILL');
+    await expect(probing).resolves.toMatchObject({ container: 'wav' });
   });
 
   test('while it is idle is not lent out any more', async () => {
