@@ -11,6 +11,8 @@ import { makeAudio, writeLongMp3, writeNoiseFlac, writeNoiseWav } from './songs.
 
 const FILE_BYTES = 500_000_000;
 const SONG_SECONDS = 240;
+/** An hour: a longer song is refused where its separation does not fit the memory of the host. */
+const MP3_BYTES = 57_600_000;
 const COPY_BLOCK_BYTES = 1024 * 1024;
 const RUNS = 3;
 /** Takes every task and computes nothing. */
@@ -21,7 +23,7 @@ await runBench(async (bench) => {
   const at = (/** @type {string} */ name) => path.join(bench.folder, name);
   await writeNoiseWav(at('song.wav'), FILE_BYTES);
   await writeNoiseFlac(bench, at('song.flac'), FILE_BYTES);
-  await writeLongMp3(bench, at('song.mp3'), FILE_BYTES);
+  await writeLongMp3(bench, at('song.mp3'), MP3_BYTES);
   await makeAudio(bench, 'wav', at('four minutes.wav'), SONG_SECONDS);
   await makeAudio(bench, 'mp3', at('four minutes.mp3'), SONG_SECONDS);
   printTable([

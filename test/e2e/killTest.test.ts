@@ -5,7 +5,7 @@ import { runSeeds } from '../support/killTest/seeds.mjs';
 import { mediaPython } from '../support/python.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
-const SEEDS = Number(process.env['KILL_TEST_SEEDS'] ?? 200);
+const SEEDS = Number(process.env['KILL_TEST_SEEDS'] ?? 60);
 const FIRST = Number(process.env['KILL_TEST_FIRST'] ?? 1);
 /** A busy machine needs this long for one, beside the other that runs at the same time. */
 const SEED_MS = 10_000;

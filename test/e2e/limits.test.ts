@@ -58,10 +58,15 @@ async function oneMinute(kind: string): Promise<Buffer> {
   return readFile(await makeAudio(kind, path.join(files, kind), { seconds: 60 }));
 }
 
+/** Of large files: a high one, or the song would be longer than a host of little memory can separate. */
+const LARGE_RATE = 192_000;
+
 /** A WAV of silence of exactly so many bytes, never in memory as a whole. */
 function* largeWav(bytes: number): Generator<Buffer> {
   const header = makeWav(0);
   header.writeUInt32LE(bytes - 8, 4);
+  header.writeUInt32LE(LARGE_RATE, 24);
+  header.writeUInt32LE(LARGE_RATE * header.readUInt16LE(32), 28);
   header.writeUInt32LE(bytes - 44, 40);
   yield header;
   const silence = Buffer.alloc(1_000_000);
