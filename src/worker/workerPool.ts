@@ -48,6 +48,8 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined'> {
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
   circuit: Circuit;
+  /** Open while its worker is lent, also when that one has died meanwhile. */
+  lent: Promise<void>;
   /** It is being replaced although it lives. */
   isRetired: boolean;
   /** By the clock that never jumps. */
@@ -81,6 +83,7 @@ export function createWorkerPool(parts: {
     lastError: null,
     worker: undefined,
     circuit: createCircuit(clock, parts.patience.quarantineMs),
+    lent: Promise.resolve(),
     isRetired: false,
     idleSince: 0,
   }));
@@ -123,6 +126,8 @@ export function createWorkerPool(parts: {
     const { worker } = slot;
     slot.pid = worker.pid;
     slot.deviceName = worker.ready.device.name;
+    // Until the task of the one before it is back in its place, a younger one would go before it.
+    await slot.lent;
     slot.state = 'idle';
     slot.idleSince = clock.monotonic();
     slot.lastError = null;
@@ -162,11 +167,14 @@ export function createWorkerPool(parts: {
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;
       slot.state = 'busy';
+      let settle: () => void = () => undefined;
+      slot.lent = new Promise((resolve) => (settle = resolve));
       return {
         worker,
         device: slot.device,
         idleMs: clock.monotonic() - slot.idleSince,
         release(how) {
+          settle();
           if (how === 'worked') slot.circuit.worked();
           // A worker that died meanwhile is not idle; its slot looks after that.
           if (slot.worker !== worker || slot.state !== 'busy') return;
