@@ -4,6 +4,9 @@ import type { Task } from '../tasks/task.ts';
 /** What of a task its memory depends on, beside its model. */
 export type SizedTask = Pick<Task, 'taskId' | 'seq' | 'modelType' | 'options' | 'mixture'>;
 
+/** One attempt of a task. */
+type Attempt = Pick<Task, 'taskId' | 'attempt'>;
+
 /** `pass`: not now, but a younger task may start before it. `wait`: not now, and none may. */
 export type Turn = 'start' | 'pass' | 'wait';
 
@@ -11,10 +14,10 @@ export type Turn = 'start' | 'pass' | 'wait';
 export interface MemoryAdmission {
   /** Begins a new look at the queue; to be asked of its tasks in their order, until one is not passed. */
   look(): (task: SizedTask) => Turn;
-  /** The task runs from now on. */
-  begin(task: SizedTask): void;
-  /** It does not run any more. */
-  end(taskId: string): void;
+  /** This attempt of the task runs from now on. */
+  begin(task: SizedTask & Attempt): void;
+  /** It does not run any more; the next attempt of its task may have begun already. */
+  end(task: Attempt): void;
 }
 
 /** After this time a task that waits for memory is not passed any more: what runs ends, and then it has room. */
@@ -59,10 +62,12 @@ export function createMemoryAdmission(parts: {
     },
     begin(task) {
       waiting.delete(task.seq);
-      running.set(task.taskId, estimate(task));
+      running.set(keyOf(task), estimate(task));
     },
-    end(taskId) {
-      running.delete(taskId);
+    end(task) {
+      running.delete(keyOf(task));
     },
   };
 }
+
+const keyOf = ({ taskId, attempt }: Attempt) => `${taskId} ${String(attempt)}`;

@@ -112,7 +112,7 @@ export function createScheduler(
       await settleFailure(task, error, stages, signal.aborted);
     } finally {
       parts.progress.end(task);
-      parts.memory.end(task.taskId);
+      parts.memory.end(task);
       lease.release(worked ? 'worked' : 'failed');
     }
   };

@@ -28,13 +28,15 @@ beforeEach(() => {
   });
 });
 
-const taskOf = (durationSeconds: number, modelType = 'starter'): SizedTask => {
+type Attempt = Parameters<MemoryAdmission['begin']>[0];
+
+const taskOf = (durationSeconds: number, modelType = 'starter'): Attempt => {
   seq += 1;
-  return { ...newTask({ mixture: newMixture({ durationSeconds }), modelType }), seq };
+  return { ...newTask({ mixture: newMixture({ durationSeconds }), modelType }), seq, attempt: 1 };
 };
 
 /** Claims as the store does. */
-function claim(queue: readonly SizedTask[]): SizedTask | undefined {
+function claim(queue: readonly Attempt[]): Attempt | undefined {
   const turn = memory.look();
   for (const task of queue) {
     const itsTurn = turn(task);
@@ -59,8 +61,17 @@ describe('beside each other', () => {
     const [first, second] = [taskOf(6), taskOf(6)];
     claim([first]);
     expect(claim([second])).toBeUndefined();
-    memory.end(first.taskId);
+    memory.end(first);
     expect(claim([second])).toBe(second);
+  });
+
+  test('the end of an older attempt does not free the memory of the newer, which began before it was heard of', () => {
+    const first = taskOf(6);
+    claim([first]);
+    expect(claim([{ ...first, attempt: 2 }])).toBeUndefined();
+    memory.begin({ ...first, attempt: 2 });
+    memory.end(first);
+    expect(claim([taskOf(6)])).toBeUndefined();
   });
 
   test('a task alone runs whatever its estimate, and then nothing beside it', () => {
@@ -83,7 +94,7 @@ describe('a task that waits for memory', () => {
     const [early, late] = [taskOf(1), taskOf(1)];
     expect(claim([large, early])).toBe(early);
     clock.advance(59_999);
-    memory.end(early.taskId);
+    memory.end(early);
     expect(claim([large, late])).toBe(late);
     clock.advance(1);
     expect(claim([large, taskOf(1)])).toBeUndefined();
@@ -95,7 +106,7 @@ describe('a task that waits for memory', () => {
     const large = taskOf(8);
     claim([large]);
     clock.advance(3_600_000);
-    memory.end(running.taskId);
+    memory.end(running);
     expect(claim([large, taskOf(1)])).toBe(large);
   });
 
@@ -132,7 +143,7 @@ test('whatever comes and however many workers there are: what runs together fits
           left.set(task.taskId, rounds);
           return task;
         });
-        let running: SizedTask[] = [];
+        let running: Attempt[] = [];
         for (let round = 0; queue.length + running.length > 0; round += 1) {
           expect(round).toBeLessThan(200);
           while (running.length < workers) {
@@ -144,10 +155,10 @@ test('whatever comes and however many workers there are: what runs together fits
             expect(running.length === 1 || seconds <= 10).toBe(true);
           }
           clock.advance(20_000);
-          running = running.filter(({ taskId }) => {
-            const rounds = (left.get(taskId) ?? 0) - 1;
-            left.set(taskId, rounds);
-            if (rounds === 0) memory.end(taskId);
+          running = running.filter((task) => {
+            const rounds = (left.get(task.taskId) ?? 0) - 1;
+            left.set(task.taskId, rounds);
+            if (rounds === 0) memory.end(task);
             return rounds > 0;
           });
         }
