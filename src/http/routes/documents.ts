@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { absolutePath as swaggerAssetsDir } from 'swagger-ui-dist';
+// Not the package itself: that would run the whole page here, a quarter of a second of every start.
+import swaggerAssetsDir from 'swagger-ui-dist/absolute-path.js';
 import { AppError } from '../../errors.ts';
 import { openApiDocument } from '../documented/document.ts';
 import { registerDocumentPaths } from '../documented/documentPaths.ts';
