@@ -17,7 +17,7 @@ const UPLOADS = 4;
 const UPLOAD_BYTES = 100_000_000;
 const CLOCK_TICKS_PER_SECOND = 100;
 /** Computes nothing, so that the second core is the client's. */
-const STAND_IN = path.join(projectRoot, 'test', 'support', 'standInWorker.mjs');
+const STAND_IN = path.join(projectRoot, 'test', 'support', 'standIn', 'worker.mjs');
 
 const EVERYTHING_ON = {
   enable_auth: true,

@@ -16,7 +16,7 @@ const MP3_BYTES = 57_600_000;
 const COPY_BLOCK_BYTES = 1024 * 1024;
 const RUNS = 3;
 /** Takes every task and computes nothing. */
-const WORKER = path.join(projectRoot, 'test', 'support', 'standInWorker.mjs');
+const WORKER = path.join(projectRoot, 'test', 'support', 'standIn', 'worker.mjs');
 
 await runBench(async (bench) => {
   printHeader('node bench/upload.mjs');

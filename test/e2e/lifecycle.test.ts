@@ -42,7 +42,7 @@ async function start(
     dataDir,
     settings,
     env: {
-      MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(support, 'standInWorker.mjs'),
+      MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(support, 'standIn', 'worker.mjs'),
       STAND_IN_PLAN: planFile,
       ...env,
     },

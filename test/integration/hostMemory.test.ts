@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { separationBytes } from '../../src/audio/memoryEstimate.ts';
 import { ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
-import { mostAtOnce, standInsOf } from '../support/standIn.ts';
+import { mostAtOnce, standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 

@@ -103,7 +103,7 @@ describe('preload_models', () => {
     const data = form({ model_type: 'second' }, { bytes: song });
     const refused = await call(`${server.url}/api/v1/separate`, { method: 'POST', body: data });
     expect([refused.status, parseProblem(refused.body).error.code]).toEqual([500, 'MODEL_UNAVAILABLE']);
-    expect(parseProblem(refused.body).detail).toContain('The model cannot be loaded, as the plan says.');
+    expect(parseProblem(refused.body).detail).toContain('It failed as the plan says.');
     expect((await separate()).status).toBe('completed');
     expect(await workers()).toMatchObject([{ state: 'idle', restarts: 0 }]);
   });

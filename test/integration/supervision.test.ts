@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Patience } from '../../src/worker/patience.ts';
 import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
 import { waitUntilGone } from '../support/serverProcess.ts';
-import { standInsOf } from '../support/standIn.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { healthSchema, metricsSchema } from '../../src/http/schemas.ts';
 import { call, ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
-import { standInsOf } from '../support/standIn.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint, makeYaml, putFile } from '../unit/models/modelFolder.ts';

@@ -13,7 +13,7 @@ import {
   submit,
   waitForTask,
 } from '../support/client.ts';
-import { standInsOf } from '../support/standIn.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 

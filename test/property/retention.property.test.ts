@@ -13,7 +13,7 @@ import {
   type WireTask,
 } from '../support/client.ts';
 import { dateBack } from '../support/dateBack.ts';
-import { standInsOf } from '../support/standIn.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 

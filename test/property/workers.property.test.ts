@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { call, ended, form, getTask, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
-import { mostAtOnce, standInsOf } from '../support/standIn.ts';
+import { mostAtOnce, standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 

@@ -51,7 +51,7 @@ export async function startTestServer(
   );
   const env = {
     ...process.env,
-    MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standInWorker.mjs'),
+    MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standIn', 'worker.mjs'),
     STAND_IN_PLAN: planFile,
     STAND_IN_PYTHON: enginePython,
     ...(patience ? { STAND_IN_BEAT_MS: '50' } : {}),

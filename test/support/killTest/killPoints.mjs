@@ -210,7 +210,10 @@ function watchChildren() {
   prototype.spawn = function (/** @type {{ file: string, args: string[] }} */ options) {
     const outcome = spawn.call(this, options);
     if (this.pid !== undefined && options.args.includes('python_worker')) {
-      children.push({ pid: this.pid, kind: options.file.endsWith('standInWorker.mjs') ? 'worker' : 'media' });
+      children.push({
+        pid: this.pid,
+        kind: options.file.endsWith('standIn/worker.mjs') ? 'worker' : 'media',
+      });
       reach('child-spawned');
     }
     return outcome;

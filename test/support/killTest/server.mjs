@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const STAND_IN = path.join(import.meta.dirname, '..', 'standInWorker.mjs');
+const STAND_IN = path.join(import.meta.dirname, '..', 'standIn', 'worker.mjs');
 const PRELOAD = path.join(import.meta.dirname, 'killPoints.mjs');
 /** Longer than any process of a dead server may live, on a machine that has other things to do. */
 const GONE_WITHIN_MS = 5_000;

@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ProgressStage } from '../../src/tasks/progress.ts';
-import type { TestServer } from './testServer.ts';
+import type { ProgressStage } from '../../../src/tasks/progress.ts';
+import type { TestServer } from '../testServer.ts';
 
 /** What one stand-in worker noted: that it started, that one of its calls began or ended, that it dies in one, or what one started. */
 export interface DiaryEntry {

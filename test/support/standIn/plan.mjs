@@ -1,0 +1,58 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const file = process.env.STAND_IN_PLAN;
+
+/** The device that this worker is bound to. */
+export const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
+
+/** Takes the next word of the plan; the file is shared with the workers that come after this one. */
+export function nextStep() {
+  return takeStep((steps) => (steps.length > 0 ? 0 : -1));
+}
+
+/** Takes the next word of the plan for a `load`. */
+export function nextLoadStep() {
+  return takeStep((steps) => steps.findIndex((step) => step.startsWith('load:'))).replace(/^load:/, '');
+}
+
+function takeStep(placeIn) {
+  if (!file) return 'ok';
+  const steps = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const at = placeIn(steps);
+  if (at < 0) return 'ok';
+  const [step] = steps.splice(at, 1);
+  writeFileSync(file, steps.join('\n'));
+  return step;
+}
+
+/** Notes in the diary what this worker does. */
+export function note(event, facts = {}) {
+  if (!file) return;
+  appendFileSync(`${file}.diary`, `${JSON.stringify({ event, pid: process.pid, device, ...facts })}\n`);
+}
+
+/** Whether a worker of this device ends at its start. */
+export function isBroken() {
+  return beside('broken').split('\n').includes(device);
+}
+
+/** Waits as long as the test holds this stage, or until the call is cancelled. */
+export async function whileHeld(stage, token) {
+  while (beside('hold') === stage && !token.isCancellationRequested) await sleep(10);
+}
+
+/** Waits until the file is there, or the call is cancelled. */
+export async function untilThere(path, token) {
+  while (!existsSync(path) && !token?.isCancellationRequested) await sleep(10);
+}
+
+/** What stands in a file beside the plan; empty where there is none. */
+function beside(name) {
+  try {
+    return readFileSync(`${file}.${name}`, 'utf8').trim();
+  } catch {
+    // To look first would not do: the test may remove it between the look and the reading.
+    return '';
+  }
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+// A worker without torch, which speaks the real protocol and does as STAND_IN_PLAN says; README.md has the words.
+import {
+  createMessageConnection,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from 'vscode-jsonrpc/node';
+import { misbehave } from './mischief.mjs';
+import { isBroken, nextLoadStep, nextStep, note, untilThere, whileHeld } from './plan.mjs';
+import { encodeNoise, writeSilence } from './stems.mjs';
+
+if (isBroken()) process.exit(1);
+note('start');
+
+const channel = new StreamMessageWriter(process.stdout);
+const connection = createMessageConnection(new StreamMessageReader(process.stdin), channel);
+const notify = (method, params) => connection.sendNotification(method, params);
+let loaded = new Set();
+let loads = 0;
+let rssBytes = 100_000_000;
+let current = { task_id: null, attempt: null };
+/** CPU seconds that it claims to have used: it seems to work all the time, but while it stalls. */
+let cpuSeconds = 1;
+let isWorking = true;
+
+setInterval(
+  () => {
+    if (isWorking) cpuSeconds += 1;
+    void notify('heartbeat', { ...current, cpu_seconds: cpuSeconds, rss_bytes: 1 });
+  },
+  Number(process.env.STAND_IN_BEAT_MS ?? 2000),
+).unref();
+
+connection.onRequest('initialize', () => ({
+  protocol_version: 1,
+  pid: process.pid,
+  python_version: '3.11.0',
+  torch_version: '0.0.0',
+  msst: { call_shape: 'package', version: null },
+  device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: 0 },
+}));
+
+connection.onRequest('separate', async (params, token) => {
+  const { task_id, attempt } = params;
+  const step = nextStep();
+  const [word] = step.split(':');
+  note('begin', { task_id, attempt });
+  current = { task_id, attempt };
+  const tell = async (stage, done, total) => {
+    await notify('progress', { task_id, attempt, stage, done, total });
+    await whileHeld(stage, token);
+  };
+  const dieAt = (point) => {
+    if (step !== point) return;
+    note('die', { task_id, attempt, at: point });
+    process.kill(process.pid, 'SIGKILL');
+  };
+
+  dieAt('die:begun');
+  await tell('loading_model', 0, 0);
+  await tell('separating', 1, 2);
+  dieAt('die');
+  await misbehave(step, {
+    ...{ task_id, attempt, notify },
+    write: (message) => channel.write(message),
+    stopWorking: () => (isWorking = false),
+  });
+  if (word === 'at') {
+    const [, stage, done, total] = step.split(':');
+    await tell(stage, Number(done), Number(total));
+  }
+  if (word === 'at' || word === 'hang') await untilCancelled(token);
+  if (word === 'hold') await untilThere(step.slice('hold:'.length), token);
+  const failure = token.isCancellationRequested ? cancelled() : word === 'fail' && planned(step);
+  if (failure) {
+    note('end', { task_id, attempt });
+    return failure;
+  }
+
+  load(params.model);
+  const stems = await writeStems(step, params, dieAt);
+  await tell('encoding', 0, 0);
+  dieAt('die:before-answer');
+  if (word === 'leak') rssBytes += Number(step.slice('leak:'.length));
+  const beat = { task_id: null, attempt: null, cpu_seconds: 0, rss_bytes: rssBytes };
+  // After the answer.
+  setTimeout(() => void notify('heartbeat', beat), 20);
+  note('end', { task_id, attempt });
+  return {
+    task_id,
+    attempt: step === 'mistaken' ? attempt + 1 : attempt,
+    stems,
+    warnings: [],
+    stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },
+    model_loads: loads,
+    forward_seconds: 0,
+  };
+});
+
+connection.onRequest('load', async ({ model }) => {
+  const step = nextLoadStep();
+  if (step === 'die') process.kill(process.pid, 'SIGKILL');
+  if (step.startsWith('fail:')) return planned(step);
+  if (step.startsWith('wait:')) await untilThere(step.slice('wait:'.length));
+  load(model);
+  return { seconds: 0, model_loads: loads, resident: [...loaded] };
+});
+
+connection.onRequest('unload', () => {
+  const unloaded = [...loaded];
+  loaded = new Set();
+  return { unloaded, freed_bytes: 1000 * unloaded.length };
+});
+
+connection.onRequest('shutdown', () => {
+  setImmediate(() => process.exit(0));
+  return null;
+});
+process.stdin.on('end', () => process.exit(0));
+connection.listen();
+
+function load({ name }) {
+  if (!loaded.has(name)) loads += 1;
+  loaded.add(name);
+}
+
+async function writeStems(step, params, dieAt) {
+  const { instruments, extract_instrumental } = params.options;
+  const names = [...instruments, ...(extract_instrumental ? ['instrumental'] : [])];
+  if (step.startsWith('encode:')) return encodeNoise(step, names, params);
+  return names.map((instrument, position) => {
+    if (position === 1) dieAt('die:between-stems');
+    return writeSilence(instrument, params);
+  });
+}
+
+async function untilCancelled(token) {
+  if (token.isCancellationRequested) return;
+  await new Promise((resolve) => token.onCancellationRequested(resolve));
+}
+
+function cancelled() {
+  return new ResponseError(-32001, 'cancelled', { kind: 'CANCELLED', traceback: null });
+}
+
+/** The failure that `fail:KIND` or `fail:KIND:MESSAGE` asks for. */
+function planned(step) {
+  const [, kind, message] = step.split(':');
+  return new ResponseError(-32001, message ? decodeURIComponent(message) : 'It failed as the plan says.', {
+    kind,
+    traceback: 'Traceback: the plan said so',
+  });
+}

@@ -1,0 +1,1 @@
+export function wavHeader(frames: number, sampleRate: number): Buffer;
