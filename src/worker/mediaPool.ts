@@ -15,7 +15,8 @@ import {
   type StageResult,
 } from './protocol.ts';
 
-const CHILDREN = 2;
+/** The second is started when the first is busy. */
+const MAX_CHILDREN = 2;
 const HELLO_TIMEOUT_MS = 30_000;
 /** No file needs longer: a probe reads it once and decodes its ends. */
 const PROBE_TIMEOUT_MS = 10_000;
@@ -47,7 +48,7 @@ export interface MediaPool {
 /** Which children somebody would take. */
 type Accepts = (child: ChildProcess) => boolean;
 
-/** Builds the pool of two media children. */
+/** Builds the pool of one media child, or two as soon as two files are to be read at once. */
 export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   const stopping = new AbortController();
   const idle: ChildProcess[] = [];
@@ -55,7 +56,9 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
   // A function, because the compiler believes a property that it has just seen false.
   const isStopping = () => stopping.signal.aborted;
   const waiting: { accepts: Accepts; take: (child: ChildProcess) => void }[] = [];
-  let loops: Promise<void>[] = [];
+  const loops: Promise<void>[] = [];
+  /** Children that will be idle soon. */
+  let starting = 0;
 
   const offer = (child: ChildProcess) => {
     const at = waiting.findIndex(({ accepts }) => accepts(child));
@@ -67,6 +70,7 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
     const at = idle.findIndex(accepts);
     const [child] = at < 0 ? [] : idle.splice(at, 1);
     if (child) return Promise.resolve(child);
+    if (waiting.length >= starting && loops.length < MAX_CHILDREN) loops.push(keepAlive());
     return new Promise((resolve, reject) => {
       const entry = {
         accepts,
@@ -85,10 +89,12 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
 
   const keepAlive = async (): Promise<void> => {
     for (let failures = 0; !isStopping(); failures += 1) {
-      await sleep(restartDelayMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
+      const delayMs = restartDelayMs(failures);
+      if (delayMs > 0) await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       if (isStopping()) return;
       const child = ChildProcess.start(command, log);
       alive.add(child);
+      starting += 1;
       try {
         child.onNotification('log', logSchema, ({ level, message }) => {
           log[level]({ pid: child.pid, line: message }, 'message of a media child');
@@ -100,6 +106,8 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
       } catch (error) {
         log.error({ err: error }, 'a media child could not start');
         child.kill();
+      } finally {
+        starting -= 1;
       }
       await child.exited;
       alive.delete(child);
@@ -138,7 +146,7 @@ export function createMediaPool(command: ChildCommand, log: Log): MediaPool {
 
   return {
     start() {
-      loops = Array.from({ length: CHILDREN }, keepAlive);
+      loops.push(keepAlive());
     },
     isAlive: () => alive.size > 0,
     probe: (path) =>

@@ -42,6 +42,13 @@ describe('probing', () => {
     expect(pids.slice(0, 2)).toContain(pids[2]);
   });
 
+  test('files one after the other need one child', async () => {
+    const pool = start();
+    const pids = [await pool.probe('first'), await pool.probe('second')].map(pidOf);
+    expect(await childPids()).toEqual([pids[0]]);
+    expect(pids[1]).toBe(pids[0]);
+  });
+
   test.each(['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'])(
     'a refusal as %s is passed on, and the child goes on',
     async (kind) => {
