@@ -4,7 +4,7 @@ import { runBench } from './prepare.mjs';
 import { printHeader, printTable } from './report.mjs';
 
 const SAY_EVERY = 100;
-const [count = 10_000, first = 1, atOnce = 2] = process.argv.slice(2).map(Number);
+const [count = 10_000, first = 1, atOnce = 3] = process.argv.slice(2).map(Number);
 
 await runBench(async ({ folder, media }) => {
   printHeader(`node bench/killTest.mjs ${count} ${first} ${atOnce}`);

@@ -5,7 +5,7 @@ import { runSeeds } from '../support/killTest/seeds.mjs';
 import { mediaPython } from '../support/python.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
-const SEEDS = Number(process.env['KILL_TEST_SEEDS'] ?? 60);
+const SEEDS = Number(process.env['KILL_TEST_SEEDS'] ?? 200);
 const FIRST = Number(process.env['KILL_TEST_FIRST'] ?? 1);
 /** A busy machine needs this long for one, beside the other that runs at the same time. */
 const SEED_MS = 10_000;
@@ -14,7 +14,7 @@ test(
   `in ${String(SEEDS)} runs of kills at random points every accepted task ends once, its files are whole, no other file and no process is left, and the totals are right`,
   async () => {
     const folder = process.env['KILL_TEST_FOLDER'] ?? (await temporaryFolder());
-    const summary = await runSeeds({ first: FIRST, count: SEEDS, atOnce: 2, media: mediaPython, folder });
+    const summary = await runSeeds({ first: FIRST, count: SEEDS, atOnce: 3, media: mediaPython, folder });
     // First, because each names its seed: KILL_TEST_FIRST=<seed> KILL_TEST_SEEDS=1 makes the same choices again.
     expect(summary.breaches).toEqual([]);
     expect(summary).toMatchObject({ seeds: SEEDS, lost: 0, doubled: 0, orphans: 0, strays: 0, others: 0 });

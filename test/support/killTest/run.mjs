@@ -23,7 +23,8 @@ const SETTINGS = {
 /**
  * Where the runs take place.
  *
- * @typedef {{ projectRoot: string, media: string, folder: string, template: string }} Place
+ * @typedef {{ projectRoot: string, program: import('./bundle.mjs').Bundle, media: string,
+ *   folder: string, template: string }} Place
  *
  * What a run found and did.
  * @typedef {import('./invariants.mjs').Findings & {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { bundle } from './bundle.mjs';
 import { choose } from './choices.mjs';
 import { makeTemplate } from './database.mjs';
 import { runSeed } from './run.mjs';
@@ -31,7 +32,8 @@ const projectRoot = path.resolve(import.meta.dirname, '../../..');
 export async function runSeeds({ first, count, atOnce, media, folder, onSeed }) {
   const template = path.join(folder, 'template.db');
   await makeTemplate(projectRoot, template);
-  const place = { projectRoot, media, folder, template };
+  const program = await bundle(projectRoot);
+  const place = { projectRoot, program, media, folder, template };
   /** @type {Summary} */
   const summary = {
     ...{
@@ -58,7 +60,11 @@ export async function runSeeds({ first, count, atOnce, media, folder, onSeed }) 
       onSeed?.(summary);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  try {
+    await Promise.all(Array.from({ length: atOnce }, work));
+  } finally {
+    await program.remove();
+  }
   return summary;
 }
 

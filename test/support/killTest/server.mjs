@@ -4,7 +4,6 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const STAND_IN = path.join(import.meta.dirname, '..', 'standIn', 'worker.mjs');
 const PRELOAD = path.join(import.meta.dirname, 'killPoints.mjs');
 /** Longer than any process of a dead server may live, on a machine that has other things to do. */
 const GONE_WITHIN_MS = 5_000;
@@ -20,20 +19,20 @@ const GONE_WITHIN_MS = 5_000;
  */
 
 /**
- * @param {{ projectRoot: string, media: string, home: string }} where
+ * @param {{ projectRoot: string, program: import('./bundle.mjs').Bundle, media: string, home: string }} where
  * @param {{ point: string, occurrence: number, victims: string } | undefined} kill
  * @returns {Life}
  */
-export function startLife({ projectRoot, media, home }, kill) {
+export function startLife({ projectRoot, program, media, home }, kill) {
   const child = spawn(
     process.execPath,
-    ['--import', PRELOAD, 'dist/main.js', '--config', path.join(home, 'config.json')],
+    ['--import', PRELOAD, program.server, '--config', path.join(home, 'config.json')],
     {
       cwd: projectRoot,
       env: {
         ...process.env,
         MSST_SERVE_INTERNAL_MEDIA_PYTHON: media,
-        MSST_SERVE_INTERNAL_ENGINE_PYTHON: STAND_IN,
+        MSST_SERVE_INTERNAL_ENGINE_PYTHON: program.worker,
         STAND_IN_PLAN: path.join(home, 'plan'),
         KILL_RECORD: path.join(home, 'killed'),
         ...(kill && {
