@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const file = process.env.STAND_IN_PLAN;
 
 /** The device that this worker is bound to. */
-export const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
+const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
 
 /** Takes the next word of the plan; the file is shared with the workers that come after this one. */
 export function nextStep() {
