@@ -31,6 +31,7 @@ import { InferenceWorker } from './worker/inferenceWorker.ts';
 import { createMediaPool } from './worker/mediaPool.ts';
 import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
+import { countOomKills } from './worker/oomKills.ts';
 import { PATIENCE, type Patience } from './worker/patience.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
@@ -153,6 +154,7 @@ export async function startServer(
       if (status !== 'completed') return;
       metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
     },
+    countOomKills,
     maxAttempts: config.taskMaxAttempts,
     patience,
     clock,

@@ -9,8 +9,10 @@ import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
 import { watchAttempt } from '../worker/attemptWatch.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
+import { tellOomKill, type CountOomKills } from '../worker/oomKills.ts';
 import type { Patience } from '../worker/patience.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
+import type { Watchdog } from '../worker/watchdog.ts';
 import type { Lease } from '../worker/workerPool.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
@@ -22,6 +24,7 @@ export interface AttemptParts {
   pace: Pace;
   /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
   describeModel(modelType: string): RunnableModel | undefined;
+  countOomKills: CountOomKills;
   patience: Patience;
   clock: Clock;
   log: Log;
@@ -59,7 +62,7 @@ export async function runAttempt(
   };
   const mixture = await prepare(parts, task, { enter, progress }, signal);
   const watched = { ...parts, worker: lease.worker, taskId: task.taskId, expectedSeconds };
-  const result = await watchAttempt(watched, (watchdog) =>
+  const separate = (watchdog: Watchdog) =>
     lease.worker.separate(
       separateParams(parts.files, task, model, mixture),
       {
@@ -73,8 +76,8 @@ export async function runAttempt(
         },
       },
       signal,
-    ),
-  );
+    );
+  const result = await tellOomKill(parts.countOomKills, () => watchAttempt(watched, separate));
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
   await checkFiles(parts.files, task, result.stems);
   // What loading took is no part of the next task's time.

@@ -16,6 +16,8 @@ export interface MemoryAdmission {
   look(): (task: SizedTask) => Turn;
   /** This attempt of the task runs from now on. */
   begin(task: SizedTask & Attempt): void;
+  /** This attempt took more than the host had: the next one of its task runs alone. */
+  outgrew(task: Attempt): void;
   /** It does not run any more; the next attempt of its task may have begun already. */
   end(task: Attempt): void;
 }
@@ -34,8 +36,10 @@ export function createMemoryAdmission(parts: {
   estimate: (task: SizedTask) => number;
   clock: Pick<Clock, 'monotonic'>;
 }): MemoryAdmission {
-  const { clock, estimate } = parts;
+  const { clock, usableBytes } = parts;
   const running = new Map<string, number>();
+  /** Tasks that take all there is, whatever their estimate says, by the attempt that showed it. */
+  const outgrown = new Map<string, number>();
   /** Since when a task waits for memory, by its place in the queue. */
   const waiting = new Map<number, number>();
 
@@ -43,8 +47,10 @@ export function createMemoryAdmission(parts: {
     if (running.size === 0) return true;
     let taken = estimate(task);
     for (const bytes of running.values()) taken += bytes;
-    return taken <= parts.usableBytes;
+    return taken <= usableBytes;
   };
+  const estimate = (task: SizedTask): number =>
+    outgrown.has(task.taskId) ? usableBytes : parts.estimate(task);
 
   return {
     look() {
@@ -64,8 +70,12 @@ export function createMemoryAdmission(parts: {
       waiting.delete(task.seq);
       running.set(keyOf(task), estimate(task));
     },
+    outgrew({ taskId, attempt }) {
+      outgrown.set(taskId, attempt);
+    },
     end(task) {
       running.delete(keyOf(task));
+      if (task.attempt > (outgrown.get(task.taskId) ?? Infinity)) outgrown.delete(task.taskId);
     },
   };
 }

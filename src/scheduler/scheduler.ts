@@ -5,7 +5,7 @@ import type { RunningAttempts } from '../tasks/runningAttempts.ts';
 import { StageClock } from '../tasks/stageClock.ts';
 import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
-import { ChildFailure } from '../worker/childErrors.ts';
+import { ChildFailure, KilledForMemory } from '../worker/childErrors.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
 import { runAttempt, type AttemptParts } from './attempt.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
@@ -109,6 +109,7 @@ export function createScheduler(
       // First, for once it is settled the next attempt may begin, in the same folder.
       await removeFiles(task, layout.attemptScratch(task.taskId, task.attempt));
       await removeFiles(task, layout.task(task.taskId));
+      if (error instanceof KilledForMemory) parts.memory.outgrew(task);
       await settleFailure(task, error, stages, signal.aborted);
     } finally {
       parts.progress.end(task);

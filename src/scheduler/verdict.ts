@@ -1,7 +1,7 @@
 import type { AttemptOutcome } from '../store/schema.ts';
 import { LONGEST_RETRY_DELAY_MS } from '../store/taskStore.ts';
 import type { Task, TaskFailure, TaskFailureCode } from '../tasks/task.ts';
-import { ChildDied, ChildFailure, WorkerHung } from '../worker/childErrors.ts';
+import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../worker/childErrors.ts';
 import type { FailureKind } from '../worker/protocol.ts';
 import type { Hang } from '../worker/watchdog.ts';
 
@@ -28,16 +28,12 @@ export function judge(
   // `processing` any more, and the requeue finds nothing.
   if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', burnt: false };
   if (context.cancelled) return { next: 'nothing' };
-  if (error instanceof ChildDied) {
+  if (error instanceof ChildDied || error instanceof KilledForMemory) {
     const deaths = task.failures + 1;
     if (deaths < Math.min(MAX_WORKER_DEATHS, context.maxAttempts)) {
       return { next: 'requeue', outcome: 'worker_died', burnt: true };
     }
-    const message =
-      deaths === 1
-        ? 'The worker process ended while it worked on this task.'
-        : `The worker process ended ${String(deaths)} times while it worked on this task.`;
-    return { next: 'fail', failure: { code: 'WORKER_CRASHED', message }, burnt: true };
+    return { next: 'fail', failure: failureOf(error, deaths), burnt: true };
   }
   if (error instanceof WorkerHung) {
     const hangs = task.failures + 1;
@@ -57,6 +53,20 @@ export function judge(
     next: 'fail',
     failure: { code: 'SEPARATION_FAILED', message: 'The server could not run this task; its log says why.' },
     burnt: true,
+  };
+}
+
+function failureOf(death: ChildDied | KilledForMemory, deaths: number): TaskFailure {
+  const times = deaths === 1 ? '' : ` ${String(deaths)} times`;
+  if (death instanceof ChildDied) {
+    return {
+      code: 'WORKER_CRASHED',
+      message: `The worker process ended${times} while it worked on this task.`,
+    };
+  }
+  return {
+    code: 'OUT_OF_MEMORY',
+    message: `The server's memory was full while it worked on this task, and its worker was ended${times}. Try a shorter mixture, or again when the server has more memory.`,
   };
 }
 

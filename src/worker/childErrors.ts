@@ -32,6 +32,15 @@ export class ChildDied extends Error {
   }
 }
 
+/** The host's memory was full, and the kernel killed the worker in the middle of its attempt. */
+export class KilledForMemory extends Error {
+  override readonly name = 'KilledForMemory';
+
+  constructor(cause: ChildDied) {
+    super("a worker was killed: the host's memory was full", { cause });
+  }
+}
+
 /** A worker was killed because the attempt in it hung. */
 export class WorkerHung extends Error {
   override readonly name = 'WorkerHung';

@@ -87,6 +87,25 @@ describe('beside each other', () => {
   });
 });
 
+describe('a task that took more than the host had', () => {
+  test('runs alone the next time, and as others do when that is over', () => {
+    const [grown, small] = [taskOf(1), taskOf(1)];
+    claim([grown]);
+    memory.outgrew(grown);
+    memory.end(grown);
+    claim([small]);
+    const second = { ...grown, attempt: 2 };
+    expect(claim([second])).toBeUndefined();
+    memory.end(small);
+    expect(claim([second])).toBe(second);
+    expect(claim([taskOf(1)])).toBeUndefined();
+    memory.end(second);
+    claim([taskOf(1)]);
+    const third = { ...grown, attempt: 3 };
+    expect(claim([third])).toBe(third);
+  });
+});
+
 describe('a task that waits for memory', () => {
   test('is passed for sixty seconds by whatever fits, and then by nothing', () => {
     claim([taskOf(5)]);

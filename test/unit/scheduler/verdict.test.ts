@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../../src/scheduler/verdict.ts';
-import { ChildDied, ChildFailure, WorkerHung } from '../../../src/worker/childErrors.ts';
+import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../../../src/worker/childErrors.ts';
 import { failureKindSchema } from '../../../src/worker/protocol.ts';
 import { runningTask } from '../../support/newTask.ts';
 
@@ -37,6 +37,24 @@ describe('a dead worker', () => {
 
   test('does not fail a task for attempts that were lost without its fault', () => {
     expect(judge(died, runningTask({ attempt: 7, failures: 0 }), NORMAL)).toMatchObject({ next: 'requeue' });
+  });
+});
+
+describe('a worker that the kernel killed for want of memory', () => {
+  const killed = new KilledForMemory(died);
+
+  test('costs its task one attempt', () => {
+    expect(judge(killed, runningTask(), NORMAL)).toEqual(judge(died, runningTask(), NORMAL));
+  });
+
+  test('fails its task when it is the second that died, with what can be done', () => {
+    expect(judge(killed, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
+      next: 'fail',
+      failure: {
+        code: 'OUT_OF_MEMORY',
+        message: expect.stringMatching(/memory was full.* 2 times.*shorter/),
+      },
+    });
   });
 });
 
@@ -106,19 +124,22 @@ test('an error of the server itself fails the task without its own words', () =>
   expect(JSON.stringify(verdict)).not.toContain('/srv');
 });
 
-describe.each([died, refused('OUT_OF_MEMORY'), new Error('x')])('after %s', (error) => {
-  test('a stop of the server, which cancels what runs, burns no attempt and gives the task back', () => {
-    for (const cancelled of [false, true]) {
-      const context = { ...NORMAL, stopping: true, cancelled };
-      expect(judge(error, runningTask({ failures: 5 }), context)).toEqual({
-        next: 'requeue',
-        outcome: 'server_stopped',
-        burnt: false,
-      });
-    }
-  });
+describe.each([died, new KilledForMemory(died), refused('OUT_OF_MEMORY'), new Error('x')])(
+  'after %s',
+  (error) => {
+    test('a stop of the server, which cancels what runs, burns no attempt and gives the task back', () => {
+      for (const cancelled of [false, true]) {
+        const context = { ...NORMAL, stopping: true, cancelled };
+        expect(judge(error, runningTask({ failures: 5 }), context)).toEqual({
+          next: 'requeue',
+          outcome: 'server_stopped',
+          burnt: false,
+        });
+      }
+    });
 
-  test('a cancelled task stays as it is', () => {
-    expect(judge(error, runningTask(), { ...NORMAL, cancelled: true })).toEqual({ next: 'nothing' });
-  });
-});
+    test('a cancelled task stays as it is', () => {
+      expect(judge(error, runningTask(), { ...NORMAL, cancelled: true })).toEqual({ next: 'nothing' });
+    });
+  },
+);
