@@ -35,7 +35,11 @@ def describe_device(device: str) -> DeviceInfo:
             uuid=f"GPU-{uuid}" if uuid is not None else None,
             total_memory_bytes=int(properties.total_memory),
         )
-    raise Failure("INTERNAL", f"This Python's torch ({torch.__version__}) sees no device {device}.")
+    raise Failure(
+        "INTERNAL",
+        f"This Python's torch ({torch.__version__}) sees no device {device}. Install a torch that is built"
+        " for it, or choose others by the setting devices ([cpu] for none).",
+    )
 
 
 def _processor_name() -> str:
