@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from . import protocol
 from .attempt import Attempt, AttemptKey, Notify, notifier
 from .channel import Channel
-from .heartbeat import start_heartbeat
+from .heartbeat import Heart
 from .protocol import PROTOCOL_VERSION, Failure, Json
 from .rpc import EndOfService, Handler, InvalidParams, Request, Server
 
@@ -28,8 +28,9 @@ def serve(source: BinaryIO, sink_fd: int) -> None:
     """Answer the server on these two descriptors until it asks for the end."""
     channel = Channel(source, sink_fd)
     child = Child(notifier(channel.write))
-    start_heartbeat(child.notify, lambda: child.attempt)
-    Server(channel, child.handlers()).serve()
+    heart = Heart(child.notify, lambda: child.attempt)
+    # What the process takes at rest is known even where the next task is never far.
+    Server(channel, child.handlers(), on_answered=heart.beat).serve()
 
 
 class Child:

@@ -15,25 +15,27 @@ from .protocol import Heartbeat
 SECONDS_BETWEEN_BEATS = 2.0
 
 
-def start_heartbeat(notify: Notify, current_attempt: Callable[[], Attempt | None]) -> None:
-    """Beat on a daemon thread until the process ends.
+class Heart:
+    """Beats on a daemon thread until the process ends.
 
     The used CPU time goes with it: a worker that ticks no chunk and uses no CPU hangs, a slow one does not.
+
+    Args:
+        notify: how the server is told.
+        current_attempt: what the process works on.
     """
-    threading.Thread(target=_beat, args=(notify, current_attempt), name="heartbeat", daemon=True).start()
 
+    def __init__(self, notify: Notify, current_attempt: Callable[[], Attempt | None]) -> None:
+        self._notify = notify
+        self._current_attempt = current_attempt
+        threading.Thread(target=self._beat_for_ever, name="heartbeat", daemon=True).start()
 
-def _beat(notify: Notify, current_attempt: Callable[[], Attempt | None]) -> None:
-    parent = os.getppid()
-    while True:
-        time.sleep(SECONDS_BETWEEN_BEATS)
-        # macOS has no PDEATHSIG, and a grandchild that inherited our stdin can hide its end.
-        if os.getppid() != parent:
-            os._exit(0)
-        attempt = current_attempt()
+    def beat(self) -> None:
+        """Beat now, besides."""
+        attempt = self._current_attempt()
         if attempt is not None:
             attempt.flush()
-        notify(
+        self._notify(
             "heartbeat",
             Heartbeat(
                 task_id=attempt.key.task_id if attempt else None,
@@ -42,6 +44,15 @@ def _beat(notify: Notify, current_attempt: Callable[[], Attempt | None]) -> None
                 rss_bytes=resident_bytes(),
             ),
         )
+
+    def _beat_for_ever(self) -> None:
+        parent = os.getppid()
+        while True:
+            time.sleep(SECONDS_BETWEEN_BEATS)
+            # macOS has no PDEATHSIG, and a grandchild that inherited our stdin can hide its end.
+            if os.getppid() != parent:
+                os._exit(0)
+            self.beat()
 
 
 def resident_bytes() -> int:

@@ -229,6 +229,7 @@ class SeparateResult:
     stage_seconds: StageSeconds
     model_loads: NonNegative
     forward_seconds: float
+    memory_retries: NonNegative
 
 
 @dataclass(frozen=True)

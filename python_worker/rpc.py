@@ -60,11 +60,18 @@ class Server:
     Args:
         channel: the peer.
         handlers: by method; each gets the params as they came, and its request.
+        on_answered: called after each answer, before the next request is looked at.
     """
 
-    def __init__(self, channel: Channel, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        handlers: Mapping[str, Handler],
+        on_answered: Callable[[], None] = lambda: None,
+    ) -> None:
         self._channel = channel
         self._handlers = handlers
+        self._on_answered = on_answered
         self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._open: dict[RequestId, Request] = {}
         self._open_lock = threading.Lock()
@@ -76,6 +83,7 @@ class Server:
             request = self._waiting.get()
             try:
                 self._reply(request, **self._outcome(request))
+                self._on_answered()
             except EndOfService:
                 self._reply(request, result=None)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
 from dataclasses import replace
@@ -71,15 +72,17 @@ class Engine:
             ProcessBroken: the device does nothing more for this process.
         """
         ladder, stages = MemoryLadder(params), Stages(attempt)
-        while True:
+        for retries in itertools.count():
             outcome = self._try_once(ladder.params, attempt, stages)
             if isinstance(outcome, SeparateResult):
-                return replace(outcome, warnings=[*outcome.warnings, *ladder.warnings])
+                warnings = [*outcome.warnings, *ladder.warnings]
+                return replace(outcome, warnings=warnings, memory_retries=retries)
             if isinstance(outcome, Failure):
                 self._memory.release()
                 raise outcome
             attempt.raise_if_cancelled()
             self._make_room_after(outcome, ladder, attempt)
+        raise AssertionError("the ladder has an end")
 
     def _try_once(
         self, params: SeparateParams, attempt: Attempt, stages: Stages

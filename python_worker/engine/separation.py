@@ -198,6 +198,7 @@ class Separation:
             stage_seconds=self._stages.finish(),
             model_loads=self._models.loads,
             forward_seconds=self._meter.seconds,
+            memory_retries=0,
         )
 
 

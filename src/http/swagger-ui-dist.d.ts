@@ -1,4 +1,5 @@
 declare module 'swagger-ui-dist/absolute-path.js' {
   /** The folder that holds the page's assets. */
-  export default function absolutePath(): string;
+  function absolutePath(): string;
+  export { absolutePath as default };
 }

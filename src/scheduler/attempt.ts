@@ -80,13 +80,12 @@ export async function runAttempt(
   const result = await tellOomKill(parts.countOomKills, () => watchAttempt(watched, separate));
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
   await checkFiles(parts.files, task, result.stems);
-  // What loading took is no part of the next task's time.
-  const workSeconds = processingSeconds - result.stage_seconds.loading_model;
-  parts.pace.record(
-    task.modelType,
-    lease.device,
-    workSeconds / passesOf(task) / task.mixture.durationSeconds,
-  );
+  // What loading took, or tries for which memory did not do, is no part of the next task's time.
+  if (result.memory_retries === 0) {
+    const workSeconds = processingSeconds - result.stage_seconds.loading_model;
+    const perAudioSecond = workSeconds / passesOf(task) / task.mixture.durationSeconds;
+    parts.pace.record(task.modelType, lease.device, perAudioSecond);
+  }
   parts.log.info(
     {
       taskId: task.taskId,

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import { ChildDied, type ChildExit } from './childErrors.ts';
+import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
 import { PATIENCE, type Patience } from './patience.ts';
 import {
@@ -181,7 +181,7 @@ export class InferenceWorker {
     signal.addEventListener('abort', startGrace, { once: true });
     this.#mayHoldModels = true;
     this.#events = { taskId: params.task_id, attempt: params.attempt, events };
-    let modelLoads: number | null = null;
+    let end = { modelLoads: null as number | null, ranShort: false };
     try {
       const result = await this.#child.request('separate', params, separateResultSchema, { signal });
       if (result.task_id !== params.task_id || result.attempt !== params.attempt) {
@@ -189,11 +189,14 @@ export class InferenceWorker {
         this.#child.kill();
         throw new ChildDied(await this.exited, new Error('the worker answered for another attempt'));
       }
-      modelLoads = result.model_loads;
+      end = { modelLoads: result.model_loads, ranShort: result.memory_retries > 0 };
       return result;
+    } catch (error) {
+      end.ranShort = error instanceof ChildFailure && error.kind === 'OUT_OF_MEMORY';
+      throw error;
     } finally {
       this.#events = undefined;
-      this.wear.taskEnded(modelLoads);
+      this.wear.taskEnded(end);
       clearTimeout(grace);
       signal.removeEventListener('abort', startGrace);
     }

@@ -124,6 +124,8 @@ export const separateResultSchema = z.object({
   model_loads: z.int().nonnegative(),
   /** Seconds spent inside the network's forward calls of this attempt. */
   forward_seconds: z.number().nonnegative(),
+  /** How often memory ran out in it, before the try that made these stems. */
+  memory_retries: z.int().nonnegative(),
 });
 export type SeparateResult = z.infer<typeof separateResultSchema>;
 

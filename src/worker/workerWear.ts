@@ -1,3 +1,5 @@
+/** A worker whose memory ran out in so many tasks begins anew: what is left of it may be in pieces. */
+const SHORTAGES = 2;
 /** A worker that holds so much more than it should is taken to leak (bytes). */
 const MAX_GROWTH_BYTES = 2_000_000_000;
 const TASKS = 500;
@@ -10,6 +12,7 @@ const TASKS_SPREAD = 50;
 export class WorkerWear {
   readonly #maxTasks: number;
   #tasks = 0;
+  #shortages = 0;
   #loads = 0;
   #baselineBytes: number | undefined;
   #reason: string | undefined;
@@ -24,11 +27,13 @@ export class WorkerWear {
     return this.#reason;
   }
 
-  /** It has done a task; null where that ended in a failure, which says nothing of its models. */
-  taskEnded(modelLoads: number | null): void {
+  /** It has done a task; `modelLoads` is null where that ended in a failure, which says nothing of its models. */
+  taskEnded({ modelLoads, ranShort }: { modelLoads: number | null; ranShort: boolean }): void {
     this.#tasks += 1;
     if (modelLoads !== null && modelLoads !== this.#loads) this.modelsChanged();
     this.#loads = modelLoads ?? this.#loads;
+    if (ranShort) this.#shortages += 1;
+    if (this.#shortages >= SHORTAGES) this.#reason = `memory ran out in ${String(this.#shortages)} tasks`;
     if (this.#tasks >= this.#maxTasks) this.#reason = `it has done ${String(this.#tasks)} tasks`;
   }
 

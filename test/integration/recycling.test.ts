@@ -32,3 +32,25 @@ test('a worker that leaks is replaced once it rests, at no cost to a task and wi
   expect(await run()).toMatchObject({ status: 'completed', attempts: 1 });
   expect(await starts()).toBe(2);
 });
+
+test('a worker whose memory ran out in two tasks is replaced before the next, though the queue is never empty', async () => {
+  const before = await starts();
+  await server.plan('short', 'fail:OUT_OF_MEMORY', 'ok');
+  const tasks = await Promise.all(
+    [1, 2, 3].map(() => submit(server.url, form({}, { bytes: makeWav(0.5, 8000) }))),
+  );
+  const ends = await Promise.all(tasks.map(({ task_id }) => waitForTask(server.url, task_id, ended)));
+  expect(ends.map(({ status, attempts }) => [status, attempts]).toSorted()).toEqual([
+    ['completed', 1],
+    ['completed', 1],
+    ['failed', 1],
+  ]);
+  const diary = await standInsOf(server).diary();
+  expect(diary.filter(({ event }) => event === 'start')).toHaveLength(before + 1);
+  const pids = diary
+    .filter(({ event }) => event === 'begin')
+    .slice(-3)
+    .map(({ pid }) => pid);
+  expect(pids[1]).toBe(pids[0]);
+  expect(pids[2]).not.toBe(pids[1]);
+});

@@ -98,6 +98,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
     assert max(calls[2:]) == 2
     assert result.warnings == ["batch_size was halved to 2, from 8: memory ran out otherwise"]
     assert result.model_loads == expected.model_loads, "the model stayed warm"
+    assert (result.memory_retries, expected.memory_retries) == (2, 0)
     for instrument in instruments_of(model):
         assert numpy.array_equal(run.stem(result, instrument), by_one.stem(expected, instrument))
     assert [path.name for path in Path(run.params.scratch_dir).iterdir()] == []
@@ -135,7 +136,7 @@ def test_other_warm_models_go_before_the_batch_is_made_smaller(
     assert held[0] == [other.name, model.name]
     assert held[1] == [model.name]
     assert calls[:2] == [2, 2]
-    assert result.warnings == []
+    assert (result.warnings, result.memory_retries) == ([], 1)
     said = [message.message for method, message in run.said if method == "log"]
     assert said == [f"memory ran out: tried again without the models {other.name}"]
 

@@ -60,6 +60,21 @@ def test_a_worker_separates_and_no_print_of_the_model_reaches_the_channel(
     assert ("noise" in said) == (shape == "bigshifts")
 
 
+def test_what_a_worker_takes_at_rest_is_told_between_two_tasks_that_follow_at_once(
+    child: ChildProcess, tmp_path: Path
+) -> None:
+    start_worker(child, "package")
+    song = mixture(tmp_path / "song.wav")
+    for number in (1, 2):
+        separate(child, tmp_path / str(number), song, number, STARTER)
+    child.answer(1)
+    child.notifications.clear()
+    child.answer(2)
+    first = child.notifications[0]
+    assert (first["method"], first["params"]["task_id"]) == ("heartbeat", None)
+    assert first["params"]["rss_bytes"] > 0
+
+
 def test_a_worker_loads_and_unloads_on_request(child: ChildProcess, tmp_path: Path) -> None:
     start_worker(child, "package")
     loaded = parse(LoadResult, child.call("load", {"model": to_json(STARTER)}, 1)["result"])

@@ -95,6 +95,7 @@ connection.onRequest('separate', async (params, token) => {
     stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },
     model_loads: loads,
     forward_seconds: 0,
+    memory_retries: word === 'short' ? 1 : 0,
   };
 });
 

@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
 import { WorkerWear } from '../../../src/worker/workerWear.ts';
 
+const loadedOnce = { modelLoads: 1, ranShort: false };
+const failed = { modelLoads: null, ranShort: false };
+
 test('a worker that holds over 2 GB more than after its first task is worn; exactly so much is not', () => {
   const wear = new WorkerWear();
   wear.rests(9e9);
-  wear.taskEnded(1);
+  wear.taskEnded(loadedOnce);
   wear.rests(1e9);
-  wear.taskEnded(1);
+  wear.taskEnded(loadedOnce);
   wear.rests(3e9);
   expect(wear.reason).toBeUndefined();
   wear.rests(3.1e9);
@@ -15,16 +18,25 @@ test('a worker that holds over 2 GB more than after its first task is worn; exac
 
 test('what a model takes that it has loaded since is no leak, and what grows after it is one', () => {
   const wear = new WorkerWear();
-  wear.taskEnded(1);
+  wear.taskEnded(loadedOnce);
   wear.rests(1e9);
-  wear.taskEnded(2);
+  wear.taskEnded({ modelLoads: 2, ranShort: false });
   wear.rests(5e9);
   wear.modelsChanged();
   wear.rests(9e9);
-  wear.taskEnded(null);
+  wear.taskEnded(failed);
   expect(wear.reason).toBeUndefined();
   wear.rests(11.1e9);
   expect(wear.reason).toBeDefined();
+});
+
+test.each([1, null])('a worker whose memory ran out in two tasks is worn (model loads: %s)', (modelLoads) => {
+  const wear = new WorkerWear();
+  wear.taskEnded({ modelLoads, ranShort: true });
+  wear.taskEnded(loadedOnce);
+  expect(wear.reason).toBeUndefined();
+  wear.taskEnded({ modelLoads, ranShort: true });
+  expect(wear.reason).toBe('memory ran out in 2 tasks');
 });
 
 test.each([
@@ -33,8 +45,8 @@ test.each([
   [1, 550],
 ])('by chance %d a worker is worn after %d tasks, and not one earlier', (random, tasks) => {
   const wear = new WorkerWear(random);
-  for (let done = 1; done < tasks; done += 1) wear.taskEnded(done % 2 === 0 ? null : 1);
+  for (let done = 1; done < tasks; done += 1) wear.taskEnded(done % 2 === 0 ? failed : loadedOnce);
   expect(wear.reason).toBeUndefined();
-  wear.taskEnded(1);
+  wear.taskEnded(loadedOnce);
   expect(wear.reason).toBe(`it has done ${String(tasks)} tasks`);
 });
