@@ -22,6 +22,7 @@ export const problems = {
   METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
   TASK_NOT_COMPLETED: [409, 'Task not completed'],
   TASK_ALREADY_ENDED: [409, 'Task already ended'],
+  IDEMPOTENCY_KEY_REUSED: [409, 'Idempotency key reused'],
   TASK_FAILED: [410, 'Task failed'],
   RESULTS_EXPIRED: [410, 'Results expired'],
   RANGE_NOT_SATISFIABLE: [416, 'Range not satisfiable'],
