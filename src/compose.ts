@@ -209,6 +209,7 @@ export async function startServer(
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
+          lacksRoom: () => database.lacksRoom(),
           freeDiskBytes: () => files.freeBytes(),
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,

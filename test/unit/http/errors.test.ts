@@ -104,6 +104,19 @@ describe('what was thrown without a code', () => {
     expect(answer.body.request_id).toBe('the-id');
   });
 
+  test.each(['ENOSPC', 'EDQUOT', 'SQLITE_FULL'])('because the disk is full (%s) is 507', async (code) => {
+    const full = Object.assign(new Error('no space left on /srv'), { code });
+    for (const thrown of [full, new Error('Failed query: /srv', { cause: full })]) {
+      const answer = await answerTo(thrown);
+      expect(answer.status).toBe(507);
+      expect(answer.body.error).toMatchObject({
+        code: 'INSUFFICIENT_STORAGE',
+        message: 'The disk of the server is full. Try again later.',
+      });
+      expect(answer.text).not.toContain('/srv');
+    }
+  });
+
   test('by the framework about the request is the fault of the request', async () => {
     const answer = await answerTo(new HTTPException(400, { message: 'Malformed JSON' }));
     expect(answer.status).toBe(400);

@@ -4,8 +4,9 @@ import { createLog } from '../../../src/log.ts';
 import { createMemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
+import type { TaskStore } from '../../../src/store/taskStore.ts';
 import { createPace } from '../../../src/tasks/pace.ts';
-import { createProgressBoard, type Progress } from '../../../src/tasks/progress.ts';
+import { createProgressBoard, type Progress, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { ChildFailure } from '../../../src/worker/childErrors.ts';
 import type { AttemptEvents, InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
@@ -23,28 +24,12 @@ beforeEach(async () => {
   return () => disk.dispose();
 });
 
-/** A worker that comes to its last chunk and then fails. */
-const failingWorker = {
-  id: 'worker-0',
-  separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
-    events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });
-    throw new ChildFailure('SEPARATION_FAILED', 'It failed.', null);
-  },
-} as unknown as InferenceWorker;
-
 test('how far an attempt is can be seen until its end is in the store, and no longer', async () => {
   const progress = createProgressBoard(disk.clock);
   const { taskId } = await disk.store.accept(newTask(), 1);
-  const happened = new EventEmitter();
   let shownAtTheEnd: Progress | undefined;
-  let isLent = false;
-  const lease: Lease = {
-    worker: failingWorker,
-    device: 'cpu',
-    idleMs: 0,
-    release: () => happened.emit('released'),
-  };
-  const scheduler = createScheduler({
+  const { scheduler, released } = await schedulerOf({
+    progress,
     store: {
       ...disk.store,
       finish(id, attempt, result) {
@@ -52,9 +37,97 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
         return disk.store.finish(id, attempt, result);
       },
     },
+  });
+  scheduler.start();
+  await released;
+  await scheduler.stop(0);
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed' });
+  expect(shownAtTheEnd).toMatchObject({ stage: 'separating' });
+  expect(progress.find(taskId)).toBeUndefined();
+});
+
+test('the end of an attempt that finds the database full is written again until there is room, once', async () => {
+  const { taskId } = await disk.store.accept(newTask(), 1);
+  const refusals = new EventEmitter();
+  const refused = once(refusals, 'refused');
+  const { scheduler, released } = await schedulerOf({
+    store: {
+      ...disk.store,
+      async finish(id, attempt, result) {
+        if (refusals.listenerCount('refused') > 0) disk.database.orm.get('PRAGMA max_page_count = 1');
+        try {
+          return await disk.store.finish(id, attempt, result);
+        } catch (error) {
+          refusals.emit('refused');
+          throw error;
+        }
+      },
+    },
+    message: 'long '.repeat(4_000),
+  });
+  scheduler.start();
+  await refused;
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'processing' });
+  expect(disk.database.lacksRoom()).toBe(true);
+  disk.database.orm.get('PRAGMA max_page_count = 100000');
+  await released;
+  await scheduler.stop(0);
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+  expect(await disk.store.totals()).toMatchObject({ failed: 1 });
+});
+
+test('a claim that finds the database full ends nothing: the task starts when there is room', async () => {
+  const { taskId } = await disk.store.accept(newTask(), 1);
+  const refusals = new EventEmitter();
+  const refused = once(refusals, 'refused');
+  const { scheduler, released } = await schedulerOf({
+    workerId: 'long '.repeat(4_000),
+    store: {
+      ...disk.store,
+      async claimNext(...claim) {
+        try {
+          return await disk.store.claimNext(...claim);
+        } catch (error) {
+          refusals.emit('refused');
+          throw error;
+        }
+      },
+    },
+  });
+  disk.database.orm.get('PRAGMA max_page_count = 1');
+  scheduler.start();
+  await refused;
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
+  disk.database.orm.get('PRAGMA max_page_count = 100000');
+  await released;
+  await scheduler.stop(0);
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+});
+
+/** A scheduler with one worker, which comes to its last chunk and then fails; `released` once it has done so. */
+async function schedulerOf(given: {
+  store: TaskStore;
+  progress?: ProgressBoard;
+  workerId?: string;
+  message?: string;
+}) {
+  const happened = new EventEmitter();
+  const released = once(happened, 'released');
+  let isLent = false;
+  const lease: Lease = {
+    worker: failingWorker(given.workerId ?? 'worker-0', given.message ?? 'It failed.'),
+    device: 'cpu',
+    idleMs: 0,
+    release(how) {
+      isLent = how !== 'unused';
+      if (isLent) happened.emit('released');
+    },
+  };
+  const scheduler = createScheduler({
+    store: given.store,
     files: createLocalFileStore(await temporaryFolder()),
     media: {} as never,
-    progress,
+    progress: given.progress ?? createProgressBoard(disk.clock),
     running: createRunningAttempts(),
     pool: {
       lease() {
@@ -75,11 +148,14 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
     clock: disk.clock,
     log: createLog('silent'),
   });
-  const released = once(happened, 'released');
-  scheduler.start();
-  await released;
-  await scheduler.stop(0);
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed' });
-  expect(shownAtTheEnd).toMatchObject({ stage: 'separating' });
-  expect(progress.find(taskId)).toBeUndefined();
-});
+  return { scheduler, released };
+}
+
+const failingWorker = (id: string, message: string) =>
+  ({
+    id,
+    separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
+      events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });
+      throw new ChildFailure('SEPARATION_FAILED', message, null);
+    },
+  }) as unknown as InferenceWorker;
