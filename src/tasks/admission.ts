@@ -70,7 +70,7 @@ export function createAdmission(parts: {
     if ((await files.freeBytes()) > bytes) return;
     throw new AppError(
       'INSUFFICIENT_STORAGE',
-      `The server has no room for this task: it would need ${(bytes / 1e6).toFixed(0)} MB. Try again later.`,
+      `The server has no room for this task: it would need ${String(Math.ceil(bytes / 1e6))} MB. Try again later.`,
     );
   };
 
