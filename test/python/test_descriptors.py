@@ -12,13 +12,13 @@ from child_process import PROJECT, ChildProcess
 
 NULL = os.stat(os.devnull)
 
-# As C code does it: no descriptor is closed but those that are marked so. It also reads all that its stdin has.
+# As C code does it: only descriptors that are marked so are closed. It also reads what its stdin has.
 INFERENCE = """
 import os, subprocess, sys
-report = "import json, os, sys; fds = os.listdir('/proc/self/fd'); " \
-    "said = {fd: os.readlink('/proc/self/fd/' + fd) for fd in fds if os.path.exists('/proc/self/fd/' + fd)}; " \
+report = "import json, os, sys; at = '/proc/self/fd/'; fds = os.listdir(at); " \
+    "said = {fd: os.readlink(at + fd) for fd in fds if os.path.exists(at + fd)}; " \
     "json.dump([said, len(sys.stdin.read())], open(sys.argv[1], 'w'))"
-subprocess.run([sys.executable, "-c", report, REPORT], close_fds=False, check=True)
+subprocess.run([sys.executable, "-c", report, REPORT], close_fds=False, check=True, timeout=20)
 """
 
 
