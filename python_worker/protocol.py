@@ -30,6 +30,7 @@ FailureKind = Literal[
     "INVALID_AUDIO",
     "MODEL_UNAVAILABLE",
     "OUT_OF_MEMORY",
+    "INSUFFICIENT_STORAGE",
     "SEPARATION_FAILED",
     "CANCELLED",
     "INTERNAL",

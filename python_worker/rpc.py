@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from .channel import Channel, ChannelError
+from .full_disk import full_disk_failure, is_full_disk
 from .protocol import Cancelled, Failure, Json
 
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 BROKEN_EXIT_CODE = 70
 INVALID_PARAMS = -32602
+
+MAX_TRACEBACK = 100_000
+"""The tail of a traceback says what failed; an answer must stay far below the frame limit."""
 
 RequestId = int | str
 Handler = Callable[[Any, "Request"], Json]
@@ -149,9 +153,9 @@ class Server:
             return {"error": failure.to_json()}
         except Cancelled:
             return {"error": Failure("CANCELLED", "The request was cancelled.").to_json()}
-        except BaseException:
+        except BaseException as error:
             # SystemExit included: model code must not be able to end the worker.
-            return {"error": _unexpected(request.method).to_json()}
+            return {"error": _failure_of(error, request.method).to_json()}
 
     def _reply(self, request: Request, **outcome: Any) -> None:
         with self._open_lock:
@@ -175,10 +179,15 @@ def _error(code: int, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
+def _failure_of(error: BaseException, method: str) -> Failure:
+    if is_full_disk(error):
+        return full_disk_failure(traceback.format_exc()[-MAX_TRACEBACK:])
+    return _unexpected(method)
+
+
 def _unexpected(method: str) -> Failure:
     sentence = f"The worker failed at {method} in a way it did not expect."
-    # The tail of a traceback says what failed; an answer must stay far below the frame limit.
-    return Failure("INTERNAL", sentence, traceback.format_exc()[-100_000:])
+    return Failure("INTERNAL", sentence, traceback.format_exc()[-MAX_TRACEBACK:])
 
 
 def _exit_now(code: int, message: str = "") -> None:

@@ -8,7 +8,7 @@ import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
 import { reportHealth } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
-import { listen } from './http/server.ts';
+import { CLIENT_PATIENCE, listen, type ClientPatience } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { choosePreloads } from './models/preloadList.ts';
@@ -49,13 +49,15 @@ const HOUR_MS = 3_600_000;
 /**
  * Builds and starts the server.
  *
- * @param patience other than usual in tests only
+ * @param patience with workers; other than usual in tests only
+ * @param clientPatience likewise
  * @throws {DataDirInUse} when another server holds the data directory; or what listening throws
  */
 export async function startServer(
   config: Config,
   log: Log,
   patience: Patience = PATIENCE,
+  clientPatience: ClientPatience = CLIENT_PATIENCE,
 ): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
@@ -209,6 +211,7 @@ export async function startServer(
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
+          lacksRoom: () => database.lacksRoom(),
           freeDiskBytes: () => files.freeBytes(),
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
@@ -242,7 +245,7 @@ export async function startServer(
     database.close();
     unlock();
   };
-  const server = await listen(app, config, log).catch(async (error: unknown) => {
+  const server = await listen(app, config, log, clientPatience).catch(async (error: unknown) => {
     await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop()]);
     closeStores();
     throw error;

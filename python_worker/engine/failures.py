@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ..full_disk import full_disk_failure, is_full_disk
 from ..protocol import Failure
 
 MAX_SENTENCE = 300
@@ -48,6 +49,9 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
     for link in chain:
         if isinstance(link, Failure):
             return Failure(link.kind, link.message, link.traceback or details)
+    # Also while a model is loaded: its files are not to blame.
+    if any(is_full_disk(link) for link in chain):
+        return full_disk_failure(details)
     if any(_is_out_of_memory(link) for link in chain):
         doing = "loading the model" if is_loading else "separating"
         return Failure("OUT_OF_MEMORY", f"Memory ran out while {doing}.", details)

@@ -14,6 +14,7 @@ import numpy
 import soundfile
 
 from ..protocol import Failure, OutputFormat, PcmType, SeparateOptions, WrittenStem
+from .stem_file import StemFile
 
 BYTES_BETWEEN_SYNCS = 8_000_000
 BYTES_PER_SAMPLE: dict[PcmType, int] = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
@@ -47,6 +48,7 @@ class StemWriter:
 
         Raises:
             Failure: it holds NaN or infinity.
+            OSError: above all, the disk is full.
         """
         audio = audio[:, numpy.newaxis] if audio.ndim == 1 else audio
         path = self._new_path(instrument)
@@ -80,26 +82,34 @@ class StemWriter:
             path.unlink(missing_ok=True)
 
     def _encode(self, path: Path, audio: Any, sample_rate: int, instrument: str) -> tuple[float, int]:
-        peak, clipped = 0.0, 0
-        with soundfile.SoundFile(
-            path,
-            "x",
+        with StemFile(path) as disk:
+            with disk.saying_why(), self._open(disk, audio, sample_rate) as file:
+                level = self._write_blocks(file, disk, audio, instrument)
+            disk.sync(whole=True)
+        return level
+
+    def _open(self, disk: StemFile, audio: Any, sample_rate: int) -> Any:
+        return soundfile.SoundFile(
+            disk,
+            "w",
             samplerate=sample_rate,
             channels=audio.shape[1],
             subtype=self._pcm_type,
             format=self._container(audio),
-        ) as file:
-            for block in self._blocks(audio):
-                self._before_block()
-                level = numpy.abs(block)
-                if not numpy.isfinite(level).all():
-                    sentence = f"The stem {instrument} holds values that are not finite numbers."
-                    raise Failure("SEPARATION_FAILED", sentence)
-                peak = max(peak, float(level.max()))
-                clipped += int(numpy.count_nonzero(level > 1.0))
-                file.write(block)
-                _sync(path)
-        _sync(path, whole=True)
+        )
+
+    def _write_blocks(self, file: Any, disk: StemFile, audio: Any, instrument: str) -> tuple[float, int]:
+        peak, clipped = 0.0, 0
+        for block in self._blocks(audio):
+            self._before_block()
+            level = numpy.abs(block)
+            if not numpy.isfinite(level).all():
+                sentence = f"The stem {instrument} holds values that are not finite numbers."
+                raise Failure("SEPARATION_FAILED", sentence)
+            peak = max(peak, float(level.max()))
+            clipped += int(numpy.count_nonzero(level > 1.0))
+            file.write(block)
+            disk.sync()
         return peak, clipped
 
     def _container(self, audio: Any) -> str:
@@ -129,17 +139,6 @@ def safe_name(instrument: str) -> str:
     name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", instrument)).strip("._")
     # At most four bytes a character: it stays within the 255 bytes of a file name.
     return name[:50] or "stem"
-
-
-def _sync(path: Path, *, whole: bool = False) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if whole or not hasattr(os, "fdatasync"):
-            os.fsync(descriptor)
-        else:
-            os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

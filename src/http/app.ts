@@ -20,6 +20,7 @@ import type { HttpServices } from './services.ts';
 
 const EXPOSED_HEADERS = [
   'Location',
+  'Idempotent-Replayed',
   'ETag',
   'Content-Range',
   'Content-Disposition',

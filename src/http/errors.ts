@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { AppError, type ErrorCode, type ErrorHints } from '../errors.ts';
+import { isFullDisk } from '../fullDisk.ts';
 import { requestLog } from './requestLog.ts';
 import type { HttpEnv } from './env.ts';
 
@@ -22,6 +23,7 @@ export const problems = {
   METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
   TASK_NOT_COMPLETED: [409, 'Task not completed'],
   TASK_ALREADY_ENDED: [409, 'Task already ended'],
+  IDEMPOTENCY_KEY_REUSED: [409, 'Idempotency key reused'],
   TASK_FAILED: [410, 'Task failed'],
   RESULTS_EXPIRED: [410, 'Results expired'],
   RANGE_NOT_SATISFIABLE: [416, 'Range not satisfiable'],
@@ -62,7 +64,7 @@ export function problemHeaders(hints: ErrorHints): Record<string, string> {
   return headers;
 }
 
-/** Answers with an error; what is not an `AppError` becomes INTERNAL. What is the server's own fault is told to the log, with its stack. */
+/** Answers with an error; what is not an `AppError` becomes INTERNAL, or INSUFFICIENT_STORAGE where the disk is full. What is the server's own fault is told to the log, with its stack. */
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
   const isFault = problems[error.code][0] >= 500 && problems[error.code][0] !== 503;
@@ -79,6 +81,10 @@ function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof HTTPException && thrown.status < 500) {
     return new AppError('INVALID_PARAMETERS', 'The request cannot be read.', { cause: thrown });
+  }
+  if (isFullDisk(thrown)) {
+    const message = 'The disk of the server is full. Try again later.';
+    return new AppError('INSUFFICIENT_STORAGE', message, { cause: thrown });
   }
   return new AppError(
     'INTERNAL',

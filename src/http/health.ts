@@ -8,6 +8,8 @@ export type HealthReport = z.output<typeof healthSchema>;
 /** The dependencies that the report asks, each by the one thing it needs of them. */
 export interface HealthSources {
   isDatabaseReachable: () => boolean;
+  /** Whether the database can be read only, because the disk is full. */
+  lacksRoom: () => boolean;
   freeDiskBytes: () => Promise<number>;
   minFreeDiskBytes: number;
   catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable'>;
@@ -31,7 +33,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
   const unavailable = sources.catalog.unavailable();
   const gpus = workers.filter((worker) => worker.device !== 'cpu');
 
-  const database = sources.isDatabaseReachable() ? [] : [fail('The database cannot be read.')];
+  const database = databaseFindings(sources);
   const disk =
     freeBytes === null
       ? [fail('The data directory cannot be reached.')]
@@ -81,6 +83,11 @@ const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 function worst(findings: readonly Finding[]): 'ok' | 'degraded' | 'failed' {
   if (findings.some((finding) => finding.status === 'failed')) return 'failed';
   return findings.length > 0 ? 'degraded' : 'ok';
+}
+
+function databaseFindings(sources: HealthSources): Finding[] {
+  if (!sources.isDatabaseReachable()) return [fail('The database cannot be read.')];
+  return sources.lacksRoom() ? [fail('The database cannot be written: the disk is full.')] : [];
 }
 
 function modelFindings(sources: HealthSources, unavailable: readonly UnavailableModel[]): Finding[] {

@@ -16,15 +16,27 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** A connection on which nothing moves is cut after this long; an upload may take as long as it needs. */
-const IDLE_TIMEOUT_MS = 120_000;
-const HEADERS_TIMEOUT_MS = 60_000;
+/** How long a client may let the server wait. No setting: only tests put other numbers in. */
+export interface ClientPatience {
+  /** From the begin of a connection or request to the end of its headers. */
+  headersMs: number;
+  /** Within a request or its answer, without a byte in either direction; whatever moves may take as long as it needs. */
+  stillMs: number;
+  /** Between two requests on one connection. */
+  betweenMs: number;
+}
+
+export const CLIENT_PATIENCE: ClientPatience = { headersMs: 60_000, stillMs: 120_000, betweenMs: 5_000 };
+
+/** How many times a headers' time is looked at before it is over: Node does it every so often, not to the moment. */
+const LOOKS_AT_HEADERS = 6;
 
 /** Starts to listen. @throws when the address cannot be had (in use, not ours, not allowed) */
 export async function listen(
   app: ReturnType<typeof createApp>,
   address: { host: string; port: number },
   log: Log,
+  patience: ClientPatience = CLIENT_PATIENCE,
 ): Promise<HttpServer> {
   const answer = getRequestListener(app.fetch, {
     errorHandler: (error) => {
@@ -34,13 +46,18 @@ export async function listen(
     },
   });
   // Node would answer a missing Host itself, without a body.
-  const server = createServer({ requireHostHeader: false }, (request, response) => {
-    void answer(request, response);
-  });
+  const connectionsCheckingInterval = patience.headersMs / LOOKS_AT_HEADERS;
+  const server = createServer(
+    { requireHostHeader: false, connectionsCheckingInterval },
+    (request, response) => {
+      void answer(request, response);
+    },
+  );
   // Node's own limit of five minutes for a whole request would cut long uploads.
   server.requestTimeout = 0;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.setTimeout(IDLE_TIMEOUT_MS);
+  server.headersTimeout = patience.headersMs;
+  server.setTimeout(patience.stillMs);
+  server.keepAliveTimeout = patience.betweenMs;
   // Not answered here with `100 Continue`: the route does that when it wants the body.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request: IncomingMessage, response: ServerResponse) => {
@@ -92,12 +109,14 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex, log: Log
   );
 }
 
+const SENTENCE_OF: Partial<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'The headers of the request are too large: at most 16 KiB are allowed.',
+  ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request took too long: send them without a pause.',
+};
+
 /** The answer to a request that is none, and its line in the log. */
 function unreadable(error: NodeJS.ErrnoException, log: Log) {
-  const message =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? 'The headers of the request are too large: at most 16 KiB are allowed.'
-      : 'The request cannot be read as HTTP/1.1.';
+  const message = SENTENCE_OF[error.code ?? ''] ?? 'The request cannot be read as HTTP/1.1.';
   const requestId = randomUUID();
   const code = 'INVALID_PARAMETERS';
   const unknown = { method: null, route: null, durationMs: 0, owner: null };

@@ -1,3 +1,4 @@
+import { isFullDisk } from '../fullDisk.ts';
 import type { AttemptOutcome } from '../store/schema.ts';
 import { LONGEST_RETRY_DELAY_MS } from '../store/taskStore.ts';
 import type { Task, TaskFailure, TaskFailureCode } from '../tasks/task.ts';
@@ -49,6 +50,9 @@ export function judge(
   if (error instanceof ChildFailure) {
     return { next: 'fail', failure: { code: CODE_OF[error.kind], message: error.message }, burnt: true };
   }
+  if (isFullDisk(error)) {
+    return { next: 'fail', failure: { code: 'INSUFFICIENT_STORAGE', message: FULL_DISK }, burnt: true };
+  }
   return {
     next: 'fail',
     failure: { code: 'SEPARATION_FAILED', message: 'The server could not run this task; its log says why.' },
@@ -70,10 +74,13 @@ function failureOf(death: ChildDied | KilledForMemory, deaths: number): TaskFail
   };
 }
 
+const FULL_DISK = 'The disk of the server is full, so this task could not be done. Submit it again later.';
+
 const CODE_OF: Record<FailureKind, TaskFailureCode> = {
   UNSUPPORTED_FORMAT: 'INVALID_AUDIO',
   INVALID_AUDIO: 'INVALID_AUDIO',
   OUT_OF_MEMORY: 'OUT_OF_MEMORY',
+  INSUFFICIENT_STORAGE: 'INSUFFICIENT_STORAGE',
   MODEL_UNAVAILABLE: 'SEPARATION_FAILED',
   SEPARATION_FAILED: 'SEPARATION_FAILED',
   CANCELLED: 'SEPARATION_FAILED',

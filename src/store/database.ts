@@ -2,16 +2,25 @@ import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
+import { isFullDisk } from '../fullDisk.ts';
+import { createWrite, type Write } from './transaction.ts';
 
 /** An open database and the one way to close it. */
 export interface Database {
   orm: BetterSQLite3Database;
+  /** Runs one writing transaction. */
+  write: Write;
   /** Another value after every write; this process is the only one that writes (`dataDirLock.ts`). */
   revision(): number;
   /** Whether its file is where it was and a read comes back: for the health report. */
   isReachable(): boolean;
+  /** Whether the last write found the disk full, and one that is tried now does so too: for the health report. */
+  lacksRoom(): boolean;
   close(): void;
 }
+
+/** A name as long as the row of a task, so that it takes room as one does. */
+const TRIAL = 'is there room? '.repeat(1_000);
 
 /**
  * Opens the SQLite file, creating and migrating it as needed.
@@ -31,8 +40,19 @@ export function openDatabase(file: string, migrationsDir: string): Database {
   migrate(orm, { migrationsFolder: migrationsDir });
   const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
   const countWrites = sqlite.prepare<[], number>('SELECT total_changes()').pluck();
+  const write = createWrite(orm);
+  const tryWriting = sqlite.transaction(() => {
+    sqlite.prepare('INSERT INTO counters (name, value) VALUES (?, 0)').run(TRIAL);
+    sqlite.prepare('DELETE FROM counters WHERE name = ?').run(TRIAL);
+  });
+  let foundNoRoom = false;
   return {
     orm,
+    write: (body) =>
+      write(body).catch((error: unknown) => {
+        foundNoRoom ||= isFullDisk(error);
+        throw error;
+      }),
     revision: () => countWrites.get() ?? 0,
     isReachable() {
       try {
@@ -42,6 +62,17 @@ export function openDatabase(file: string, migrationsDir: string): Database {
       } catch {
         return false;
       }
+    },
+    lacksRoom() {
+      if (!foundNoRoom) return false;
+      try {
+        tryWriting();
+        foundNoRoom = false;
+      } catch (error) {
+        // Any other trouble is not told here.
+        foundNoRoom = isFullDisk(error);
+      }
+      return foundNoRoom;
     },
     close: () => sqlite.close(),
   };

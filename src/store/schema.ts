@@ -1,6 +1,6 @@
 /** The tables. A leaf: drizzle-kit reads this file to write the migrations under `drizzle/`. */
 import { sql } from 'drizzle-orm';
-import { index, integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { Mixture, TaskFailureCode } from '../tasks/task.ts';
 import type { TaskStatus } from '../tasks/taskState.ts';
@@ -57,6 +57,8 @@ export const tasks = sqliteTable(
     filesExpiredAt: integer('files_expired_at'),
     filesRemovedAt: integer('files_removed_at'),
     version: integer('version').notNull().default(1),
+    // By which its owner may send it again without a second task coming of it.
+    idempotencyKey: text('idempotency_key'),
   },
   (table) => [
     index('tasks_by_status').on(table.status, table.seq),
@@ -66,6 +68,15 @@ export const tasks = sqliteTable(
     index('tasks_with_files')
       .on(table.status, table.completedAt)
       .where(sql`${table.filesRemovedAt} IS NULL`),
+    uniqueIndex('tasks_by_key')
+      .on(table.owner, table.idempotencyKey)
+      .where(sql`${table.idempotencyKey} IS NOT NULL AND ${table.deletedAt} IS NULL`),
+    // SQLite holds no two rows for the same where the owner is NULL.
+    uniqueIndex('tasks_by_key_of_nobody')
+      .on(table.idempotencyKey)
+      .where(
+        sql`${table.idempotencyKey} IS NOT NULL AND ${table.owner} IS NULL AND ${table.deletedAt} IS NULL`,
+      ),
   ],
 );
 

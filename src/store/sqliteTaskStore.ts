@@ -5,14 +5,12 @@ import { taskMoves } from './taskMoves.ts';
 import { taskQueries } from './taskQueries.ts';
 import { taskRemoval } from './taskRemoval.ts';
 import type { TaskStore } from './taskStore.ts';
-import { createWrite } from './transaction.ts';
 
 /** The task store on SQLite, through Drizzle. */
 export function createSqliteTaskStore(
-  { orm, revision }: Pick<Database, 'orm' | 'revision'>,
+  { orm, revision, write }: Pick<Database, 'orm' | 'revision' | 'write'>,
   clock: Clock,
 ): TaskStore {
-  const write = createWrite(orm);
   return {
     ...taskQueries(orm, createReadMemo(revision)),
     ...taskMoves(write, clock),

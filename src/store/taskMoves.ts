@@ -5,8 +5,14 @@ import { AppError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
-import { pendingTask, readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
-import { LONGEST_RETRY_DELAY_MS, type AttemptResult, type LostAttempt, type TaskStore } from './taskStore.ts';
+import { pendingTask, readTask, selectTasks, taskOfKey, toTask, visibleTask } from './taskRows.ts';
+import {
+  LONGEST_RETRY_DELAY_MS,
+  type AttemptResult,
+  type LostAttempt,
+  type NewTask,
+  type TaskStore,
+} from './taskStore.ts';
 import type { Write } from './transaction.ts';
 
 type TaskRow = typeof tasks.$inferSelect;
@@ -26,6 +32,8 @@ export function taskMoves(
   return {
     accept: (task, maxPending) =>
       write((tx) => {
+        const earlier = earlierOfKey(tx, task);
+        if (earlier) return earlier;
         const waiting = tx.select({ n: count() }).from(tasks).where(pendingTask()).get()?.n ?? 0;
         if (waiting >= maxPending) {
           throw new AppError(
@@ -45,6 +53,7 @@ export function taskMoves(
             plan: { v: 1, steps: [{ model: task.modelType, options: task.options }] },
             status: 'pending',
             warnings: [...task.warnings],
+            idempotencyKey: task.idempotencyKey ?? null,
             createdAt: now,
           })
           .run();
@@ -148,6 +157,10 @@ export function taskMoves(
         return mustRead(readTask(tx, eq(tasks.taskId, taskId)));
       }),
   };
+}
+
+function earlierOfKey(tx: BetterSQLite3Database, { idempotencyKey, owner }: NewTask): Task | undefined {
+  return idempotencyKey === undefined ? undefined : readTask(tx, taskOfKey(idempotencyKey, owner));
 }
 
 /** No more tasks than these are looked at for one that may pass others. */

@@ -1,7 +1,7 @@
 import { and, asc, count, desc, eq, isNull, lt, lte, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
-import { pendingTask, selectTasks, toTask } from './taskRows.ts';
+import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
 import type { TaskStore } from './taskStore.ts';
 import { settle } from './transaction.ts';
@@ -15,6 +15,7 @@ export function taskQueries(
 ): Pick<
   TaskStore,
   | 'find'
+  | 'findByKey'
   | 'page'
   | 'queuePosition'
   | 'countByStatus'
@@ -45,6 +46,8 @@ export function taskQueries(
         });
         return task?.owner === owner ? task : undefined;
       }),
+
+    findByKey: (idempotencyKey, owner) => settle(() => readTask(db, taskOfKey(idempotencyKey, owner))),
 
     queuePosition: (seq) =>
       settle(() => memo(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),

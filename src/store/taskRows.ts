@@ -21,6 +21,14 @@ export const selectTasks = (db: BetterSQLite3Database, where: SQL | undefined) =
 export const visibleTask = (taskId: string, owner: string | null) =>
   and(eq(tasks.taskId, taskId), sql`${tasks.owner} IS ${owner}`, isNull(tasks.deletedAt));
 
+/** The task that came with this idempotency key, if its owner is this one and it is not being deleted. */
+export const taskOfKey = (idempotencyKey: string, owner: string | null) =>
+  and(
+    eq(tasks.idempotencyKey, idempotencyKey),
+    owner === null ? isNull(tasks.owner) : eq(tasks.owner, owner),
+    isNull(tasks.deletedAt),
+  );
+
 /** Tasks that wait. */
 export const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
 

@@ -11,6 +11,8 @@ export interface NewTask {
   options: SeparationOptions;
   mixture: Mixture;
   warnings: readonly string[];
+  /** By which its owner may send it again. */
+  idempotencyKey?: string | undefined;
 }
 
 /** The end that an attempt comes to by itself. */
@@ -57,8 +59,15 @@ export interface ExpiryQuery {
  * `owner` scopes a call to one key's tasks; another owner's task is as absent as one that does not exist.
  */
 export interface TaskStore {
-  /** Adds a pending task. @throws {AppError} QUEUE_FULL when `maxPending` tasks wait already. */
+  /**
+   * Adds a pending task. Where its owner has one of the same idempotency key, nothing is added, and that one is
+   * given back, whatever it asks for: it has another `taskId`.
+   *
+   * @throws {AppError} QUEUE_FULL when `maxPending` tasks wait already
+   */
   accept(task: NewTask, maxPending: number): Promise<Task>;
+  /** The task that came with this idempotency key. */
+  findByKey(idempotencyKey: string, owner: string | null): Promise<Task | undefined>;
   find(taskId: string, owner: string | null): Promise<Task | undefined>;
   /** Newest first, from below `before` (a `seq`). */
   page(query: {

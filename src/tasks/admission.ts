@@ -17,8 +17,13 @@ export interface TaskLimits {
 
 /** Says whether a task can be taken now, with a sentence when it cannot. */
 export interface Admission {
-  /** Before the body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
-  admit(contentLength: number | null): Promise<void>;
+  /**
+   * Before the body is read.
+   *
+   * @param request.isRepeat it came before and has its place in the queue, however many wait
+   * @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE
+   */
+  admit(request: { contentLength: number | null; isRepeat: boolean }): Promise<void>;
   /** @throws {AppError} SHUTTING_DOWN */
   refuseWhenClosed(): void;
   /** @throws {AppError} INSUFFICIENT_STORAGE when so many bytes do not fit the disk */
@@ -65,7 +70,7 @@ export function createAdmission(parts: {
     if ((await files.freeBytes()) > bytes) return;
     throw new AppError(
       'INSUFFICIENT_STORAGE',
-      `The server has no room for this task: it would need ${(bytes / 1e6).toFixed(0)} MB. Try again later.`,
+      `The server has no room for this task: it would need ${String(Math.ceil(bytes / 1e6))} MB. Try again later.`,
     );
   };
 
@@ -90,13 +95,13 @@ export function createAdmission(parts: {
   };
 
   return {
-    async admit(contentLength) {
+    async admit({ contentLength, isRepeat }) {
       refuseWhenClosed();
       if ((contentLength ?? 0) > limits.maxFileSizeBytes + FORM_ALLOWANCE_BYTES) {
         throw tooLarge(limits.maxFileSizeBytes);
       }
       const { pending } = await store.countByStatus();
-      if (pending >= limits.maxQueueSize) throw queueFull(pending);
+      if (!isRepeat && pending >= limits.maxQueueSize) throw queueFull(pending);
       await requireSpace(contentLength ?? 0);
     },
     refuseWhenClosed,

@@ -45,10 +45,7 @@ export async function receiveUpload(
     await pipeline(source, measure, sink);
   } catch (error) {
     await files.remove(layout.input(inputId));
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    throw new AppError('INSUFFICIENT_STORAGE', 'The disk of the server is full. Try again later.', {
-      cause: error,
-    });
+    throw error;
   }
   return { inputId, bytes, sha256: hash.digest('hex') };
 }

@@ -27,6 +27,7 @@ export interface TaskFailure {
 export const taskFailureCodes = [
   'SEPARATION_FAILED',
   'OUT_OF_MEMORY',
+  'INSUFFICIENT_STORAGE',
   'WORKER_CRASHED',
   'TIMEOUT',
   'INVALID_AUDIO',

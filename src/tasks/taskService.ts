@@ -11,6 +11,7 @@ import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
+import { requireSameRequest } from './sameRequest.ts';
 import type { StageSeconds } from './stageClock.ts';
 import type { Mixture, Stem, Task } from './task.ts';
 import type { TaskStatus } from './taskState.ts';
@@ -28,6 +29,14 @@ export interface Submission {
   filename: string;
   model: ModelEntry;
   options: SeparationOptions;
+  /** By which its owner may send it again. */
+  idempotencyKey?: string | undefined;
+}
+
+/** The task of a submission. */
+export interface SubmittedView extends TaskView {
+  /** It came before with the same key; the file that came now is not kept. */
+  isRepeat: boolean;
 }
 
 /** A task that was just cancelled, and how far it had come. */
@@ -38,14 +47,21 @@ export interface CancelledView extends TaskView {
 /** What the HTTP side can ask for. `owner` scopes every call to one key's tasks. */
 export interface TaskService {
   /** Refuses what cannot be taken now, before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
-  admit(contentLength: number | null): Promise<void>;
+  admit(
+    contentLength: number | null,
+    from?: { owner: string | null; idempotencyKey: string | undefined },
+  ): Promise<void>;
   receive(source: NodeJS.ReadableStream): Promise<StoredUpload>;
   /** Whether a file is being received, or was and is not yet a task's: nobody may sweep it. */
   isOpenUpload(inputId: string): boolean;
   /** Removes a received file that did not become a task's. */
   discard(inputId: string): Promise<void>;
-  /** Makes the task. @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL */
-  submit(submission: Submission): Promise<TaskView>;
+  /**
+   * Makes the task, or finds the one that came with the same key.
+   *
+   * @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED
+   */
+  submit(submission: Submission): Promise<SubmittedView>;
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;
   page(query: Parameters<TaskStore['page']>[0]): Promise<TaskView[]>;
   /** @returns 'ended' when it had ended before; undefined when there is none */
@@ -79,6 +95,21 @@ export function createTaskService(parts: {
 
   const view = createTaskView(store, progress);
 
+  const discard = async (inputId: string): Promise<void> => {
+    try {
+      // Whatever failed after the commit: an accepted task keeps its mixture.
+      if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
+    } finally {
+      openUploads.delete(inputId);
+    }
+  };
+
+  const repeat = async (earlier: Task, { upload, model, options }: Submission): Promise<SubmittedView> => {
+    requireSameRequest(earlier, { sha256: upload.sha256, modelType: model.name, options });
+    await discard(upload.inputId);
+    return { ...(await view(earlier)), isRepeat: true };
+  };
+
   const eraseNow = async (task: Task): Promise<void> => {
     await files.remove(layout.task(task.taskId));
     await files.remove(layout.input(task.mixture.inputId));
@@ -91,7 +122,11 @@ export function createTaskService(parts: {
   };
 
   return {
-    admit: (contentLength) => admission.admit(contentLength),
+    async admit(contentLength, from) {
+      const key = from?.idempotencyKey;
+      const isRepeat = key !== undefined && (await store.findByKey(key, from?.owner ?? null)) !== undefined;
+      await admission.admit({ contentLength, isRepeat });
+    },
     async receive(source) {
       const inputId = randomUUID();
       openUploads.add(inputId);
@@ -103,16 +138,12 @@ export function createTaskService(parts: {
       }
     },
     isOpenUpload: (inputId) => openUploads.has(inputId),
-    async discard(inputId) {
-      try {
-        // Whatever failed after the commit: an accepted task keeps its mixture.
-        if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
-      } finally {
-        openUploads.delete(inputId);
-      }
-    },
+    discard,
     async submit(submission) {
-      const { upload, model, options, owner } = submission;
+      const { upload, model, options, owner, idempotencyKey } = submission;
+      // Before the file is looked into: what was accepted once is not refused when it comes again.
+      const known = idempotencyKey === undefined ? undefined : await store.findByKey(idempotencyKey, owner);
+      if (known) return repeat(known, submission);
       const probed = await parts.probe(files.localPath(layout.upload(upload.inputId)));
       admission.requireLength(probed, model, options);
       const stems = options.instruments.length + (options.extractInstrumental ? 1 : 0);
@@ -125,9 +156,10 @@ export function createTaskService(parts: {
       await files.syncFolder(layout.uploads);
       admission.refuseWhenClosed();
       const mixture: Mixture = { ...probed, ...upload, filename: submission.filename, storageKey };
+      const taskId = randomUUID();
       const task = await store
         .accept(
-          { taskId: randomUUID(), owner, modelType: model.name, options, mixture, warnings: [] },
+          { taskId, owner, modelType: model.name, options, mixture, warnings: [], idempotencyKey },
           limits.maxQueueSize,
         )
         .catch((error: unknown) => {
@@ -135,10 +167,12 @@ export function createTaskService(parts: {
             ? admission.queueFull(limits.maxQueueSize)
             : error;
         });
+      // The same came at the same time, and was a little faster.
+      if (task.taskId !== taskId) return repeat(task, submission);
       openUploads.delete(upload.inputId);
       const accepted = await view(task);
       parts.onAccepted(task);
-      return accepted;
+      return { ...accepted, isRepeat: false };
     },
     async find(taskId, owner) {
       const task = await store.find(taskId, owner);

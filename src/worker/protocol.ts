@@ -190,6 +190,7 @@ export const failureKindSchema = z.enum([
   'INVALID_AUDIO',
   'MODEL_UNAVAILABLE',
   'OUT_OF_MEMORY',
+  'INSUFFICIENT_STORAGE',
   'SEPARATION_FAILED',
   'CANCELLED',
   'INTERNAL',

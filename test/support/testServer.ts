@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { startServer } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config.ts';
+import type { ClientPatience } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { RotatingFile } from '../../src/rotatingFile.ts';
 import { PATIENCE, type Patience } from '../../src/worker/patience.ts';
@@ -34,12 +35,14 @@ export interface TestServer {
  * @param dataDir an existing data directory to go on with
  * @param plan what the stand-in does at its first calls, also before anybody could call `plan`
  * @param patience waits that are to be shorter than usual; heartbeats are then as much more frequent
+ * @param clientPatience how long clients may let it wait
  */
 export async function startTestServer(
   settings: Record<string, unknown> = {},
   dataDir?: string,
   plan: readonly string[] = [],
   patience?: Partial<Patience>,
+  clientPatience?: ClientPatience,
 ): Promise<TestServer> {
   const home = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-')));
   const planFile = path.join(home, 'plan');
@@ -61,7 +64,12 @@ export async function startTestServer(
     'log_file' in settings
       ? createLog(config.logLevel, { file: new RotatingFile(config.logFile), stdout: false })
       : createLog(process.env['TEST_LOG'] ? 'debug' : 'silent');
-  const server = await startServer(config, log, { ...PATIENCE, quarantineMs: TRY_AGAIN_MS, ...patience });
+  const server = await startServer(
+    config,
+    log,
+    { ...PATIENCE, quarantineMs: TRY_AGAIN_MS, ...patience },
+    clientPatience,
+  );
   return {
     url: server.url,
     dataDir: home,

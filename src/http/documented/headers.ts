@@ -54,6 +54,12 @@ export const countedRouteHeaders = {
 /** On the answers that have something to say by them. */
 export const headers = {
   location: { Location: text('The URL of the task.', `/api/v1/tasks/${EXAMPLE.taskId}`) },
+  replayed: {
+    'Idempotent-Replayed': text(
+      '`true` where this very submission came before under its `Idempotency-Key`: the task is that one, as it is now. Otherwise this header is absent.',
+      'true',
+    ),
+  },
   etag: { ETag: text('The sha256 of the whole file, quoted.', `"${EXAMPLE.stemSha256}"`) },
   acceptRanges: { 'Accept-Ranges': text('Always `bytes`.', 'bytes') },
   contentRange: {

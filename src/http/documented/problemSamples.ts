@@ -81,6 +81,11 @@ export const problemSamples = {
     meaning: 'The task has ended already.',
     message: 'The task has ended already: there is nothing to cancel.',
   },
+  IDEMPOTENCY_KEY_REUSED: {
+    meaning: 'The `Idempotency-Key` belongs to another submission: send a key of its own with this one.',
+    message:
+      'This Idempotency-Key came before, with another file or other parameters. Send a key of its own with each new submission.',
+  },
   TASK_FAILED: {
     meaning: 'The task failed; the message says why.',
     message: 'The separation ran out of memory. A smaller batch_size needs less.',

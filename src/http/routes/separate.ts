@@ -13,6 +13,7 @@ import { problemAnswers } from '../documented/problemAnswers.ts';
 import { requestLog } from '../requestLog.ts';
 import type { HttpEnv } from '../env.ts';
 import { displayFilename } from '../filename.ts';
+import { idempotencyKeyParameter, readIdempotencyKey } from '../idempotencyKey.ts';
 import { readUploadForm, type UploadForm } from '../multipart.ts';
 import { taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
@@ -97,6 +98,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
     description: curl(SEPARATE.path, '-F file=@song.mp3 -F instruments=drums,bass -F output_format=flac'),
     tags: ['tasks'],
     request: {
+      headers: z.object({ 'Idempotency-Key': idempotencyKeyParameter }),
       body: {
         required: true,
         description: 'The recording and what to do with it.',
@@ -108,7 +110,10 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         taskSchema,
         'The task, which waits for a worker now.',
         { pending: taskExamples.pending },
-        { headers: headers.location, links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'] },
+        {
+          headers: { ...headers.location, ...headers.replayed },
+          links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'],
+        },
       ),
       ...problemAnswers(
         SEPARATE,
@@ -119,6 +124,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
           'INVALID_AUDIO',
           'FILE_TOO_LARGE',
           'AUDIO_TOO_LONG',
+          'IDEMPOTENCY_KEY_REUSED',
           'MODEL_UNAVAILABLE',
           'QUEUE_FULL',
           'SHUTTING_DOWN',
@@ -132,7 +138,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
   app.post(SEPARATE.path, async (c) => {
     const { tasks } = services;
     const { incoming, outgoing } = c.env;
-    await admit(incoming, tasks);
+    const idempotencyKey = await admit(incoming, c.get('owner'), tasks);
     if (incoming.headers.expect !== undefined) outgoing.writeContinue();
     const form = await readUploadForm(incoming, {
       receive: (source) => tasks.receive(source),
@@ -146,9 +152,14 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         filename: displayFilename(file.filename),
         model,
         options,
+        idempotencyKey,
       });
-      logStatus(requestLog(c), view.task.taskId, 'pending', { modelType: model.name });
       const task = taskToWire(view, services.publicUrl);
+      if (view.isRepeat) {
+        requestLog(c).info({ taskId: task.task_id }, 'a submission came again');
+        return c.json(task, 201, { location: task.links.self, 'idempotent-replayed': 'true' });
+      }
+      logStatus(requestLog(c), task.task_id, 'pending', { modelType: model.name });
       return c.json(task, 201, { location: task.links.self });
     } catch (error) {
       if (form.file) await tasks.discard(form.file.upload.inputId);
@@ -157,11 +168,17 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
   });
 }
 
-/** Everything that can be refused before the body is read. */
-async function admit(incoming: IncomingMessage, tasks: HttpServices['tasks']): Promise<void> {
+/** Refuses all that can be refused before the body is read. @returns the key under which it may come again */
+async function admit(
+  incoming: IncomingMessage,
+  owner: string | null,
+  tasks: HttpServices['tasks'],
+): Promise<string | undefined> {
   const length = incoming.headers['content-length'];
   try {
-    await tasks.admit(length === undefined ? null : Number(length));
+    const idempotencyKey = readIdempotencyKey(incoming.headers);
+    await tasks.admit(length === undefined ? null : Number(length), { owner, idempotencyKey });
+    return idempotencyKey;
   } catch (error) {
     // A client that waits for 100-continue sends no body now, so the connection has no next request.
     if (error instanceof AppError && incoming.headers.expect !== undefined)

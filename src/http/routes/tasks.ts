@@ -118,7 +118,10 @@ const deleteRoute = createRoute({
   description: curl(TASK.path, '-X DELETE'),
   tags: ['tasks'],
   request: { params: taskId },
-  responses: { 204: emptyAnswer('It is gone.'), ...problemAnswers(TASK, NO_SUCH_TASK) },
+  responses: {
+    204: emptyAnswer('It is gone.'),
+    ...problemAnswers(TASK, [...NO_SUCH_TASK, 'INSUFFICIENT_STORAGE']),
+  },
 });
 
 const cancelRoute = createRoute({
@@ -136,7 +139,7 @@ const cancelRoute = createRoute({
       { cancelled: taskExamples.cancelled },
       { links: ['getTask', 'deleteTask'] },
     ),
-    ...problemAnswers(CANCEL, [...NO_SUCH_TASK, 'TASK_ALREADY_ENDED']),
+    ...problemAnswers(CANCEL, [...NO_SUCH_TASK, 'TASK_ALREADY_ENDED', 'INSUFFICIENT_STORAGE']),
   },
 });
 

@@ -24,6 +24,7 @@ const STATUS: Record<ErrorCode, number> = {
   METHOD_NOT_ALLOWED: 405,
   TASK_NOT_COMPLETED: 409,
   TASK_ALREADY_ENDED: 409,
+  IDEMPOTENCY_KEY_REUSED: 409,
   TASK_FAILED: 410,
   RESULTS_EXPIRED: 410,
   RANGE_NOT_SATISFIABLE: 416,
@@ -101,6 +102,19 @@ describe('what was thrown without a code', () => {
     expect(answer.body.error.code).toBe('INTERNAL');
     expect(answer.text).not.toMatch(/srv|secret|\bat\b .*:\d+|ENOENT/);
     expect(answer.body.request_id).toBe('the-id');
+  });
+
+  test.each(['ENOSPC', 'EDQUOT', 'SQLITE_FULL'])('because the disk is full (%s) is 507', async (code) => {
+    const full = Object.assign(new Error('no space left on /srv'), { code });
+    for (const thrown of [full, new Error('Failed query: /srv', { cause: full })]) {
+      const answer = await answerTo(thrown);
+      expect(answer.status).toBe(507);
+      expect(answer.body.error).toMatchObject({
+        code: 'INSUFFICIENT_STORAGE',
+        message: 'The disk of the server is full. Try again later.',
+      });
+      expect(answer.text).not.toContain('/srv');
+    }
   });
 
   test('by the framework about the request is the fault of the request', async () => {

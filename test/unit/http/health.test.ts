@@ -24,6 +24,7 @@ const models = (unavailable: ReturnType<typeof broken>[], list = [starterModel()
 /** A server that wants nothing, but for what is given. */
 const sources = (given: Partial<HealthSources>): HealthSources => ({
   isDatabaseReachable: () => true,
+  lacksRoom: () => false,
   freeDiskBytes: () => Promise.resolve(50e9),
   minFreeDiskBytes: 10e9,
   catalog: models([]),
@@ -114,6 +115,13 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     [MISSING],
   ],
   ['no model is left', { catalog: models([], []) }, 'unhealthy', 'models', ['No model can be used.']],
+  [
+    'the disk has no room for the database',
+    { lacksRoom: () => true },
+    'unhealthy',
+    'database',
+    ['The database cannot be written: the disk is full.'],
+  ],
   [
     'the database does not answer',
     { isDatabaseReachable: () => false },

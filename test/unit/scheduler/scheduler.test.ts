@@ -1,15 +1,18 @@
+import { EventEmitter, once } from 'node:events';
 import { beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
-import { createMemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
+import { createMemoryAdmission, type MemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
+import type { TaskStore } from '../../../src/store/taskStore.ts';
 import { createPace } from '../../../src/tasks/pace.ts';
-import { createProgressBoard, type Progress } from '../../../src/tasks/progress.ts';
+import { createProgressBoard, type Progress, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
 import type { AttemptEvents, InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
 import type { SeparateParams } from '../../../src/worker/protocol.ts';
+import type { CountOomKills } from '../../../src/worker/oomKills.ts';
 import { PATIENCE } from '../../../src/worker/patience.ts';
 import type { Lease } from '../../../src/worker/workerPool.ts';
 import { newTask } from '../../support/newTask.ts';
@@ -23,59 +26,11 @@ beforeEach(async () => {
   return () => disk.dispose();
 });
 
-/** A worker that comes to its last chunk and then fails. */
-const failingWorker = {
-  id: 'worker-0',
-  separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
-    events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });
-    throw new ChildFailure('SEPARATION_FAILED', 'It failed.', null);
-  },
-} as unknown as InferenceWorker;
-
-type Parts = Parameters<typeof createScheduler>[0];
-
-/** Runs one attempt on that worker, and stops when the worker has been given back. */
-async function runOne(worker: InferenceWorker, parts: Partial<Parts>): Promise<void> {
-  let giveBack: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => (giveBack = resolve));
-  let lease: Lease | undefined = { worker, device: 'cpu', idleMs: 0, release: giveBack };
-  const scheduler = createScheduler({
-    store: disk.store,
-    files: createLocalFileStore(await temporaryFolder()),
-    media: {} as never,
-    progress: createProgressBoard(disk.clock),
-    running: createRunningAttempts(),
-    pool: {
-      lease() {
-        const once = lease;
-        lease = undefined;
-        return once;
-      },
-      stop: async () => undefined,
-    },
-    pace: createPace([]),
-    describeModel: () => ({ checkpointBytes: 1, params: { name: 'starter' } as never }),
-    onModelUnavailable: () => undefined,
-    onEnded: () => undefined,
-    onNothingToStart: () => undefined,
-    countOomKills: async () => undefined,
-    maxAttempts: 3,
-    memory: createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
-    patience: PATIENCE,
-    clock: disk.clock,
-    log: createLog('silent'),
-    ...parts,
-  });
-  scheduler.start();
-  await released;
-  await scheduler.stop(0);
-}
-
 test('how far an attempt is can be seen until its end is in the store, and no longer', async () => {
   const progress = createProgressBoard(disk.clock);
   const { taskId } = await disk.store.accept(newTask(), 1);
   let shownAtTheEnd: Progress | undefined;
-  await runOne(failingWorker, {
+  const { scheduler, released } = await schedulerOf({
     progress,
     store: {
       ...disk.store,
@@ -85,26 +40,155 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
       },
     },
   });
+  scheduler.start();
+  await released;
+  await scheduler.stop(0);
   expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed' });
   expect(shownAtTheEnd).toMatchObject({ stage: 'separating' });
   expect(progress.find(taskId)).toBeUndefined();
 });
 
+test('the end of an attempt that finds the database full is written again until there is room, once', async () => {
+  const { taskId } = await disk.store.accept(newTask(), 1);
+  const refusals = new EventEmitter();
+  const refused = once(refusals, 'refused');
+  const { scheduler, released } = await schedulerOf({
+    store: {
+      ...disk.store,
+      async finish(id, attempt, result) {
+        if (refusals.listenerCount('refused') > 0) disk.database.orm.get('PRAGMA max_page_count = 1');
+        try {
+          return await disk.store.finish(id, attempt, result);
+        } catch (error) {
+          refusals.emit('refused');
+          throw error;
+        }
+      },
+    },
+    message: 'long '.repeat(4_000),
+  });
+  scheduler.start();
+  await refused;
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'processing' });
+  expect(disk.database.lacksRoom()).toBe(true);
+  disk.database.orm.get('PRAGMA max_page_count = 100000');
+  await released;
+  await scheduler.stop(0);
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+  expect(await disk.store.totals()).toMatchObject({ failed: 1 });
+});
+
+test('a claim that finds the database full ends nothing: the task starts when there is room', async () => {
+  const { taskId } = await disk.store.accept(newTask(), 1);
+  const refusals = new EventEmitter();
+  const refused = once(refusals, 'refused');
+  const { scheduler, released } = await schedulerOf({
+    workerId: 'long '.repeat(4_000),
+    store: {
+      ...disk.store,
+      async claimNext(...claim) {
+        try {
+          return await disk.store.claimNext(...claim);
+        } catch (error) {
+          refusals.emit('refused');
+          throw error;
+        }
+      },
+    },
+  });
+  disk.database.orm.get('PRAGMA max_page_count = 1');
+  scheduler.start();
+  await refused;
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
+  disk.database.orm.get('PRAGMA max_page_count = 100000');
+  await released;
+  await scheduler.stop(0);
+  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+});
+
 test('a task whose worker the kernel killed for want of memory waits in its place until it can run alone', async () => {
   const { taskId } = await disk.store.accept(newTask(), 1);
-  const clock = disk.clock;
+  const { clock, store } = disk;
   const memory = createMemoryAdmission({ usableBytes: 10, estimate: () => 1, clock });
   let oomKills = 0;
-  const killedWorker = {
+  const worker = {
     id: 'worker-0',
     separate() {
       oomKills += 1;
       return Promise.reject(new ChildDied({ exitCode: null, signal: 'SIGKILL' }));
     },
   } as unknown as InferenceWorker;
-  await runOne(killedWorker, { memory, countOomKills: async () => oomKills });
-  const task = await disk.store.find(taskId, null);
+  const { scheduler, released } = await schedulerOf({
+    store,
+    worker,
+    memory,
+    countOomKills: async () => oomKills,
+  });
+  scheduler.start();
+  await released;
+  await scheduler.stop(0);
+  const task = await store.find(taskId, null);
   expect(task).toMatchObject({ status: 'pending', failures: 1 });
   memory.begin({ ...newTask(), seq: 99, attempt: 1 });
   expect(memory.look()(task as Task)).toBe('pass');
 });
+
+/** A scheduler with one worker, which comes to its last chunk and then fails; `released` once it has done so. */
+async function schedulerOf(given: {
+  store: TaskStore;
+  progress?: ProgressBoard;
+  workerId?: string;
+  message?: string;
+  worker?: InferenceWorker;
+  memory?: MemoryAdmission;
+  countOomKills?: CountOomKills;
+}) {
+  const happened = new EventEmitter();
+  const released = once(happened, 'released');
+  let isLent = false;
+  const lease: Lease = {
+    worker: given.worker ?? failingWorker(given.workerId ?? 'worker-0', given.message ?? 'It failed.'),
+    device: 'cpu',
+    idleMs: 0,
+    release(how) {
+      isLent = how !== 'unused';
+      if (isLent) happened.emit('released');
+    },
+  };
+  const scheduler = createScheduler({
+    store: given.store,
+    files: createLocalFileStore(await temporaryFolder()),
+    media: {} as never,
+    progress: given.progress ?? createProgressBoard(disk.clock),
+    running: createRunningAttempts(),
+    pool: {
+      lease() {
+        if (isLent) return undefined;
+        isLent = true;
+        return lease;
+      },
+      stop: async () => undefined,
+    },
+    pace: createPace([]),
+    describeModel: () => ({ checkpointBytes: 1, params: { name: 'starter' } as never }),
+    onModelUnavailable: () => undefined,
+    onEnded: () => undefined,
+    onNothingToStart: () => undefined,
+    countOomKills: given.countOomKills ?? (async () => undefined),
+    maxAttempts: 3,
+    memory: given.memory ?? createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
+    patience: PATIENCE,
+    clock: disk.clock,
+    log: createLog('silent'),
+  });
+  return { scheduler, released };
+}
+
+const failingWorker = (id: string, message: string) =>
+  ({
+    id,
+    separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
+      events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });
+      throw new ChildFailure('SEPARATION_FAILED', message, null);
+    },
+  }) as unknown as InferenceWorker;

@@ -99,6 +99,7 @@ test.each([
   ['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'],
   ['INVALID_AUDIO', 'INVALID_AUDIO'],
   ['OUT_OF_MEMORY', 'OUT_OF_MEMORY'],
+  ['INSUFFICIENT_STORAGE', 'INSUFFICIENT_STORAGE'],
   ['MODEL_UNAVAILABLE', 'SEPARATION_FAILED'],
   ['SEPARATION_FAILED', 'SEPARATION_FAILED'],
   ['CANCELLED', 'SEPARATION_FAILED'],
@@ -122,6 +123,18 @@ test('an error of the server itself fails the task without its own words', () =>
   const verdict = judge(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
   expect(verdict).toMatchObject({ next: 'fail', failure: { code: 'SEPARATION_FAILED' } });
   expect(JSON.stringify(verdict)).not.toContain('/srv');
+});
+
+test('a full disk of the server fails the task as that, without its own words', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, mkdir /srv'), { code: 'ENOSPC' });
+  expect(judge(full, runningTask(), NORMAL)).toEqual({
+    next: 'fail',
+    failure: {
+      code: 'INSUFFICIENT_STORAGE',
+      message: 'The disk of the server is full, so this task could not be done. Submit it again later.',
+    },
+    burnt: true,
+  });
 });
 
 describe.each([died, new KilledForMemory(died), refused('OUT_OF_MEMORY'), new Error('x')])(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
+import { isFullDisk } from '../../../src/fullDisk.ts';
 import { createLog } from '../../../src/log.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
 import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
@@ -103,6 +104,18 @@ describe('submitting', () => {
     const upload = await service.receive(Readable.from([Buffer.from('text')]));
     const submitting = service.submit({ owner: null, upload, filename: 'x', model, options: defaultOptions });
     await expect(submitting).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
+    await service.discard(upload.inputId);
+    expect(await files.list('inputs')).toEqual([]);
+    expect(wakeUps).toBe(0);
+  });
+
+  test('into a full database is told as that, and the file can then be discarded', async () => {
+    const service = newService();
+    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
+    disk.database.orm.get('PRAGMA max_page_count = 1');
+    const filename = 'long '.repeat(4_000);
+    const submitting = service.submit({ owner: null, upload, filename, model, options: defaultOptions });
+    await expect(submitting).rejects.toSatisfy(isFullDisk);
     await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
     expect(wakeUps).toBe(0);

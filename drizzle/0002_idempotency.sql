@@ -1,0 +1,3 @@
+ALTER TABLE `tasks` ADD `idempotency_key` text;--> statement-breakpoint
+CREATE UNIQUE INDEX `tasks_by_key` ON `tasks` (`owner`,`idempotency_key`) WHERE "tasks"."idempotency_key" IS NOT NULL AND "tasks"."deleted_at" IS NULL;--> statement-breakpoint
+CREATE UNIQUE INDEX `tasks_by_key_of_nobody` ON `tasks` (`idempotency_key`) WHERE "tasks"."idempotency_key" IS NOT NULL AND "tasks"."owner" IS NULL AND "tasks"."deleted_at" IS NULL;
