@@ -13,7 +13,7 @@ import { SERVER_POINTS, WORKER_POINTS } from './points.mjs';
  * What a client does next; `which` chooses among the tasks known then.
  *
  * @typedef {{ do: 'submit' | 'cut' | 'cancel' | 'delete' | 'poll' | 'download' | 'list', which: number }
- *   | { do: 'pause', ms: number }} Action
+ *   | { do: 'pause', ms: number } | { do: 'repeat' }} Action
  */
 
 /**

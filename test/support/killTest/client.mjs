@@ -26,6 +26,18 @@ export class Clients {
   /** @type {string[]} what no server may do */
   breaches = [];
   posts = 0;
+  /** @type {Set<string>} submissions of which nobody knows whether they became a task */
+  unanswered = new Set();
+
+  /**
+   * Sends again, under their keys, the submissions whose answer was lost.
+   *
+   * @param {string} url
+   * @param {() => boolean} isOver
+   */
+  async sendAgain(url, isOver) {
+    await this.act(url, Array(this.unanswered.size).fill({ do: 'repeat' }), isOver);
+  }
 
   /**
    * @param {string} url
@@ -49,6 +61,7 @@ export class Clients {
   async #take(url, action) {
     if (action.do === 'pause') return sleep(action.ms);
     if (action.do === 'submit') return this.#submit(url);
+    if (action.do === 'repeat') return this.#submit(url, ...this.unanswered);
     if (action.do === 'cut') return this.#cutUpload(url);
     if (action.do === 'list') return this.#list(url);
     const known = this.tasks[action.which % this.tasks.length];
@@ -59,15 +72,21 @@ export class Clients {
     return this.#download(url, known);
   }
 
-  /** @param {string} url */
-  async #submit(url) {
-    this.posts += 1;
-    const filename = `song-${this.posts}.wav`;
+  /**
+   * @param {string} url
+   * @param {string} [filename] a submission that was sent before; without it a new one
+   */
+  async #submit(url, filename = `song-${(this.posts += 1)}.wav`) {
+    this.unanswered.add(filename);
     const form = new FormData();
     for (const [name, value] of Object.entries(FIELDS)) form.append(name, value);
     form.append('file', new Blob([SONG]), filename);
-    const answer = await fetch(`${url}/api/v1/separate`, { method: 'POST', body: form });
+    const answer = await fetch(`${url}/api/v1/separate`, {
+      ...{ method: 'POST', body: form },
+      headers: { 'Idempotency-Key': filename },
+    });
     const body = await answer.json();
+    this.unanswered.delete(filename);
     if (answer.status === 201) {
       this.tasks.push({
         taskId: body.task_id,

@@ -66,9 +66,10 @@ export function withDatabase(dataDir, use) {
  *
  * @param {string} dataDir of a server that does not run
  * @param {{ which: number, what: 'files' | 'row' }} expiry
+ * @param {readonly string[]} known the tasks among which it chooses
  * @returns {string | undefined} the task, if any had ended
  */
-export function expire(dataDir, { which, what }) {
+export function expire(dataDir, { which, what }, known) {
   return withDatabase(dataDir, (sqlite) => {
     const ended = /** @type {string[]} */ (
       sqlite
@@ -77,7 +78,7 @@ export function expire(dataDir, { which, what }) {
         )
         .pluck()
         .all()
-    );
+    ).filter((id) => known.includes(id));
     const taskId = ended[which % ended.length];
     if (taskId === undefined) return undefined;
     const ageMs = (what === 'files' ? 48 : 200) * HOUR_MS;

@@ -89,6 +89,7 @@ async function liveAndDie(run, { end, plan, clients, expiries }) {
   const inTime = 'afterMs' in end ? sleep(end.afterMs).then(() => life.end(end.signal)) : undefined;
   const url = await life.url;
   if (url !== undefined) {
+    await run.clients.sendAgain(url, life.isOver);
     await Promise.all(clients.map((actions) => run.clients.act(url, actions, life.isOver)));
   }
   if ('point' in end) {
@@ -105,7 +106,8 @@ async function liveAndDie(run, { end, plan, clients, expiries }) {
   await rm(path.join(run.home, 'killed'), { force: true });
   await rm(path.join(run.home, 'plan.diary'), { force: true });
   for (const expiry of expiries) {
-    const taskId = expire(run.dataDir, expiry);
+    const ids = run.clients.tasks.map(({ taskId }) => taskId);
+    const taskId = expire(run.dataDir, expiry, ids);
     const known = run.clients.tasks.find((task) => task.taskId === taskId);
     if (known && known.expired !== 'row') known.expired = expiry.what;
   }
@@ -119,7 +121,8 @@ async function liveAndDie(run, { end, plan, clients, expiries }) {
 async function drain(run) {
   await writeFile(path.join(run.home, 'plan'), '');
   const life = startLife({ ...run.place, home: run.home }, undefined);
-  await life.url;
+  const url = await life.url;
+  if (url !== undefined) await run.clients.sendAgain(url, life.isOver);
   const deadline = performance.now() + DRAINED_WITHIN_MS;
   while (!life.isOver() && performance.now() < deadline && countOpen(run.dataDir) > 0) await sleep(25);
   life.end('SIGTERM');
