@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const CLOCK_TICKS_PER_SECOND = 100;
 const STATE = 0;
 const PARENT = 1;
+const THREADS = 17;
 const START_TIME = 19;
 
 /**
@@ -21,10 +22,16 @@ export function childrenOf(parent) {
     .filter((pid) => pid > 0 && Number(statOf(pid)?.[PARENT]) === parent);
 }
 
-/** Whether it runs; one that is dead and not yet buried does not. @param {number} pid */
+/**
+ * Whether anything of it runs. One that is dead and not yet buried does not, unless a thread of it still ends.
+ *
+ * @param {number} pid
+ */
 export function isAlive(pid) {
-  const state = statOf(pid)?.[STATE];
-  return state !== undefined && state !== 'Z' && state !== 'X';
+  const stat = statOf(pid);
+  if (stat === undefined) return false;
+  const isDead = stat[STATE] === 'Z' || stat[STATE] === 'X';
+  return !isDead || Number(stat[THREADS]) > 1;
 }
 
 /**
