@@ -1,10 +1,9 @@
 // What a warm 60 s song costs outside the model: all the server does, and all MSST does around its forward calls.
 // node bench/overhead.mjs [everyday] [starter]
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 import { postSong } from './post.mjs';
-import { projectRoot, runBench } from './prepare.mjs';
+import { built, projectRoot, runBench } from './prepare.mjs';
 import { median, printHeader, printTable } from './report.mjs';
 import { startServer } from './server.mjs';
 import { makeAudio } from './songs.mjs';
@@ -109,7 +108,6 @@ async function everydayModel({ folder, engine, runPython }) {
  * @returns {Promise<number>} seconds
  */
 async function measureProbe({ media }, song) {
-  // The set-up may only just have built them.
   const { createMediaPool } = await built('worker/mediaPool.js');
   const { createLog } = await built('log.js');
   const pool = createMediaPool({ python: media, projectRoot, env: process.env }, createLog('silent'));
@@ -122,11 +120,6 @@ async function measureProbe({ media }, song) {
   }
   await pool.stop();
   return median(times);
-}
-
-/** @param {string} module below dist/ */
-function built(module) {
-  return import(pathToFileURL(path.join(projectRoot, 'dist', module)).href);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { takeLock } from '../setup/lock.mjs';
 import { createReport } from '../setup/report.mjs';
@@ -40,6 +41,15 @@ export async function runBench(work) {
       if (code !== 0) throw new Error(`${args.join(' ')} failed: ${output}`);
     },
   });
+}
+
+/**
+ * Loads a module of the built server: only when it is asked for, because the set-up may only just have built it.
+ *
+ * @param {string} module below dist/
+ */
+export function built(module) {
+  return import(pathToFileURL(path.join(projectRoot, 'dist', module)).href);
 }
 
 /** @param {import('../setup/runCommand.mjs').Run} run */

@@ -17,8 +17,11 @@ import { projectRoot } from './prepare.mjs';
  * @property {number} pid
  * @property {(matches: (line: Record<string, any>) => boolean) => Promise<Record<string, any>>} line a log line,
  *   written already or still to come
+ * @property {(matches: (line: Record<string, any>) => boolean) => Promise<Record<string, any>>} nextLine a log line
+ *   still to come
  * @property {() => void} ignoreLog reads no line any more, where reading would disturb what is measured
- * @property {() => Promise<void>} end stops it and removes its data
+ * @property {() => void} kill ends it by SIGKILL
+ * @property {() => Promise<void>} end stops it, unless it has ended, and removes its data
  */
 
 /**
@@ -47,23 +50,28 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
   const kill = () => child.kill();
   process.once('exit', kill);
 
-  const { line, ignoreLog } = watchLog(child);
+  const log = watchLog(child);
   const url = `http://127.0.0.1:${port}`;
   await untilHealthy(url, child);
   return {
     url,
     pid: /** @type {number} */ (child.pid),
-    line,
-    ignoreLog,
+    ...log,
+    kill: () => child.kill('SIGKILL'),
     async end() {
-      const exit = once(child, 'exit');
-      child.kill();
-      await exit;
+      if (!hasEnded(child)) {
+        const exit = once(child, 'exit');
+        child.kill();
+        await exit;
+      }
       process.off('exit', kill);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
+
+/** @param {import('node:child_process').ChildProcess} child */
+const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 
 /** A port that nobody listens at; asked of the server itself it would stand in the log, which may be silent. */
 async function freePort() {
@@ -86,7 +94,7 @@ async function untilHealthy(url, child) {
       () => null,
     );
     if (report?.status === 'healthy') return;
-    if (child.exitCode !== null) throw new Error('the server ended before it was healthy');
+    if (hasEnded(child)) throw new Error('the server ended before it was healthy');
     await setTimeout(100);
   }
 }
@@ -102,7 +110,7 @@ function withoutSettings(env) {
 
 /**
  * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
- * @returns {Pick<Server, 'line' | 'ignoreLog'>}
+ * @returns {Pick<Server, 'line' | 'nextLine' | 'ignoreLog'>}
  */
 function watchLog(child) {
   /** @type {Record<string, any>[]} */
@@ -116,13 +124,17 @@ function watchLog(child) {
   });
   child.once('exit', wake);
 
-  /** @type {Server['line']} */
-  const line = (matches) =>
+  /**
+   * @param {Parameters<Server['line']>[0]} matches
+   * @param {number} from
+   * @returns {ReturnType<Server['line']>}
+   */
+  const lineFrom = (matches, from) =>
     new Promise((resolve, reject) => {
       const look = () => {
-        const found = lines.find(matches);
+        const found = lines.slice(from).find(matches);
         if (found) resolve(found);
-        else if (child.exitCode !== null) reject(new Error(`the server ended: ${JSON.stringify(lines)}`));
+        else if (hasEnded(child)) reject(new Error(`the server ended: ${JSON.stringify(lines)}`));
         else return;
         waiting.delete(look);
       };
@@ -131,7 +143,8 @@ function watchLog(child) {
     });
 
   return {
-    line,
+    line: (matches) => lineFrom(matches, 0),
+    nextLine: (matches) => lineFrom(matches, lines.length),
     ignoreLog() {
       reader.close();
       child.stdout.resume();

@@ -29,7 +29,8 @@ function takeStep(placeIn) {
 /** Notes in the diary what this worker does. */
 export function note(event, facts = {}) {
   if (!file) return;
-  appendFileSync(`${file}.diary`, `${JSON.stringify({ event, pid: process.pid, device, ...facts })}\n`);
+  const entry = { event, pid: process.pid, device, ms: Number(process.hrtime.bigint()) / 1e6, ...facts };
+  appendFileSync(`${file}.diary`, `${JSON.stringify(entry)}\n`);
 }
 
 /** Whether a worker of this device ends at its start. */

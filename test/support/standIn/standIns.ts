@@ -9,6 +9,8 @@ export interface DiaryEntry {
   pid: number;
   /** Its CUDA_VISIBLE_DEVICES; `cpu` where that is empty. */
   device: string;
+  /** When, by the machine's clock that never jumps (milliseconds). */
+  ms: number;
   task_id?: string;
   attempt?: number;
   /** The pid of the process that was started. */
