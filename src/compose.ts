@@ -32,6 +32,7 @@ import { createMediaPool } from './worker/mediaPool.ts';
 import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
 import { PATIENCE, type Patience } from './worker/patience.ts';
+import { askTorchForGpus } from './worker/torchGpus.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
 /** A running server. */
@@ -78,7 +79,9 @@ export async function startServer(
   });
   const command = { projectRoot: config.projectRoot, env: config.childEnv };
   const devices = chooseWorkers(
-    await findDevices(config.devices, config.childEnv, log),
+    await findDevices(config.devices, config.childEnv, log, () =>
+      askTorchForGpus({ ...command, python: config.enginePython }, log),
+    ),
     config.workerThreads,
     log,
   );
