@@ -332,6 +332,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class Holding:
+    """What a worker holds while it rests: models, and memory of its GPU in bytes, where it has one."""
+
+    models: list[str]
+    device_bytes: NonNegative | None
+
+
+@dataclass(frozen=True)
 class Log:
     """A line for the log, about a task or about none."""
 

@@ -11,6 +11,10 @@ import torch
 from ..heartbeat import resident_bytes
 from ..protocol import DeviceInfo
 
+# What CUDA takes of a GPU for a process that uses it, with the kernels of cuBLAS and cuDNN: no call says it
+# for one process, and others come and go while one could measure.
+CONTEXT_BYTES = 600_000_000
+
 
 class DeviceMemory(Protocol):
     """What the models and the separations share."""
@@ -23,6 +27,10 @@ class DeviceMemory(Protocol):
 
     def release(self) -> None:
         """Give back what nothing refers to any more."""
+
+    def held_bytes(self) -> int | None:
+        """Taken of a GPU by this process, what it keeps without using it included; None where it is no GPU
+        that others may share."""
 
 
 class CpuMemory:
@@ -48,6 +56,9 @@ class CpuMemory:
         """Collect what only cycles hold, as every network does."""
         gc.collect()
 
+    def held_bytes(self) -> None:
+        """The host's memory is not counted here."""
+
 
 class CudaMemory:
     """The memory of the one GPU this process sees."""
@@ -67,6 +78,10 @@ class CudaMemory:
         gc.collect()
         torch.cuda.empty_cache()
 
+    def held_bytes(self) -> int:
+        """What torch took of the driver, and what the driver took for this process."""
+        return int(torch.cuda.memory_reserved(0)) + (CONTEXT_BYTES if torch.cuda.is_initialized() else 0)
+
 
 class MpsMemory:
     """What Metal grants this process."""
@@ -83,6 +98,9 @@ class MpsMemory:
         """Collect first, as on a GPU."""
         gc.collect()
         torch.mps.empty_cache()
+
+    def held_bytes(self) -> None:
+        """One worker has it alone."""
 
 
 def memory_of(device: DeviceInfo) -> DeviceMemory:

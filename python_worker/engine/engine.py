@@ -13,6 +13,7 @@ from ..attempt import Attempt
 from ..protocol import (
     DeviceInfo,
     Failure,
+    Holding,
     LoadResult,
     ModelParams,
     MsstInfo,
@@ -131,6 +132,10 @@ class Engine:
         self._models.clear()
         self._memory.release()
         return result
+
+    def holding(self) -> Holding:
+        """What is loaded, and what this process takes of its GPU."""
+        return Holding(self._models.names(), self._memory.held_bytes())
 
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":

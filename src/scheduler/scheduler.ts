@@ -6,10 +6,12 @@ import { StageClock } from '../tasks/stageClock.ts';
 import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
+import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
 import { runAttempt, type AttemptParts } from './attempt.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
 import { judge } from './verdict.ts';
+import { chooseWorker } from './workerChoice.ts';
 
 /** Matches idle workers to pending tasks, in the order the tasks came. */
 export interface Scheduler {
@@ -28,7 +30,7 @@ const PERSIST_RETRY_MS = 1_000;
 export function createScheduler(
   parts: AttemptParts & {
     store: TaskStore;
-    pool: Pick<WorkerPool, 'lease' | 'stop'>;
+    pool: Pick<WorkerPool, 'ready' | 'lease' | 'stop'>;
     running: RunningAttempts;
     memory: MemoryAdmission;
     maxAttempts: number;
@@ -64,18 +66,28 @@ export function createScheduler(
     }
   };
 
-  /** Starts the oldest startable task on an idle worker. @returns whether there was both. */
+  /** Starts the oldest startable task on the idle worker that suits it best. @returns whether there was both. */
   const startNext = async (): Promise<boolean> => {
-    const lease = stopping ? undefined : pool.lease();
-    if (!lease) return false;
+    if (stopping || !pool.ready().some(({ isIdle }) => isIdle)) return false;
+    const turn = parts.memory.look();
+    let lease: Lease | undefined;
     const task = await store
-      .claimNext({ id: lease.worker.id, device: lease.device }, parts.memory.look())
+      .claimNext((candidate, lastFailure) => {
+        let suited: InferenceWorker | undefined;
+        const itsTurn = turn(candidate, () => {
+          suited = chooseWorker(pool.ready(), candidate.modelType, lastFailure?.device);
+          return suited !== undefined;
+        });
+        if (itsTurn !== 'start') return itsTurn;
+        // Within the transaction, so that the claim and the choice are one.
+        lease = pool.lease(suited);
+        return lease ? { id: lease.worker.id, device: lease.device } : 'wait';
+      })
       .catch((error: unknown) => {
-        lease.release('unused');
+        lease?.release('unused');
         throw error;
       });
-    if (!task) {
-      lease.release('unused');
+    if (!task || !lease) {
       if (!stopping) parts.onNothingToStart();
       return false;
     }

@@ -5,6 +5,7 @@ import { PATIENCE, type Patience } from './patience.ts';
 import {
   computedSchema,
   heartbeatSchema,
+  holdingSchema,
   loadResultSchema,
   logSchema,
   progressSchema,
@@ -13,6 +14,7 @@ import {
   unloadResultSchema,
   workerReadySchema,
   type HeartbeatMessage,
+  type HoldingMessage,
   type InitializeParams,
   type LoadParams,
   type LoadResult,
@@ -50,6 +52,7 @@ export class InferenceWorker {
   #wasCancelled = false;
   #mayHoldModels = false;
   #isTended = false;
+  #holding: HoldingMessage = { models: [], device_bytes: 0 };
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
   private constructor(
@@ -73,6 +76,9 @@ export class InferenceWorker {
     child.onNotification('heartbeat', heartbeatSchema, (message) => {
       current(message)?.onHeartbeat(message);
       if (!this.#events && !this.#isTended && message.task_id === null) this.wear.rests(message.rss_bytes);
+    });
+    child.onNotification('holding', holdingSchema, (message) => {
+      this.#holding = message;
     });
     child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
@@ -118,6 +124,11 @@ export class InferenceWorker {
   /** Whether a model may be loaded in it: one was asked for since its start, or since all were unloaded. */
   get mayHoldModels(): boolean {
     return this.#mayHoldModels;
+  }
+
+  /** What it held when it rested last: the models that need no loading, and memory of its GPU. */
+  get holding(): HoldingMessage {
+    return this.#holding;
   }
 
   /** Whether it was killed for not letting go of a cancelled attempt: its end is no crash. */

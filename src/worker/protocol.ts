@@ -222,6 +222,15 @@ export const heartbeatSchema = z.object({
 });
 export type HeartbeatMessage = z.infer<typeof heartbeatSchema>;
 
+/** What a worker holds while it rests; sent whenever that may have changed, before the answer to the request. */
+export const holdingSchema = z.object({
+  /** What is loaded, the one used last at the end. */
+  models: z.array(z.string()),
+  /** What the process takes of its GPU; null on a CPU and on Apple's GPU. */
+  device_bytes: z.int().nonnegative().nullable(),
+});
+export type HoldingMessage = z.infer<typeof holdingSchema>;
+
 export const logSchema = z.object({
   task_id: z.string().nullable(),
   attempt: z.int().positive().nullable(),

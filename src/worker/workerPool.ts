@@ -35,11 +35,20 @@ export interface Lease {
   release(how: 'worked' | 'failed' | 'tended' | 'unused'): void;
 }
 
-/** The workers, one on each device; each is started again when it dies. */
+/** A worker that is ready, for whoever has to choose one. */
+export interface ReadyWorker<Worker = InferenceWorker> {
+  worker: Worker;
+  device: string;
+  isIdle: boolean;
+}
+
+/** The workers, each bound to its device; each is started again when it dies. */
 export interface WorkerPool {
   start(): void;
-  /** An idle worker, which is busy from then on; undefined when there is none. One that is worn is replaced first. */
-  lease(): Lease | undefined;
+  /** Those that live. An idle one that is worn is replaced first. */
+  ready(): ReadyWorker[];
+  /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
+  lease(which?: InferenceWorker): Lease | undefined;
   statuses(): WorkerStatus[];
   stop(): Promise<void>;
 }
@@ -161,9 +170,17 @@ export function createWorkerPool(parts: {
     start() {
       loops = slots.map(keepAlive);
     },
-    lease() {
+    ready() {
       retireWorn();
-      const slot = slots.find((candidate) => candidate.state === 'idle');
+      return slots.flatMap(({ worker, device, state }) =>
+        worker && (state === 'idle' || state === 'busy')
+          ? [{ worker, device, isIdle: state === 'idle' }]
+          : [],
+      );
+    },
+    lease(which) {
+      if (!which) retireWorn();
+      const slot = slots.find(({ state, worker }) => state === 'idle' && (!which || worker === which));
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;
       slot.state = 'busy';

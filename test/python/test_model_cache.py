@@ -42,6 +42,9 @@ class PretendedMemory:
     def free_bytes(self) -> int:
         return self.total - self.used_bytes()
 
+    def held_bytes(self) -> None:
+        return None
+
     def release(self) -> None:
         gc.collect()
 

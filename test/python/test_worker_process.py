@@ -73,6 +73,9 @@ def test_a_worker_loads_and_unloads_on_request(child: ChildProcess, tmp_path: Pa
 
     unloaded = parse(UnloadResult, child.call("unload", {}, 3)["result"])
     assert unloaded.unloaded == ["starter"]
+    # Told before each answer, and of no GPU.
+    told = [message["params"] for message in child.notifications if message["method"] == "holding"]
+    assert told == [{"models": models, "device_bytes": None} for models in (["starter"], ["starter"], [])]
     separate(child, tmp_path / "2", mixture(tmp_path / "again.wav"), 4, STARTER)
     assert parse(SeparateResult, child.answer(4)["result"]).model_loads == 2
 

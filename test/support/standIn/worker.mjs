@@ -16,6 +16,7 @@ note('start');
 const channel = new StreamMessageWriter(process.stdout);
 const connection = createMessageConnection(new StreamMessageReader(process.stdin), channel);
 const notify = (method, params) => connection.sendNotification(method, params);
+const tellHolding = () => notify('holding', { models: [...loaded], device_bytes: null });
 let loaded = new Set();
 let loads = 0;
 let rssBytes = 100_000_000;
@@ -83,6 +84,7 @@ connection.onRequest('separate', async (params, token) => {
   await tell('encoding', 0, 0);
   dieAt('die:before-answer');
   if (word === 'leak') rssBytes += Number(step.slice('leak:'.length));
+  await tellHolding();
   const beat = { task_id: null, attempt: null, cpu_seconds: 0, rss_bytes: rssBytes };
   // After the answer.
   setTimeout(() => void notify('heartbeat', beat), 20);
@@ -104,12 +106,14 @@ connection.onRequest('load', async ({ model }) => {
   if (step.startsWith('fail:')) return planned(step);
   if (step.startsWith('wait:')) await untilThere(step.slice('wait:'.length));
   load(model);
+  await tellHolding();
   return { seconds: 0, model_loads: loads, resident: [...loaded] };
 });
 
-connection.onRequest('unload', () => {
+connection.onRequest('unload', async () => {
   const unloaded = [...loaded];
   loaded = new Set();
+  await tellHolding();
   return { unloaded, freed_bytes: 1000 * unloaded.length };
 });
 

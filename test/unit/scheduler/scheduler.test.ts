@@ -26,6 +26,8 @@ beforeEach(async () => {
 /** A worker that comes to its last chunk and then fails. */
 const failingWorker = {
   id: 'worker-0',
+  ready: { device: { total_memory_bytes: 0 } },
+  holding: { models: [], device_bytes: null },
   separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
     events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });
     throw new ChildFailure('SEPARATION_FAILED', 'It failed.', null);
@@ -57,8 +59,8 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
     progress,
     running: createRunningAttempts(),
     pool: {
+      ready: () => [{ worker: failingWorker, device: 'cpu', isIdle: !isLent }],
       lease() {
-        if (isLent) return undefined;
         isLent = true;
         return lease;
       },

@@ -19,6 +19,33 @@ function fakeWorker(id: string) {
   return { end, worker: { ...worker, stop: async () => end() } as unknown as InferenceWorker };
 }
 
+test('the workers that are ready are told with their devices, and the one that is asked for is lent', async () => {
+  const onIdle = vi.fn();
+  const pool = createWorkerPool({
+    devices: ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} })),
+    startWorker: async (id) => fakeWorker(id).worker,
+    onIdle,
+    patience: PATIENCE,
+    clock: new ManualClock(),
+    log: createLog('silent'),
+  });
+  expect(pool.ready()).toEqual([]);
+  pool.start();
+  await vi.waitFor(() => {
+    expect(onIdle).toHaveBeenCalledTimes(3);
+  });
+  const second = pool.ready()[1]?.worker;
+  const lease = pool.lease(second);
+  expect([lease?.worker, lease?.device]).toEqual([second, 'B']);
+  expect(pool.ready().map(({ device, isIdle }) => [device, isIdle])).toEqual([
+    ['A', true],
+    ['B', false],
+    ['A', true],
+  ]);
+  expect(pool.lease(second)).toBeUndefined();
+  await pool.stop();
+});
+
 test('a worker that takes the place of one that died takes no task before the lost one is back in the queue', async () => {
   const started: ReturnType<typeof fakeWorker>[] = [];
   const onIdle = vi.fn();

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { chooseWorker } from '../../../src/scheduler/workerChoice.ts';
+
+interface Given {
+  isIdle?: boolean;
+  warm?: string[];
+  held?: number;
+  total?: number;
+}
+
+const on = (device: string, { isIdle = true, warm = [], held = 0, total = 100 }: Given = {}) => ({
+  worker: {
+    ready: { device: { total_memory_bytes: total } },
+    holding: { models: warm, device_bytes: held },
+  } as unknown as Parameters<typeof chooseWorker>[0][number]['worker'],
+  device,
+  isIdle,
+});
+const choice = (workers: ReturnType<typeof on>[], failedOn?: string) => {
+  const chosen = chooseWorker(workers, 'vocals', failedOn);
+  return workers.findIndex(({ worker }) => worker === chosen);
+};
+
+test('no worker is chosen where none is idle', () => {
+  expect(choice([])).toBe(-1);
+  expect(choice([on('A', { isIdle: false, warm: ['vocals'] })])).toBe(-1);
+});
+
+test('an idle worker that has the model loaded goes before all others, also beside one that works', () => {
+  const warm = on('B', { warm: ['drums', 'vocals'], held: 90 });
+  expect(choice([on('A'), warm])).toBe(1);
+  expect(choice([on('A'), on('B', { isIdle: false }), warm])).toBe(2);
+});
+
+test('a GPU on which the last attempt took its worker down is avoided, also where the model is loaded, if there is another', () => {
+  expect(choice([on('A', { warm: ['vocals'] }), on('B')], 'A')).toBe(1);
+  expect(choice([on('A'), on('B', { isIdle: false })], 'A')).toBe(0);
+});
+
+test('of cold workers one is chosen whose GPU does nothing, then one whose GPU has the most memory left', () => {
+  expect(choice([on('A', { isIdle: false }), on('A'), on('B', { held: 90 })])).toBe(2);
+  expect(choice([on('A', { held: 20 }), on('B', { held: 10 }), on('C', { held: 15 })])).toBe(1);
+  expect(choice([on('A'), on('B', { total: 200 })])).toBe(1);
+  // What both workers of A hold is gone for either of them.
+  expect(choice([on('A', { held: 1 }), on('A', { held: 20 }), on('B', { held: 15 })])).toBe(2);
+});
+
+test('among equals the first is chosen', () => {
+  expect(choice([on('A'), on('B'), on('C')])).toBe(0);
+});
