@@ -216,6 +216,8 @@ export async function startServer(
           workers,
           canReadAudio: () => media.isAlive(),
           quarantined: () => pool.statuses().filter((worker) => worker.isQuarantined),
+          quarantinedGpus: () =>
+            pool.statuses().flatMap((worker) => (worker.isGpuQuarantined ? [worker.device] : [])),
           isShuttingDown: () => isShuttingDown,
           version,
           uptimeSeconds,

@@ -66,27 +66,32 @@ export function createScheduler(
     }
   };
 
+  const canStart = () => !stopping && pool.ready().some(({ isIdle }) => isIdle);
+
   /** Starts the oldest startable task on the idle worker that suits it best. @returns whether there was both. */
   const startNext = async (): Promise<boolean> => {
-    if (stopping || !pool.ready().some(({ isIdle }) => isIdle)) return false;
+    if (!canStart()) return false;
     const turn = parts.memory.look();
-    let lease: Lease | undefined;
+    const chosen: { lease?: Lease } = {};
     const task = await store
       .claimNext((candidate, lastFailure) => {
         let suited: InferenceWorker | undefined;
         const itsTurn = turn(candidate, () => {
-          suited = chooseWorker(pool.ready(), candidate.modelType, lastFailure?.device);
+          suited = chooseWorker(pool.ready(), candidate.modelType, lastFailure);
           return suited !== undefined;
         });
         if (itsTurn !== 'start') return itsTurn;
         // Within the transaction, so that the claim and the choice are one.
-        lease = pool.lease(suited);
-        return lease ? { id: lease.worker.id, device: lease.device } : 'wait';
+        const lease = pool.lease(suited);
+        if (!lease) return 'wait';
+        chosen.lease = lease;
+        return { id: lease.worker.id, device: lease.device };
       })
       .catch((error: unknown) => {
-        lease?.release('unused');
+        chosen.lease?.release('unused');
         throw error;
       });
+    const { lease } = chosen;
     if (!task || !lease) {
       if (!stopping) parts.onNothingToStart();
       return false;

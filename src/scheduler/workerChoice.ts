@@ -1,22 +1,27 @@
+import type { DeviceFailure } from '../store/taskStore.ts';
 import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { ReadyWorker } from '../worker/workerPool.ts';
 
 /**
  * The idle worker that suits a task best; undefined when none is idle. One on another device than its last attempt
  * failed on comes first; then one that has the model loaded; then one on the device that does least, and of
- * those the one with the most memory left.
+ * those the one with the most memory left. A task whose last attempt failed because of its GPU waits for another
+ * one, if there is one: a second failure there would be taken for its own.
  *
  * @param workers all that live, idle or not
- * @param failedOn the device on which the task's last attempt took its worker with it
+ * @param lastFailure the device on which the task's last attempt took its worker with it, and how
  */
 export function chooseWorker<Worker extends ChoosableWorker>(
   workers: readonly ReadyWorker<Worker>[],
   modelType: string,
-  failedOn: string | undefined,
+  lastFailure: DeviceFailure | undefined,
 ): Worker | undefined {
+  const failedOn = lastFailure?.device;
+  const mustChange =
+    lastFailure?.outcome === 'device_failed' && workers.some(({ device }) => device !== failedOn);
   // The first difference decides; what is smaller is better.
   const ranked = workers
-    .filter(({ isIdle }) => isIdle)
+    .filter(({ isIdle, device }) => isIdle && !(mustChange && device === failedOn))
     .map(({ worker, device }) => {
       const there = workers.filter((other) => other.device === device);
       const rank = [

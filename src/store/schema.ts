@@ -85,7 +85,14 @@ export const attempts = sqliteTable(
 
 /** How an attempt ended. */
 export type AttemptOutcome =
-  'completed' | 'failed' | 'cancelled' | 'worker_died' | 'hung' | 'server_stopped' | 'server_died';
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'worker_died'
+  | 'device_failed'
+  | 'hung'
+  | 'server_stopped'
+  | 'server_died';
 
 export const stems = sqliteTable(
   'stems',

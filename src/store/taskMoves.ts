@@ -194,8 +194,9 @@ function lastFailure(tx: BetterSQLite3Database, task: Task): DeviceFailure | und
     .from(attempts)
     .where(and(eq(attempts.taskId, task.taskId), eq(attempts.attempt, task.attempt)))
     .get();
-  if (row?.outcome !== 'worker_died' && row?.outcome !== 'hung') return undefined;
-  return { device: row.device, outcome: row.outcome };
+  const outcome = row?.outcome;
+  if (outcome !== 'worker_died' && outcome !== 'device_failed' && outcome !== 'hung') return undefined;
+  return { device: row?.device ?? '', outcome };
 }
 
 /** How many of a task's last `most` attempts, counted back from the newest without a break, a server's death ended. */

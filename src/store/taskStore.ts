@@ -37,7 +37,7 @@ export interface ClaimingWorker {
 /** How a task's last attempt ended, and where, if its worker ended with it. */
 export interface DeviceFailure {
   device: string;
-  outcome: Extract<AttemptOutcome, 'worker_died' | 'hung'>;
+  outcome: Extract<AttemptOutcome, 'worker_died' | 'device_failed' | 'hung'>;
 }
 
 /** An attempt that ended with its server, and where that left its task. */

@@ -12,6 +12,9 @@ export const PROTOCOL_VERSION = 1;
 /** The application error code of a request that a child refused; `data` says which kind it was. */
 export const REQUEST_FAILED = -32001;
 
+/** The exit code of a worker whose GPU does nothing more for it: the next process may have more luck. */
+export const BROKEN_DEVICE_EXIT_CODE = 70;
+
 /** No frame may be longer than this, in either direction (bytes): audio travels by path. */
 export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 

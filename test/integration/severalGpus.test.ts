@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { ended, form, submit, waitForTask } from '../support/client.ts';
+import { call, ended, form, submit, waitForTask } from '../support/client.ts';
+import type { HealthReport } from '../../src/http/health.ts';
+import type { Patience } from '../../src/worker/patience.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
@@ -25,9 +27,14 @@ beforeAll(async () => {
 afterAll(() => gpus.remove());
 afterEach(() => server.dispose());
 
-async function start(uuids: string[], settings: Record<string, unknown> = {}): Promise<void> {
+async function start(
+  uuids: string[],
+  settings: Record<string, unknown> = {},
+  patience?: Partial<Patience>,
+): Promise<void> {
   await gpus.set(uuids);
-  server = await startTestServer({ devices: 'auto', models, default_model_type: 'first', ...settings });
+  const given = { devices: 'auto', models, default_model_type: 'first', ...settings };
+  server = await startTestServer(given, undefined, [], patience);
 }
 
 const submitSong = async (model_type = 'first') =>
@@ -69,4 +76,44 @@ describe('two GPUs', () => {
     await complete(taskId);
     expect(new Set(await devicesOf(taskId)).size).toBe(2);
   });
+});
+
+test('a GPU that fails two workers in a row is left alone, the other goes on, health says so, and it comes back by itself', async () => {
+  const [A, B] = ['GPU-0a', 'GPU-0b'] as const;
+  await start([A, B], {}, { quarantineMs: 3_000 });
+  const workers = standInsOf(server);
+  const health = async () => (await call(`${server.url}/api/v1/health`)).body as HealthReport;
+  const isTold = async () =>
+    (await health()).problems.some((problem) => problem.startsWith(`The GPU ${A} failed`));
+
+  await workers.failDevices([A]);
+  await workers.hold('separating');
+  const first = await submitSong();
+  // Its second attempt is held on B: the next task has no choice.
+  await expect.poll(() => devicesOf(first), { timeout: 15_000 }).toEqual([A, B]);
+  const second = await submitSong();
+  await expect.poll(() => devicesOf(second), { timeout: 15_000 }).toEqual([A]);
+  await expect.poll(isTold, { timeout: 15_000 }).toBe(true);
+  expect(await health()).toMatchObject({ status: 'degraded', dependencies: { gpu: { status: 'degraded' } } });
+  const third = await submitSong();
+  await workers.release();
+  await complete(first, second, third);
+  expect([await devicesOf(second), await devicesOf(third)]).toEqual([[A, B], [B]]);
+
+  await workers.failDevices([]);
+  await expect
+    .poll(
+      async () => {
+        await workers.hold('separating');
+        const both = [await submitSong(), await submitSong()];
+        await expect.poll(() => devicesOf(both[0] ?? '')).toHaveLength(1);
+        const used = (await Promise.all(both.map(devicesOf))).flat();
+        await workers.release();
+        await complete(...both);
+        return used.includes(A);
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true);
+  await expect.poll(health, { timeout: 15_000 }).toMatchObject({ status: 'healthy', problems: [] });
 });

@@ -37,6 +37,11 @@ export function isBroken() {
   return beside('broken').split('\n').includes(device);
 }
 
+/** Whether the device fails its worker in every task, for good. */
+export function isFailing() {
+  return beside('failing').split('\n').includes(device);
+}
+
 /** Waits as long as the test holds this stage, or until the call is cancelled. */
 export async function whileHeld(stage, token) {
   while (beside('hold') === stage && !token.isCancellationRequested) await sleep(10);

@@ -7,7 +7,7 @@ import {
   StreamMessageWriter,
 } from 'vscode-jsonrpc/node';
 import { misbehave } from './mischief.mjs';
-import { isBroken, nextLoadStep, nextStep, note, untilThere, whileHeld } from './plan.mjs';
+import { isBroken, isFailing, nextLoadStep, nextStep, note, untilThere, whileHeld } from './plan.mjs';
 import { encodeNoise, writeSilence } from './stems.mjs';
 
 if (isBroken()) process.exit(1);
@@ -58,6 +58,7 @@ connection.onRequest('separate', async (params, token) => {
     process.kill(process.pid, 'SIGKILL');
   };
 
+  if (isFailing()) process.exit(70);
   dieAt('die:begun');
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);

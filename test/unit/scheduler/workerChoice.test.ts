@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { chooseWorker } from '../../../src/scheduler/workerChoice.ts';
+import type { DeviceFailure } from '../../../src/store/taskStore.ts';
 
 interface Given {
   isIdle?: boolean;
@@ -16,8 +17,9 @@ const on = (device: string, { isIdle = true, warm = [], held = 0, total = 100 }:
   device,
   isIdle,
 });
-const choice = (workers: ReturnType<typeof on>[], failedOn?: string) => {
-  const chosen = chooseWorker(workers, 'vocals', failedOn);
+const died = (device: string) => ({ device, outcome: 'worker_died' as const });
+const choice = (workers: ReturnType<typeof on>[], lastFailure?: DeviceFailure) => {
+  const chosen = chooseWorker(workers, 'vocals', lastFailure);
   return workers.findIndex(({ worker }) => worker === chosen);
 };
 
@@ -33,8 +35,15 @@ test('an idle worker that has the model loaded goes before all others, also besi
 });
 
 test('a GPU on which the last attempt took its worker down is avoided, also where the model is loaded, if there is another', () => {
-  expect(choice([on('A', { warm: ['vocals'] }), on('B')], 'A')).toBe(1);
-  expect(choice([on('A'), on('B', { isIdle: false })], 'A')).toBe(0);
+  expect(choice([on('A', { warm: ['vocals'] }), on('B')], died('A'))).toBe(1);
+  expect(choice([on('A'), on('B', { isIdle: false })], died('A'))).toBe(0);
+});
+
+test('a task that its GPU failed waits for another one, and where there is none goes there again', () => {
+  const failed = { device: 'A', outcome: 'device_failed' as const };
+  expect(choice([on('A'), on('B', { isIdle: false })], failed)).toBe(-1);
+  expect(choice([on('A'), on('B')], failed)).toBe(1);
+  expect(choice([on('A'), on('A', { isIdle: false })], failed)).toBe(0);
 });
 
 test('of cold workers one is chosen whose GPU does nothing, then one whose GPU has the most memory left', () => {

@@ -80,7 +80,7 @@ describe('a claim says how the last attempt took its worker with it', () => {
     return { told, attempt: task?.attempt };
   };
 
-  test.each(['worker_died', 'hung'] as const)('and on which device: %s', async (outcome) => {
+  test.each(['worker_died', 'device_failed', 'hung'] as const)('and on which device: %s', async (outcome) => {
     const { taskId } = await accept();
     expect(await toldOf()).toEqual({ told: [undefined], attempt: 1 });
     await store.requeue(taskId, 1, { ...LOST, outcome });
