@@ -65,7 +65,7 @@ class Child:
         # Only here: a media child has no torch.
         from .engine import Engine
 
-        self._engine = Engine(Path(params.msst_root), params.device)
+        self._engine = Engine(Path(params.msst_root), params.device, shares_device=params.shares_device)
         return protocol.WorkerReady(
             protocol_version=PROTOCOL_VERSION,
             pid=os.getpid(),

@@ -99,6 +99,7 @@ class InitializeWorker:
     protocol_version: int
     device: str
     msst_root: str
+    shares_device: bool
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,14 @@ class StageSeconds:
 
 
 @dataclass(frozen=True)
+class DevicePeak:
+    """What a separation took of a GPU at most, in bytes; any_length: a longer mixture takes no more."""
+
+    bytes: NonNegative
+    any_length: bool
+
+
+@dataclass(frozen=True)
 class SeparateResult:
     """What a completed attempt answers."""
 
@@ -229,6 +238,7 @@ class SeparateResult:
     stage_seconds: StageSeconds
     model_loads: NonNegative
     forward_seconds: float
+    device_peak: DevicePeak | None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ class DeviceMemory(Protocol):
     def release(self) -> None:
         """Give back what nothing refers to any more."""
 
+    def begin_peak(self) -> None:
+        """Forget the peak so far."""
+
+    def peak_bytes(self) -> int | None:
+        """The most that `held_bytes` was since then."""
+
     def held_bytes(self) -> int | None:
         """Taken of a GPU by this process, what it keeps without using it included; None where it is no GPU
         that others may share."""
@@ -56,8 +62,14 @@ class CpuMemory:
         """Collect what only cycles hold, as every network does."""
         gc.collect()
 
-    def held_bytes(self) -> None:
+    def begin_peak(self) -> None:
         """The host's memory is not counted here."""
+
+    def peak_bytes(self) -> None:
+        """Likewise."""
+
+    def held_bytes(self) -> None:
+        """Likewise."""
 
 
 class CudaMemory:
@@ -78,9 +90,20 @@ class CudaMemory:
         gc.collect()
         torch.cuda.empty_cache()
 
+    def begin_peak(self) -> None:
+        """Forget the peak so far."""
+        torch.cuda.reset_peak_memory_stats(0)
+
+    def peak_bytes(self) -> int:
+        """The most that `held_bytes` was since then."""
+        return int(torch.cuda.max_memory_reserved(0)) + self._context_bytes()
+
     def held_bytes(self) -> int:
         """What torch took of the driver, and what the driver took for this process."""
-        return int(torch.cuda.memory_reserved(0)) + (CONTEXT_BYTES if torch.cuda.is_initialized() else 0)
+        return int(torch.cuda.memory_reserved(0)) + self._context_bytes()
+
+    def _context_bytes(self) -> int:
+        return CONTEXT_BYTES if torch.cuda.is_initialized() else 0
 
 
 class MpsMemory:
@@ -99,8 +122,14 @@ class MpsMemory:
         gc.collect()
         torch.mps.empty_cache()
 
-    def held_bytes(self) -> None:
+    def begin_peak(self) -> None:
         """One worker has it alone."""
+
+    def peak_bytes(self) -> None:
+        """Likewise."""
+
+    def held_bytes(self) -> None:
+        """Likewise."""
 
 
 def memory_of(device: DeviceInfo) -> DeviceMemory:

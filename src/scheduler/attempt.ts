@@ -12,6 +12,7 @@ import type { MediaPool } from '../worker/mediaPool.ts';
 import type { Patience } from '../worker/patience.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Lease } from '../worker/workerPool.ts';
+import type { MeasuredPeaks } from './measuredPeaks.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
 /** What running attempts takes. */
@@ -22,6 +23,7 @@ export interface AttemptParts {
   pace: Pace;
   /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
   describeModel(modelType: string): RunnableModel | undefined;
+  peaks: Pick<MeasuredPeaks, 'record'>;
   patience: Patience;
   clock: Clock;
   log: Log;
@@ -84,6 +86,7 @@ export async function runAttempt(
     lease.device,
     workSeconds / passesOf(task) / task.mixture.durationSeconds,
   );
+  if (result.device_peak) parts.peaks.record(task, lease.device, result.device_peak);
   parts.log.info(
     {
       taskId: task.taskId,
@@ -91,6 +94,7 @@ export async function runAttempt(
       stageSeconds: result.stage_seconds,
       forwardSeconds: result.forward_seconds,
       modelLoads: result.model_loads,
+      devicePeak: result.device_peak,
       processingSeconds,
     },
     'an attempt computed its stems',

@@ -9,6 +9,7 @@ import { ChildFailure } from '../worker/childErrors.ts';
 import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
 import { runAttempt, type AttemptParts } from './attempt.ts';
+import type { DeviceAdmission } from './deviceAdmission.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
 import { judge } from './verdict.ts';
 import { chooseWorker } from './workerChoice.ts';
@@ -33,6 +34,7 @@ export function createScheduler(
     pool: Pick<WorkerPool, 'ready' | 'lease' | 'stop'>;
     running: RunningAttempts;
     memory: MemoryAdmission;
+    devices: DeviceAdmission;
     maxAttempts: number;
     /** A worker is idle, and no task can start now. */
     onNothingToStart: () => void;
@@ -77,7 +79,15 @@ export function createScheduler(
       .claimNext((candidate, lastFailure) => {
         let suited: InferenceWorker | undefined;
         const itsTurn = turn(candidate, () => {
-          suited = chooseWorker(pool.ready(), candidate.modelType, lastFailure);
+          suited = chooseWorker(
+            pool.ready(),
+            {
+              modelType: candidate.modelType,
+              lastFailure,
+              hasRoom: (worker) => parts.devices.hasRoom(candidate, worker),
+            },
+            (worker) => parts.devices.takes(worker),
+          );
           return suited !== undefined;
         });
         if (itsTurn !== 'start') return itsTurn;
@@ -97,9 +107,11 @@ export function createScheduler(
       return false;
     }
     parts.memory.begin(task);
+    // Lent at once, so that nobody else takes them meanwhile.
+    const crowd = parts.devices.begin(task, lease.worker).flatMap((worker) => pool.lease(worker) ?? []);
     const controller = new AbortController();
     const stages = new StageClock(parts.clock);
-    const done = carryThrough(task, lease, stages, controller.signal);
+    const done = carryThrough(task, lease, crowd, stages, controller.signal);
     running.add(task.taskId, done, controller, stages);
     return true;
   };
@@ -108,6 +120,7 @@ export function createScheduler(
   const carryThrough = async (
     task: Task,
     lease: Lease,
+    crowd: readonly Lease[],
     stages: StageClock,
     signal: AbortSignal,
   ): Promise<void> => {
@@ -115,6 +128,7 @@ export function createScheduler(
     logStatus(log, task.taskId, 'processing', { ...where, modelType: task.modelType });
     let worked = true;
     try {
+      await Promise.all(crowd.map(unloadNeighbour));
       // A cancel that came between the claim and here found no attempt that it could abort.
       if ((await store.fate(task.taskId))?.status !== 'processing') return;
       const result = await runAttempt(parts, task, lease, stages, signal);
@@ -130,8 +144,21 @@ export function createScheduler(
     } finally {
       parts.progress.end(task);
       parts.memory.end(task);
+      parts.devices.end(lease.worker);
       lease.release(worked ? 'worked' : 'failed');
     }
+  };
+
+  /** Has an idle worker give its models' memory to a task on the same GPU. Never throws. */
+  const unloadNeighbour = async (neighbour: Lease): Promise<void> => {
+    const where = { workerId: neighbour.worker.id, device: neighbour.device };
+    try {
+      const { unloaded: models } = await neighbour.worker.unload();
+      log.info({ ...where, models }, 'models unloaded for a task on the same GPU');
+    } catch (error) {
+      log.error({ ...where, err: error }, 'models could not be unloaded');
+    }
+    neighbour.release('tended');
   };
 
   /** Writes the end of a task. @returns false when the attempt is not its current one any more */

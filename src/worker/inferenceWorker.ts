@@ -88,7 +88,14 @@ export class InferenceWorker {
 
   /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be, or the signal ended it */
   static async start(
-    options: ChildCommand & { id: string; device: string; msstRoot: string; signal?: AbortSignal },
+    options: ChildCommand & {
+      id: string;
+      device: string;
+      /** Whether other workers use the same GPU. */
+      sharesDevice?: boolean;
+      msstRoot: string;
+      signal?: AbortSignal;
+    },
     log: Log,
     patience: Pick<Patience, 'cancelGraceMs'> = PATIENCE,
   ): Promise<InferenceWorker> {
@@ -103,6 +110,7 @@ export class InferenceWorker {
         protocol_version: PROTOCOL_VERSION,
         device: options.device,
         msst_root: options.msstRoot,
+        shares_device: options.sharesDevice ?? false,
       } satisfies InitializeParams;
       const ready = await child.request('initialize', params, workerReadySchema, {
         timeoutMs: HELLO_TIMEOUT_MS,

@@ -31,6 +31,8 @@ export const initializeParamsSchema = z.discriminatedUnion('role', [
     device: z.string(),
     /** The folder whose `inference.py` hands out `proc_folder`. */
     msst_root: z.string(),
+    /** Other workers use the same GPU: what a task needed of it is given back, and measured. */
+    shares_device: z.boolean(),
   }),
 ]);
 export type InitializeParams = z.infer<typeof initializeParamsSchema>;
@@ -127,6 +129,15 @@ export const separateResultSchema = z.object({
   model_loads: z.int().nonnegative(),
   /** Seconds spent inside the network's forward calls of this attempt. */
   forward_seconds: z.number().nonnegative(),
+  /** What it took of a GPU that others share; null: it is not shared, or is none. */
+  device_peak: z
+    .object({
+      /** The most that the process held, without what it holds for other models. */
+      bytes: z.int().nonnegative(),
+      /** A whole batch was computed: a longer mixture takes no more. */
+      any_length: z.boolean(),
+    })
+    .nullable(),
 });
 export type SeparateResult = z.infer<typeof separateResultSchema>;
 

@@ -1,3 +1,5 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
@@ -12,7 +14,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');
 /** Models of the same files: listing them takes them out of the scan. */
-const models = ['first', 'second'].map((name) => ({
+const models = ['first', 'second', 'third'].map((name) => ({
   name,
   config_path: path.join(projectRoot, 'configs/config_starter.yaml'),
   checkpoint_path: path.join(projectRoot, 'pretrain/starter.ckpt'),
@@ -31,10 +33,11 @@ async function start(
   uuids: string[],
   settings: Record<string, unknown> = {},
   patience?: Partial<Patience>,
+  dataDir?: string,
 ): Promise<void> {
   await gpus.set(uuids);
   const given = { devices: 'auto', models, default_model_type: 'first', ...settings };
-  server = await startTestServer(given, undefined, [], patience);
+  server = await startTestServer(given, dataDir, [], patience);
 }
 
 const submitSong = async (model_type = 'first') =>
@@ -116,4 +119,108 @@ test('a GPU that fails two workers in a row is left alone, the other goes on, he
     )
     .toBe(true);
   await expect.poll(health, { timeout: 15_000 }).toMatchObject({ status: 'healthy', problems: [] });
+});
+
+describe('two workers on one GPU', () => {
+  const GPU = 'GPU-0a';
+  const MEMORY = { total: 100, held: 1, peaks: { first: 40, second: 45, third: 50 } };
+
+  /** Starts them on a GPU with that memory; again on the data of the server before, where there was one. */
+  async function startSharing(settings: Record<string, unknown> = {}): Promise<void> {
+    const dataDir = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-'));
+    await standInsOf({ dataDir }).giveMemory(MEMORY);
+    await start([GPU], { worker_threads: 2, ...settings }, undefined, dataDir);
+    await bothIdle();
+  }
+  async function restart(): Promise<void> {
+    const { dataDir } = server;
+    await server.stop();
+    await start([GPU], { worker_threads: 2 }, undefined, dataDir);
+    await bothIdle();
+  }
+  const bothIdle = () =>
+    expect
+      .poll(async () => {
+        const { body } = await call(`${server.url}/api/v1/metrics`);
+        return (body as { workers: object[] }).workers;
+      })
+      .toMatchObject([
+        { device: GPU, state: 'idle' },
+        { device: GPU, state: 'idle' },
+      ]);
+  /** How many run at once when all these are submitted while each is held at its work. */
+  async function together(...given: string[]): Promise<number> {
+    const workers = standInsOf(server);
+    const before = (await begun()).length;
+    await workers.hold('separating');
+    const taskIds: string[] = [];
+    for (const model of given) taskIds.push(await submitSong(model));
+    await waitUntilBegun(before + 1);
+    // Whoever may start has started when a later answer of the server is there, and a poll of its scheduler.
+    await expect
+      .poll(async () => (await begun()).length - before, { timeout: 2_500, interval: 100 })
+      .toBe(given.length)
+      .catch(() => undefined);
+    const atOnce = (await begun()).length - before;
+    await workers.release();
+    await complete(...taskIds);
+    return atOnce;
+  }
+
+  test('run a model alone that was never measured, then together with others that fit, and remember it after a restart', async () => {
+    await startSharing();
+    expect(await together('first', 'first')).toBe(1);
+    expect(await together('first', 'first')).toBe(2);
+    // Nobody has measured the second one yet; then it fits beside the first.
+    expect(await together('first', 'second')).toBe(1);
+    expect(await together('first', 'second')).toBe(2);
+    await restart();
+    expect(await together('second', 'first')).toBe(2);
+  });
+
+  test('never run two models together that do not fit, and both complete', async () => {
+    await startSharing();
+    await together('second');
+    await together('third');
+    expect(await together('second', 'third')).toBe(1);
+    expect(await together('third', 'second')).toBe(1);
+  });
+
+  test('give up the models of the idle one for a task that needs the GPU alone', async () => {
+    await startSharing({ log_file: 'server.log' });
+    await together('first');
+    expect(await together('first', 'first')).toBe(2);
+    // Both hold the first model now, and nobody knows what the second one takes.
+    expect(await together('second')).toBe(1);
+    const lines = (await readFile(path.join(server.dataDir, 'server.log'), 'utf8')).split('\n');
+    const unloaded = lines.filter((line) => line.includes('models unloaded for a task on the same GPU'));
+    expect(unloaded.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { models: ['first'], device: GPU },
+    ]);
+  });
+});
+
+test('five workers on two GPUs are spread evenly over them, each with one GPU to see', async () => {
+  const dataDir = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-'));
+  await standInsOf({ dataDir }).giveMemory({ total: 100, held: 1, peaks: { first: 25 } });
+  await start(['GPU-0a', 'GPU-0b'], { worker_threads: 5 }, undefined, dataDir);
+  const learned = [await submitSong()];
+  await complete(...learned);
+  await standInsOf(server).hold('separating');
+  const onB = await submitSong();
+  await waitUntilBegun(2);
+  const other = await submitSong();
+  await waitUntilBegun(3);
+  expect((await Promise.all([onB, other].map(devicesOf))).flat().sort()).toEqual(['GPU-0a', 'GPU-0b']);
+  await standInsOf(server).release();
+  await complete(onB, other);
+
+  await standInsOf(server).hold('separating');
+  const all: string[] = [];
+  for (let n = 0; n < 6; n += 1) all.push(await submitSong());
+  await waitUntilBegun(3 + 5);
+  const used = (await begun()).slice(3).map(({ device }) => device);
+  expect(used.sort()).toEqual(['GPU-0a', 'GPU-0a', 'GPU-0a', 'GPU-0b', 'GPU-0b']);
+  await standInsOf(server).release();
+  await complete(...all);
 });

@@ -24,6 +24,8 @@ export interface StandIns {
   breakDevices(devices: readonly string[]): Promise<void>;
   /** Workers of these devices end themselves in every task from now on, as their GPU failed them; no others do. */
   failDevices(devices: readonly string[]): Promise<void>;
+  /** Every GPU has so much memory, of which a loaded model holds `held`, and a separation takes what stands by its model. */
+  giveMemory(memory: { total: number; held: number; peaks: Record<string, number> }): Promise<void>;
   /** What they noted since the server's first start, in order. */
   diary(): Promise<DiaryEntry[]>;
 }
@@ -41,6 +43,7 @@ export function standInsOf(server: Pick<TestServer, 'dataDir'>): StandIns {
     release: () => rm(beside('hold'), { force: true }),
     breakDevices: (devices) => put('broken', devices.join('\n')),
     failDevices: (devices) => put('failing', devices.join('\n')),
+    giveMemory: (memory) => put('memory', JSON.stringify(memory)),
     async diary() {
       const text = await readFile(beside('diary'), 'utf8').catch(() => '');
       // The last line may still be in the making.

@@ -7,7 +7,16 @@ import {
   StreamMessageWriter,
 } from 'vscode-jsonrpc/node';
 import { misbehave } from './mischief.mjs';
-import { isBroken, isFailing, nextLoadStep, nextStep, note, untilThere, whileHeld } from './plan.mjs';
+import {
+  deviceMemory,
+  isBroken,
+  isFailing,
+  nextLoadStep,
+  nextStep,
+  note,
+  untilThere,
+  whileHeld,
+} from './plan.mjs';
 import { encodeNoise, writeSilence } from './stems.mjs';
 
 if (isBroken()) process.exit(1);
@@ -16,7 +25,10 @@ note('start');
 const channel = new StreamMessageWriter(process.stdout);
 const connection = createMessageConnection(new StreamMessageReader(process.stdin), channel);
 const notify = (method, params) => connection.sendNotification(method, params);
-const tellHolding = () => notify('holding', { models: [...loaded], device_bytes: null });
+const tellHolding = () => {
+  const memory = deviceMemory();
+  return notify('holding', { models: [...loaded], device_bytes: memory && memory.held * loaded.size });
+};
 let loaded = new Set();
 let loads = 0;
 let rssBytes = 100_000_000;
@@ -39,7 +51,7 @@ connection.onRequest('initialize', () => ({
   python_version: '3.11.0',
   torch_version: '0.0.0',
   msst: { call_shape: 'package', version: null },
-  device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: 0 },
+  device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: deviceMemory()?.total ?? 0 },
 }));
 
 connection.onRequest('separate', async (params, token) => {
@@ -98,6 +110,7 @@ connection.onRequest('separate', async (params, token) => {
     stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },
     model_loads: loads,
     forward_seconds: 0,
+    device_peak: peakOf(params),
   };
 });
 
@@ -128,6 +141,12 @@ connection.listen();
 function load({ name }) {
   if (!loaded.has(name)) loads += 1;
   loaded.add(name);
+}
+
+/** What the test says that the model takes, of songs as long as this or longer. */
+function peakOf({ model }) {
+  const bytes = deviceMemory()?.peaks[model.name];
+  return bytes === undefined ? null : { bytes, any_length: true };
 }
 
 async function writeStems(step, params, dieAt) {

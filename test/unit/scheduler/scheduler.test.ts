@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
+import { createDeviceAdmission } from '../../../src/scheduler/deviceAdmission.ts';
 import { createMemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
@@ -72,6 +73,8 @@ test('how far an attempt is can be seen until its end is in the store, and no lo
     onEnded: () => undefined,
     onNothingToStart: () => undefined,
     maxAttempts: 3,
+    devices: createDeviceAdmission<InferenceWorker>({ workers: () => [], peaks: { find: () => undefined } }),
+    peaks: { record: () => undefined },
     memory: createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
     patience: PATIENCE,
     clock: disk.clock,

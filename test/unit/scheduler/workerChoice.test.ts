@@ -18,8 +18,11 @@ const on = (device: string, { isIdle = true, warm = [], held = 0, total = 100 }:
   isIdle,
 });
 const died = (device: string) => ({ device, outcome: 'worker_died' as const });
-const choice = (workers: ReturnType<typeof on>[], lastFailure?: DeviceFailure) => {
-  const chosen = chooseWorker(workers, 'vocals', lastFailure);
+const choice = (workers: ReturnType<typeof on>[], lastFailure?: DeviceFailure, full: string[] = []) => {
+  const hasRoom = (wanted: unknown) =>
+    !workers.some(({ worker, device }) => worker === wanted && full.includes(device));
+  const takes = ({ holding }: { holding: { device_bytes: number | null } }) => holding.device_bytes ?? 0;
+  const chosen = chooseWorker(workers, { modelType: 'vocals', lastFailure, hasRoom }, takes);
   return workers.findIndex(({ worker }) => worker === chosen);
 };
 
@@ -52,6 +55,11 @@ test('of cold workers one is chosen whose GPU does nothing, then one whose GPU h
   expect(choice([on('A'), on('B', { total: 200 })])).toBe(1);
   // What both workers of A hold is gone for either of them.
   expect(choice([on('A', { held: 1 }), on('A', { held: 20 }), on('B', { held: 15 })])).toBe(2);
+});
+
+test('none is chosen whose GPU has no room for the task, however well it would suit', () => {
+  expect(choice([on('A', { warm: ['vocals'] }), on('B')], undefined, ['A'])).toBe(1);
+  expect(choice([on('A'), on('A', { isIdle: false })], undefined, ['A'])).toBe(-1);
 });
 
 test('among equals the first is chosen', () => {
