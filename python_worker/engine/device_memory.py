@@ -92,7 +92,9 @@ class CudaMemory:
 
     def begin_peak(self) -> None:
         """Forget the peak so far."""
-        torch.cuda.reset_peak_memory_stats(0)
+        # Before the first use of the GPU there is none, and torch refuses to forget it.
+        if torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats(0)
 
     def peak_bytes(self) -> int:
         """The most that `held_bytes` was since then."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from separating import STARTER, Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.device_memory import CONTEXT_BYTES, CpuMemory
+from python_worker.engine.device_memory import CONTEXT_BYTES, CpuMemory, CudaMemory
 from python_worker.engine.model_cache import ModelCache, file_stamp
 from python_worker.engine.peak_meter import PeakMeter
 from python_worker.protocol import DevicePeak, ModelParams
@@ -165,6 +165,14 @@ def test_the_memory_of_the_host_is_measured() -> None:
     assert memory.used_bytes() - before > 48 * 2**20
     assert 0 < memory.free_bytes() < 2**40
     assert CpuMemory(total_bytes=held.numel()).free_bytes() == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_initialized(), reason="needs a process that has not used its GPU yet")
+def test_a_gpu_that_was_not_used_yet_holds_nothing_and_has_no_peak() -> None:
+    memory = CudaMemory()
+    memory.begin_peak()
+    memory.release()
+    assert (memory.held_bytes(), memory.peak_bytes()) == (0, 0)
 
 
 @pytest.fixture
