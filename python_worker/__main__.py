@@ -1,6 +1,7 @@
 """`python -m python_worker`: serve on stdio.
 
 `python -m python_worker check --msst-root DIR`: say whether this interpreter can be the engine.
+`python -m python_worker gpus`: say which GPUs its torch sees.
 """
 
 # Nothing but these two, which every interpreter has loaded already: fds are moved before anything can print.
@@ -13,6 +14,10 @@ def main() -> None:
     source_fd, sink_fd = take_stdio_aside()
     forget_working_directory()
     prefer_safe_loading()
+    if sys.argv[1:] == ["gpus"]:
+        from .gpus import run_gpus
+
+        sys.exit(run_gpus(sink_fd))
     if sys.argv[1:]:
         from .check import run_check
 

@@ -66,7 +66,7 @@ class Child:
         # Only here: a media child has no torch.
         from .engine import Engine
 
-        self._engine = Engine(Path(params.msst_root), params.device)
+        self._engine = Engine(Path(params.msst_root), params.device, shares_device=params.shares_device)
         return protocol.WorkerReady(
             protocol_version=PROTOCOL_VERSION,
             pid=os.getpid(),
@@ -79,18 +79,20 @@ class Child:
     def _separate(self, params: Any, request: Request) -> Json:
         wanted = _valid(lambda value: protocol.parse(protocol.SeparateParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
-        with self._attempt(wanted, request) as attempt:
+        with self._telling_holding(), self._attempt(wanted, request) as attempt:
             return protocol.to_json(self._engine.separate(wanted, attempt))
 
     def _load(self, params: Any, request: Request) -> Json:
         wanted = _valid(lambda value: protocol.parse(protocol.LoadParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
-        return protocol.to_json(self._engine.load(wanted.model, self._log))
+        with self._telling_holding():
+            return protocol.to_json(self._engine.load(wanted.model, self._log))
 
     def _unload(self, params: Any, request: Request) -> Json:
         _valid(lambda value: protocol.parse(protocol.UnloadParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
-        return protocol.to_json(self._engine.unload())
+        with self._telling_holding():
+            return protocol.to_json(self._engine.unload())
 
     def _probe(self, params: Any, request: Request) -> Json:
         from .media import probe
@@ -111,6 +113,15 @@ class Child:
     def _log(self, level: protocol.LogLevel, message: str) -> None:
         """Write a line to the server's log that is about no attempt."""
         self.notify("log", protocol.Log(None, None, level, message[: protocol.MAX_LOG_CHARS]))
+
+    @contextmanager
+    def _telling_holding(self) -> Iterator[None]:
+        """Whatever comes of the block, the server knows before its answer what is loaded after it."""
+        try:
+            yield
+        finally:
+            assert self._engine is not None  # only a worker calls this
+            self.notify("holding", self._engine.holding())
 
     @contextmanager
     def _attempt(

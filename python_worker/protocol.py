@@ -100,6 +100,7 @@ class InitializeWorker:
     protocol_version: int
     device: str
     msst_root: str
+    shares_device: bool
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,14 @@ class StageSeconds:
 
 
 @dataclass(frozen=True)
+class DevicePeak:
+    """What a separation took of a GPU at most, in bytes; any_length: a longer mixture takes no more."""
+
+    bytes: NonNegative
+    any_length: bool
+
+
+@dataclass(frozen=True)
 class SeparateResult:
     """What a completed attempt answers."""
 
@@ -231,6 +240,7 @@ class SeparateResult:
     model_loads: NonNegative
     forward_seconds: float
     memory_retries: NonNegative
+    device_peak: DevicePeak | None
 
 
 @dataclass(frozen=True)
@@ -331,6 +341,14 @@ class Heartbeat:
     attempt: Positive | None
     cpu_seconds: float
     rss_bytes: NonNegative
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a worker holds while it rests: models, and memory of its GPU in bytes, where it has one."""
+
+    models: list[str]
+    device_bytes: NonNegative | None
 
 
 @dataclass(frozen=True)

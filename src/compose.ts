@@ -13,14 +13,18 @@ import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { choosePreloads } from './models/preloadList.ts';
 import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
+import { createDeviceAdmission } from './scheduler/deviceAdmission.ts';
+import { createMeasuredPeaks } from './scheduler/measuredPeaks.ts';
 import { createMemoryAdmission } from './scheduler/memoryAdmission.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { lockDataDir } from './store/dataDirLock.ts';
 import { openDatabase } from './store/database.ts';
+import { createDevicePeakStore } from './store/devicePeaks.ts';
 import { createLocalFileStore } from './store/fileStore.ts';
 import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
+import { createWrite } from './store/transaction.ts';
 import { createPace } from './tasks/pace.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
@@ -33,6 +37,7 @@ import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
 import { countOomKills } from './worker/oomKills.ts';
 import { PATIENCE, type Patience } from './worker/patience.ts';
+import { askTorchForGpus } from './worker/torchGpus.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
 /** A running server. */
@@ -81,7 +86,9 @@ export async function startServer(
   });
   const command = { projectRoot: config.projectRoot, env: config.childEnv };
   const devices = chooseWorkers(
-    await findDevices(config.devices, config.childEnv, log),
+    await findDevices(config.devices, config.childEnv, log, () =>
+      askTorchForGpus({ ...command, python: config.enginePython }, log),
+    ),
     config.workerThreads,
     log,
   );
@@ -98,6 +105,7 @@ export async function startServer(
           python: config.enginePython,
           id,
           device: device.torchDevice,
+          sharesDevice: devices.filter(({ id: other }) => other === device.id).length > 1,
           msstRoot: config.msstRoot,
           signal,
         },
@@ -114,12 +122,21 @@ export async function startServer(
   const onModelUnavailable = (modelType: string, reason: string) => {
     catalog.markUnavailable(modelType, reason);
   };
+  const devicePeaks = createDevicePeakStore(database.orm, createWrite(database.orm));
+  const peaks = createMeasuredPeaks({
+    stored: await devicePeaks.all(),
+    store: devicePeaks,
+    versionOf: (modelType) => catalog.find(modelType)?.version,
+    log,
+  });
+  const deviceAdmission = createDeviceAdmission({ workers: () => pool.ready(), peaks });
   const residency = createModelResidency({
     pool,
     preload: choosePreloads(config.preloadModels, catalog, log),
     idleUnloadMs: config.modelIdleUnloadSeconds * 1000,
     describeModel: (name) => describeModel(catalog, name)?.params,
     onModelUnavailable,
+    claimDevice: (worker) => deviceAdmission.claimForLoad(worker),
     log,
   });
   const version = await readVersion(config.projectRoot);
@@ -140,6 +157,8 @@ export async function startServer(
       estimate: (task) => taskBytes(task, catalog.find(task.modelType)),
       clock,
     }),
+    devices: deviceAdmission,
+    peaks,
     store,
     files,
     media,
@@ -218,6 +237,8 @@ export async function startServer(
           workers,
           canReadAudio: () => media.isAlive(),
           quarantined: () => pool.statuses().filter((worker) => worker.isQuarantined),
+          quarantinedGpus: () =>
+            pool.statuses().flatMap((worker) => (worker.isGpuQuarantined ? [worker.device] : [])),
           isShuttingDown: () => isShuttingDown,
           version,
           uptimeSeconds,

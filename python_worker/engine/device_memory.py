@@ -11,6 +11,10 @@ import torch
 from ..heartbeat import resident_bytes
 from ..protocol import DeviceInfo
 
+# What CUDA takes of a GPU for a process that uses it, with the kernels of cuBLAS and cuDNN: no call says it
+# for one process, and others come and go while one could measure.
+CONTEXT_BYTES = 600_000_000
+
 
 class DeviceMemory(Protocol):
     """What the models and the separations share."""
@@ -23,6 +27,16 @@ class DeviceMemory(Protocol):
 
     def release(self) -> None:
         """Give back what nothing refers to any more."""
+
+    def begin_peak(self) -> None:
+        """Forget the peak so far."""
+
+    def peak_bytes(self) -> int | None:
+        """The most that `held_bytes` was since then."""
+
+    def held_bytes(self) -> int | None:
+        """Taken of a GPU by this process, what it keeps without using it included; None where it is no GPU
+        that others may share."""
 
 
 class CpuMemory:
@@ -48,6 +62,15 @@ class CpuMemory:
         """Collect what only cycles hold, as every network does."""
         gc.collect()
 
+    def begin_peak(self) -> None:
+        """The host's memory is not counted here."""
+
+    def peak_bytes(self) -> None:
+        """Likewise."""
+
+    def held_bytes(self) -> None:
+        """Likewise."""
+
 
 class CudaMemory:
     """The memory of the one GPU this process sees."""
@@ -67,6 +90,23 @@ class CudaMemory:
         gc.collect()
         torch.cuda.empty_cache()
 
+    def begin_peak(self) -> None:
+        """Forget the peak so far."""
+        # Before the first use of the GPU there is none, and torch refuses to forget it.
+        if torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats(0)
+
+    def peak_bytes(self) -> int:
+        """The most that `held_bytes` was since then."""
+        return int(torch.cuda.max_memory_reserved(0)) + self._context_bytes()
+
+    def held_bytes(self) -> int:
+        """What torch took of the driver, and what the driver took for this process."""
+        return int(torch.cuda.memory_reserved(0)) + self._context_bytes()
+
+    def _context_bytes(self) -> int:
+        return CONTEXT_BYTES if torch.cuda.is_initialized() else 0
+
 
 class MpsMemory:
     """What Metal grants this process."""
@@ -83,6 +123,15 @@ class MpsMemory:
         """Collect first, as on a GPU."""
         gc.collect()
         torch.mps.empty_cache()
+
+    def begin_peak(self) -> None:
+        """One worker has it alone."""
+
+    def peak_bytes(self) -> None:
+        """Likewise."""
+
+    def held_bytes(self) -> None:
+        """Likewise."""
 
 
 def memory_of(device: DeviceInfo) -> DeviceMemory:

@@ -14,6 +14,7 @@ from ..attempt import Attempt
 from ..protocol import (
     DeviceInfo,
     Failure,
+    Holding,
     LoadResult,
     ModelParams,
     MsstInfo,
@@ -31,6 +32,7 @@ from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
+from .peak_meter import PeakMeter
 from .separation import Separation
 from .stages import Stages
 
@@ -41,12 +43,13 @@ class Engine:
     Args:
         msst_root: the folder whose `inference.py` has `proc_folder`.
         device: `cpu`, `mps` or `cuda:0`.
+        shares_device: whether other workers use the same GPU.
 
     Raises:
         Failure: this interpreter lacks what that MSST needs, or the device is not there.
     """
 
-    def __init__(self, msst_root: Path, device: str) -> None:
+    def __init__(self, msst_root: Path, device: str, *, shares_device: bool = False) -> None:
         self.torch_version = str(torch.__version__).partition("+")[0]
         self.device_info: DeviceInfo = describe_device(device)
         try:
@@ -56,6 +59,7 @@ class Engine:
         self.msst_info = MsstInfo(call_shape=self._msst.call_shape, version=self._msst.version)
         self._memory = memory_of(self.device_info)
         self._models = ModelCache(self._memory)
+        self._peak = PeakMeter(self._memory, self._models) if shares_device else None
         warm_up_decoding(self._msst.librosa)
 
     @property
@@ -72,6 +76,8 @@ class Engine:
             ProcessBroken: the device does nothing more for this process.
         """
         ladder, stages = MemoryLadder(params), Stages(attempt)
+        if self._peak is not None:
+            self._peak.begin()
         for retries in itertools.count():
             outcome = self._try_once(ladder.params, attempt, stages)
             if isinstance(outcome, SeparateResult):
@@ -89,7 +95,7 @@ class Engine:
     ) -> SeparateResult | Failure | Shortage:
         separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt, stages)
         try:
-            return separation.run()
+            return self._with_peak(separation.run(), separation)
         except (Exception, SystemExit) as error:
             _leave_broken_device(error, attempt.log)
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
@@ -97,6 +103,11 @@ class Engine:
                 return failure
             # Text and numbers only: the error and the separation hold the tensors that have to go.
             return Shortage(failure, stages.current, separation.batch_size)
+
+    def _with_peak(self, result: SeparateResult, separation: Separation) -> SeparateResult:
+        if self._peak is None:
+            return result
+        return replace(result, device_peak=self._peak.end(any_length=separation.filled_a_batch))
 
     def _make_room_after(self, shortage: Shortage, ladder: MemoryLadder, attempt: Attempt) -> None:
         """Give up what can be given up for another try. Raises the failure where nothing can be."""
@@ -134,6 +145,10 @@ class Engine:
         self._models.clear()
         self._memory.release()
         return result
+
+    def holding(self) -> Holding:
+        """What is loaded, and what this process takes of its GPU."""
+        return Holding(self._models.names(), self._memory.held_bytes())
 
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":

@@ -111,6 +111,10 @@ class ModelCache:
         others = [key for key in self._models if key != identity]
         return [self._models.pop(key).name for key in others]
 
+    def other_bytes(self) -> int:
+        """What loading all but the one used last took."""
+        return sum(loaded.size_bytes for loaded in list(self._models.values())[:-1])
+
     def used_bytes(self) -> int:
         """What loading all of them took."""
         return sum(loaded.size_bytes for loaded in self._models.values())

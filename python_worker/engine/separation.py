@@ -77,6 +77,11 @@ class Separation:
         size: int | None = setting(self._config, "inference", "batch_size")
         return size
 
+    @property
+    def filled_a_batch(self) -> bool:
+        """Whether one forward call was not enough for the mixture: then no longer one needs more at once."""
+        return self._meter.done > self._passes()
+
     def run(self) -> SeparateResult:
         """Load the model unless it is warm, separate, and write the stems.
 
@@ -199,6 +204,7 @@ class Separation:
             model_loads=self._models.loads,
             forward_seconds=self._meter.seconds,
             memory_retries=0,
+            device_peak=None,
         )
 
 

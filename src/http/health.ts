@@ -18,6 +18,8 @@ export interface HealthSources {
   workers: () => HealthReport['dependencies']['workers']['workers'];
   /** Workers that died so often that they are tried only now and then. */
   quarantined: () => readonly { id: string; device: string }[];
+  /** GPUs that failed their workers in a row, and are tried only now and then. */
+  quarantinedGpus: () => readonly string[];
   isShuttingDown: () => boolean;
   version: string;
   uptimeSeconds: () => number;
@@ -44,9 +46,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
             ),
           ]
         : [];
-  const gpu = gpus
-    .filter((worker) => worker.state === 'down')
-    .map((worker) => fail(`The GPU ${worker.device} is not in use: its worker is down.`));
+  const gpu = gpuFindings(gpus, new Set(sources.quarantinedGpus()));
   const models = modelFindings(sources, unavailable);
   const workerList = [...workerFindings(workers), ...sources.quarantined().map(quarantineFinding)];
   const reading = sources.canReadAudio()
@@ -63,7 +63,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
     dependencies: {
       database: { status: worst(database) },
       disk: { status: worst(disk), free_bytes: freeBytes ?? 0, minimum_bytes: sources.minFreeDiskBytes },
-      gpu: { status: worst(gpu), devices: gpus.map((worker) => worker.device) },
+      gpu: { status: worst(gpu), devices: [...new Set(gpus.map((worker) => worker.device))] },
       models: {
         status: worst(models),
         available: sources.catalog.list().length,
@@ -97,6 +97,27 @@ function modelFindings(sources: HealthSources, unavailable: readonly Unavailable
   });
   if (sources.catalog.list().length === 0) findings.push(fail('No model can be used.'));
   return findings;
+}
+
+/** A GPU in quarantine is no harm to the tasks as long as there is another; one without any worker alive was not foreseen. */
+function gpuFindings(
+  workers: readonly { device: string; state: string }[],
+  quarantined: ReadonlySet<string>,
+): Finding[] {
+  const isDown = (gpu: string) => workers.every((worker) => worker.device !== gpu || worker.state === 'down');
+  const gpus = [...new Set(workers.map((worker) => worker.device))];
+  const isAnyInUse = gpus.some((gpu) => !quarantined.has(gpu) && !isDown(gpu));
+  return gpus.flatMap((gpu) => {
+    if (quarantined.has(gpu)) {
+      const finding = isAnyInUse ? degrade : fail;
+      return [
+        finding(
+          `The GPU ${gpu} failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.`,
+        ),
+      ];
+    }
+    return isDown(gpu) ? [fail(`The GPU ${gpu} is not in use: its worker is down.`)] : [];
+  });
 }
 
 const quarantineFinding = ({ id, device }: { id: string; device: string }) =>

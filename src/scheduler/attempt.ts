@@ -14,6 +14,7 @@ import type { Patience } from '../worker/patience.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Watchdog } from '../worker/watchdog.ts';
 import type { Lease } from '../worker/workerPool.ts';
+import type { MeasuredPeaks } from './measuredPeaks.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
 /** What running attempts takes. */
@@ -25,6 +26,7 @@ export interface AttemptParts {
   /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
   describeModel(modelType: string): RunnableModel | undefined;
   countOomKills: CountOomKills;
+  peaks: Pick<MeasuredPeaks, 'record'>;
   patience: Patience;
   clock: Clock;
   log: Log;
@@ -86,6 +88,7 @@ export async function runAttempt(
     const perAudioSecond = workSeconds / passesOf(task) / task.mixture.durationSeconds;
     parts.pace.record(task.modelType, lease.device, perAudioSecond);
   }
+  if (result.device_peak) parts.peaks.record(task, lease.device, result.device_peak);
   parts.log.info(
     {
       taskId: task.taskId,
@@ -93,6 +96,7 @@ export async function runAttempt(
       stageSeconds: result.stage_seconds,
       forwardSeconds: result.forward_seconds,
       modelLoads: result.model_loads,
+      devicePeak: result.device_peak,
       processingSeconds,
     },
     'an attempt computed its stems',

@@ -12,8 +12,11 @@ export type Turn = 'start' | 'pass' | 'wait';
 
 /** Lets tasks run beside each other only as far as the host's memory holds all of them, by their estimates. */
 export interface MemoryAdmission {
-  /** Begins a new look at the queue; to be asked of its tasks in their order, until one is not passed. */
-  look(): (task: SizedTask) => Turn;
+  /**
+   * Begins a new look at the queue; to be asked of its tasks in their order, until one is not passed. What a task
+   * needs beside the host's memory, `hasRoom` says: it waits for that in the same way.
+   */
+  look(): (task: SizedTask, hasRoom?: () => boolean) => Turn;
   /** This attempt of the task runs from now on. */
   begin(task: SizedTask & Attempt): void;
   /** This attempt took more than the host had: the next one of its task runs alone. */
@@ -55,11 +58,11 @@ export function createMemoryAdmission(parts: {
   return {
     look() {
       let isFirst = true;
-      return (task) => {
+      return (task, hasRoom = () => true) => {
         // Whatever stood before the oldest one does not wait any more.
         if (isFirst) for (const seq of waiting.keys()) if (seq < task.seq) waiting.delete(seq);
         isFirst = false;
-        if (fits(task)) return 'start';
+        if (fits(task) && hasRoom()) return 'start';
         const now = clock.monotonic();
         const since = waiting.get(task.seq) ?? now;
         waiting.set(task.seq, since);

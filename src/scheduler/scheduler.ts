@@ -6,10 +6,13 @@ import { StageClock } from '../tasks/stageClock.ts';
 import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure, KilledForMemory } from '../worker/childErrors.ts';
+import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { Lease, WorkerPool } from '../worker/workerPool.ts';
 import { runAttempt, type AttemptParts } from './attempt.ts';
+import type { DeviceAdmission } from './deviceAdmission.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
 import { judge } from './verdict.ts';
+import { chooseWorker } from './workerChoice.ts';
 
 /** Matches idle workers to pending tasks, in the order the tasks came. */
 export interface Scheduler {
@@ -28,9 +31,10 @@ const PERSIST_RETRY_MS = 1_000;
 export function createScheduler(
   parts: AttemptParts & {
     store: TaskStore;
-    pool: Pick<WorkerPool, 'lease' | 'stop'>;
+    pool: Pick<WorkerPool, 'ready' | 'lease' | 'stop'>;
     running: RunningAttempts;
     memory: MemoryAdmission;
+    devices: DeviceAdmission;
     maxAttempts: number;
     /** A worker is idle, and no task can start now. */
     onNothingToStart: () => void;
@@ -64,25 +68,50 @@ export function createScheduler(
     }
   };
 
-  /** Starts the oldest startable task on an idle worker. @returns whether there was both. */
+  const canStart = () => !stopping && pool.ready().some(({ isIdle }) => isIdle);
+
+  /** Starts the oldest startable task on the idle worker that suits it best. @returns whether there was both. */
   const startNext = async (): Promise<boolean> => {
-    const lease = stopping ? undefined : pool.lease();
-    if (!lease) return false;
+    if (!canStart()) return false;
+    const turn = parts.memory.look();
+    const chosen: { lease?: Lease } = {};
     const task = await store
-      .claimNext({ id: lease.worker.id, device: lease.device }, parts.memory.look())
+      .claimNext((candidate, lastFailure) => {
+        let suited: InferenceWorker | undefined;
+        const itsTurn = turn(candidate, () => {
+          suited = chooseWorker(
+            pool.ready(),
+            {
+              modelType: candidate.modelType,
+              lastFailure,
+              hasRoom: (worker) => parts.devices.hasRoom(candidate, worker),
+            },
+            (worker) => parts.devices.takes(worker),
+          );
+          return suited !== undefined;
+        });
+        if (itsTurn !== 'start') return itsTurn;
+        // Within the transaction, so that the claim and the choice are one.
+        const lease = pool.lease(suited);
+        if (!lease) return 'wait';
+        chosen.lease = lease;
+        return { id: lease.worker.id, device: lease.device };
+      })
       .catch((error: unknown) => {
-        lease.release('unused');
+        chosen.lease?.release('unused');
         throw error;
       });
-    if (!task) {
-      lease.release('unused');
+    const { lease } = chosen;
+    if (!task || !lease) {
       if (!stopping) parts.onNothingToStart();
       return false;
     }
     parts.memory.begin(task);
+    // Lent at once, so that nobody else takes them meanwhile.
+    const crowd = parts.devices.begin(task, lease.worker).flatMap((worker) => pool.lease(worker) ?? []);
     const controller = new AbortController();
     const stages = new StageClock(parts.clock);
-    const done = carryThrough(task, lease, stages, controller.signal);
+    const done = carryThrough(task, lease, crowd, stages, controller.signal);
     running.add(task.taskId, done, controller, stages);
     return true;
   };
@@ -91,6 +120,7 @@ export function createScheduler(
   const carryThrough = async (
     task: Task,
     lease: Lease,
+    crowd: readonly Lease[],
     stages: StageClock,
     signal: AbortSignal,
   ): Promise<void> => {
@@ -98,6 +128,7 @@ export function createScheduler(
     logStatus(log, task.taskId, 'processing', { ...where, modelType: task.modelType });
     let worked = true;
     try {
+      await Promise.all(crowd.map(unloadNeighbour));
       // A cancel that came between the claim and here found no attempt that it could abort.
       if ((await store.fate(task.taskId))?.status !== 'processing') return;
       const result = await runAttempt(parts, task, lease, stages, signal);
@@ -114,8 +145,21 @@ export function createScheduler(
     } finally {
       parts.progress.end(task);
       parts.memory.end(task);
+      parts.devices.end(lease.worker);
       lease.release(worked ? 'worked' : 'failed');
     }
+  };
+
+  /** Has an idle worker give its models' memory to a task on the same GPU. Never throws. */
+  const unloadNeighbour = async (neighbour: Lease): Promise<void> => {
+    const where = { workerId: neighbour.worker.id, device: neighbour.device };
+    try {
+      const { unloaded: models } = await neighbour.worker.unload();
+      log.info({ ...where, models }, 'models unloaded for a task on the same GPU');
+    } catch (error) {
+      log.error({ ...where, err: error }, 'models could not be unloaded');
+    }
+    neighbour.release('tended');
   };
 
   /** Writes the end of a task. @returns false when the attempt is not its current one any more */

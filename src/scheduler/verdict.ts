@@ -3,7 +3,7 @@ import type { AttemptOutcome } from '../store/schema.ts';
 import { LONGEST_RETRY_DELAY_MS } from '../store/taskStore.ts';
 import type { Task, TaskFailure, TaskFailureCode } from '../tasks/task.ts';
 import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../worker/childErrors.ts';
-import type { FailureKind } from '../worker/protocol.ts';
+import { BROKEN_DEVICE_EXIT_CODE, type FailureKind } from '../worker/protocol.ts';
 import type { Hang } from '../worker/watchdog.ts';
 
 /** What becomes of a task whose attempt threw. */
@@ -32,7 +32,8 @@ export function judge(
   if (error instanceof ChildDied || error instanceof KilledForMemory) {
     const deaths = task.failures + 1;
     if (deaths < Math.min(MAX_WORKER_DEATHS, context.maxAttempts)) {
-      return { next: 'requeue', outcome: 'worker_died', burnt: true };
+      const isDevice = error instanceof ChildDied && error.exit.exitCode === BROKEN_DEVICE_EXIT_CODE;
+      return { next: 'requeue', outcome: isDevice ? 'device_failed' : 'worker_died', burnt: true };
     }
     return { next: 'fail', failure: failureOf(error, deaths), burnt: true };
   }

@@ -96,7 +96,14 @@ export const attempts = sqliteTable(
 
 /** How an attempt ended. */
 export type AttemptOutcome =
-  'completed' | 'failed' | 'cancelled' | 'worker_died' | 'hung' | 'server_stopped' | 'server_died';
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'worker_died'
+  | 'device_failed'
+  | 'hung'
+  | 'server_stopped'
+  | 'server_died';
 
 export const stems = sqliteTable(
   'stems',
@@ -125,3 +132,17 @@ export const counters = sqliteTable('counters', {
   name: text('name').primaryKey(),
   value: real('value').notNull(),
 });
+
+/** The most memory that a model was seen to take on a device: what may run beside it follows from that. */
+export const devicePeaks = sqliteTable(
+  'device_peaks',
+  {
+    modelType: text('model_type').notNull(),
+    device: text('device').notNull(),
+    batchSize: integer('batch_size').notNull(),
+    version: text('version').notNull(),
+    bytes: integer('bytes').notNull(),
+    upToSeconds: real('up_to_seconds'),
+  },
+  (table) => [primaryKey({ columns: [table.modelType, table.device, table.batchSize] })],
+);

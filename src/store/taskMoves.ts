@@ -9,6 +9,8 @@ import { pendingTask, readTask, selectTasks, taskOfKey, toTask, visibleTask } fr
 import {
   LONGEST_RETRY_DELAY_MS,
   type AttemptResult,
+  type ClaimingWorker,
+  type DeviceFailure,
   type LostAttempt,
   type NewTask,
   type TaskStore,
@@ -60,11 +62,12 @@ export function taskMoves(
         return mustRead(readTask(tx, eq(tasks.taskId, task.taskId)));
       }),
 
-    claimNext: (worker, turn = () => 'start') =>
+    claimNext: (choose) =>
       write((tx) => {
         const now = clock.now();
-        const next = firstWhoseTurnItIs(startableTasks(tx, now), turn);
-        if (!next) return undefined;
+        const claim = firstClaim(startableTasks(tx, now), (task) => choose(task, lastFailure(tx, task)));
+        if (!claim) return undefined;
+        const { task: next, worker } = claim;
         const attempt = next.attempt + 1;
         move(tx, 'processing', eq(tasks.taskId, next.taskId), {
           attempt,
@@ -178,16 +181,30 @@ function* startableTasks(tx: BetterSQLite3Database, now: number): Generator<Task
     .map(toTask);
 }
 
-function firstWhoseTurnItIs(
+function firstClaim(
   candidates: Iterable<Task>,
-  turn: (task: Task) => 'start' | 'pass' | 'wait',
-): Task | undefined {
+  choose: (task: Task) => ClaimingWorker | 'pass' | 'wait',
+): { task: Task; worker: ClaimingWorker } | undefined {
   for (const task of candidates) {
-    const itsTurn = turn(task);
-    if (itsTurn === 'start') return task;
-    if (itsTurn === 'wait') return undefined;
+    const worker = choose(task);
+    if (worker === 'wait') return undefined;
+    if (worker !== 'pass') return { task, worker };
   }
   return undefined;
+}
+
+/** How the last attempt of a task took its worker with it; undefined where it did not, or there was none. */
+function lastFailure(tx: BetterSQLite3Database, task: Task): DeviceFailure | undefined {
+  // Most tasks never fail, and need not be asked about.
+  if (task.failures === 0) return undefined;
+  const row = tx
+    .select({ device: attempts.device, outcome: attempts.outcome })
+    .from(attempts)
+    .where(and(eq(attempts.taskId, task.taskId), eq(attempts.attempt, task.attempt)))
+    .get();
+  const outcome = row?.outcome;
+  if (outcome !== 'worker_died' && outcome !== 'device_failed' && outcome !== 'hung') return undefined;
+  return { device: row?.device ?? '', outcome };
 }
 
 /** How many of a task's last `most` attempts, counted back from the newest without a break, a server's death ended. */

@@ -30,6 +30,18 @@ export interface PoisonRule {
   failure: TaskFailure;
 }
 
+/** The worker that a claimed task becomes an attempt of. */
+export interface ClaimingWorker {
+  id: string;
+  device: string;
+}
+
+/** How a task's last attempt ended, and where, if its worker ended with it. */
+export interface DeviceFailure {
+  device: string;
+  outcome: Extract<AttemptOutcome, 'worker_died' | 'device_failed' | 'hung'>;
+}
+
 /** An attempt that ended with its server, and where that left its task. */
 export interface LostAttempt {
   taskId: string;
@@ -82,14 +94,13 @@ export interface TaskStore {
   /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
   totals(): Promise<TaskTotals>;
   /**
-   * The oldest pending task that may start, moved to `processing` as a new attempt of `worker`.
+   * The oldest pending task that may start, moved to `processing` as a new attempt of the worker chosen for it.
    *
-   * @param turn is asked of task after task, in order, and of the first few only: `pass` goes on to the next,
+   * @param choose is asked of task after task, in order, and of the first few only: `pass` goes on to the next,
    *   `wait` claims none. It is part of the transaction: it must not wait for anything
    */
   claimNext(
-    worker: { id: string; device: string },
-    turn?: (task: Task) => 'start' | 'pass' | 'wait',
+    choose: (task: Task, lastFailure: DeviceFailure | undefined) => ClaimingWorker | 'pass' | 'wait',
   ): Promise<Task | undefined>;
   /** When the next task that waits for its time may start; undefined when none waits. */
   nextNotBefore(): Promise<number | undefined>;

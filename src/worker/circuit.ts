@@ -20,7 +20,7 @@ export interface Circuit {
 }
 
 /**
- * Builds one. Deaths in a row are answered with growing delays. After five within five minutes the place is
+ * Builds one. Deaths in a row are answered with growing delays. After `most` within five minutes the place is
  * quarantined: a process is tried after `quarantineMs`, and each that dies too has as long a pause after it. A
  * try that does well ends the quarantine, so nobody has to.
  */
@@ -28,6 +28,7 @@ export function createCircuit(
   clock: Clock,
   quarantineMs: number,
   random: () => number = Math.random,
+  most = DEATHS,
 ): Circuit {
   let inRow = 0;
   let deaths: number[] = [];
@@ -43,7 +44,7 @@ export function createCircuit(
       const now = clock.monotonic();
       inRow += 1;
       deaths = [...deaths.filter((at) => at > now - WINDOW_MS), now];
-      isOpen ||= deaths.length >= DEATHS;
+      isOpen ||= deaths.length >= most;
     },
     worked: close,
     delayMs: () => (isOpen ? quarantineMs : restartDelayMs(inRow, random)),

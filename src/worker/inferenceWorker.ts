@@ -5,6 +5,7 @@ import { PATIENCE, type Patience } from './patience.ts';
 import {
   computedSchema,
   heartbeatSchema,
+  holdingSchema,
   loadResultSchema,
   logSchema,
   progressSchema,
@@ -13,6 +14,7 @@ import {
   unloadResultSchema,
   workerReadySchema,
   type HeartbeatMessage,
+  type HoldingMessage,
   type InitializeParams,
   type LoadParams,
   type LoadResult,
@@ -50,6 +52,7 @@ export class InferenceWorker {
   #wasCancelled = false;
   #mayHoldModels = false;
   #isTended = false;
+  #holding: HoldingMessage = { models: [], device_bytes: 0 };
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
   private constructor(
@@ -74,6 +77,9 @@ export class InferenceWorker {
       current(message)?.onHeartbeat(message);
       if (!this.#events && !this.#isTended && message.task_id === null) this.wear.rests(message.rss_bytes);
     });
+    child.onNotification('holding', holdingSchema, (message) => {
+      this.#holding = message;
+    });
     child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
       log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
@@ -82,7 +88,14 @@ export class InferenceWorker {
 
   /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be, or the signal ended it */
   static async start(
-    options: ChildCommand & { id: string; device: string; msstRoot: string; signal?: AbortSignal },
+    options: ChildCommand & {
+      id: string;
+      device: string;
+      /** Whether other workers use the same GPU. */
+      sharesDevice?: boolean;
+      msstRoot: string;
+      signal?: AbortSignal;
+    },
     log: Log,
     patience: Pick<Patience, 'cancelGraceMs'> = PATIENCE,
   ): Promise<InferenceWorker> {
@@ -97,6 +110,7 @@ export class InferenceWorker {
         protocol_version: PROTOCOL_VERSION,
         device: options.device,
         msst_root: options.msstRoot,
+        shares_device: options.sharesDevice ?? false,
       } satisfies InitializeParams;
       const ready = await child.request('initialize', params, workerReadySchema, {
         timeoutMs: HELLO_TIMEOUT_MS,
@@ -118,6 +132,11 @@ export class InferenceWorker {
   /** Whether a model may be loaded in it: one was asked for since its start, or since all were unloaded. */
   get mayHoldModels(): boolean {
     return this.#mayHoldModels;
+  }
+
+  /** What it held when it rested last: the models that need no loading, and memory of its GPU. */
+  get holding(): HoldingMessage {
+    return this.#holding;
   }
 
   /** Whether it was killed for not letting go of a cancelled attempt: its end is no crash. */

@@ -10,8 +10,8 @@ const MAX_DEATHS = 2;
 export type TendedWorker = Pick<InferenceWorker, 'id' | 'mayHoldModels' | 'load' | 'unload'>;
 
 /** An idle worker, lent for the care of its models. */
-export interface TendingLease {
-  worker: TendedWorker;
+export interface TendingLease<Worker extends TendedWorker = TendedWorker> {
+  worker: Worker;
   /** How long it had nothing to do. */
   idleMs: number;
   release(how: 'tended' | 'unused'): void;
@@ -29,17 +29,19 @@ export interface ModelResidency {
  * @param parts.preload names of models that each worker loads, one after the other, once in its life
  * @param parts.idleUnloadMs how long a worker may be idle before its models are freed; 0: for ever
  * @param parts.describeModel undefined: that model cannot be used now
+ * @param parts.claimDevice what a load takes of a GPU nobody knows: undefined while anything else runs there, else its end
  * @param parts.onModelUnavailable a worker could not load this model: `reason` says why, fit for a client
  */
-export function createModelResidency(parts: {
-  pool: { lease(): TendingLease | undefined };
+export function createModelResidency<Worker extends TendedWorker>(parts: {
+  pool: { lease(): TendingLease<Worker> | undefined };
   preload: readonly string[];
   idleUnloadMs: number;
   describeModel: (name: string) => ModelParams | undefined;
   onModelUnavailable: (name: string, reason: string) => void;
+  claimDevice?: (worker: Worker) => (() => void) | undefined;
   log: Log;
 }): ModelResidency {
-  const { pool, log } = parts;
+  const { pool, log, claimDevice = () => () => undefined } = parts;
   /** What each worker has yet to load; one that was started again has a list of its own. */
   const queues = new WeakMap<TendedWorker, string[]>();
   const deaths = new Map<string, number>();
@@ -94,14 +96,16 @@ export function createModelResidency(parts: {
   };
 
   /** What this idle worker shall do now, if anything. */
-  const careFor = (lease: TendingLease): Promise<void> | undefined => {
-    const model = nextPreload(lease.worker);
-    if (model) return preload(lease, model);
+  const careFor = (lease: TendingLease<Worker>): Promise<void> | undefined => {
+    const endClaim = claimDevice(lease.worker);
+    const model = endClaim && nextPreload(lease.worker);
+    if (model) return preload(lease, model).finally(endClaim);
+    endClaim?.();
     const isRested = parts.idleUnloadMs > 0 && lease.idleMs >= parts.idleUnloadMs;
     return isRested && lease.worker.mayHoldModels ? unload(lease) : undefined;
   };
 
-  const isCaredFor = (lease: TendingLease): boolean => {
+  const isCaredFor = (lease: TendingLease<Worker>): boolean => {
     const care = careFor(lease);
     void care?.finally(() => {
       lease.release('tended');
@@ -112,7 +116,7 @@ export function createModelResidency(parts: {
   return {
     tend() {
       // Given back only at the end, or the pool would lend the same one again.
-      const unused: TendingLease[] = [];
+      const unused: TendingLease<Worker>[] = [];
       for (let lease = pool.lease(); lease; lease = pool.lease()) {
         if (!isCaredFor(lease)) unused.push(lease);
       }

@@ -12,6 +12,9 @@ export const PROTOCOL_VERSION = 1;
 /** The application error code of a request that a child refused; `data` says which kind it was. */
 export const REQUEST_FAILED = -32001;
 
+/** The exit code of a worker whose GPU does nothing more for it: the next process may have more luck. */
+export const BROKEN_DEVICE_EXIT_CODE = 70;
+
 /** No frame may be longer than this, in either direction (bytes): audio travels by path. */
 export const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 
@@ -28,6 +31,8 @@ export const initializeParamsSchema = z.discriminatedUnion('role', [
     device: z.string(),
     /** The folder whose `inference.py` hands out `proc_folder`. */
     msst_root: z.string(),
+    /** Other workers use the same GPU: what a task needed of it is given back, and measured. */
+    shares_device: z.boolean(),
   }),
 ]);
 export type InitializeParams = z.infer<typeof initializeParamsSchema>;
@@ -126,6 +131,15 @@ export const separateResultSchema = z.object({
   forward_seconds: z.number().nonnegative(),
   /** How often memory ran out in it, before the try that made these stems. */
   memory_retries: z.int().nonnegative(),
+  /** What it took of a GPU that others share; null: it is not shared, or is none. */
+  device_peak: z
+    .object({
+      /** The most that the process held, without what it holds for other models. */
+      bytes: z.int().nonnegative(),
+      /** A whole batch was computed: a longer mixture takes no more. */
+      any_length: z.boolean(),
+    })
+    .nullable(),
 });
 export type SeparateResult = z.infer<typeof separateResultSchema>;
 
@@ -224,6 +238,15 @@ export const heartbeatSchema = z.object({
   rss_bytes: z.int().nonnegative(),
 });
 export type HeartbeatMessage = z.infer<typeof heartbeatSchema>;
+
+/** What a worker holds while it rests; sent whenever that may have changed, before the answer to the request. */
+export const holdingSchema = z.object({
+  /** What is loaded, the one used last at the end. */
+  models: z.array(z.string()),
+  /** What the process takes of its GPU; null on a CPU and on Apple's GPU. */
+  device_bytes: z.int().nonnegative().nullable(),
+});
+export type HoldingMessage = z.infer<typeof holdingSchema>;
 
 export const logSchema = z.object({
   task_id: z.string().nullable(),

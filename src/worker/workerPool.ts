@@ -3,8 +3,10 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { createCircuit, type Circuit } from './circuit.ts';
 import type { Device } from './devices.ts';
+import { createGpuQuarantine } from './gpuQuarantine.ts';
 import type { InferenceWorker } from './inferenceWorker.ts';
 import type { Patience } from './patience.ts';
+import { BROKEN_DEVICE_EXIT_CODE } from './protocol.ts';
 
 export type WorkerState = 'starting' | 'idle' | 'busy' | 'down';
 
@@ -19,6 +21,8 @@ export interface WorkerStatus {
   lastError: string | null;
   /** It died so often that it is left alone for minutes between two tries. */
   isQuarantined: boolean;
+  /** Its GPU failed workers in a row, and is left alone likewise, with all its workers. */
+  isGpuQuarantined: boolean;
 }
 
 /** A worker lent to one attempt, or to the care for its models. */
@@ -35,16 +39,25 @@ export interface Lease {
   release(how: 'worked' | 'failed' | 'tended' | 'unused'): void;
 }
 
-/** The workers, one on each device; each is started again when it dies. */
+/** A worker that is ready, for whoever has to choose one. */
+export interface ReadyWorker<Worker = InferenceWorker> {
+  worker: Worker;
+  device: string;
+  isIdle: boolean;
+}
+
+/** The workers, each bound to its device; each is started again when it dies. */
 export interface WorkerPool {
   start(): void;
-  /** An idle worker, which is busy from then on; undefined when there is none. One that is worn is replaced first. */
-  lease(): Lease | undefined;
+  /** Those that live and are not left alone with their GPU. An idle one that is worn is replaced first. */
+  ready(): ReadyWorker[];
+  /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
+  lease(which?: InferenceWorker): Lease | undefined;
   statuses(): WorkerStatus[];
   stop(): Promise<void>;
 }
 
-interface Slot extends Omit<WorkerStatus, 'isQuarantined'> {
+interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> {
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
   circuit: Circuit;
@@ -87,6 +100,11 @@ export function createWorkerPool(parts: {
     isRetired: false,
     idleSince: 0,
   }));
+  const quarantine = createGpuQuarantine(
+    parts.devices.filter(({ torchDevice }) => torchDevice === 'cuda:0').map(({ id }) => id),
+    clock,
+    parts.patience.quarantineMs,
+  );
   let loops: Promise<void>[] = [];
   // A function, because the compiler believes a property that it has just seen false.
   const isStopping = () => stopping.signal.aborted;
@@ -99,7 +117,7 @@ export function createWorkerPool(parts: {
       slot.isRetired = false;
       if (end === 'asked') continue;
       slot.circuit.died(clock.monotonic() - startedAt);
-      const delayMs = slot.circuit.delayMs();
+      const delayMs = Math.max(slot.circuit.delayMs(), quarantine.restMs(slot.device));
       if (slot.circuit.isOpen && !isStopping()) {
         log.error({ workerId: slot.id, device: slot.device, delayMs }, 'a worker dies again and again');
       }
@@ -141,8 +159,23 @@ export function createWorkerPool(parts: {
     if (isStopping() || slot.isRetired) return 'asked';
     slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
     log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
+    if (exit.exitCode === BROKEN_DEVICE_EXIT_CODE) deviceFailed(slot);
     return worker.wasCancelled ? 'asked' : 'died';
   };
+
+  const deviceFailed = ({ device }: Slot): void => {
+    const wasQuarantined = quarantine.has(device);
+    quarantine.failed(device);
+    if (wasQuarantined || !quarantine.has(device)) return;
+    log.error({ device, restMs: quarantine.restMs(device) }, 'a GPU failed its workers, and is left alone');
+  };
+
+  /** Of a GPU in quarantine nobody is lent for a while; then one, to try it. */
+  const mayBeLent = (slot: Slot): boolean =>
+    slot.state === 'idle' &&
+    (!quarantine.has(slot.device) ||
+      (quarantine.restMs(slot.device) === 0 &&
+        !slots.some(({ device, state }) => device === slot.device && state === 'busy')));
 
   /** Replaces idle workers that are worn, and never one that works. */
   const retireWorn = (): void => {
@@ -161,9 +194,18 @@ export function createWorkerPool(parts: {
     start() {
       loops = slots.map(keepAlive);
     },
-    lease() {
+    ready() {
       retireWorn();
-      const slot = slots.find((candidate) => candidate.state === 'idle');
+      return slots.flatMap((slot) => {
+        const { worker, device, state } = slot;
+        return worker && (state === 'busy' || mayBeLent(slot))
+          ? [{ worker, device, isIdle: state === 'idle' }]
+          : [];
+      });
+    },
+    lease(which) {
+      if (!which) retireWorn();
+      const slot = slots.find((candidate) => mayBeLent(candidate) && (!which || candidate.worker === which));
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;
       slot.state = 'busy';
@@ -175,7 +217,10 @@ export function createWorkerPool(parts: {
         idleMs: clock.monotonic() - slot.idleSince,
         release(how) {
           settle();
-          if (how === 'worked') slot.circuit.worked();
+          if (how === 'worked') {
+            slot.circuit.worked();
+            quarantine.worked(slot.device);
+          }
           // A worker that died meanwhile is not idle; its slot looks after that.
           if (slot.worker !== worker || slot.state !== 'busy') return;
           slot.state = 'idle';
@@ -195,6 +240,7 @@ export function createWorkerPool(parts: {
         restarts,
         lastError,
         isQuarantined: circuit.isOpen && state === 'down',
+        isGpuQuarantined: quarantine.has(device),
       })),
     async stop() {
       stopping.abort();

@@ -86,7 +86,7 @@ class History {
   }
 
   async #claim(): Promise<void> {
-    const claimed = await this.#disk.store.claimNext({ id: 'worker-0', device: 'cpu' });
+    const claimed = await this.#disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
     const oldest = this.#visible('pending')[0];
     expect(claimed?.taskId).toBe(oldest?.taskId);
     if (!oldest) return;

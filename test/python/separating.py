@@ -40,11 +40,11 @@ STARTER = ModelParams(
 
 
 @contextlib.contextmanager
-def engine_of(shape: str) -> Iterator[Engine]:
+def engine_of(shape: str, device: str = "cpu", *, shares_device: bool = False) -> Iterator[Engine]:
     """An engine on one MSST, whose `utils` and `models` are gone again afterwards: each has its own."""
     path, modules = sys.path[:], set(sys.modules)
     try:
-        yield Engine(ROOTS[shape], "cpu")
+        yield Engine(ROOTS[shape], device, shares_device=shares_device)
     finally:
         sys.path[:] = path
         for name in set(sys.modules) - modules:

@@ -15,9 +15,10 @@ from hypothesis import strategies as some
 from separating import STARTER, Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.device_memory import CpuMemory
+from python_worker.engine.device_memory import CONTEXT_BYTES, CpuMemory, CudaMemory
 from python_worker.engine.model_cache import ModelCache, file_stamp
-from python_worker.protocol import ModelParams
+from python_worker.engine.peak_meter import PeakMeter
+from python_worker.protocol import DevicePeak, ModelParams
 
 
 class PretendedMemory:
@@ -41,6 +42,15 @@ class PretendedMemory:
 
     def free_bytes(self) -> int:
         return self.total - self.used_bytes()
+
+    def begin_peak(self) -> None:
+        self.most = self.used_bytes()
+
+    def peak_bytes(self) -> int:
+        return self.most
+
+    def held_bytes(self) -> int:
+        return self.used_bytes()
 
     def release(self) -> None:
         gc.collect()
@@ -157,6 +167,14 @@ def test_the_memory_of_the_host_is_measured() -> None:
     assert CpuMemory(total_bytes=held.numel()).free_bytes() == 0
 
 
+@pytest.mark.skipif(torch.cuda.is_initialized(), reason="needs a process that has not used its GPU yet")
+def test_a_gpu_that_was_not_used_yet_holds_nothing_and_has_no_peak() -> None:
+    memory = CudaMemory()
+    memory.begin_peak()
+    memory.release()
+    assert (memory.held_bytes(), memory.peak_bytes()) == (0, 0)
+
+
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     with engine_of("bigshifts") as ready:
@@ -176,3 +194,63 @@ def test_a_real_engine_lets_the_oldest_model_go_and_says_so(
     said = [message.message for method, message in second.said if method == "log"]
     assert said == ["unloaded to make room for two: one", "the model two is loaded"]
     assert engine.unload().unloaded == ["two"]
+
+
+def test_the_peak_of_a_separation_counts_neither_other_models_nor_what_was_before_it() -> None:
+    memory = PretendedMemory(1000)
+    cache = ModelCache(memory)
+    meter = PeakMeter(memory, cache)
+    use(cache, memory, "before", 100)
+    left_over = memory.load(300)
+    del left_over
+    meter.begin()
+    use(cache, memory, "measured", 50)
+    activations = memory.load(200)
+    del activations
+    assert meter.end(any_length=True) == DevicePeak(50 + 200, any_length=True)
+    assert memory.used_bytes() == 150
+
+    meter.begin()
+    assert meter.end(any_length=False) == DevicePeak(50, any_length=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("seconds", "any_length"), [(0.3, False), (2.0, True)])
+def test_a_peak_holds_for_any_length_only_once_a_batch_was_full(
+    tmp_path: Path, seconds: float, any_length: bool
+) -> None:
+    # Two chunks of 0.37 s make a batch; with TTA each pass has its own.
+    with engine_of("bigshifts", shares_device=True) as engine:
+        engine._peak = PeakMeter(PretendedMemory(1000), engine._models)
+        song = mixture(tmp_path / "song.wav", seconds)
+        run = Run(tmp_path / "run", song, tiny_model(tmp_path / "model"), use_tta=True)
+        peak = run.on(engine).device_peak
+        assert peak is not None
+        assert peak.any_length == any_length
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_on_a_cpu_there_is_no_peak_and_nothing_held(tmp_path: Path) -> None:
+    with engine_of("bigshifts", shares_device=True) as engine:
+        run = Run(tmp_path / "run", mixture(tmp_path / "song.wav", 0.3), tiny_model(tmp_path / "model"))
+        assert run.on(engine).device_peak is None
+        assert (engine.holding().models, engine.holding().device_bytes) == (["tiny"], None)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch can use")
+def test_on_a_real_gpu_the_peak_is_more_than_what_is_held_afterwards_and_the_rest_is_given_back(
+    tmp_path: Path,
+) -> None:
+    with engine_of("package", "cuda:0", shares_device=True) as engine:
+        run = Run(tmp_path / "run", mixture(tmp_path / "song.wav", 20), STARTER)
+        peak, held = run.on(engine).device_peak, engine.holding().device_bytes
+        assert peak is not None and held is not None
+        assert peak.any_length
+        weights = engine._models.used_bytes()
+        assert CONTEXT_BYTES + weights <= held < peak.bytes < torch.cuda.get_device_properties(0).total_memory
+        again = Run(tmp_path / "again", mixture(tmp_path / "longer.wav", 60), STARTER).on(engine).device_peak
+        assert again is not None
+        assert again.bytes <= 1.1 * peak.bytes
+        engine.unload()
+        assert (engine.holding().device_bytes or 0) < held

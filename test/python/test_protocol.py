@@ -34,6 +34,7 @@ NOTIFICATIONS = {
     "progress": protocol.Progress,
     "computed": protocol.Computed,
     "heartbeat": protocol.Heartbeat,
+    "holding": protocol.Holding,
     "log": protocol.Log,
 }
 

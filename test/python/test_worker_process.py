@@ -29,7 +29,13 @@ def child() -> Iterator[ChildProcess]:
 
 
 def start_worker(child: ChildProcess, shape: str) -> WorkerReady:
-    params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(ROOTS[shape])}
+    params = {
+        "role": "worker",
+        "protocol_version": 1,
+        "device": "cpu",
+        "msst_root": str(ROOTS[shape]),
+        "shares_device": False,
+    }
     return parse(WorkerReady, child.call("initialize", params, 0)["result"])
 
 
@@ -88,6 +94,9 @@ def test_a_worker_loads_and_unloads_on_request(child: ChildProcess, tmp_path: Pa
 
     unloaded = parse(UnloadResult, child.call("unload", {}, 3)["result"])
     assert unloaded.unloaded == ["starter"]
+    # Told before each answer, and of no GPU.
+    told = [message["params"] for message in child.notifications if message["method"] == "holding"]
+    assert told == [{"models": models, "device_bytes": None} for models in (["starter"], ["starter"], [])]
     separate(child, tmp_path / "2", mixture(tmp_path / "again.wav"), 4, STARTER)
     assert parse(SeparateResult, child.answer(4)["result"]).model_loads == 2
 
@@ -129,7 +138,13 @@ def test_a_worker_whose_device_failed_for_good_says_so_and_ends_unanswered(
     shutil.copytree(ROOTS["bigshifts"], root)
     with (root / "models" / "tiny.py").open("a", encoding="utf-8") as network:
         network.write(f"\n\ndef fail(*_):\n    raise {error}\n\n\nTinyNet.forward = fail\n")
-    params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(root)}
+    params = {
+        "role": "worker",
+        "protocol_version": 1,
+        "device": "cpu",
+        "msst_root": str(root),
+        "shares_device": False,
+    }
     assert "result" in child.call("initialize", params, 0)
     separate(child, tmp_path / "run", mixture(tmp_path / "song.wav"), 1, tiny_model(tmp_path / "model"))
     said = child.wait_for(
@@ -169,7 +184,13 @@ def test_the_heartbeat_names_the_attempt_it_is_in(child: ChildProcess, tmp_path:
         ("initialize", {"role": "cook", "protocol_version": 1}, -32602),
         (
             "initialize",
-            {"role": "worker", "protocol_version": 1, "device": "cuda:0", "msst_root": "/"},
+            {
+                "role": "worker",
+                "protocol_version": 1,
+                "device": "cuda:0",
+                "msst_root": "/",
+                "shares_device": False,
+            },
             -32001,
         ),
         ("dance", {}, -32601),
@@ -201,7 +222,13 @@ def test_a_child_that_holds_the_gil_says_on_sigusr1_where_it_is(tmp_path: Path) 
         "    re.match(r'(a+)+$', 'a' * 60 + 'b')\n\n\nstuck_here()\n"
     )
     with ChildProcess() as child:
-        params = {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(tmp_path)}
+        params = {
+            "role": "worker",
+            "protocol_version": 1,
+            "device": "cpu",
+            "msst_root": str(tmp_path),
+            "shares_device": False,
+        }
         child.send("initialize", params, 0)
         stderr = child.process.stderr
         assert stderr is not None
@@ -221,7 +248,13 @@ def test_kill_9_of_the_parent_ends_a_child_that_holds_the_gil(tmp_path: Path) ->
         "jsonrpc": "2.0",
         "id": 0,
         "method": "initialize",
-        "params": {"role": "worker", "protocol_version": 1, "device": "cpu", "msst_root": str(tmp_path)},
+        "params": {
+            "role": "worker",
+            "protocol_version": 1,
+            "device": "cpu",
+            "msst_root": str(tmp_path),
+            "shares_device": False,
+        },
     }
     # The grandchild's stdin is held open by this test too, so that its end cannot be what ends it.
     reading, writing = os.pipe()

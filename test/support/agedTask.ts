@@ -34,7 +34,7 @@ export async function taskAt(
     dated({ notBefore: null });
   }
   if (status === 'cancelled') await store.cancel(taskId, null);
-  else if (status !== 'pending') await store.claimNext(WORKER);
+  else if (status !== 'pending') await store.claimNext(() => WORKER);
   if (status === 'completed') await store.finish(taskId, 1, completion(taskId, 1));
   if (status === 'failed') await store.finish(taskId, 1, failure());
   const then = clock.now() - ageMs;

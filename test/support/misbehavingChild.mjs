@@ -125,6 +125,7 @@ connection.onRequest('separate', async ({ task_id, attempt, model }, token) => {
     warnings: [],
     stage_seconds: { loading_model: 0, decoding: 0, separating: 0, encoding: 0 },
     model_loads: 1,
+    device_peak: null,
     forward_seconds: 0,
     memory_retries: 0,
   };

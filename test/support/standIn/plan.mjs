@@ -38,6 +38,17 @@ export function isBroken() {
   return beside('broken').split('\n').includes(device);
 }
 
+/** Whether the device fails its worker in every task, for good. */
+export function isFailing() {
+  return beside('failing').split('\n').includes(device);
+}
+
+/** The memory of its GPU, as the test says; null for none. */
+export function deviceMemory() {
+  const text = beside('memory');
+  return text === '' ? null : JSON.parse(text);
+}
+
 /** Waits as long as the test holds this stage, or until the call is cancelled. */
 export async function whileHeld(stage, token) {
   while (beside('hold') === stage && !token.isCancellationRequested) await sleep(10);

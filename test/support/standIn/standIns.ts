@@ -24,6 +24,10 @@ export interface StandIns {
   release(): Promise<void>;
   /** Workers of these devices cannot start from now on; of all others they can. */
   breakDevices(devices: readonly string[]): Promise<void>;
+  /** Workers of these devices end themselves in every task from now on, as their GPU failed them; no others do. */
+  failDevices(devices: readonly string[]): Promise<void>;
+  /** Every GPU has so much memory, of which a loaded model holds `held`, and a separation takes what stands by its model. */
+  giveMemory(memory: { total: number; held: number; peaks: Record<string, number> }): Promise<void>;
   /** What they noted since the server's first start, in order. */
   diary(): Promise<DiaryEntry[]>;
 }
@@ -40,6 +44,8 @@ export function standInsOf(server: Pick<TestServer, 'dataDir'>): StandIns {
     hold: (stage) => put('hold', stage),
     release: () => rm(beside('hold'), { force: true }),
     breakDevices: (devices) => put('broken', devices.join('\n')),
+    failDevices: (devices) => put('failing', devices.join('\n')),
+    giveMemory: (memory) => put('memory', JSON.stringify(memory)),
     async diary() {
       const text = await readFile(beside('diary'), 'utf8').catch(() => '');
       // The last line may still be in the making.

@@ -7,7 +7,16 @@ import {
   StreamMessageWriter,
 } from 'vscode-jsonrpc/node';
 import { misbehave } from './mischief.mjs';
-import { isBroken, nextLoadStep, nextStep, note, untilThere, whileHeld } from './plan.mjs';
+import {
+  deviceMemory,
+  isBroken,
+  isFailing,
+  nextLoadStep,
+  nextStep,
+  note,
+  untilThere,
+  whileHeld,
+} from './plan.mjs';
 import { encodeNoise, writeSilence } from './stems.mjs';
 
 if (isBroken()) process.exit(1);
@@ -16,6 +25,10 @@ note('start');
 const channel = new StreamMessageWriter(process.stdout);
 const connection = createMessageConnection(new StreamMessageReader(process.stdin), channel);
 const notify = (method, params) => connection.sendNotification(method, params);
+const tellHolding = () => {
+  const memory = deviceMemory();
+  return notify('holding', { models: [...loaded], device_bytes: memory && memory.held * loaded.size });
+};
 let loaded = new Set();
 let loads = 0;
 let rssBytes = 100_000_000;
@@ -38,7 +51,7 @@ connection.onRequest('initialize', () => ({
   python_version: '3.11.0',
   torch_version: '0.0.0',
   msst: { call_shape: 'package', version: null },
-  device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: 0 },
+  device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: deviceMemory()?.total ?? 0 },
 }));
 
 connection.onRequest('separate', async (params, token) => {
@@ -57,6 +70,7 @@ connection.onRequest('separate', async (params, token) => {
     process.kill(process.pid, 'SIGKILL');
   };
 
+  if (isFailing()) process.exit(70);
   dieAt('die:begun');
   await tell('loading_model', 0, 0);
   await tell('separating', 1, 2);
@@ -83,6 +97,7 @@ connection.onRequest('separate', async (params, token) => {
   await tell('encoding', 0, 0);
   dieAt('die:before-answer');
   if (word === 'leak') rssBytes += Number(step.slice('leak:'.length));
+  await tellHolding();
   const beat = { task_id: null, attempt: null, cpu_seconds: 0, rss_bytes: rssBytes };
   // After the answer.
   setTimeout(() => void notify('heartbeat', beat), 20);
@@ -96,6 +111,7 @@ connection.onRequest('separate', async (params, token) => {
     model_loads: loads,
     forward_seconds: 0,
     memory_retries: word === 'short' ? 1 : 0,
+    device_peak: peakOf(params),
   };
 });
 
@@ -105,12 +121,14 @@ connection.onRequest('load', async ({ model }) => {
   if (step.startsWith('fail:')) return planned(step);
   if (step.startsWith('wait:')) await untilThere(step.slice('wait:'.length));
   load(model);
+  await tellHolding();
   return { seconds: 0, model_loads: loads, resident: [...loaded] };
 });
 
-connection.onRequest('unload', () => {
+connection.onRequest('unload', async () => {
   const unloaded = [...loaded];
   loaded = new Set();
+  await tellHolding();
   return { unloaded, freed_bytes: 1000 * unloaded.length };
 });
 
@@ -124,6 +142,12 @@ connection.listen();
 function load({ name }) {
   if (!loaded.has(name)) loads += 1;
   loaded.add(name);
+}
+
+/** What the test says that the model takes, of songs as long as this or longer. */
+function peakOf({ model }) {
+  const bytes = deviceMemory()?.peaks[model.name];
+  return bytes === undefined ? null : { bytes, any_length: true };
 }
 
 async function writeStems(step, params, dieAt) {

@@ -31,6 +31,7 @@ const sources = (given: Partial<HealthSources>): HealthSources => ({
   canReadAudio: () => true,
   workers: () => [worker('idle')],
   quarantined: () => [],
+  quarantinedGpus: () => [],
   isShuttingDown: () => false,
   version: '1.2.3',
   uptimeSeconds: () => 7.4,
@@ -98,6 +99,45 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'unhealthy',
     'gpu',
     ['The GPU cuda:1 is not in use: its worker is down.', 'The worker worker-1 on cuda:1 is down.'],
+  ],
+  [
+    'a GPU has no worker at work, but one of its two lives',
+    {
+      workers: () => [
+        worker('idle', 'cuda:0'),
+        worker('idle', 'cuda:1', 'worker-1'),
+        worker('down', 'cuda:0', 'worker-2'),
+      ],
+    },
+    'degraded',
+    'workers',
+    ['The worker worker-2 on cuda:0 is down.'],
+  ],
+  [
+    'a GPU is left alone, and another does its work',
+    {
+      workers: () => [worker('idle', 'cuda:0'), worker('down', 'cuda:1', 'worker-1')],
+      quarantinedGpus: () => ['cuda:1'],
+    },
+    'degraded',
+    'gpu',
+    [
+      'The GPU cuda:1 failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.',
+      'The worker worker-1 on cuda:1 is down.',
+    ],
+  ],
+  [
+    'all GPUs are left alone',
+    {
+      workers: () => [worker('idle', 'cuda:0'), worker('idle', 'cuda:1', 'worker-1')],
+      quarantinedGpus: () => ['cuda:0', 'cuda:1'],
+    },
+    'unhealthy',
+    'gpu',
+    ['cuda:0', 'cuda:1'].map(
+      (gpu) =>
+        `The GPU ${gpu} failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.`,
+    ),
   ],
   ['a scanned model is broken', { catalog: models([broken({})]) }, 'degraded', 'models', [MISSING]],
   [

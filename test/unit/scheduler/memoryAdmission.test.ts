@@ -36,10 +36,10 @@ const taskOf = (durationSeconds: number, modelType = 'starter'): Attempt => {
 };
 
 /** Claims as the store does. */
-function claim(queue: readonly Attempt[]): Attempt | undefined {
+function claim(queue: readonly Attempt[], hasRoom?: (task: Attempt) => boolean): Attempt | undefined {
   const turn = memory.look();
   for (const task of queue) {
-    const itsTurn = turn(task);
+    const itsTurn = turn(task, hasRoom && (() => hasRoom(task)));
     if (itsTurn === 'wait') return undefined;
     if (itsTurn === 'start') {
       memory.begin(task);
@@ -117,6 +117,15 @@ describe('a task that waits for memory', () => {
     expect(claim([large, late])).toBe(late);
     clock.advance(1);
     expect(claim([large, taskOf(1)])).toBeUndefined();
+  });
+
+  test('also for that of a GPU, is passed for sixty seconds, and then by nothing', () => {
+    const [first, second, third] = [taskOf(1), taskOf(1), taskOf(1)];
+    const onlyYounger = (task: Attempt) => task !== first;
+    expect(claim([first, second], onlyYounger)).toBe(second);
+    clock.advance(60_000);
+    expect(claim([first, third], onlyYounger)).toBeUndefined();
+    expect(claim([first, third], () => true)).toBe(first);
   });
 
   test('starts as soon as what runs leaves it room, before every younger one', () => {

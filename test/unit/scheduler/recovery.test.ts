@@ -40,7 +40,7 @@ const start = async () => {
 
 test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
   const task = await accept();
-  await disk.store.claimNext(WORKER);
+  await disk.store.claimNext(() => WORKER);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`tmp/${task.taskId}.1/mixture.wav`);
   await start();
@@ -53,7 +53,7 @@ test('an interrupted task is pending again; what its attempt had written is gone
 test('a task that was interrupted by three deaths in a row has failed: its line says so, its output is gone, and its input stays for as long as any failed one', async () => {
   const task = await accept();
   for (const attempt of [1, 2, 3]) {
-    await disk.store.claimNext(WORKER);
+    await disk.store.claimNext(() => WORKER);
     await put(`results/${task.taskId}/${String(attempt)}/drums.wav`);
     lines = [];
     await start();
@@ -77,9 +77,9 @@ test('a task that was interrupted by three deaths in a row has failed: its line 
 
 test('of a completed task the attempt that completed it stays, and no other', async () => {
   const task = await accept();
-  await disk.store.claimNext(WORKER);
+  await disk.store.claimNext(() => WORKER);
   await disk.store.requeue(task.taskId, 1, LOST);
-  await disk.store.claimNext(WORKER);
+  await disk.store.claimNext(() => WORKER);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`results/${task.taskId}/2/drums.wav`);
   await disk.store.finish(task.taskId, 2, completion(task.taskId, 2));
@@ -91,7 +91,7 @@ test('of a completed task the attempt that completed it stays, and no other', as
 test('of failed and cancelled tasks no result stays', async () => {
   const failed = await accept();
   const cancelled = await accept();
-  await disk.store.claimNext(WORKER);
+  await disk.store.claimNext(() => WORKER);
   await disk.store.finish(failed.taskId, 1, failure());
   await disk.store.cancel(cancelled.taskId, null);
   for (const { taskId } of [failed, cancelled]) await put(`results/${taskId}/1/drums.wav`);

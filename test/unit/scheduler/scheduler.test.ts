@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
+import { createDeviceAdmission } from '../../../src/scheduler/deviceAdmission.ts';
 import { createMemoryAdmission, type MemoryAdmission } from '../../../src/scheduler/memoryAdmission.ts';
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
@@ -112,6 +113,7 @@ test('a task whose worker the kernel killed for want of memory waits in its plac
   const memory = createMemoryAdmission({ usableBytes: 10, estimate: () => 1, clock });
   let oomKills = 0;
   const worker = {
+    ...atRest,
     id: 'worker-0',
     separate() {
       oomKills += 1;
@@ -162,8 +164,8 @@ async function schedulerOf(given: {
     progress: given.progress ?? createProgressBoard(disk.clock),
     running: createRunningAttempts(),
     pool: {
+      ready: () => [{ worker: lease.worker, device: 'cpu', isIdle: !isLent }],
       lease() {
-        if (isLent) return undefined;
         isLent = true;
         return lease;
       },
@@ -176,6 +178,8 @@ async function schedulerOf(given: {
     onNothingToStart: () => undefined,
     countOomKills: given.countOomKills ?? (async () => undefined),
     maxAttempts: 3,
+    devices: createDeviceAdmission<InferenceWorker>({ workers: () => [], peaks: { find: () => undefined } }),
+    peaks: { record: () => undefined },
     memory: given.memory ?? createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
     patience: PATIENCE,
     clock: disk.clock,
@@ -184,8 +188,11 @@ async function schedulerOf(given: {
   return { scheduler, released };
 }
 
+const atRest = { ready: { device: { total_memory_bytes: 0 } }, holding: { models: [], device_bytes: null } };
+
 const failingWorker = (id: string, message: string) =>
   ({
+    ...atRest,
     id,
     separate: async ({ task_id, attempt }: SeparateParams, events: AttemptEvents) => {
       events.onProgress({ task_id, attempt, stage: 'separating', done: 9, total: 9 });

@@ -17,6 +17,15 @@ describe('a dead worker', () => {
     });
   });
 
+  test('that its GPU failed (exit code 70) is told apart, for the next attempt to be elsewhere', () => {
+    const failed = new ChildDied({ exitCode: 70, signal: null });
+    expect(judge(failed, runningTask(), NORMAL)).toEqual({
+      next: 'requeue',
+      outcome: 'device_failed',
+      burnt: true,
+    });
+  });
+
   test('fails its task when it is the second', () => {
     expect(judge(died, runningTask({ failures: 1, attempt: 2 }), NORMAL)).toEqual({
       next: 'fail',

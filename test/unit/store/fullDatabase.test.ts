@@ -31,15 +31,15 @@ test('a claim that finds the database full leaves the task waiting; with room ag
   const { taskId } = await disk.store.accept(newTask(), 10);
   const worker = { id: LONG, device: 'cpu' };
   fill();
-  await expect(disk.store.claimNext(worker)).rejects.toEqual(full);
+  await expect(disk.store.claimNext(() => worker)).rejects.toEqual(full);
   expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
   makeRoom();
-  expect(await disk.store.claimNext(worker)).toMatchObject({ taskId, attempt: 1 });
+  expect(await disk.store.claimNext(() => worker)).toMatchObject({ taskId, attempt: 1 });
 });
 
 test('an end that finds the database full leaves the attempt running; with room again it is whole', async () => {
   const { taskId } = await disk.store.accept(newTask(), 10);
-  await disk.store.claimNext({ id: 'worker-0', device: 'cpu' });
+  await disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
   const end = { ...completion(taskId, 1), warnings: [LONG] };
   fill();
   await expect(disk.store.finish(taskId, 1, end)).rejects.toEqual(full);

@@ -27,7 +27,7 @@ async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Pro
 }
 
 async function claim(): Promise<Task> {
-  const task = await store.claimNext(WORKER);
+  const task = await store.claimNext(() => WORKER);
   if (!task) throw new Error('nothing to claim');
   return task;
 }
@@ -38,9 +38,9 @@ describe('claiming with turns', () => {
   test('passes what may not start now, in order, and leaves it pending', async () => {
     const [first, second, third] = await acceptSeveral(3);
     const asked: string[] = [];
-    const claimed = await store.claimNext(WORKER, ({ taskId }) => {
+    const claimed = await store.claimNext(({ taskId }) => {
       asked.push(taskId);
-      return taskId === second?.taskId ? 'start' : 'pass';
+      return taskId === second?.taskId ? WORKER : 'pass';
     });
     expect(claimed).toMatchObject({ taskId: second?.taskId, status: 'processing', attempt: 1 });
     expect(asked).toEqual([first?.taskId, second?.taskId]);
@@ -50,23 +50,50 @@ describe('claiming with turns', () => {
 
   test('claims none behind one that waits', async () => {
     const [first, second] = await acceptSeveral(3);
-    const turn = ({ taskId }: Task) => {
+    const choose = ({ taskId }: Task) => {
       if (taskId === first?.taskId) return 'pass';
-      return taskId === second?.taskId ? 'wait' : 'start';
+      return taskId === second?.taskId ? 'wait' : WORKER;
     };
-    expect(await store.claimNext(WORKER, turn)).toBeUndefined();
+    expect(await store.claimNext(choose)).toBeUndefined();
     expect(attemptRows()).toEqual([]);
   });
 
   test('looks at a bounded number of tasks, however long the queue is', async () => {
     await acceptSeveral(80);
     let asked = 0;
-    const turn = () => {
+    const choose = () => {
       asked += 1;
       return 'pass' as const;
     };
-    expect(await store.claimNext(WORKER, turn)).toBeUndefined();
+    expect(await store.claimNext(choose)).toBeUndefined();
     expect(asked).toBe(64);
+  });
+});
+
+describe('a claim says how the last attempt took its worker with it', () => {
+  const toldOf = async () => {
+    const told: unknown[] = [];
+    const task = await store.claimNext((_task, lastFailure) => {
+      told.push(lastFailure);
+      return { id: 'worker-1', device: 'GPU-b' };
+    });
+    return { told, attempt: task?.attempt };
+  };
+
+  test.each(['worker_died', 'device_failed', 'hung'] as const)('and on which device: %s', async (outcome) => {
+    const { taskId } = await accept();
+    expect(await toldOf()).toEqual({ told: [undefined], attempt: 1 });
+    await store.requeue(taskId, 1, { ...LOST, outcome });
+    expect(await toldOf()).toEqual({ told: [{ device: 'GPU-b', outcome }], attempt: 2 });
+  });
+
+  test('and nothing of one that the server ended, though an older one failed', async () => {
+    const { taskId } = await accept();
+    await toldOf();
+    await store.requeue(taskId, 1, LOST);
+    await toldOf();
+    await store.requeue(taskId, 2, { outcome: 'server_stopped', burnt: false, notBefore: null });
+    expect((await toldOf()).told).toEqual([undefined]);
   });
 });
 
@@ -118,7 +145,7 @@ describe('claiming', () => {
     const second = await accept();
     expect((await claim()).taskId).toBe(first.taskId);
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(await store.claimNext(() => WORKER)).toBeUndefined();
   });
 
   test('makes a new attempt of the worker', async () => {
@@ -146,7 +173,7 @@ describe('claiming', () => {
 
   test('many claims at once never give the same task twice', async () => {
     const accepted = await acceptSeveral(10);
-    const claimed = await Promise.all(Array.from({ length: 15 }, () => store.claimNext(WORKER)));
+    const claimed = await Promise.all(Array.from({ length: 15 }, () => store.claimNext(() => WORKER)));
     const ids = claimed.flatMap((task) => (task ? [task.taskId] : []));
     expect(ids.sort()).toEqual(accepted.map((task) => task.taskId).sort());
   });
@@ -158,7 +185,7 @@ describe('claiming', () => {
     await store.requeue(first.taskId, 1, { ...LOST, notBefore });
     expect(await store.nextNotBefore()).toBe(notBefore);
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(await store.claimNext(() => WORKER)).toBeUndefined();
     disk.clock.advance(5_000);
     expect((await claim()).taskId).toBe(first.taskId);
     expect(await store.nextNotBefore()).toBeUndefined();
@@ -259,7 +286,7 @@ describe('cancelling', () => {
   test('ends a waiting task, which is then never claimed', async () => {
     const { taskId } = await accept();
     expect(await store.cancel(taskId, null)).toMatchObject({ status: 'cancelled', startedAt: null });
-    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(await store.claimNext(() => WORKER)).toBeUndefined();
     expect(disk.totals().get('tasks_cancelled')).toBe(1);
   });
 
@@ -296,7 +323,7 @@ describe('deleting', () => {
     expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
     expect(await store.requeue(taskId, 1, LOST)).toBe(false);
     await store.requeueLost(POISON);
-    expect(await store.claimNext(WORKER)).toBeUndefined();
+    expect(await store.claimNext(() => WORKER)).toBeUndefined();
     expect(await store.queuePosition(seq)).toBe(0);
   });
 

@@ -74,7 +74,7 @@ async function submit(service: TaskService, owner: string | null = null): Promis
 }
 
 async function claim(): Promise<void> {
-  await disk.store.claimNext(WORKER);
+  await disk.store.claimNext(() => WORKER);
 }
 
 describe('submitting', () => {

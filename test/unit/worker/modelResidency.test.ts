@@ -88,8 +88,13 @@ function lease(): TendingLease | undefined {
   };
 }
 
-const residency = (preload: string[], idleUnloadMs = 0) =>
+const residency = (
+  preload: string[],
+  idleUnloadMs = 0,
+  claimDevice?: (worker: TendedWorker) => (() => void) | undefined,
+) =>
   createModelResidency({
+    ...(claimDevice ? { claimDevice } : {}),
     pool: { lease },
     preload,
     idleUnloadMs,
@@ -121,6 +126,29 @@ describe('preloading', () => {
     const workers = [addWorker(), addWorker()];
     models.tend();
     expect(workers.map((worker) => worker.asked)).toEqual([['a'], ['a']]);
+  });
+
+  test('waits until nothing else runs on the GPU, whose claim ends with the load', async () => {
+    const claims: string[] = [];
+    let isFree = false;
+    const models = residency(['a'], 0, () => {
+      if (!isFree) return undefined;
+      claims.push('begin');
+      return () => claims.push('end');
+    });
+    const worker = addWorker();
+    models.tend();
+    expect([worker.asked, released]).toEqual([[], ['unused']]);
+    isFree = true;
+    models.tend();
+    expect([worker.asked, claims]).toEqual([['a'], ['begin']]);
+    await worker.finish();
+    expect([claims, released]).toEqual([
+      ['begin', 'end'],
+      ['unused', 'tended'],
+    ]);
+    models.tend();
+    expect(claims).toEqual(['begin', 'end', 'begin', 'end']);
   });
 
   test('goes on with the next model when one cannot be loaded, and says why it cannot be used', async () => {

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import type { ChildExit } from '../../../src/worker/childErrors.ts';
 import type { InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
@@ -11,13 +11,131 @@ import { ManualClock } from '../../support/manualClock.ts';
 function fakeWorker(id: string) {
   let die: (exit: ChildExit) => void = () => undefined;
   const exited = new Promise<ChildExit>((resolve) => (die = resolve));
-  const end = () => {
-    die({ exitCode: null, signal: 'SIGKILL' });
+  const end = (exit: ChildExit = { exitCode: null, signal: 'SIGKILL' }) => {
+    die(exit);
   };
   const ready = { device: { name: 'stand-in' } };
-  const worker = { id, pid: 1, ready, exited, wear: new WorkerWear(), wasCancelled: false, kill: end };
+  const worker = {
+    id,
+    pid: 1,
+    ready,
+    exited,
+    wear: new WorkerWear(),
+    wasCancelled: false,
+    kill: () => end(),
+  };
   return { end, worker: { ...worker, stop: async () => end() } as unknown as InferenceWorker };
 }
+
+test('the workers that are ready are told with their devices, and the one that is asked for is lent', async () => {
+  const onIdle = vi.fn();
+  const pool = createWorkerPool({
+    devices: ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} })),
+    startWorker: async (id) => fakeWorker(id).worker,
+    onIdle,
+    patience: PATIENCE,
+    clock: new ManualClock(),
+    log: createLog('silent'),
+  });
+  expect(pool.ready()).toEqual([]);
+  pool.start();
+  await vi.waitFor(() => {
+    expect(onIdle).toHaveBeenCalledTimes(3);
+  });
+  const second = pool.ready()[1]?.worker;
+  const lease = pool.lease(second);
+  expect([lease?.worker, lease?.device]).toEqual([second, 'B']);
+  expect(pool.ready().map(({ device, isIdle }) => [device, isIdle])).toEqual([
+    ['A', true],
+    ['B', false],
+    ['A', true],
+  ]);
+  expect(pool.lease(second)).toBeUndefined();
+  await pool.stop();
+});
+
+describe('a GPU that failed two workers in a row', () => {
+  const FAILED = { exitCode: 70, signal: null };
+
+  /** A pool of three workers, two of which share a GPU; those started, by id and in order. */
+  async function start(clock: ManualClock) {
+    const started: [string, ReturnType<typeof fakeWorker>][] = [];
+    const pool = createWorkerPool({
+      devices: ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} })),
+      startWorker: async (id) => {
+        const fake = fakeWorker(id);
+        started.push([id, fake]);
+        return fake.worker;
+      },
+      onIdle: () => undefined,
+      // Real timers run in it: starts that are put off are never seen here.
+      patience: { quarantineMs: 300_000 },
+      clock,
+      log: createLog('silent'),
+    });
+    pool.start();
+    const lend = (id: string) =>
+      pool.lease(pool.ready().find(({ worker, isIdle }) => worker.id === id && isIdle)?.worker);
+    await vi.waitFor(() => {
+      expect(pool.ready()).toHaveLength(3);
+    });
+    /** Its GPU fails the worker of this id at work. */
+    const fail = async (id: string) => {
+      const lease = lend(id);
+      const before = started.length;
+      started.findLast(([each]) => each === id)?.[1].end(FAILED);
+      await lease?.worker.exited;
+      lease?.release('failed');
+      return before;
+    };
+    return { pool, fail, started, lend };
+  }
+
+  test('lends nobody for a while; then one, until that has done its part', async () => {
+    const clock = new ManualClock();
+    const { pool, fail, started, lend } = await start(clock);
+    expect(await fail('worker-0')).toBe(3);
+    await vi.waitFor(() => {
+      expect(started).toHaveLength(4);
+      expect(pool.ready()).toHaveLength(3);
+    });
+    await fail('worker-0');
+    await vi.waitFor(() => {
+      expect(pool.statuses().map(({ isGpuQuarantined }) => isGpuQuarantined)).toEqual([true, false, true]);
+    });
+    // The worker of the same GPU that lives is left alone with it.
+    expect(pool.ready().map(({ worker }) => worker.id)).toEqual(['worker-1']);
+    const other = pool.lease();
+    expect(other?.worker.id).toBe('worker-1');
+    expect(pool.lease()).toBeUndefined();
+
+    clock.advance(300_000);
+    const attempt = lend('worker-2');
+    expect(attempt?.device).toBe('A');
+    attempt?.release('worked');
+    expect(pool.statuses().map(({ isGpuQuarantined }) => isGpuQuarantined)).toEqual([false, false, false]);
+    expect(lend('worker-2')).toBeDefined();
+    await pool.stop();
+  });
+
+  test('is tried by one worker at a time', async () => {
+    const clock = new ManualClock();
+    const { pool, fail, started, lend } = await start(clock);
+    await fail('worker-0');
+    await vi.waitFor(() => {
+      expect(started).toHaveLength(4);
+      expect(pool.ready()).toHaveLength(3);
+    });
+    // Both of its workers are lent when the second failure comes: the one that goes on is the only one.
+    const going = lend('worker-2');
+    await fail('worker-0');
+    clock.advance(300_000);
+    expect(pool.ready().filter(({ device }) => device === 'A')).toMatchObject([{ isIdle: false }]);
+    going?.release('failed');
+    expect(pool.ready().filter(({ device }) => device === 'A')).toMatchObject([{ isIdle: true }]);
+    await pool.stop();
+  });
+});
 
 test('a worker that takes the place of one that died takes no task before the lost one is back in the queue', async () => {
   const started: ReturnType<typeof fakeWorker>[] = [];
