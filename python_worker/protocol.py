@@ -349,6 +349,7 @@ class Holding:
 
     models: list[str]
     device_bytes: NonNegative | None
+    device_used_bytes: NonNegative | None
 
 
 @dataclass(frozen=True)

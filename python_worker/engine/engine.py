@@ -148,7 +148,8 @@ class Engine:
 
     def holding(self) -> Holding:
         """What is loaded, and what this process takes of its GPU."""
-        return Holding(self._models.names(), self._memory.held_bytes())
+        held = self._memory.held_bytes()
+        return Holding(self._models.names(), held, None if held is None else self._memory.used_bytes())
 
     def _recover_from(self, failure: Failure) -> None:
         if failure.kind == "OUT_OF_MEMORY":

@@ -39,11 +39,13 @@ export class ChildProcess {
   readonly #connection: MessageConnection;
   readonly #log: Log;
   #exit: ChildExit | undefined;
+  #isClosed = false;
 
   private constructor(pid: number, connection: MessageConnection, exited: Promise<ChildExit>, log: Log) {
     this.pid = pid;
     this.#connection = connection;
     this.#log = log;
+    connection.onClose(() => (this.#isClosed = true));
     this.exited = exited.then((exit) => {
       this.#exit = exit;
       // vscode-jsonrpc settles what is pending only when it is disposed of, never when its pipe closes.
@@ -110,7 +112,8 @@ export class ChildProcess {
   ): Promise<z.output<Result>> {
     const cancellation = new CancellationTokenSource();
     const cancel = () => {
-      cancellation.cancel();
+      // Its channel is gone: so is what would be cancelled.
+      if (!this.#isClosed && this.#exit === undefined) cancellation.cancel();
     };
     signal?.addEventListener('abort', cancel, { once: true });
     const timer =

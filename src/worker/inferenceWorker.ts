@@ -52,7 +52,7 @@ export class InferenceWorker {
   #wasCancelled = false;
   #mayHoldModels = false;
   #isTended = false;
-  #holding: HoldingMessage = { models: [], device_bytes: 0 };
+  #holding: HoldingMessage = { models: [], device_bytes: 0, device_used_bytes: 0 };
   #events: { taskId: string; attempt: number; events: AttemptEvents } | undefined;
 
   private constructor(
@@ -79,6 +79,7 @@ export class InferenceWorker {
     });
     child.onNotification('holding', holdingSchema, (message) => {
       this.#holding = message;
+      this.wear.holds(message.models, message.device_used_bytes);
     });
     child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {

@@ -245,6 +245,8 @@ export const holdingSchema = z.object({
   models: z.array(z.string()),
   /** What the process takes of its GPU; null on a CPU and on Apple's GPU. */
   device_bytes: z.int().nonnegative().nullable(),
+  /** What of that is in use now; null likewise. */
+  device_used_bytes: z.int().nonnegative().nullable(),
 });
 export type HoldingMessage = z.infer<typeof holdingSchema>;
 

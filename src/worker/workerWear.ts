@@ -2,6 +2,10 @@
 const SHORTAGES = 2;
 /** A worker that holds so much more than it should is taken to leak (bytes). */
 const MAX_GROWTH_BYTES = 2_000_000_000;
+/** The same on a GPU, of which it uses the same every time it holds the same models. */
+const MAX_DEVICE_GROWTH = 0.2;
+/** What cuBLAS and others set aside at some time or other is no leak (bytes). */
+const DEVICE_ALLOWANCE_BYTES = 200_000_000;
 const TASKS = 500;
 const TASKS_SPREAD = 50;
 
@@ -15,6 +19,8 @@ export class WorkerWear {
   #shortages = 0;
   #loads = 0;
   #baselineBytes: number | undefined;
+  /** What it used of its GPU with these models when it held them first, in a row. */
+  #deviceBaseline = { models: '', bytes: 0 };
   #reason: string | undefined;
 
   /** @param random from 0 to 1: workers that started together are not to be replaced together */
@@ -40,6 +46,17 @@ export class WorkerWear {
   /** It holds other models from now on, and so another amount of memory. */
   modelsChanged(): void {
     this.#baselineBytes = undefined;
+  }
+
+  /** It rests with these models, and uses so much of its GPU; null: it has none. */
+  holds(models: readonly string[], usedBytes: number | null): void {
+    if (usedBytes === null) return;
+    const held = [...models].sort().join(' ');
+    if (held !== this.#deviceBaseline.models) this.#deviceBaseline = { models: held, bytes: usedBytes };
+    const { bytes } = this.#deviceBaseline;
+    const grown = usedBytes - bytes;
+    if (grown <= Math.max(bytes * MAX_DEVICE_GROWTH, DEVICE_ALLOWANCE_BYTES)) return;
+    this.#reason = `its memory on the GPU has grown by ${(grown / 1e9).toFixed(1)} GB`;
   }
 
   /** It rests, and its process takes so much memory. The first time after a task says what it needs. */

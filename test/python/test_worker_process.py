@@ -96,7 +96,8 @@ def test_a_worker_loads_and_unloads_on_request(child: ChildProcess, tmp_path: Pa
     assert unloaded.unloaded == ["starter"]
     # Told before each answer, and of no GPU.
     told = [message["params"] for message in child.notifications if message["method"] == "holding"]
-    assert told == [{"models": models, "device_bytes": None} for models in (["starter"], ["starter"], [])]
+    nothing = {"device_bytes": None, "device_used_bytes": None}
+    assert told == [{"models": models, **nothing} for models in (["starter"], ["starter"], [])]
     separate(child, tmp_path / "2", mixture(tmp_path / "again.wav"), 4, STARTER)
     assert parse(SeparateResult, child.answer(4)["result"]).model_loads == 2
 

@@ -27,7 +27,8 @@ const connection = createMessageConnection(new StreamMessageReader(process.stdin
 const notify = (method, params) => connection.sendNotification(method, params);
 const tellHolding = () => {
   const memory = deviceMemory();
-  return notify('holding', { models: [...loaded], device_bytes: memory && memory.held * loaded.size });
+  const held = memory && memory.held * loaded.size;
+  return notify('holding', { models: [...loaded], device_bytes: held, device_used_bytes: held });
 };
 let loaded = new Set();
 let loads = 0;

@@ -188,7 +188,10 @@ async function schedulerOf(given: {
   return { scheduler, released };
 }
 
-const atRest = { ready: { device: { total_memory_bytes: 0 } }, holding: { models: [], device_bytes: null } };
+const atRest = {
+  ready: { device: { total_memory_bytes: 0 } },
+  holding: { models: [], device_bytes: null, device_used_bytes: null },
+};
 
 const failingWorker = (id: string, message: string) =>
   ({

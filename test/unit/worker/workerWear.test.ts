@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WorkerWear } from '../../../src/worker/workerWear.ts';
 
 const loadedOnce = { modelLoads: 1, ranShort: false };
@@ -28,6 +28,35 @@ test('what a model takes that it has loaded since is no leak, and what grows aft
   expect(wear.reason).toBeUndefined();
   wear.rests(11.1e9);
   expect(wear.reason).toBeDefined();
+});
+
+describe('on a GPU', () => {
+  test.each([
+    [1e9, 1.2e9, 1.21e9],
+    [1e8, 3e8, 3.01e8],
+  ])('a worker that uses %d bytes with its models may use %d, and is worn at %d', (first, most, tooMuch) => {
+    const wear = new WorkerWear();
+    wear.holds(['a', 'b'], first);
+    wear.holds(['b', 'a'], most);
+    expect(wear.reason).toBeUndefined();
+    wear.holds(['a', 'b'], tooMuch);
+    expect(wear.reason).toMatch(/on the GPU has grown by 0[.]2 GB/);
+  });
+
+  test('other models may take more', () => {
+    const wear = new WorkerWear();
+    wear.holds([], 0);
+    wear.holds(['a'], 1e9);
+    wear.holds(['a', 'b'], 5e9);
+    wear.holds(['b'], 4e9);
+    expect(wear.reason).toBeUndefined();
+  });
+
+  test('a worker without one is not judged by it', () => {
+    const wear = new WorkerWear();
+    wear.holds(['a'], null);
+    expect(wear.reason).toBeUndefined();
+  });
 });
 
 test.each([1, null])('a worker whose memory ran out in two tasks is worn (model loads: %s)', (modelLoads) => {
