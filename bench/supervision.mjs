@@ -1,4 +1,4 @@
-// What supervision costs and how soon it acts: the figures that the issue of that name sets aims for.
+// What supervision costs, and how soon it acts, each figure with its aim.
 // node bench/supervision.mjs [crash] [restart] [cancel] [boundary] [gap] [orphans]
 import { runBench } from './prepare.mjs';
 import { printHeader, printTable } from './report.mjs';
