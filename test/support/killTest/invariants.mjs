@@ -72,7 +72,7 @@ function checkPromises({ tasks }, clients, found) {
   for (const known of clients.tasks) {
     const row = tasks.find((task) => task.task_id === known.taskId);
     const name = `${known.filename} (${known.taskId})`;
-    const mayBeGone = known.isDeleteSent || known.expired === 'row';
+    const mayBeGone = known.deletesSent > 0 || known.expired === 'row';
     if (!row) {
       if (!mayBeGone) found.lost.push(`${name} is gone`);
       continue;
@@ -113,7 +113,7 @@ function checkDiary({ diary, tasks, totals }, clients, found) {
     }
     if (after === null) {
       const known = clients.tasks.find((task) => task.taskId === id);
-      if (!known?.isDeleteSent && known?.expired !== 'row') found.lost.push(`${id} was erased unasked`);
+      if (!known?.deletesSent && known?.expired !== 'row') found.lost.push(`${id} was erased unasked`);
       statusOf.delete(id);
       continue;
     }
