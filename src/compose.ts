@@ -24,7 +24,6 @@ import { openDatabase } from './store/database.ts';
 import { createDevicePeakStore } from './store/devicePeaks.ts';
 import { createLocalFileStore } from './store/fileStore.ts';
 import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
-import { createWrite } from './store/transaction.ts';
 import { createPace } from './tasks/pace.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
@@ -122,7 +121,7 @@ export async function startServer(
   const onModelUnavailable = (modelType: string, reason: string) => {
     catalog.markUnavailable(modelType, reason);
   };
-  const devicePeaks = createDevicePeakStore(database.orm, createWrite(database.orm));
+  const devicePeaks = createDevicePeakStore(database.orm, database.write);
   const peaks = createMeasuredPeaks({
     stored: await devicePeaks.all(),
     store: devicePeaks,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { wavHeader } from '../wavHeader.mjs';
 
 /**
  * What the clients of a run know of a task.
@@ -220,22 +221,4 @@ export class Clients {
 }
 
 /** A quarter of a second of 16-bit stereo, not silent. */
-const SONG = makeSong(11_025);
-
-/** @param {number} frames */
-function makeSong(frames) {
-  const file = Buffer.alloc(44 + frames * 4, 0x21);
-  file.write('RIFF', 0);
-  file.writeUInt32LE(36 + frames * 4, 4);
-  file.write('WAVEfmt ', 8);
-  file.writeUInt32LE(16, 16);
-  file.writeUInt16LE(1, 20);
-  file.writeUInt16LE(2, 22);
-  file.writeUInt32LE(44_100, 24);
-  file.writeUInt32LE(44_100 * 4, 28);
-  file.writeUInt16LE(4, 32);
-  file.writeUInt16LE(16, 34);
-  file.write('data', 36);
-  file.writeUInt32LE(frames * 4, 40);
-  return file;
-}
+const SONG = Buffer.concat([wavHeader(11_025, 44_100), Buffer.alloc(11_025 * 4, 0x21)]);
