@@ -232,7 +232,7 @@ test('a server that is told to stop while a worker still starts does not wait fo
       MISBEHAVIOUR: 'mute',
     },
   );
-  await expect.poll(async () => (await childrenNow(server)).length).toBe(3);
+  await expect.poll(async () => (await childrenNow(server)).length).toBe(2);
   const children = await childrenNow(server);
   await tellToStop(server, 'SIGTERM');
   await expectEnd(server, children);

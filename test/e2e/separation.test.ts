@@ -272,7 +272,7 @@ describe('the whole server', () => {
       const waiting = await submit(first.url, form({}, { bytes: await readFile(song), name: 'second.wav' }));
       await waitForTask(first.url, task_id, (task) => task.progress.percent > 10, TASK_MS);
       const children = await pythonChildrenOf(first.process.pid ?? -1);
-      expect(children.length).toBe(3);
+      expect(children.length).toBe(2);
       await first.end('SIGKILL');
       await waitUntilGone(children, 1_000);
 
@@ -304,7 +304,7 @@ describe('the whole server', () => {
       await waitForTask(server.url, task_id, (task) => task.progress.stage === 'separating', TASK_MS);
       const serverPid = (await childrenOf(pid))[0]?.pid ?? -1;
       const children = await pythonChildrenOf(serverPid);
-      expect(children.length).toBe(3);
+      expect(children.length).toBe(2);
       const ending = new Promise<number | null>((resolve) => server.process.once('exit', resolve));
       stop(pid);
       await ending;

@@ -38,7 +38,14 @@ async function start(
   await gpus.set(uuids);
   const given = { devices: 'auto', models, default_model_type: 'first', ...settings };
   server = await startTestServer(given, dataDir, [], patience);
+  // Else the first that is ready gets whatever comes.
+  await expect.poll(workerStates, { timeout: 15_000 }).not.toContain('starting');
 }
+
+const workerStates = async () => {
+  const { workers } = (await call(`${server.url}/api/v1/metrics`)).body as { workers: { state: string }[] };
+  return workers.map(({ state }) => state);
+};
 
 const submitSong = async (model_type = 'first') =>
   (await submit(server.url, form({ model_type }, { bytes: song }))).task_id;
