@@ -22,7 +22,7 @@ subprocess.run([sys.executable, "-c", report, REPORT], close_fds=False, check=Tr
 """
 
 
-def initialize(role: str, **more: str) -> dict[str, Any]:
+def initialize(role: str, **more: Any) -> dict[str, Any]:
     return {"role": role, "protocol_version": 1, **more}
 
 
@@ -47,8 +47,8 @@ def test_what_a_worker_starts_inherits_neither_end_of_the_channel_and_reads_an_e
     (tmp_path / "inference.py").write_text(f"REPORT = {str(report)!r}\n{INFERENCE}", encoding="utf-8")
     with ChildProcess() as child:
         # It has no proc_folder and cannot serve; what it started has reported by then.
-        answer = child.call("initialize", initialize("worker", device="cpu", msst_root=str(tmp_path)), 1)
-        assert "error" in answer
+        wanted = initialize("worker", device="cpu", msst_root=str(tmp_path), shares_device=False)
+        assert "proc_folder" in child.call("initialize", wanted, 1)["error"]["message"]
         descriptors, read = json.loads(report.read_text(encoding="utf-8"))
         assert descriptors["0"] == os.devnull
         assert read == 0
