@@ -73,8 +73,10 @@ connection.onRequest('separate', async (params, token) => {
 
   if (isFailing()) process.exit(70);
   dieAt('die:begun');
-  await tell('loading_model', 0, 0);
-  await tell('separating', 1, 2);
+  if (word !== 'at') {
+    await tell('loading_model', 0, 0);
+    await tell('separating', 1, 2);
+  }
   dieAt('die');
   await misbehave(step, {
     ...{ task_id, attempt, notify },
