@@ -2,6 +2,7 @@
 // node bench/overhead.mjs [everyday] [starter]
 import path from 'node:path';
 
+import { everydayModel, toSetting } from './models.mjs';
 import { postSong } from './post.mjs';
 import { built, projectRoot, runBench } from './prepare.mjs';
 import { median, printHeader, printTable } from './report.mjs';
@@ -19,7 +20,7 @@ await runBench(async (bench) => {
   const song = path.join(bench.folder, 'song.wav');
   await makeAudio(bench, 'wav', song, SONG_SECONDS);
   const probeSeconds = await measureProbe(bench, song);
-  const server = await startServer(bench, { settings: { models: [await everydayModel(bench)] } });
+  const server = await startServer(bench, { settings: { models: [toSetting(await everydayModel(bench))] } });
   const rows = [];
   for (const [model, runs] of Object.entries(RUNS)) {
     if (asked.length > 0 && !asked.includes(model)) continue;
@@ -86,18 +87,6 @@ async function measure(server, song, model) {
   };
   const known = Object.values(times).reduce((sum, seconds) => sum + seconds, 0);
   return { wall, ...times, rest: wall - known };
-}
-
-/**
- * A network of everyday weight, with random weights.
- *
- * @param {import('./prepare.mjs').Bench} bench
- */
-async function everydayModel({ folder, engine, runPython }) {
-  const config = path.join(import.meta.dirname, 'everyday.yaml');
-  const checkpoint = path.join(folder, 'everyday.ckpt');
-  await runPython(engine, path.join(import.meta.dirname, 'random_weights.py'), config, checkpoint);
-  return { name: 'everyday', architecture: 'mdx23c', config_path: config, checkpoint_path: checkpoint };
 }
 
 /**
