@@ -16,7 +16,9 @@ export const projectRoot = path.resolve(import.meta.dirname, '..');
  * @property {string} folder an empty one on the disk of the project, removed at the end
  * @property {string} media the interpreter that has PyAV
  * @property {string} engine the interpreter that has torch and MSST
- * @property {(python: string, ...args: string[]) => Promise<void>} runPython runs a script; throws its output
+ * @property {(python: string, ...args: string[]) => Promise<string>} runPython runs a script for what it prints; throws
+ *   its output
+ * @property {import('../setup/setUp.mjs').Setting} setting for what a bench sets up for itself
  */
 
 /**
@@ -26,7 +28,8 @@ export const projectRoot = path.resolve(import.meta.dirname, '..');
  */
 export async function runBench(work) {
   const { run } = createRunner({ cwd: projectRoot, env: process.env, onSpawn: () => undefined });
-  const { media, engine } = await prepare(run);
+  const setting = { root: projectRoot, env: process.env, run, report: createReport(process.stderr) };
+  const { media, engine } = preparedAlready() ?? (await prepare(setting));
   const data = path.join(projectRoot, 'data');
   mkdirSync(data, { recursive: true });
   const folder = mkdtempSync(path.join(data, 'bench-'));
@@ -36,9 +39,11 @@ export async function runBench(work) {
     folder,
     media,
     engine,
+    setting,
     async runPython(python, ...args) {
-      const { code, output } = await run(python, args);
+      const { code, output, stdout } = await run(python, args);
       if (code !== 0) throw new Error(`${args.join(' ')} failed: ${output}`);
+      return stdout;
     },
   });
 }
@@ -52,15 +57,20 @@ export function built(module) {
   return import(pathToFileURL(path.join(projectRoot, 'dist', module)).href);
 }
 
-/** @param {import('../setup/runCommand.mjs').Run} run */
-async function prepare(run) {
-  const report = createReport(process.stderr);
+/** Whoever sets up and then runs this, as the tests do, names the interpreters as the set-up names them to the server. */
+function preparedAlready() {
+  const { MSST_SERVE_INTERNAL_MEDIA_PYTHON: media, MSST_SERVE_INTERNAL_ENGINE_PYTHON: engine } = process.env;
+  return media && engine ? { media, engine } : null;
+}
+
+/** @param {import('../setup/setUp.mjs').Setting} setting */
+async function prepare(setting) {
   const lock = await takeLock(path.join(projectRoot, '.setup', 'lock'), {
-    onWait: (pid) => report.say(`waiting for the set-up that process ${pid} does in this folder`),
+    onWait: (pid) => setting.report.say(`waiting for the set-up that process ${pid} does in this folder`),
     isStopped: () => false,
   });
   try {
-    return await setUp({ root: projectRoot, env: process.env, run, report }, { mode: 'start', argv: [] });
+    return await setUp(setting, { mode: 'start', argv: [] });
   } finally {
     lock?.release();
   }
