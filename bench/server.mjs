@@ -74,7 +74,7 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
 const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 
 /** A port that nobody listens at; asked of the server itself it would stand in the log, which may be silent. */
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address());

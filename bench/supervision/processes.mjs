@@ -39,7 +39,7 @@ export function isAlive(pid) {
  *
  * @param {number} pid
  */
-function statOf(pid) {
+export function statOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name before it may hold anything, brackets too.
