@@ -81,7 +81,8 @@ function parse(argv) {
  * @param {string} text
  */
 function wholeNumber(option, text) {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`${option} is ${text}; it must be a whole number.`);
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new UsageError(`${option} is ${text}; it must be a whole number from 1 to 999999.`);
   return Number(text);
 }
 
