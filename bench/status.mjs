@@ -10,6 +10,7 @@ import { projectRoot, runBench } from './prepare.mjs';
 import { printHeader, printTable } from './report.mjs';
 import { startServer } from './server.mjs';
 import { makeAudio, writeNoiseWav } from './songs.mjs';
+import { untilCompleted } from './supervision/tasks.mjs';
 
 const SECONDS = 8;
 const CONNECTIONS = 32;
@@ -64,9 +65,10 @@ async function saturate(bench, song, settings) {
  */
 async function besideUploads(bench, song) {
   const plan = path.join(bench.folder, 'plan');
+  await writeFile(plan, '');
   const server = await startServer({ ...bench, engine: STAND_IN }, { env: { STAND_IN_PLAN: plan } });
   const { task } = await postSong(server.url, song);
-  await server.line(({ taskId, status }) => taskId === task.task_id && status === 'completed');
+  await untilCompleted(server, task);
   // The uploads are to wait, so that nothing but they arrives.
   await writeFile(plan, 'hang\n');
   const figures = await askWhileUploading(bench, server, task.links.self, { isEndless: true });
