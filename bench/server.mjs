@@ -70,8 +70,8 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
   };
 }
 
-/** @param {import('node:child_process').ChildProcess} child */
-const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
+/** Whether a process is over. @param {import('node:child_process').ChildProcess} child */
+export const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
 
 /** A port that nobody listens at; asked of the server itself it would stand in the log, which may be silent. */
 export async function freePort() {
@@ -104,15 +104,17 @@ async function untilHealthy(url, child) {
  *
  * @param {NodeJS.ProcessEnv} env
  */
-function withoutSettings(env) {
+export function withoutSettings(env) {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MSST_SERVE_')));
 }
 
 /**
+ * Reads the log that a server writes to its standard output.
+ *
  * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
  * @returns {Pick<Server, 'line' | 'nextLine' | 'ignoreLog'>}
  */
-function watchLog(child) {
+export function watchLog(child) {
   /** @type {Record<string, any>[]} */
   const lines = [];
   /** @type {Set<() => void>} */

@@ -1,5 +1,6 @@
 // What asking for a task's status costs: requests a second and latency, bare, with everything on, and beside work.
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { execa } from 'execa';
@@ -9,6 +10,7 @@ import { projectRoot, runBench } from './prepare.mjs';
 import { printHeader, printTable } from './report.mjs';
 import { startServer } from './server.mjs';
 import { makeAudio, writeNoiseWav } from './songs.mjs';
+import { untilCompleted } from './supervision/tasks.mjs';
 
 const SECONDS = 8;
 const CONNECTIONS = 32;
@@ -33,6 +35,7 @@ await runBench(async (bench) => {
   printTable([
     { server: 'bare', ...(await saturate(bench, song, { log_level: 'silent' })) },
     { server: 'keys, limits, log', ...(await saturate(bench, song, EVERYTHING_ON)) },
+    { server: 'beside uploads', ...(await besideUploads(bench, song)) },
     { server: 'beside work', ...(await besideWork(bench)) },
   ]);
 });
@@ -55,26 +58,65 @@ async function saturate(bench, song, settings) {
 }
 
 /**
+ * A steady rate of requests about a task that has ended, while large files arrive all the time.
+ *
+ * @param {import('./prepare.mjs').Bench} bench
+ * @param {string} song
+ */
+async function besideUploads(bench, song) {
+  const plan = path.join(bench.folder, 'plan');
+  await writeFile(plan, '');
+  const server = await startServer({ ...bench, engine: STAND_IN }, { env: { STAND_IN_PLAN: plan } });
+  const { task } = await postSong(server.url, song);
+  await untilCompleted(server, task);
+  // The uploads are to wait, so that nothing but they arrives.
+  await writeFile(plan, 'hang\n');
+  const figures = await askWhileUploading(bench, server, task.links.self, { isEndless: true });
+  await server.end();
+  return figures;
+}
+
+/**
  * A steady rate of requests about a task that the real engine computes, while large files arrive.
  *
  * @param {import('./prepare.mjs').Bench} bench
  */
 async function besideWork(bench) {
   const song = path.join(bench.folder, 'long.wav');
-  const upload = path.join(bench.folder, 'upload.wav');
   await makeAudio(bench, 'wav', song, 240);
-  await writeNoiseWav(upload, UPLOAD_BYTES);
   const server = await startServer(bench);
   const { task } = await postSong(server.url, song);
   await server.line(({ msg, taskId }) => msg === 'task status' && taskId === task.task_id);
+  const figures = await askWhileUploading(bench, server, task.links.self, { isEndless: false });
+  await server.end();
+  return figures;
+}
+
+/**
+ * Asks at a steady rate, and has so many files arrive at once: each once, or again and again until the asking ends.
+ *
+ * @param {import('./prepare.mjs').Bench} bench
+ * @param {import('./server.mjs').Server} server
+ * @param {string} link
+ * @param {{ isEndless: boolean }} how
+ */
+async function askWhileUploading(bench, server, link, { isEndless }) {
+  const upload = path.join(bench.folder, 'upload.wav');
+  await writeNoiseWav(upload, UPLOAD_BYTES);
   server.ignoreLog();
   const cpuBefore = cpuSeconds(server.pid);
   const client = path.join(import.meta.dirname, 'patientClient.mjs');
-  const polling = execa(process.execPath, [client, server.url + task.links.self, String(SECONDS)]);
-  await Promise.all(Array.from({ length: UPLOADS }, () => postSong(server.url, upload)));
+  let isAsking = true;
+  const polling = execa(process.execPath, [client, server.url + link, String(SECONDS)]).finally(() => {
+    isAsking = false;
+  });
+  const keepUploading = async () => {
+    do await postSong(server.url, upload);
+    while (isEndless && isAsking);
+  };
+  await Promise.all(Array.from({ length: UPLOADS }, keepUploading));
   const { rate, p50, p99, max } = JSON.parse((await polling).stdout);
   const cpu = cpuSeconds(server.pid) - cpuBefore;
-  await server.end();
   return row({ rate, p50, p99, max, cpuPerRequest: cpu / (rate * SECONDS) });
 }
 

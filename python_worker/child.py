@@ -30,7 +30,7 @@ def serve(source: BinaryIO, sink_fd: int) -> None:
     child = Child(notifier(channel.write))
     heart = Heart(child.notify, lambda: child.attempt)
     # What the process takes at rest is known even where the next task is never far.
-    Server(channel, child.handlers(), on_answered=heart.beat).serve()
+    Server(channel, child.handlers(), on_answered=heart.beat, on_rest=child.rest).serve()
 
 
 class Child:
@@ -53,6 +53,11 @@ class Child:
             "unload": self._in_role("worker", self._unload),
             "shutdown": self._shutdown,
         }
+
+    def rest(self) -> None:
+        """Use a moment without requests."""
+        if self._engine is not None:
+            self._engine.warm_up()
 
     def _initialize(self, params: Any, request: Request) -> Json:
         if self._role is not None:

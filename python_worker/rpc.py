@@ -27,6 +27,9 @@ INVALID_PARAMS = -32602
 MAX_TRACEBACK = 100_000
 """The tail of a traceback says what failed; an answer must stay far below the frame limit."""
 
+REST_SECONDS = 0.5
+"""Who has answered and is asked nothing more for so long may do something of its own."""
+
 RequestId = int | str
 Handler = Callable[[Any, "Request"], Json]
 
@@ -65,6 +68,7 @@ class Server:
         channel: the peer.
         handlers: by method; each gets the params as they came, and its request.
         on_answered: called after each answer, before the next request is looked at.
+        on_rest: called once whenever no request came for a moment; what comes meanwhile waits for it.
     """
 
     def __init__(
@@ -72,10 +76,12 @@ class Server:
         channel: Channel,
         handlers: Mapping[str, Handler],
         on_answered: Callable[[], None] = lambda: None,
+        on_rest: Callable[[], None] = lambda: None,
     ) -> None:
         self._channel = channel
         self._handlers = handlers
         self._on_answered = on_answered
+        self._on_rest = on_rest
         self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._open: dict[RequestId, Request] = {}
         self._open_lock = threading.Lock()
@@ -84,7 +90,7 @@ class Server:
         """Work until a handler ends the service. The end of the stream ends the whole process instead."""
         threading.Thread(target=self._read_until_the_end, name="rpc-reader", daemon=True).start()
         while True:
-            request = self._waiting.get()
+            request = self._next_request()
             try:
                 self._reply(request, **self._outcome(request))
                 self._on_answered()
@@ -93,6 +99,17 @@ class Server:
                 return
             except ProcessBroken as broken:
                 _exit_now(BROKEN_EXIT_CODE, str(broken))
+
+    def _next_request(self) -> Request:
+        try:
+            return self._waiting.get(timeout=REST_SECONDS)
+        except queue.Empty:
+            pass
+        try:
+            self._on_rest()
+        except Exception:
+            _exit_now(1, f"what is done at rest failed: {traceback.format_exc()}")
+        return self._waiting.get()
 
     def _read_until_the_end(self) -> None:
         try:

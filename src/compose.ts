@@ -67,6 +67,11 @@ export async function startServer(
   const startedAt = clock.monotonic();
   await mkdir(config.dataDir, { recursive: true });
   const unlock = lockDataDir(config.dataDir);
+  const command = { projectRoot: config.projectRoot, env: config.childEnv };
+  // First of all, for nothing else takes as long; and awaited by nobody who is to answer requests.
+  const devices = findDevices(config.devices, config.childEnv, log, () =>
+    askTorchForGpus({ ...command, python: config.enginePython }, log),
+  );
   const database = openDatabase(
     path.join(config.dataDir, 'tasks.db'),
     path.join(config.projectRoot, 'drizzle'),
@@ -83,19 +88,10 @@ export async function startServer(
     defaultModelType: config.defaultModelType,
     log,
   });
-  const command = { projectRoot: config.projectRoot, env: config.childEnv };
-  const devices = chooseWorkers(
-    await findDevices(config.devices, config.childEnv, log, () =>
-      askTorchForGpus({ ...command, python: config.enginePython }, log),
-    ),
-    config.workerThreads,
-    log,
-  );
   const media = createMediaPool({ ...command, python: config.mediaPython }, log);
   const progress = createProgressBoard(clock);
   const running = createRunningAttempts();
   const pool = createWorkerPool({
-    devices,
     startWorker: (id, device, signal) =>
       InferenceWorker.start(
         {
@@ -104,7 +100,7 @@ export async function startServer(
           python: config.enginePython,
           id,
           device: device.torchDevice,
-          sharesDevice: devices.filter(({ id: other }) => other === device.id).length > 1,
+          sharesDevice: pool.statuses().filter((other) => other.device === device.id).length > 1,
           msstRoot: config.msstRoot,
           signal,
         },
@@ -258,7 +254,9 @@ export async function startServer(
   );
 
   media.start();
-  pool.start();
+  void devices.then((found) => {
+    pool.start(chooseWorkers(found, config.workerThreads, log));
+  });
   scheduler.start();
   cleanup.start();
   const closeStores = () => {

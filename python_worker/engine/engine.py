@@ -60,12 +60,19 @@ class Engine:
         self._memory = memory_of(self.device_info)
         self._models = ModelCache(self._memory)
         self._peak = PeakMeter(self._memory, self._models) if shares_device else None
-        warm_up_decoding(self._msst.librosa)
+        self._is_warm = False
 
     @property
     def model_loads(self) -> int:
         """How many times a model was loaded since the start."""
         return self._models.loads
+
+    def warm_up(self) -> None:
+        """Do what the first separation would else wait for. A preloaded model goes before it."""
+        if self._is_warm:
+            return
+        warm_up_decoding(self._msst.librosa)
+        self._is_warm = True
 
     def separate(self, params: SeparateParams, attempt: Attempt) -> SeparateResult:
         """Separate one mixture into the attempt's output folder.
@@ -76,6 +83,10 @@ class Engine:
             ProcessBroken: the device does nothing more for this process.
         """
         ladder, stages = MemoryLadder(params), Stages(attempt)
+        if not self._is_warm:
+            # Under this stage, which nobody expects the next task to need again.
+            stages.enter("loading_model")
+            self.warm_up()
         if self._peak is not None:
             self._peak.begin()
         for retries in itertools.count():

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import contentDisposition from 'content-disposition';
 import type { Context } from 'hono';
 import parseRange from 'range-parser';
@@ -38,7 +38,25 @@ export function sendFile(c: Context, file: SentFile): Response {
   if (range) headers['content-range'] = `bytes ${String(start)}-${String(end)}/${String(file.bytes)}`;
   const status = range ? 206 : 200;
   if (c.req.method === 'HEAD') return c.body(null, status, headers);
-  return c.body(Readable.toWeb(file.read({ start, end })) as ReadableStream, status, headers);
+  return c.body(bodyOf(file.read({ start, end })), status, headers);
+}
+
+/** What `Readable.toWeb` gives, but for its copy of every chunk. */
+function bodyOf(source: Readable): ReadableStream<Uint8Array> {
+  const chunks = source.iterator() as AsyncIterator<Uint8Array, undefined>;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      // By the source itself: an iterator that was never asked for anything would leave its file open.
+      cancel: () => void source.destroy(),
+    },
+    // The source reads ahead; to hold more of it here would only take memory.
+    { highWaterMark: 0 },
+  );
 }
 
 function requestedRange(c: Context, file: SentFile): { start: number; end: number } | undefined {

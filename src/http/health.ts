@@ -126,6 +126,7 @@ const quarantineFinding = ({ id, device }: { id: string; device: string }) =>
   );
 
 function workerFindings(workers: HealthReport['dependencies']['workers']['workers']): Finding[] {
+  if (workers.length === 0) return [degrade('No worker has started yet: the GPUs are still looked for.')];
   if (workers.every((worker) => worker.state === 'down')) return [fail('Every worker is down.')];
   return workers
     .filter((worker) => worker.state === 'down' || worker.state === 'starting')

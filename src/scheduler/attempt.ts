@@ -137,9 +137,10 @@ async function prepare(
 ): Promise<PreparedMixture> {
   const { taskId, attempt, mixture } = task;
   const scratch = layout.attemptScratch(taskId, attempt);
-  await files.createFolder(layout.attempt(taskId, attempt));
-  await files.createFolder(scratch);
-  await files.createFolder(`${scratch}/work`);
+  await Promise.all([
+    files.createFolder(layout.attempt(taskId, attempt)),
+    files.remove(scratch).then(() => files.createFolder(`${scratch}/work`)),
+  ]);
   const uploaded = files.localPath(mixture.storageKey);
   if (mixture.stagingReason === null) {
     return { path: uploaded, durationSeconds: mixture.durationSeconds, warnings: [] };

@@ -48,7 +48,8 @@ export interface ReadyWorker<Worker = InferenceWorker> {
 
 /** The workers, each bound to its device; each is started again when it dies. */
 export interface WorkerPool {
-  start(): void;
+  /** One worker on each of these; until then there is none. Nothing starts any more once the pool was stopped. */
+  start(devices: readonly Device[]): void;
   /** Those that live and are not left alone with their GPU. An idle one that is worn is replaced first. */
   ready(): ReadyWorker[];
   /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
@@ -76,7 +77,6 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> 
  * @param onIdle is called whenever a worker became free
  */
 export function createWorkerPool(parts: {
-  devices: readonly Device[];
   startWorker: (id: string, device: Device, signal: AbortSignal) => Promise<InferenceWorker>;
   onIdle: () => void;
   patience: Pick<Patience, 'quarantineMs'>;
@@ -85,7 +85,13 @@ export function createWorkerPool(parts: {
 }): WorkerPool {
   const { clock, log } = parts;
   const stopping = new AbortController();
-  const slots = parts.devices.map((device, index): Slot => ({
+  let slots: Slot[] = [];
+  let quarantine = createGpuQuarantine([], clock, parts.patience.quarantineMs);
+  let loops: Promise<void>[] = [];
+  // A function, because the compiler believes a property that it has just seen false.
+  const isStopping = () => stopping.signal.aborted;
+
+  const newSlot = (device: Device, index: number): Slot => ({
     id: `worker-${String(index)}`,
     device: device.id,
     deviceName: null,
@@ -99,15 +105,7 @@ export function createWorkerPool(parts: {
     lent: Promise.resolve(),
     isRetired: false,
     idleSince: 0,
-  }));
-  const quarantine = createGpuQuarantine(
-    parts.devices.filter(({ torchDevice }) => torchDevice === 'cuda:0').map(({ id }) => id),
-    clock,
-    parts.patience.quarantineMs,
-  );
-  let loops: Promise<void>[] = [];
-  // A function, because the compiler believes a property that it has just seen false.
-  const isStopping = () => stopping.signal.aborted;
+  });
 
   const keepAlive = async (slot: Slot): Promise<void> => {
     while (!isStopping()) {
@@ -191,7 +189,11 @@ export function createWorkerPool(parts: {
   };
 
   return {
-    start() {
+    start(devices) {
+      if (isStopping()) return;
+      const gpus = devices.filter(({ torchDevice }) => torchDevice === 'cuda:0').map(({ id }) => id);
+      quarantine = createGpuQuarantine(gpus, clock, parts.patience.quarantineMs);
+      slots = devices.map(newSlot);
       loops = slots.map(keepAlive);
     },
     ready() {

@@ -34,10 +34,22 @@ def answer_nan(params: Any, request: Request) -> Json:
     return float("nan")
 
 
+def plan_rest(params: Any, request: Request) -> Json:
+    plan.append(params)
+    return None
+
+
+def rest() -> None:
+    if plan:
+        assert plan.pop() != "fail", "as planned"
+        channel.write({"jsonrpc": "2.0", "method": "rested", "params": None})
+
+
 def shutdown(params: Any, request: Request) -> Json:
     raise EndOfService
 
 
+plan: list[Any] = []
 channel = Channel(open(0, "rb"), 1)
 Server(
     channel,
@@ -47,7 +59,9 @@ Server(
         "fail": fail,
         "refuse": refuse,
         "nan": answer_nan,
+        "plan_rest": plan_rest,
         "shutdown": shutdown,
     },
+    on_rest=rest,
 ).serve()
 sys.stdout.flush()

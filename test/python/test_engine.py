@@ -67,6 +67,23 @@ def test_the_call_shape_is_told(engine: Engine, shape: str) -> None:
     assert engine.msst_info.version == ("0.1.0" if shape == "package" else None)
 
 
+def test_what_decoding_needs_is_imported_once_at_rest_or_as_part_of_loading(
+    shape: str, model: ModelParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[object] = []
+    monkeypatch.setattr("python_worker.engine.engine.warm_up_decoding", times.append)
+    with engine_of(shape) as resting:
+        resting.load(model, lambda level, message: None)
+        assert times == []  # a model that is to be preloaded does not wait for it
+        resting.warm_up()
+        resting.warm_up()
+        assert len(times) == 1
+    with engine_of(shape) as busy:
+        Run(tmp_path / "first", mixture(tmp_path / "song.wav"), model).on(busy)
+        busy.warm_up()
+        assert len(times) == 2
+
+
 @pytest.mark.parametrize("tta", [False, True])
 def test_stems_are_those_of_plain_proc_folder(
     engine: Engine, shape: str, model: ModelParams, tmp_path: Path, tta: bool

@@ -94,6 +94,19 @@ def test_a_desynchronised_channel_ends_the_child_with_a_reason(child: ChildProce
     assert "cannot be trusted" in said
 
 
+def test_a_child_of_which_nothing_is_asked_uses_the_moment_and_answers_on(child: ChildProcess) -> None:
+    child.call("plan_rest", "tell", 1)
+    child.notification("rested")
+    assert child.call("echo", "here again", 2)["result"] == "here again"
+
+
+def test_what_fails_at_rest_ends_the_child_with_a_reason(child: ChildProcess) -> None:
+    child.call("plan_rest", "fail", 1)
+    status, said = child.ended()
+    assert status == 1
+    assert "as planned" in said
+
+
 def test_the_end_of_stdin_ends_the_child_even_while_it_works(child: ChildProcess) -> None:
     child.send("wait", None, 1)
     child.notification("waiting")

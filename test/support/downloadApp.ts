@@ -9,7 +9,12 @@ import { createLog } from '../../src/log.ts';
 export const ETAG = `"${'5e'.repeat(32)}"`;
 
 /** An application that gives out one file, at `/`, as the server does. */
-export function downloadApp(content: Buffer, downloadName = 'song_drums.wav'): Hono<HttpEnv> {
+export function downloadApp(
+  content: Buffer,
+  downloadName = 'song_drums.wav',
+  read = ({ start, end }: { start: number; end: number }): Readable =>
+    Readable.from(end < start ? [] : [content.subarray(start, end + 1)]),
+): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(requestId());
   app.use(async (c, next) => {
@@ -22,7 +27,7 @@ export function downloadApp(content: Buffer, downloadName = 'song_drums.wav'): H
       etag: ETAG,
       contentType: 'audio/wav',
       downloadName,
-      read: ({ start, end }) => Readable.from(end < start ? [] : [content.subarray(start, end + 1)]),
+      read,
     }),
   );
   app.onError(answerError);

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { downloadApp, ETAG } from '../../support/downloadApp.ts';
 
@@ -55,6 +56,27 @@ test.each(['bytes=', 'bytes=a-b', 'bytes=1', 'bytes=1e1-2', 'items=0-1', '0-1', 
     expect(await get({ range })).toMatchObject({ status: 200, body: '0123456789' });
   },
 );
+
+test.each([0, 1])('a file whose client goes after %i chunks is let go of', async (chunks) => {
+  const source = Readable.from([CONTENT.subarray(0, 5), CONTENT.subarray(5)]);
+  const response = await downloadApp(CONTENT, undefined, () => source).request('/');
+  const reader = response.body?.getReader();
+  for (let chunk = 0; chunk < chunks; chunk += 1) await reader?.read();
+  expect(source.destroyed).toBe(false);
+  await reader?.cancel();
+  expect(source.destroyed).toBe(true);
+});
+
+test('a file that cannot be read to its end breaks the answer off', async () => {
+  const source = new Readable({
+    read() {
+      this.push(CONTENT.subarray(0, 5));
+      this.destroy(new Error('the disk is gone'));
+    },
+  });
+  const response = await downloadApp(CONTENT, undefined, () => source).request('/');
+  await expect(response.text()).rejects.toThrow('the disk is gone');
+});
 
 test('several ranges at once get the whole file', async () => {
   expect(await get({ range: 'bytes=0-1,4-5' })).toMatchObject({ status: 200, body: '0123456789' });

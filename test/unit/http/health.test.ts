@@ -67,6 +67,13 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     ['The worker worker-0 on cpu is starting.'],
   ],
   [
+    'which workers there are is not known yet',
+    { workers: () => [] },
+    'degraded',
+    'workers',
+    ['No worker has started yet: the GPUs are still looked for.'],
+  ],
+  [
     'one worker of two is down',
     { workers: () => [worker('idle'), worker('down', 'cpu', 'worker-1')] },
     'degraded',

@@ -7,6 +7,9 @@ import { createWorkerPool } from '../../../src/worker/workerPool.ts';
 import { WorkerWear } from '../../../src/worker/workerWear.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 
+/** Three workers on two GPUs. */
+const GPUS = ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} }));
+
 /** A worker that is ready at once and lives until it is told to die. */
 function fakeWorker(id: string) {
   let die: (exit: ChildExit) => void = () => undefined;
@@ -30,7 +33,6 @@ function fakeWorker(id: string) {
 test('the workers that are ready are told with their devices, and the one that is asked for is lent', async () => {
   const onIdle = vi.fn();
   const pool = createWorkerPool({
-    devices: ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} })),
     startWorker: async (id) => fakeWorker(id).worker,
     onIdle,
     patience: PATIENCE,
@@ -38,7 +40,7 @@ test('the workers that are ready are told with their devices, and the one that i
     log: createLog('silent'),
   });
   expect(pool.ready()).toEqual([]);
-  pool.start();
+  pool.start(GPUS);
   await vi.waitFor(() => {
     expect(onIdle).toHaveBeenCalledTimes(3);
   });
@@ -54,6 +56,22 @@ test('the workers that are ready are told with their devices, and the one that i
   await pool.stop();
 });
 
+test('a pool that was stopped before its devices were known starts nobody', async () => {
+  const startWorker = vi.fn();
+  const pool = createWorkerPool({
+    startWorker,
+    onIdle: () => undefined,
+    patience: PATIENCE,
+    clock: new ManualClock(),
+    log: createLog('silent'),
+  });
+  expect([pool.statuses(), pool.lease()]).toEqual([[], undefined]);
+  await pool.stop();
+  pool.start(GPUS);
+  expect(startWorker).not.toHaveBeenCalled();
+  expect(pool.statuses()).toEqual([]);
+});
+
 describe('a GPU that failed two workers in a row', () => {
   const FAILED = { exitCode: 70, signal: null };
 
@@ -61,7 +79,6 @@ describe('a GPU that failed two workers in a row', () => {
   async function start(clock: ManualClock) {
     const started: [string, ReturnType<typeof fakeWorker>][] = [];
     const pool = createWorkerPool({
-      devices: ['A', 'B', 'A'].map((id) => ({ id, torchDevice: 'cuda:0' as const, env: {} })),
       startWorker: async (id) => {
         const fake = fakeWorker(id);
         started.push([id, fake]);
@@ -73,7 +90,7 @@ describe('a GPU that failed two workers in a row', () => {
       clock,
       log: createLog('silent'),
     });
-    pool.start();
+    pool.start(GPUS);
     const lend = (id: string) =>
       pool.lease(pool.ready().find(({ worker, isIdle }) => worker.id === id && isIdle)?.worker);
     await vi.waitFor(() => {
@@ -141,7 +158,6 @@ test('a worker that takes the place of one that died takes no task before the lo
   const started: ReturnType<typeof fakeWorker>[] = [];
   const onIdle = vi.fn();
   const pool = createWorkerPool({
-    devices: [{ id: 'cpu', torchDevice: 'cpu', env: {} }],
     startWorker: async (id) => {
       const fake = fakeWorker(id);
       started.push(fake);
@@ -152,7 +168,7 @@ test('a worker that takes the place of one that died takes no task before the lo
     clock: new ManualClock(),
     log: createLog('silent'),
   });
-  pool.start();
+  pool.start([{ id: 'cpu', torchDevice: 'cpu', env: {} }]);
   await vi.waitFor(() => {
     expect(onIdle).toHaveBeenCalledTimes(1);
   });

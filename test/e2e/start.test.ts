@@ -1,0 +1,31 @@
+/** The real engine takes seconds to import; nobody who posts a song waits for it. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { call, ended, form, submit, waitForTask } from '../support/client.ts';
+import { makeAudio } from '../support/python.ts';
+import { startServerProcess } from '../support/serverProcess.ts';
+
+const TEST_MS = 240_000;
+
+test(
+  'a server that was just started accepts a song while its worker still imports, and separates it then',
+  async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-songs-'));
+    const song = await readFile(await makeAudio('wav', path.join(folder, 'song.wav'), { seconds: 2 }));
+    const server = await startServerProcess();
+    const isReady = () => server.log.some((line) => line['msg'] === 'a worker is ready');
+    try {
+      expect((await call(`${server.url}/api/v1/health`)).status).toBe(200);
+      const { task_id, status } = await submit(server.url, form({}, { bytes: song }));
+      expect([status, isReady()]).toEqual(['pending', false]);
+      expect(await waitForTask(server.url, task_id, ended, TEST_MS)).toMatchObject({ status: 'completed' });
+    } finally {
+      await server.end('SIGTERM');
+      await rm(folder, { recursive: true, force: true });
+      await rm(server.dataDir, { recursive: true, force: true });
+    }
+  },
+  TEST_MS,
+);
