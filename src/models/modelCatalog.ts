@@ -127,7 +127,11 @@ function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
   const { precision, compile } = slot.candidate;
   slot.state = state;
   if ('reason' in state) log.warn({ ...fields, reason: state.reason }, 'a model is unavailable');
-  else log.info({ ...fields, architecture: state.entry.architecture, precision, compile }, 'a model is available');
+  else
+    log.info(
+      { ...fields, architecture: state.entry.architecture, precision, compile },
+      'a model is available',
+    );
 }
 
 const entryOf = (slot: Slot | undefined): ModelEntry | null =>

@@ -109,7 +109,12 @@ describe('what is listed', () => {
       const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, changes)] });
       return catalog.find('a')?.version;
     };
-    const ways = [{}, { precision: 'bf16' }, { compile: true }, { precision: 'bf16', compile: true }] as const;
+    const ways = [
+      {},
+      { precision: 'bf16' },
+      { compile: true },
+      { precision: 'bf16', compile: true },
+    ] as const;
     const versions = await Promise.all(ways.map(versionOf));
     expect(new Set(versions).size).toBe(ways.length);
     expect(await versionOf({ precision: 'fp32' })).toBe(versions[0]);
