@@ -42,6 +42,7 @@ PcmType = Literal["PCM_16", "PCM_24", "FLOAT"]
 LogLevel = Literal["debug", "info", "warn", "error"]
 CallShape = Literal["package", "bigshifts", "demix"]
 DeviceKind = Literal["cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Failure(Exception):
@@ -145,7 +146,7 @@ class WorkerReady:
 
 @dataclass(frozen=True)
 class ModelParams:
-    """A model: its configuration, its checkpoint, and how far the latter is trusted."""
+    """A model: its configuration, its checkpoint, how far the latter is trusted, and how it is computed."""
 
     name: str
     architecture: str
@@ -154,6 +155,8 @@ class ModelParams:
     trust_pickle: bool
     lora_checkpoint_peft: str | None
     lora_checkpoint_loralib: str | None
+    precision: Precision
+    compile: bool
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
+import type { Precision } from './config/precision.ts';
 import { describeContradictions, describeIssues } from './config/problems.ts';
 import { settingsSchema, type listedModelSchema } from './config/settings.ts';
 import {
@@ -28,6 +29,8 @@ export interface ListedModel {
   loraCheckpointLoralib: string | null;
   batchSize: number | null;
   numOverlap: number | null;
+  precision: Precision;
+  compile: boolean;
 }
 
 /** Everything the server was told, once, at its start. Sizes in bytes, durations in seconds, paths absolute. */
@@ -182,5 +185,7 @@ function toListedModel(model: z.output<typeof listedModelSchema>): ListedModel {
     loraCheckpointLoralib: model.lora_checkpoint_loralib ?? null,
     batchSize: model.batch_size ?? null,
     numOverlap: model.num_overlap ?? null,
+    precision: model.precision ?? 'fp32',
+    compile: model.compile ?? false,
   };
 }

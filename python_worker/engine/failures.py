@@ -52,7 +52,7 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
     # Also while a model is loaded: its files are not to blame.
     if any(is_full_disk(link) for link in chain):
         return full_disk_failure(details)
-    if any(_is_out_of_memory(link) for link in chain):
+    if is_out_of_memory(error):
         doing = "loading the model" if is_loading else "separating"
         return Failure("OUT_OF_MEMORY", f"Memory ran out while {doing}.", details)
     if is_loading:
@@ -60,6 +60,11 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
         return Failure("MODEL_UNAVAILABLE", sentence, details)
     sentence = f"MSST failed while separating: {_sentence(_deepest_cause(error))}"
     return Failure("SEPARATION_FAILED", sentence, details)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out."""
+    return any(_says_out_of_memory(link) for link in _chain(error))
 
 
 def is_broken_device(error: BaseException) -> bool:
@@ -92,7 +97,7 @@ def _deepest_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def _says_out_of_memory(error: BaseException) -> bool:
     # torch.OutOfMemoryError is a RuntimeError; older torch has it under torch.cuda only.
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True

@@ -14,6 +14,7 @@ from ..protocol import ModelParams
 from .device_memory import DeviceMemory
 
 Stamp = tuple[tuple[int, int], ...]
+Identity = tuple[str | bool | None, ...]
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class ModelCache:
     def __init__(self, memory: DeviceMemory) -> None:
         self.loads = 0
         self._memory = memory
-        self._measured: dict[tuple[str | None, ...], tuple[Stamp, int]] = {}
+        self._measured: dict[Identity, tuple[Stamp, int]] = {}
         self._used_before = 0
-        self._models: OrderedDict[tuple[str | None, ...], LoadedModel] = OrderedDict()
+        self._models: OrderedDict[Identity, LoadedModel] = OrderedDict()
 
     def find(self, model: ModelParams, stamp: Stamp) -> LoadedModel | None:
         """The model if it is loaded from files as they are now."""
@@ -138,13 +139,15 @@ def _stamp(path: Path) -> tuple[int, int]:
     return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
 
 
-def _identity(model: ModelParams) -> tuple[str | None, ...]:
+def _identity(model: ModelParams) -> Identity:
     return (
         model.architecture,
         model.config_path,
         model.checkpoint_path,
         model.lora_checkpoint_peft,
         model.lora_checkpoint_loralib,
+        model.precision,
+        model.compile,
     )
 
 

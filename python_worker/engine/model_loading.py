@@ -15,6 +15,7 @@ from .model_config import readable_config
 from .msst import Msst, Namespace, module_names
 from .msst_arguments import msst_arguments
 from .names import ModuleProxy, replaced_names
+from .precision import how_computed, make_fast, warnings_of
 
 
 class ModelLoading:
@@ -46,6 +47,7 @@ class ModelLoading:
             name: msst.namespace[name] for name in ("get_model_from_config", "load_start_checkpoint")
         }
         self._warm: LoadedModel | None = None
+        self._network: Any = None
         self._stamp: tuple[tuple[int, int], ...] = ()
         self._pristine_config: Any = None
 
@@ -75,11 +77,22 @@ class ModelLoading:
                 yield namespace, name, ModuleProxy(torch, load=self._load_checkpoint)
 
     def keep(self, network: Any) -> None:
-        """Take the network that MSST made ready among the loaded ones, unless it is from there."""
+        """Take the network that MSST made ready among the loaded ones, unless it is from there.
+
+        Raises:
+            Failure: this device does not compute as the model's entry says.
+        """
+        self._network = network
         if self._warm is None:
+            make_fast(network, self._model, self._log)
             evicted = self._models.add(self._model, self._stamp, network, self._pristine_config)
-            self._log("info", f"the model {self._model.name} is loaded")
+            self._log("info", f"the model {self._model.name} is loaded{how_computed(self._model)}")
             self._tell_evicted(evicted)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the owner of the task has to know of how the network is computed."""
+        return warnings_of(self._network)
 
     def _tell_evicted(self, names: list[str]) -> None:
         if names:

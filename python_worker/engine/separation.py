@@ -199,7 +199,7 @@ class Separation:
             task_id=self._params.task_id,
             attempt=self._params.attempt,
             stems=[stems[name] for name in wanted],
-            warnings=self._warnings,
+            warnings=[*self._warnings, *self._loading.warnings],
             stage_seconds=self._stages.finish(),
             model_loads=self._models.loads,
             forward_seconds=self._meter.seconds,

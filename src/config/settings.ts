@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { apiKeysSchema } from './apiKeys.ts';
+import { precisions } from './precision.ts';
 
 const SIZE_UNITS: Record<string, number> = {
   '': 1,
@@ -69,6 +70,8 @@ export const listedModelSchema = z.strictObject({
   lora_checkpoint_loralib: filePath.optional(),
   batch_size: whole(1, 64).optional(),
   num_overlap: whole(1, 50).optional(),
+  precision: allowed(z.enum(precisions), `one of ${precisions.join(', ')}`).optional(),
+  compile: flag.optional(),
 });
 
 /** The whole configuration, as it is written: snake_case, with units. */

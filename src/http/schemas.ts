@@ -1,5 +1,6 @@
 /** The shapes of the wire, snake_case, with the examples that the documentation shows. */
 import { z } from '@hono/zod-openapi';
+import { precisions } from '../config/precision.ts';
 import { progressStages } from '../tasks/progress.ts';
 import { taskFailureCodes } from '../tasks/task.ts';
 import { taskStatuses } from '../tasks/taskState.ts';
@@ -151,6 +152,15 @@ export const modelSchema = z
     sample_rate: z.int().openapi({ example: 44_100 }),
     stereo: z.boolean(),
     default: z.boolean(),
+    precision: z.enum(precisions).openapi({
+      description:
+        'What the network computes in. fp32: as MSST does by itself; the others, which the server is configured to use, are faster and change the stems a little.',
+      example: 'fp32',
+    }),
+    compile: z.boolean().openapi({
+      description: 'Computed through torch.compile, which changes the stems by rounding.',
+      example: false,
+    }),
     description: z.string().nullable(),
     licence: z.string().nullable(),
   })

@@ -109,6 +109,8 @@ export function modelToWire(model: ModelEntry, isDefault: boolean): z.output<typ
     sample_rate: model.sampleRate,
     stereo: model.stereo,
     default: isDefault,
+    precision: model.precision,
+    compile: model.compile,
     description: model.description,
     licence: model.licence,
   };

@@ -124,9 +124,14 @@ const newSlot =
 function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
   const { name, configPath, checkpointPath } = slot.candidate;
   const fields = { model: name, configPath, checkpointPath };
+  const { precision, compile } = slot.candidate;
   slot.state = state;
   if ('reason' in state) log.warn({ ...fields, reason: state.reason }, 'a model is unavailable');
-  else log.info({ ...fields, architecture: state.entry.architecture }, 'a model is available');
+  else
+    log.info(
+      { ...fields, architecture: state.entry.architecture, precision, compile },
+      'a model is available',
+    );
 }
 
 const entryOf = (slot: Slot | undefined): ModelEntry | null =>

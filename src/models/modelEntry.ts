@@ -1,3 +1,5 @@
+import type { Precision } from '../config/precision.ts';
+
 /** A model that a task can use: one MSST YAML and one checkpoint, both read and found usable. */
 export interface ModelEntry {
   /** What `model_type` names: `[A-Za-z0-9._-]+`, unique without regard to case. */
@@ -27,8 +29,11 @@ export interface ModelEntry {
   /** The configuration's own values for this model; null: as the YAML says. */
   batchSize: number | null;
   numOverlap: number | null;
+  precision: Precision;
+  /** Computed through torch.compile. */
+  compile: boolean;
   checkpointBytes: number;
-  /** Changes whenever one of the model's files does: what was learnt about another version does not hold. */
+  /** Changes whenever one of the model's files does, or how it is computed: what was learnt about another version does not hold. */
   version: string;
 }
 
@@ -44,6 +49,8 @@ export type ModelCandidate = Pick<
   | 'loraCheckpointLoralib'
   | 'batchSize'
   | 'numOverlap'
+  | 'precision'
+  | 'compile'
 > & {
   /** Null: the YAML or its name tells. */
   architecture: string | null;

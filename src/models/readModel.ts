@@ -10,10 +10,16 @@ import { readModelYaml } from './modelYaml.ts';
 
 export type ModelReading = { ok: true; entry: ModelEntry } | { ok: false; problem: string };
 
-/** The version of all files of a model together; it differs when one of them comes, goes or changes. */
+/** The version of a model: it differs when one of its files comes, goes or changes, and when it is computed otherwise. */
 export async function modelVersion(candidate: ModelCandidate): Promise<string> {
   const versions = await Promise.all(filesOf(candidate).map(fileVersion));
-  return versions.map((version) => version ?? 'none').join(' ');
+  const files = versions.map((version) => version ?? 'none');
+  return [...files, ...describeComputing(candidate)].join(' ');
+}
+
+/** Nothing for the usual way, so that what was learnt of a model before there was another still holds. */
+function describeComputing({ precision, compile }: ModelCandidate): string[] {
+  return [...(precision === 'fp32' ? [] : [precision]), ...(compile ? ['compiled'] : [])];
 }
 
 function filesOf(candidate: ModelCandidate): string[] {

@@ -74,6 +74,8 @@ async function readCandidate(pair: Pair, log: CatalogLog): Promise<ModelCandidat
     loraCheckpointLoralib: null,
     batchSize: null,
     numOverlap: null,
+    precision: 'fp32',
+    compile: false,
   };
 }
 

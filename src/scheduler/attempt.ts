@@ -35,6 +35,9 @@ export interface AttemptParts {
 /** How often a stage without heartbeats of its own renews what is shown. */
 const RENEW_EVERY_MS = 2_000;
 
+/** What compiling may take within the first forward call. The watchdog waits for many times as long. */
+const COMPILE_SECONDS = 180;
+
 /**
  * Runs one attempt of a task on a leased worker and publishes nothing: its files lie in the attempt's own
  * folder until the store names them.
@@ -63,7 +66,12 @@ export async function runAttempt(
     progress.update(report);
   };
   const mixture = await prepare(parts, task, { enter, progress }, signal);
-  const watched = { ...parts, worker: lease.worker, taskId: task.taskId, expectedSeconds };
+  const watched = {
+    ...parts,
+    worker: lease.worker,
+    taskId: task.taskId,
+    expectedSeconds: expectedSeconds + (model.params.compile ? COMPILE_SECONDS : 0),
+  };
   const separate = (watchdog: Watchdog) =>
     lease.worker.separate(
       separateParams(parts.files, task, model, mixture),

@@ -24,6 +24,8 @@ export function describeModel(
       trust_pickle: model.trustPickle,
       lora_checkpoint_peft: model.loraCheckpointPeft,
       lora_checkpoint_loralib: model.loraCheckpointLoralib,
+      precision: model.precision,
+      compile: model.compile,
     },
   };
 }

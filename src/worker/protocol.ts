@@ -5,6 +5,7 @@
  * message, and both test suites read them, so the two sides cannot drift apart unseen.
  */
 import { z } from 'zod';
+import { precisions } from '../config/precision.ts';
 
 /** Raised when a message changes its meaning; a child that answers another number is refused. */
 export const PROTOCOL_VERSION = 1;
@@ -69,6 +70,10 @@ const modelParamsSchema = z.object({
   trust_pickle: z.boolean(),
   lora_checkpoint_peft: z.string().nullable(),
   lora_checkpoint_loralib: z.string().nullable(),
+  /** What the network computes in; `fp32`: as MSST by itself. */
+  precision: z.enum(precisions),
+  /** Through torch.compile, where that works on this machine. */
+  compile: z.boolean(),
 });
 export type ModelParams = z.infer<typeof modelParamsSchema>;
 

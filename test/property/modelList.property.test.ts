@@ -63,6 +63,8 @@ const described = (model: GeneratedModel): WireModel => ({
   sample_rate: model.sampleRate,
   stereo: model.channels === 2,
   default: false,
+  precision: 'fp32',
+  compile: false,
   description: null,
   licence: null,
 });

@@ -36,6 +36,8 @@ STARTER = ModelParams(
     trust_pickle=False,
     lora_checkpoint_peft=None,
     lora_checkpoint_loralib=None,
+    precision="fp32",
+    compile=False,
 )
 
 
@@ -200,6 +202,11 @@ class Run:
         """The samples of a written stem."""
         filename = next(stem.filename for stem in result.stems if stem.instrument == instrument)
         return soundfile.read(self.output / filename, dtype=dtype, always_2d=True)[0]
+
+
+def agreement(expected: Any, found: Any) -> float:
+    """How near two signals are, in dB: their energy by that of their difference."""
+    return float(10 * numpy.log10(numpy.square(expected).sum() / numpy.square(expected - found).sum()))
 
 
 def instruments_of(model: ModelParams) -> list[str]:

@@ -21,6 +21,8 @@ export function starterModel(given: Partial<ModelEntry> = {}): ModelEntry {
     loraCheckpointLoralib: null,
     batchSize: null,
     numOverlap: null,
+    precision: 'fp32',
+    compile: false,
     checkpointBytes: 10e6,
     version: '1',
     ...given,

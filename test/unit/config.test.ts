@@ -317,6 +317,27 @@ describe('what is wrong', () => {
     );
   });
 
+  test('how a model is computed is told with what is allowed', async () => {
+    const entry = 'name: a, config_path: a, checkpoint_path: c';
+    const problemsWith = async (more: string) => {
+      const folder = await folderWith(`models: [{${entry}, ${more}}]\n`);
+      return problemsOf(() => load(folder));
+    };
+    expect(await problemsWith('precision: bf61')).toEqual([
+      'models.0.precision: "bf61" is not valid, allowed: one of fp32, bf16, fp16',
+    ]);
+    expect(await problemsWith('precison: bf16')).toEqual([
+      'models.0.precison: unknown key, did you mean precision?',
+    ]);
+    expect(await problemsWith('compile: fast')).toEqual([
+      'models.0.compile: "fast" is not valid, allowed: true or false',
+    ]);
+    const plain = await folderWith(`models: [{${entry}}]\n`);
+    expect(load(plain).config.listedModels).toMatchObject([{ precision: 'fp32', compile: false }]);
+    const fast = await folderWith(`models: [{${entry}, precision: bf16, compile: true}]\n`);
+    expect(load(fast).config.listedModels).toMatchObject([{ precision: 'bf16', compile: true }]);
+  });
+
   test('a key that is like no other is told what there is', async () => {
     const folder = await folderWith('zzzzzzzzzz: 1\n');
     const problems = problemsOf(() => load(folder));

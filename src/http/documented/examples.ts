@@ -139,6 +139,8 @@ const starter: z.output<typeof modelSchema> = {
   sample_rate: 44_100,
   stereo: true,
   default: true,
+  precision: 'fp32',
+  compile: false,
   description: 'A small model for first steps.',
   licence: 'MIT',
 };

@@ -44,6 +44,8 @@ function makeListed(name: string, root: string, changes: Partial<ListedModel> = 
     loraCheckpointLoralib: null,
     batchSize: null,
     numOverlap: null,
+    precision: 'fp32',
+    compile: false,
     ...changes,
   };
 }
@@ -91,12 +93,31 @@ describe('what is listed', () => {
       licence: 'MIT',
       batchSize: 2,
       numOverlap: 3,
+      precision: 'bf16' as const,
+      compile: true,
     };
     const listed = [
       makeListed('a', root, { ...changes, checkpointPath: path.join(root, 'pretrain/other.ckpt') }),
     ];
     const { catalog } = await makeCatalog(root, { listed });
     expect(catalog.find('a')).toMatchObject({ ...changes, displayCheckpointPath: 'pretrain/other.ckpt' });
+  });
+
+  test('a model that is computed otherwise is another version: what was measured of it does not hold', async () => {
+    const root = await makeModels('a');
+    const versionOf = async (changes: Partial<ListedModel>) => {
+      const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, changes)] });
+      return catalog.find('a')?.version;
+    };
+    const ways = [
+      {},
+      { precision: 'bf16' },
+      { compile: true },
+      { precision: 'bf16', compile: true },
+    ] as const;
+    const versions = await Promise.all(ways.map(versionOf));
+    expect(new Set(versions).size).toBe(ways.length);
+    expect(await versionOf({ precision: 'fp32' })).toBe(versions[0]);
   });
 
   test('of two listed models with one name the first holds, with a warning', async () => {

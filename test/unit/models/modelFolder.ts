@@ -111,6 +111,8 @@ export function makeEntry(changes: Partial<ModelEntry> = {}): ModelEntry {
     loraCheckpointLoralib: null,
     batchSize: null,
     numOverlap: null,
+    precision: 'fp32',
+    compile: false,
     checkpointBytes: 1,
     version: '1',
     ...changes,

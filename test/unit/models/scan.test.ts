@@ -28,6 +28,8 @@ function listed(name: string, root: string, configPath: string, checkpointPath: 
     loraCheckpointLoralib: null,
     batchSize: null,
     numOverlap: null,
+    precision: 'fp32',
+    compile: false,
   };
 }
 

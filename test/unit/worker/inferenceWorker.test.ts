@@ -40,6 +40,8 @@ function params(modelName = 'starter'): SeparateParams {
       trust_pickle: false,
       lora_checkpoint_peft: null,
       lora_checkpoint_loralib: null,
+      precision: 'fp32',
+      compile: false,
     },
     options: {
       instruments: ['drums'],

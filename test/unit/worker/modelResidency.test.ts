@@ -17,6 +17,8 @@ const params = (name: string): ModelParams => ({
   trust_pickle: false,
   lora_checkpoint_peft: null,
   lora_checkpoint_loralib: null,
+  precision: 'fp32',
+  compile: false,
 });
 
 /** A worker whose loads end when the test says so. */
