@@ -60,6 +60,7 @@ class Engine:
         self._memory = memory_of(self.device_info)
         self._models = ModelCache(self._memory)
         self._peak = PeakMeter(self._memory, self._models) if shares_device else None
+        self._uncut: list[ModelParams] = []
         warm_up_decoding(self._msst.librosa)
 
     @property
@@ -93,11 +94,18 @@ class Engine:
     def _try_once(
         self, params: SeparateParams, attempt: Attempt, stages: Stages
     ) -> SeparateResult | Failure | Shortage:
-        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt, stages)
+        in_pieces = params.model not in self._uncut
+        separation = Separation(
+            self._msst, self._models, self.device_info.kind, params, attempt, stages, in_pieces=in_pieces
+        )
         try:
             return self._with_peak(separation.run(), separation)
         except (Exception, SystemExit) as error:
             _leave_broken_device(error, attempt.log)
+            if separation.pieces_differ:
+                self._uncut.append(params.model)
+                attempt.log("warn", f"{params.model.name} is not the same in pieces: tried again as a whole")
+                return self._try_once(params, attempt, stages)
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
             if failure.kind != "OUT_OF_MEMORY":
                 return failure

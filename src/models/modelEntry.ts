@@ -1,3 +1,5 @@
+import type { Chunking } from '../audio/pieces.ts';
+
 /** A model that a task can use: one MSST YAML and one checkpoint, both read and found usable. */
 export interface ModelEntry {
   /** What `model_type` names: `[A-Za-z0-9._-]+`, unique without regard to case. */
@@ -18,6 +20,8 @@ export interface ModelEntry {
   /** Hz, of the stems too. */
   sampleRate: number;
   stereo: boolean;
+  /** How MSST cuts mixtures up for the network; null: the YAML does not tell. */
+  chunking: Chunking | null;
   description: string | null;
   licence: string | null;
   /** The configuration lets this very checkpoint be unpickled without restraint. */
