@@ -181,7 +181,13 @@ class SeparateOptions:
 
 @dataclass(frozen=True)
 class SeparateParams:
-    """One attempt of a task: everything resolved, audio by path, its length in seconds."""
+    """One attempt of a task: everything resolved, audio by path, its length in seconds.
+
+    Attributes:
+        piece_seconds: too long to be held as a whole, it goes through MSST in pieces of at most so many
+            seconds, where that gives the same stems; None: as a whole.
+        whole_fits: whether it may be held as a whole all the same, where it does not.
+    """
 
     task_id: str
     attempt: Positive
@@ -189,12 +195,16 @@ class SeparateParams:
     output_dir: str
     scratch_dir: str
     duration_seconds: float
+    piece_seconds: float | None
+    whole_fits: bool
     model: ModelParams
     options: SeparateOptions
 
     def __post_init__(self) -> None:
         if self.duration_seconds <= 0:
             raise ValueError("duration_seconds must be above 0")
+        if self.piece_seconds is not None and self.piece_seconds <= 0:
+            raise ValueError("piece_seconds must be above 0")
 
 
 @dataclass(frozen=True)

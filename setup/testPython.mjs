@@ -18,13 +18,10 @@ import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
 export async function testPython(setting, engine) {
   const { root, report } = setting;
   const venv = join(root, '.venv-test');
+  const tools = join(root, 'setup', 'test-requirements.txt');
+  const networks = join(root, 'setup', 'test-networks-requirements.txt');
   const stampOf = () =>
-    hashOf(
-      readText(join(root, 'setup', 'test-requirements.txt')),
-      engine,
-      realpathSync(engine),
-      realpathSync(pythonOf(venv)),
-    );
+    hashOf(readText(tools), readText(networks), engine, realpathSync(engine), realpathSync(pythonOf(venv)));
   if (existsSync(pythonOf(venv)) && readStamp(venv) === stampOf()) return pythonOf(venv);
   removeStamp(venv);
   const log = join(root, '.setup', 'test.log');
@@ -34,7 +31,8 @@ export async function testPython(setting, engine) {
       throw new SetupError(`${engine} does not run any more. Run the same command again.`);
     await makeVenv(setting, { venv, base, log });
     await showPackagesOf(setting, { venv, below: base });
-    await pipInstall(setting, { venv, args: ['-r', join(root, 'setup', 'test-requirements.txt')], log });
+    await pipInstall(setting, { venv, args: ['-r', tools], log });
+    await pipInstall(setting, { venv, args: ['--no-deps', '-r', networks], log });
   });
   writeStamp(venv, stampOf());
   return pythonOf(venv);

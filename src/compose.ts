@@ -146,9 +146,10 @@ export async function startServer(
     version,
   });
   const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
+  const usableMemoryBytes = usableBytes(memoryBytes);
   const scheduler = createScheduler({
     memory: createMemoryAdmission({
-      usableBytes: usableBytes(memoryBytes),
+      usableBytes: usableMemoryBytes,
       estimate: (task) => taskBytes(task, catalog.find(task.modelType)),
       clock,
     }),
@@ -171,6 +172,7 @@ export async function startServer(
       metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
     },
     countOomKills,
+    usableMemoryBytes,
     maxAttempts: config.taskMaxAttempts,
     patience,
     clock,

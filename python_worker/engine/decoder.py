@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import soundfile
 
 from ..protocol import Failure
 from .failures import explain, without_paths
+from .mixture_file import MixtureFile, decode_to_file
 from .model_config import is_mono
 
 
@@ -22,6 +24,7 @@ class Decoder:
         librosa: the MSST's own, which decodes.
         duration_seconds: as probed; how long the mixture must come out.
         on_decoded: called with the mixture's length in samples, before the network starts.
+        before_block: called before each block of a mixture that goes onto the disk; may raise to cancel.
 
     Attributes:
         mixture: what the network gets, float32 of shape (channels, samples); None before.
@@ -31,7 +34,11 @@ class Decoder:
     """
 
     def __init__(
-        self, librosa: ModuleType, duration_seconds: float, on_decoded: Callable[[int], None]
+        self,
+        librosa: ModuleType,
+        duration_seconds: float,
+        on_decoded: Callable[[int], None],
+        before_block: Callable[[], None],
     ) -> None:
         self.mixture: numpy.ndarray[Any, Any] | None = None
         self.sample_rate = 0
@@ -39,7 +46,13 @@ class Decoder:
         self._librosa = librosa
         self._duration_seconds = duration_seconds
         self._on_decoded = on_decoded
+        self._before_block = before_block
         self._config: Any = None
+
+    name = "mixture"
+    """Of the one file in the input folder, without its ending."""
+    is_last = True
+    """There is no other."""
 
     def prepare(self, config: Any) -> None:
         """Tell it the YAML of the model, which says how many channels the network takes."""
@@ -50,13 +63,30 @@ class Decoder:
         try:
             audio, sample_rate = self._librosa.load(path, *arguments, **options)
             mixture = self._with_channels_of_the_model(audio)
-            self._check(mixture, sample_rate)
+            self._check_length(mixture.shape[-1], sample_rate)
+            _require_finite(mixture)
         except Exception as error:
             self.failure = _decoding_failure(error)
             raise self.failure from error
         self.mixture, self.sample_rate = mixture, int(sample_rate)
         self._on_decoded(mixture.shape[-1])
         return mixture, sample_rate
+
+    def decode_to_file(self, path: Path, sample_rate: int, into: Path) -> MixtureFile:
+        """The same onto the disk, block by block, for a mixture that is not to be held."""
+        try:
+            mixture = decode_to_file(path, sample_rate, into, self._checked)
+            self._check_length(mixture.samples, sample_rate)
+        except Exception as error:
+            self.failure = _decoding_failure(error)
+            raise self.failure from error
+        return mixture
+
+    def _checked(self, audio: Any) -> Any:
+        self._before_block()
+        changed = self._with_channels_of_the_model(audio)
+        _require_finite(changed)
+        return changed
 
     def _with_channels_of_the_model(self, audio: Any) -> Any:
         # MSST makes mono stereo only where the YAML has num_channels; stock YAMLs of stereo models lack it.
@@ -69,18 +99,16 @@ class Decoder:
             return audio if channels == 1 else audio.mean(axis=0, keepdims=True, dtype=audio.dtype)
         return audio if channels == 2 else numpy.repeat(audio, 2, axis=0)
 
-    def _check(self, mixture: Any, sample_rate: float) -> None:
-        if mixture.shape[-1] == 0:
+    def _check_length(self, samples: int, sample_rate: float) -> None:
+        if samples == 0:
             raise Failure("INVALID_AUDIO", "The file holds no audio.")
-        decoded = mixture.shape[-1] / sample_rate
+        decoded = samples / sample_rate
         missing = self._duration_seconds - decoded
         if missing > 1 and missing > 0.01 * self._duration_seconds:
             raise Failure(
                 "INVALID_AUDIO",
                 f"Only {decoded:.2f} of {self._duration_seconds:.2f} seconds of the file can be decoded.",
             )
-        if not numpy.isfinite(mixture).all():
-            raise Failure("INVALID_AUDIO", "The file holds samples that are not finite numbers.")
 
 
 def warm_up_decoding(librosa: ModuleType) -> None:
@@ -89,6 +117,11 @@ def warm_up_decoding(librosa: ModuleType) -> None:
     soundfile.write(silence, numpy.zeros((100, 2), numpy.float32), 8000, format="WAV")
     silence.seek(0)
     librosa.load(silence, sr=44100, mono=False)
+
+
+def _require_finite(audio: Any) -> None:
+    if not numpy.isfinite(audio).all():
+        raise Failure("INVALID_AUDIO", "The file holds samples that are not finite numbers.")
 
 
 def _decoding_failure(error: Exception) -> Failure:

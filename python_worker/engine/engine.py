@@ -61,6 +61,7 @@ class Engine:
         self._models = ModelCache(self._memory)
         self._peak = PeakMeter(self._memory, self._models) if shares_device else None
         self._is_warm = False
+        self._uncut: list[ModelParams] = []
 
     @property
     def model_loads(self) -> int:
@@ -104,11 +105,18 @@ class Engine:
     def _try_once(
         self, params: SeparateParams, attempt: Attempt, stages: Stages
     ) -> SeparateResult | Failure | Shortage:
-        separation = Separation(self._msst, self._models, self.device_info.kind, params, attempt, stages)
+        in_pieces = params.model not in self._uncut
+        separation = Separation(
+            self._msst, self._models, self.device_info.kind, params, attempt, stages, in_pieces=in_pieces
+        )
         try:
             return self._with_peak(separation.run(), separation)
         except (Exception, SystemExit) as error:
             _leave_broken_device(error, attempt.log)
+            if separation.pieces_differ:
+                self._uncut.append(params.model)
+                attempt.log("warn", f"{params.model.name} is not the same in pieces: tried again as a whole")
+                return self._try_once(params, attempt, stages)
             failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
             if failure.kind != "OUT_OF_MEMORY":
                 return failure

@@ -35,6 +35,7 @@ class ForwardMeter:
         self._began_at = 0.0
         self._batch_size: int | None = None
         self._takes_mono = False
+        self._is_known = False
 
     @contextmanager
     def watching(self, network: torch.nn.Module, config: Any) -> Iterator[None]:
@@ -55,6 +56,11 @@ class ForwardMeter:
         """Reckon the total from the YAML: right at once, also for passes that draw no bar."""
         self.total = self._passes * forwards_per_pass(config, architecture, samples)
 
+    def expect_calls(self, calls: int) -> None:
+        """Know the total: no bar knows better, for each is of a piece only."""
+        self.total = calls
+        self._is_known = True
+
     def finish(self) -> None:
         """No forward call follows: what was done is all there was."""
         self.total = self.done
@@ -64,7 +70,7 @@ class ForwardMeter:
         return SilentBar(iterable, total, self._correct)
 
     def _correct(self, samples: int, step: int) -> None:
-        if self._batch_size:
+        if self._batch_size and not self._is_known:
             self.total = self._passes * batches(samples, step, self._batch_size)
 
     def _before(self, network: torch.nn.Module, inputs: Any) -> Any:

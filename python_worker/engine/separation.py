@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,19 +15,23 @@ import numpy
 
 from ..attempt import Attempt
 from ..protocol import DeviceKind, Failure, SeparateParams, SeparateResult
+from .cut import NORMALIZE, plan_cut, require_whole
 from .decoder import Decoder
 from .forward_meter import ForwardMeter
+from .mixture_levels import levels_of
 from .model_cache import ModelCache
 from .model_config import output_instruments, override_inference, readable_config, setting
 from .model_loading import ModelLoading
 from .msst import Msst, Namespace, module_names
 from .msst_arguments import INPUT_FOLDER, OUTPUT_FOLDER, known_arguments, msst_arguments
 from .names import ModuleProxy, replaced_names
+from .pieces import Pieces
+from .planned_stems import PlannedStems
 from .stages import Stages
 from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
 from .stem_writer import StemWriter
 
-MIXTURE = "mixture"
+DECODED = "mixture.f32"
 
 
 class Separation:
@@ -39,6 +44,7 @@ class Separation:
         params: what the server resolved.
         attempt: to report to.
         stages: of the attempt, which may have been tried before.
+        in_pieces: whether a mixture may go through MSST in pieces.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class Separation:
         params: SeparateParams,
         attempt: Attempt,
         stages: Stages,
+        *,
+        in_pieces: bool,
     ) -> None:
         self._msst = msst
         self._models = models
@@ -62,7 +70,11 @@ class Separation:
         self._plan: StemPlan | None = None
         self._warnings: list[str] = []
         self._stages = stages
-        self._decoder = Decoder(msst.librosa, params.duration_seconds, self._on_decoded)
+        self._in_pieces = in_pieces
+        self._decoder = Decoder(
+            msst.librosa, params.duration_seconds, self._on_decoded, attempt.raise_if_cancelled
+        )
+        self._pieces: Pieces | None = None
         self._meter = ForwardMeter(self._passes(), self._on_forward)
         self._writer = StemWriter(Path(params.output_dir), params.options, attempt.raise_if_cancelled)
 
@@ -81,6 +93,11 @@ class Separation:
     def filled_a_batch(self) -> bool:
         """Whether one forward call was not enough for the mixture: then no longer one needs more at once."""
         return self._meter.done > self._passes()
+
+    @property
+    def pieces_differ(self) -> bool:
+        """Whether it failed because the mixture went through MSST in pieces."""
+        return self._pieces is not None and self._pieces.differ
 
     def run(self) -> SeparateResult:
         """Load the model unless it is warm, separate, and write the stems.
@@ -103,7 +120,7 @@ class Separation:
         yield from self._loading.replacements()
         yield home, "run_folder", self._run_folder
         for name, librosa in module_names(home, "librosa"):
-            yield home, name, ModuleProxy(librosa, load=self._decoder.load)
+            yield home, name, ModuleProxy(librosa, load=self._load)
         for name, soundfile in module_names(home, "soundfile"):
             yield home, name, ModuleProxy(soundfile, write=self._write)
         for namespace in (home, *self._msst.callee_namespaces):
@@ -125,9 +142,12 @@ class Separation:
             bigshifts=options.bigshifts,
         )
 
+    @property
+    def _bigshifts(self) -> int:
+        return self._params.options.bigshifts if self._has_bigshifts else 1
+
     def _passes(self) -> int:
-        options = self._params.options
-        return (options.bigshifts if self._has_bigshifts else 1) * (3 if options.use_tta else 1)
+        return self._bigshifts * (3 if self._params.options.use_tta else 1)
 
     def _override_config(self, config: Any) -> None:
         options = self._params.options
@@ -141,10 +161,46 @@ class Separation:
         self._plan = plan_stems(output_instruments(config), self._params.options)
         if self._plan.warning:
             self._warnings.append(self._plan.warning)
-        self._decoder.prepare(config)
         self._stages.enter("decoding")
-        with self._meter.watching(network, config):
+        self._decoder.prepare(config)
+        with ExitStack() as around:
+            around.enter_context(self._meter.watching(network, config))
+            if self._cut(network, around):
+                args = copy.copy(args)
+                # Every rotation is a mixture of its own to MSST.
+                args.bigshifts = 1
             return self._original_run_folder(network, args, config, device, *arguments, **options)
+
+    def _cut(self, network: Any, around: ExitStack) -> bool:
+        """Cut a mixture that is too long into pieces, for as long as MSST works at it."""
+        cut = plan_cut(self._msst, self._config, self._params, self._bigshifts) if self._in_pieces else None
+        if cut is None:
+            require_whole(self._params)
+            return False
+        mixture = around.enter_context(
+            self._decoder.decode_to_file(Path(self._params.mixture_path), cut.sample_rate, Path(DECODED))
+        )
+        if cut.normalizes:
+            levels = levels_of(mixture)
+            around.enter_context(replaced_names([(self._msst.namespace, NORMALIZE, levels.normalize)]))
+        self._pieces = Pieces(mixture, cut, self._planned(mixture.samples, cut.sample_rate))
+        passes = self._passes() // self._bigshifts
+        self._meter.expect_calls(self._pieces.calls * passes)
+        self._attempt.log("info", f"the mixture goes through MSST in {self._pieces.count} pieces")
+        self._stages.enter("separating", 0, self._meter.total)
+        around.enter_context(self._pieces.before(network))
+        return True
+
+    def _load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        return self._source.load(path, *arguments, **options)
+
+    @property
+    def _source(self) -> Decoder | Pieces:
+        return self._pieces or self._decoder
+
+    def _planned(self, samples: int, sample_rate: int) -> PlannedStems:
+        assert self._plan is not None  # made before anything is decoded
+        return PlannedStems(self._plan, self._writer, samples, sample_rate)
 
     def _on_decoded(self, samples: int) -> None:
         self._meter.expect(self._config, self._params.model.architecture, samples)
@@ -155,19 +211,20 @@ class Separation:
         self._attempt.progress("separating", done, total)
 
     def _write(self, file: Any, data: Any, samplerate: int, *_: Any, **__: Any) -> None:
-        if self._stages.current == "separating":
+        if self._stages.current == "separating" and self._source.is_last:
             self._finish_separating()
-        mixture, plan = self._decoder.mixture, self._plan
-        assert mixture is not None and plan is not None  # MSST writes what it computed from them
+        mixture = self._source.mixture
+        assert mixture is not None  # MSST writes what it computed from it
         instrument = self._instrument_of(file)
         stem = numpy.asarray(data)
         if stem.shape[0] != mixture.shape[-1]:
             sentence = f"MSST made the stem {instrument} of another length than the mixture."
             raise Failure("SEPARATION_FAILED", sentence)
-        if instrument in plan.written:
-            self._writer.write(instrument, stem, int(samplerate))
-        if instrument == plan.subtracted:
-            self._writer.write(INSTRUMENTAL, mixture.T - stem.reshape(stem.shape[0], -1), int(samplerate))
+        stem = stem.reshape(stem.shape[0], -1)
+        if self._pieces is not None:
+            self._pieces.write(instrument, stem)
+        else:
+            self._planned(stem.shape[0], int(samplerate)).add(instrument, stem, mixture.T)
 
     def _finish_separating(self) -> None:
         self._meter.finish()
@@ -178,16 +235,16 @@ class Separation:
     def _instrument_of(self, file: Any) -> str:
         written = _stem_path(os.fspath(file))
         for instrument in output_instruments(self._config):
-            if written == _stem_path(os.path.join(OUTPUT_FOLDER, MIXTURE, f"{instrument}.wav")):
+            if written == _stem_path(os.path.join(OUTPUT_FOLDER, self._source.name, f"{instrument}.wav")):
                 return instrument
             # Where MSST splits a template at its slashes, an absolute name stays inside the folder.
-            if written == _stem_path(f"{OUTPUT_FOLDER}/{MIXTURE}/{instrument}.wav"):
+            if written == _stem_path(f"{OUTPUT_FOLDER}/{self._source.name}/{instrument}.wav"):
                 return instrument
         raise Failure("SEPARATION_FAILED", "MSST wrote a stem that is none of the model's instruments.")
 
     def _result(self) -> SeparateResult:
-        if self._decoder.failure is not None:
-            raise self._decoder.failure
+        if self._source.failure is not None:
+            raise self._source.failure
         plan = self._plan
         wanted = [] if plan is None else [*plan.written, *([INSTRUMENTAL] if plan.subtracted else [])]
         stems = {stem.instrument: stem for stem in self._writer.stems}
@@ -221,7 +278,7 @@ def _inside_scratch(params: SeparateParams) -> Iterator[None]:
         os.chdir(own)
         try:
             Path(INPUT_FOLDER).mkdir()
-            Path(INPUT_FOLDER, f"{MIXTURE}{mixture.suffix.lower()}").symlink_to(mixture)
+            Path(INPUT_FOLDER, f"{Decoder.name}{mixture.suffix.lower()}").symlink_to(mixture)
             yield
         finally:
             os.chdir(before)

@@ -26,6 +26,10 @@ class StemFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; what was not synced is not on the disk for certain."""
         self._raw.close()
 
     def write(self, data: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -34,39 +35,34 @@ class StemWriter:
     def __init__(self, output_dir: Path, options: SeparateOptions, before_block: Callable[[], None]) -> None:
         self.stems: list[WrittenStem] = []
         self._output_dir = output_dir
-        self._format: OutputFormat = options.output_format
-        self._pcm_type: PcmType = options.pcm_type
+        self._options = options
         self._before_block = before_block
         self._paths: list[Path] = []
+        self._open: dict[str, OpenStem] = {}
 
-    def write(self, instrument: str, audio: Any, sample_rate: int) -> None:
-        """Encode one stem and put it on the disk for good.
+    def append(self, instrument: str, audio: Any, sample_rate: int, *, of: int) -> None:
+        """Encode what comes next of a stem; what was its last is put on the disk for good.
 
         Args:
             audio: of shape (samples, channels) or (samples,), 1.0 is full scale. What lies beyond is clipped
                 by PCM as MSST clips it, and counted.
+            of: samples of the whole stem.
 
         Raises:
             Failure: it holds NaN or infinity.
             OSError: above all, the disk is full.
         """
         audio = audio[:, numpy.newaxis] if audio.ndim == 1 else audio
-        path = self._new_path(instrument)
-        peak, clipped = self._encode(path, audio, sample_rate, instrument)
-        self.stems.append(
-            WrittenStem(
-                instrument=instrument,
-                filename=path.name,
-                format=self._format,
-                bytes=path.stat().st_size,
-                sha256=_sha256(path),
-                duration_seconds=audio.shape[0] / sample_rate,
-                sample_rate=sample_rate,
-                channels=audio.shape[1],
-                peak=peak,
-                clipped_samples=0 if self._pcm_type == "FLOAT" else clipped,
+        if instrument not in self._open:
+            path, shape = self._new_path(instrument), (of, audio.shape[1])
+            self._open[instrument] = OpenStem(
+                path, instrument, shape, sample_rate, self._options, self._before_block
             )
-        )
+        stem = self._open[instrument]
+        stem.append(audio)
+        if stem.is_complete:
+            self.stems.append(stem.close())
+            del self._open[instrument]
 
     def finish(self) -> None:
         """Make the folder's entries as durable as the files."""
@@ -78,50 +74,10 @@ class StemWriter:
 
     def discard(self) -> None:
         """Remove what was written: an attempt that fails leaves nothing."""
+        for stem in self._open.values():
+            stem.abandon()
         for path in self._paths:
             path.unlink(missing_ok=True)
-
-    def _encode(self, path: Path, audio: Any, sample_rate: int, instrument: str) -> tuple[float, int]:
-        with StemFile(path) as disk:
-            with disk.saying_why(), self._open(disk, audio, sample_rate) as file:
-                level = self._write_blocks(file, disk, audio, instrument)
-            disk.sync(whole=True)
-        return level
-
-    def _open(self, disk: StemFile, audio: Any, sample_rate: int) -> Any:
-        return soundfile.SoundFile(
-            disk,
-            "w",
-            samplerate=sample_rate,
-            channels=audio.shape[1],
-            subtype=self._pcm_type,
-            format=self._container(audio),
-        )
-
-    def _write_blocks(self, file: Any, disk: StemFile, audio: Any, instrument: str) -> tuple[float, int]:
-        peak, clipped = 0.0, 0
-        for block in self._blocks(audio):
-            self._before_block()
-            level = numpy.abs(block)
-            if not numpy.isfinite(level).all():
-                sentence = f"The stem {instrument} holds values that are not finite numbers."
-                raise Failure("SEPARATION_FAILED", sentence)
-            peak = max(peak, float(level.max()))
-            clipped += int(numpy.count_nonzero(level > 1.0))
-            file.write(block)
-            disk.sync()
-        return peak, clipped
-
-    def _container(self, audio: Any) -> str:
-        if self._format == "wav" and audio.size * BYTES_PER_SAMPLE[self._pcm_type] > MAX_WAV_BYTES:
-            return "RF64"
-        return self._format.upper()
-
-    def _blocks(self, audio: Any) -> Iterator[Any]:
-        # One sync of a whole stem at its end would stall the server's own commits.
-        frames = max(1, BYTES_BETWEEN_SYNCS // (BYTES_PER_SAMPLE[self._pcm_type] * audio.shape[1]))
-        for start in range(0, audio.shape[0], frames):
-            yield numpy.ascontiguousarray(audio[start : start + frames])
 
     def _new_path(self, instrument: str) -> Path:
         taken = {path.stem.casefold() for path in self._paths}
@@ -129,9 +85,123 @@ class StemWriter:
         number = 2
         while name.casefold() in taken:
             name, number = f"{base}_{number}", number + 1
-        path = self._output_dir / f"{name}.{self._format}"
+        path = self._output_dir / f"{name}.{self._options.output_format}"
         self._paths.append(path)
         return path
+
+
+class OpenStem:
+    """A stem in the making.
+
+    Args:
+        path: a file that is not there yet.
+        instrument: whose it is.
+        shape: of all of it, (samples, channels).
+        sample_rate: in Hz.
+        options: format and subtype.
+        before_block: called before each block of some megabytes; may raise to cancel.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        instrument: str,
+        shape: tuple[int, int],
+        sample_rate: int,
+        options: SeparateOptions,
+        before_block: Callable[[], None],
+    ) -> None:
+        self._path = path
+        self._instrument = instrument
+        self._shape = shape
+        self._sample_rate = sample_rate
+        self._format: OutputFormat = options.output_format
+        self._pcm_type: PcmType = options.pcm_type
+        self._before_block = before_block
+        self._peak, self._clipped = 0.0, 0
+        self._missing = shape[0]
+        self._disk = StemFile(path)
+        self._file: Any = None
+        try:
+            with self._disk.saying_why():
+                self._file = self._encoder()
+        except BaseException:
+            self.abandon()
+            raise
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its samples were encoded."""
+        return self._missing <= 0
+
+    def append(self, audio: Any) -> None:
+        """Encode what comes next, of shape (samples, channels).
+
+        Raises:
+            Failure: it holds NaN or infinity.
+            OSError: above all, the disk is full.
+        """
+        with self._disk.saying_why():
+            for block in self._blocks(audio):
+                self._before_block()
+                self._measure(block)
+                self._file.write(block)
+                self._disk.sync()
+        self._missing -= len(audio)
+
+    def close(self) -> WrittenStem:
+        """Put the rest of it on the disk for good."""
+        with self._disk.saying_why():
+            self._file.close()
+        self._disk.sync(whole=True)
+        self._disk.close()
+        return WrittenStem(
+            instrument=self._instrument,
+            filename=self._path.name,
+            format=self._format,
+            bytes=self._path.stat().st_size,
+            sha256=_sha256(self._path),
+            duration_seconds=self._shape[0] / self._sample_rate,
+            sample_rate=self._sample_rate,
+            channels=self._shape[1],
+            peak=self._peak,
+            clipped_samples=0 if self._pcm_type == "FLOAT" else self._clipped,
+        )
+
+    def abandon(self) -> None:
+        """Let go of the file, whatever state it is in."""
+        with contextlib.suppress(Exception):
+            if self._file is not None:
+                self._file.close()
+        self._disk.close()
+
+    def _encoder(self) -> Any:
+        return soundfile.SoundFile(
+            self._disk,
+            "w",
+            samplerate=self._sample_rate,
+            channels=self._shape[1],
+            subtype=self._pcm_type,
+            format=self._container(),
+        )
+
+    def _measure(self, block: Any) -> None:
+        level = numpy.abs(block)
+        if not numpy.isfinite(level).all():
+            sentence = f"The stem {self._instrument} holds values that are not finite numbers."
+            raise Failure("SEPARATION_FAILED", sentence)
+        self._peak = max(self._peak, float(level.max()))
+        self._clipped += int(numpy.count_nonzero(level > 1.0))
+
+    def _container(self) -> str:
+        bytes_in_all = self._shape[0] * self._shape[1] * BYTES_PER_SAMPLE[self._pcm_type]
+        return "RF64" if self._format == "wav" and bytes_in_all > MAX_WAV_BYTES else self._format.upper()
+
+    def _blocks(self, audio: Any) -> Iterator[Any]:
+        # One sync of a whole stem at its end would stall the server's own commits.
+        frames = max(1, BYTES_BETWEEN_SYNCS // (BYTES_PER_SAMPLE[self._pcm_type] * audio.shape[1]))
+        for start in range(0, audio.shape[0], frames):
+            yield numpy.ascontiguousarray(audio[start : start + frames])
 
 
 def safe_name(instrument: str) -> str:

@@ -1,4 +1,5 @@
 import type { Precision } from '../config/precision.ts';
+import type { Chunking } from './modelYaml.ts';
 
 /** A model that a task can use: one MSST YAML and one checkpoint, both read and found usable. */
 export interface ModelEntry {
@@ -20,6 +21,8 @@ export interface ModelEntry {
   /** Hz, of the stems too. */
   sampleRate: number;
   stereo: boolean;
+  /** How MSST cuts mixtures up for the network; null: the YAML does not tell. */
+  chunking: Chunking | null;
   description: string | null;
   licence: string | null;
   /** The configuration lets this very checkpoint be unpickled without restraint. */

@@ -2,6 +2,14 @@ import { constants, open } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { readAt } from './readAt.ts';
 
+/** How MSST lays chunks over a mixture, by the model's YAML. */
+export interface Chunking {
+  /** Samples that the network gets at once. */
+  chunkSamples: number;
+  numOverlap: number;
+  batchSize: number;
+}
+
 /** What the server needs to know of an MSST YAML. */
 export interface ModelYaml {
   /** `training.model_type`, where the YAML names its architecture itself. */
@@ -13,6 +21,10 @@ export interface ModelYaml {
   /** Hz. */
   sampleRate: number;
   stereo: boolean;
+  /** How the chunks lie; null: not told. */
+  chunking: Chunking | null;
+  /** The same for htdemucs, which goes by other keys. */
+  demucsChunking: Chunking | null;
 }
 
 export type ModelYamlResult = { ok: true; yaml: ModelYaml } | { ok: false; problem: string };
@@ -98,6 +110,8 @@ function factsOf(root: unknown): ModelYamlResult {
   if (training === null) return { ok: false, problem: 'its YAML has no `training` section' };
   const instruments = instrumentsOf(value(training, 'instruments'));
   if (typeof instruments === 'string') return { ok: false, problem: instruments };
+  const inference = section(root, 'inference');
+  const chunkSize = positive(value(inference, 'chunk_size')) ?? positive(value(audio, 'chunk_size'));
   const channels = value(audio, 'num_channels') ?? value(training, 'channels');
   return {
     ok: true,
@@ -111,6 +125,8 @@ function factsOf(root: unknown): ModelYamlResult {
         positive(value(training, 'samplerate')) ??
         DEFAULT_SAMPLE_RATE,
       stereo: channels !== 1 && value(section(root, 'model'), 'stereo') !== false,
+      chunking: chunkingOf(chunkSize, inference),
+      demucsChunking: chunkingOf(segmentSamples(training), inference),
     },
   };
 }
@@ -125,6 +141,21 @@ function instrumentsOf(listed: unknown): string[] | string {
     return 'its YAML has `training.instruments` that are not names';
   }
   return [...new Set(names as string[])];
+}
+
+function chunkingOf(chunkSamples: number | null, inference: Section | null): Chunking | null {
+  const numOverlap = positive(value(inference, 'num_overlap'));
+  const batchSize = positive(value(inference, 'batch_size'));
+  if (chunkSamples === null || numOverlap === null || batchSize === null) return null;
+  return numOverlap > chunkSamples ? null : { chunkSamples, numOverlap, batchSize };
+}
+
+/** What htdemucs gets at once: so many seconds. */
+function segmentSamples(training: Section): number | null {
+  const samplerate = positive(value(training, 'samplerate'));
+  const segment = value(training, 'segment');
+  if (samplerate === null || typeof segment !== 'number') return null;
+  return positive(Math.round(samplerate * segment));
 }
 
 type Section = Record<string, unknown>;

@@ -51,7 +51,7 @@ export async function readModel(
   const problem = (await findLoraProblem(candidate)) ?? (await findTrustProblem(candidate));
   if (problem !== null) return { ok: false, problem };
 
-  const { instruments, targetInstrument, sampleRate, stereo } = config.yaml;
+  const { instruments, targetInstrument, sampleRate, stereo, chunking, demucsChunking } = config.yaml;
   const entry: ModelEntry = {
     ...candidate,
     architecture,
@@ -62,6 +62,7 @@ export async function readModel(
     targetInstrument,
     sampleRate,
     stereo,
+    chunking: architecture === 'htdemucs' ? demucsChunking : chunking,
     trustPickle: candidate.trustPickle !== false,
     checkpointBytes: checkpoint.sizeBytes,
     version,

@@ -7,6 +7,7 @@ import type { Pace } from '../tasks/pace.ts';
 import type { AttemptProgress, ProgressBoard, ProgressReport } from '../tasks/progress.ts';
 import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
+import { pieceSeconds, wholeBytes } from '../tasks/taskMemory.ts';
 import { watchAttempt } from '../worker/attemptWatch.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
 import { tellOomKill, type CountOomKills } from '../worker/oomKills.ts';
@@ -27,6 +28,8 @@ export interface AttemptParts {
   describeModel(modelType: string): RunnableModel | undefined;
   countOomKills: CountOomKills;
   peaks: Pick<MeasuredPeaks, 'record'>;
+  /** What separations may take of the host's memory, all together. */
+  usableMemoryBytes: number;
   patience: Patience;
   clock: Clock;
   log: Log;
@@ -74,7 +77,7 @@ export async function runAttempt(
   };
   const separate = (watchdog: Watchdog) =>
     lease.worker.separate(
-      separateParams(parts.files, task, model, mixture),
+      separateParams(parts, task, model, mixture),
       {
         onProgress: (report) => {
           watchdog.progress(report);
@@ -172,12 +175,13 @@ async function prepare(
 }
 
 function separateParams(
-  files: FileStore,
+  { files, usableMemoryBytes }: AttemptParts,
   task: Task,
   model: RunnableModel,
   mixture: PreparedMixture,
 ): SeparateParams {
   const { taskId, attempt, options } = task;
+  const sized = { options, mixture };
   return {
     task_id: taskId,
     attempt,
@@ -185,6 +189,8 @@ function separateParams(
     output_dir: files.localPath(layout.attempt(taskId, attempt)),
     scratch_dir: files.localPath(`${layout.attemptScratch(taskId, attempt)}/work`),
     duration_seconds: mixture.durationSeconds,
+    piece_seconds: pieceSeconds(sized, model),
+    whole_fits: wholeBytes(sized, model) <= usableMemoryBytes,
     model: model.params,
     options: {
       instruments: options.instruments,

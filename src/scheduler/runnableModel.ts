@@ -1,8 +1,9 @@
 import type { ModelCatalog } from '../models/modelCatalog.ts';
+import type { SizedModel } from '../tasks/taskMemory.ts';
 import type { SeparateParams } from '../worker/protocol.ts';
 
 /** A model as a worker needs it, by absolute paths. */
-export interface RunnableModel {
+export interface RunnableModel extends SizedModel {
   params: SeparateParams['model'];
   checkpointBytes: number;
 }
@@ -15,6 +16,9 @@ export function describeModel(
   const model = catalog.find(modelType);
   if (!model) return undefined;
   return {
+    sampleRate: model.sampleRate,
+    outputs: model.outputs,
+    chunking: model.chunking,
     checkpointBytes: model.checkpointBytes,
     params: {
       name: model.name,

@@ -1,4 +1,3 @@
-import { longestMixtureSeconds } from '../audio/memoryEstimate.ts';
 import { AppError } from '../errors.ts';
 import type { ModelEntry } from '../models/modelEntry.ts';
 import type { SeparationOptions } from '../models/optionRules.ts';
@@ -6,6 +5,7 @@ import type { FileStore } from '../store/fileStore.ts';
 import type { TaskStore } from '../store/taskStore.ts';
 import { tooLarge } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
+import { longestSeconds } from './taskMemory.ts';
 
 /** How much the server takes. */
 export interface TaskLimits {
@@ -81,10 +81,7 @@ export function createAdmission(parts: {
   ) => {
     const allowed = limits.maxAudioSeconds === 'memory' ? Infinity : limits.maxAudioSeconds;
     // A longer one would never find the memory to run, whatever is allowed.
-    const possible = longestMixtureSeconds(
-      { sampleRate: model.sampleRate, stems: model.outputs.length, bigshifts: options.bigshifts },
-      limits.hostMemoryBytes,
-    );
+    const possible = longestSeconds(options, model, limits.hostMemoryBytes);
     const limit = Math.min(allowed, possible);
     if (mixture.durationSeconds <= limit) return;
     const why = possible < allowed ? ` with the model "${model.name}" and the memory of this server` : '';

@@ -15,6 +15,7 @@ import { requireSameRequest } from './sameRequest.ts';
 import type { StageSeconds } from './stageClock.ts';
 import type { Mixture, Stem, Task } from './task.ts';
 import type { TaskStatus } from './taskState.ts';
+import { scratchBytes } from './taskMemory.ts';
 import { createTaskView, type TaskView } from './taskView.ts';
 
 /** The probe of an upload: what the media child found. */
@@ -148,7 +149,8 @@ export function createTaskService(parts: {
       admission.requireLength(probed, model, options);
       const stems = options.instruments.length + (options.extractInstrumental ? 1 : 0);
       await admission.requireSpace(
-        stemBytes({ ...probed, sampleRate: model.sampleRate, stems, pcmType: options.pcmType }),
+        stemBytes({ ...probed, sampleRate: model.sampleRate, stems, pcmType: options.pcmType }) +
+          scratchBytes({ options, mixture: probed }, model),
       );
       const storageKey = layout.mixture(upload.inputId, EXTENSION[probed.container]);
       await files.rename(layout.upload(upload.inputId), storageKey);

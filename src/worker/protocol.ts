@@ -87,6 +87,10 @@ export const separateParamsSchema = z.object({
   scratch_dir: z.string(),
   /** As probed. MSST's own decoding must come to the same length. */
   duration_seconds: z.number().positive(),
+  /** Too long to be held as a whole: it goes through MSST in pieces of at most so many seconds. Null: as a whole. */
+  piece_seconds: z.number().positive().nullable(),
+  /** Whether it may be held as a whole all the same, where pieces would not give the same stems. */
+  whole_fits: z.boolean(),
   model: modelParamsSchema,
   options: z.object({
     /** The stems wanted, in the model's own spelling, without `instrumental` made by subtraction. */

@@ -1,6 +1,6 @@
 /** The built server with the real engine, on real input: what a user gets, compared with MSST run by hand. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -261,6 +261,32 @@ describe("a user's own MSST", () => {
     TASK_MS,
   );
 });
+
+test(
+  'a mixture too long to be held goes through MSST in pieces, and comes out as MSST makes it of the whole',
+  async () => {
+    const msst_root = path.join(projectRoot, 'test/python/msst_upstream');
+    const model = await makeTinyModel(msst_root, path.join(files, 'long'));
+    const server = await startServerProcess({ settings: { msst_root, models: [model] } });
+    try {
+      const song = await makeAudio('wav', path.join(files, 'long.wav'), { seconds: 400 });
+      const fields = { model_type: model.name, pcm_type: 'FLOAT', bigshifts: '2' };
+      const task = await separate(server, song, fields);
+      expect(task).toMatchObject({ status: 'completed', attempts: 1, error: null, warnings: [] });
+      const said = server.log.map(({ line }) => line);
+      expect(said).toContain('the mixture goes through MSST in 2 pieces');
+      expect(await readdir(path.join(server.dataDir, 'tmp'))).toEqual([]);
+      const stems = await download(server, task);
+      const asked = { mixture: song, stems, pcm_type: 'FLOAT', bigshifts: 2 };
+      const by = { msst_root, config_path: model.config_path, checkpoint_path: model.checkpoint_path };
+      expect(await compareWithMsst({ ...asked, ...by })).toMatchObject({ vocals: same, other: same });
+    } finally {
+      await server.end('SIGTERM');
+      await rm(server.dataDir, { recursive: true, force: true });
+    }
+  },
+  TASK_MS,
+);
 
 describe('the whole server', () => {
   test(

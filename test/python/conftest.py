@@ -1,6 +1,22 @@
-"""Property tests drive real processes on machines that may be busy: only the outcome counts, not the time."""
+"""What several test files share."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
 from hypothesis import settings
 
+# Property tests drive real processes on machines that may be busy: only the outcome counts, not the time.
 settings.register_profile("project", deadline=None, database=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks only wait for a second one, the longer the busier the machine is."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -155,6 +155,7 @@ class Run:
         self.output.mkdir(parents=True)
         scratch.mkdir()
         seconds = options.pop("duration_seconds", None)
+        piece_seconds, whole_fits = options.pop("piece_seconds", None), options.pop("whole_fits", True)
         self.params = SeparateParams(
             task_id="task",
             attempt=1,
@@ -162,6 +163,8 @@ class Run:
             output_dir=str(self.output),
             scratch_dir=str(scratch),
             duration_seconds=soundfile.info(mixture_path).duration if seconds is None else seconds,
+            piece_seconds=piece_seconds,
+            whole_fits=whole_fits,
             model=model,
             options=SeparateOptions(
                 **{
@@ -211,7 +214,7 @@ def agreement(expected: Any, found: Any) -> float:
 
 def instruments_of(model: ModelParams) -> list[str]:
     """What a model puts out."""
-    training = yaml.safe_load(Path(model.config_path).read_text(encoding="latin-1"))["training"]
+    training = yaml.load(Path(model.config_path).read_text(encoding="latin-1"), yaml.FullLoader)["training"]
     target = training.get("target_instrument")
     return [target] if target else list(training["instruments"])
 

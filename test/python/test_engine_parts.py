@@ -169,6 +169,6 @@ def test_a_stem_that_is_not_finite_is_not_passed_off_as_one(tmp_path: Path) -> N
     stem = numpy.zeros((1000, 2), numpy.float32)
     stem[-1, 1] = numpy.inf
     with pytest.raises(Failure, match="not finite"):
-        writer.write("a", stem, 44100)
+        writer.append("a", stem, 44100, of=len(stem))
     writer.discard()
     assert list(tmp_path.iterdir()) == []

@@ -62,20 +62,20 @@ def test_a_stem_that_the_disk_did_not_take_whole_is_never_reported_as_written(
     output_format: Any, pcm_type: Any, tmp_path: Path
 ) -> None:
     whole = stem_writer(tmp_path, output_format, pcm_type)
-    whole.write("whole", SOUND, 44100)
+    whole.append("whole", SOUND, 44100, of=len(SOUND))
     size = whole.stems[0].bytes
     # The last ones miss what libsndfile writes when it closes the file.
     missing = [size, size - 20, size - 100, size // 2, 5000, 300, 100, 20, 5, 1]
     for number, lacks in enumerate(missing):
         writer = stem_writer(tmp_path, output_format, pcm_type)
         with room_for(size - lacks), pytest.raises(OSError) as caught:
-            writer.write(f"cut {number}", SOUND, 44100)
+            writer.append(f"cut {number}", SOUND, 44100, of=len(SOUND))
         assert caught.value.errno == errno.EFBIG
         assert writer.stems == []
         writer.discard()
     assert [path.name for path in tmp_path.iterdir()] == [whole.stems[0].filename]
     with room_for(size):
-        stem_writer(tmp_path, output_format, pcm_type).write("again", SOUND, 44100)
+        stem_writer(tmp_path, output_format, pcm_type).append("again", SOUND, 44100, of=len(SOUND))
 
 
 @pytest.mark.parametrize("lacks", [100_000, 50_000, 100, 1])

@@ -14,6 +14,7 @@ export function starterModel(given: Partial<ModelEntry> = {}): ModelEntry {
     targetInstrument: null,
     sampleRate: 44_100,
     stereo: true,
+    chunking: { chunkSamples: 261_120, numOverlap: 2, batchSize: 1 },
     description: null,
     licence: null,
     trustPickle: false,

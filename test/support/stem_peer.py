@@ -35,7 +35,8 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
     options = SeparateOptions(**request["options"])
     writer = StemWriter(Path(request["output_dir"]), options, lambda: None)
     for stem, instrument in enumerate(request["instruments"]):
-        writer.write(instrument, noise(request["sound"], stem), request["sample_rate"])
+        sound = noise(request["sound"], stem)
+        writer.append(instrument, sound, request["sample_rate"], of=len(sound))
     writer.finish()
     return {"stems": [asdict(stem) for stem in writer.stems]}
 

@@ -19,9 +19,9 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from utils.model_utils import (
     apply_tta,
     bigshifts_wrapper,
-    denormalize,
+    denormalize_audio,
     load_start_checkpoint,
-    normalize,
+    normalize_audio,
     prefer_target_instrument,
 )
 from utils.settings import get_model_from_config, parse_args_inference
@@ -47,7 +47,7 @@ def run_folder(model, args, config, device, verbose=False):
         original = mix.copy()
         normalizes = config.inference.get("normalize") is True
         if normalizes:
-            mix, scale = normalize(mix)
+            mix, scale = normalize_audio(mix)
         bar = not args.disable_detailed_pbar
         shifts = args.bigshifts
         stems = bigshifts_wrapper(config, model, mix, device, args.model_type, pbar=bar, bigshifts=shifts)
@@ -58,7 +58,7 @@ def run_folder(model, args, config, device, verbose=False):
             stems["instrumental"] = original - stems[source]
             instruments.append("instrumental")
         for instrument in instruments:
-            stem = denormalize(stems[instrument], scale) if normalizes else stems[instrument]
+            stem = denormalize_audio(stems[instrument], scale) if normalizes else stems[instrument]
             is_flac = float(np.abs(stem).max()) <= 1.0 and args.pcm_type != "FLOAT"
             *folders, name = args.filename_template.format(
                 file_name=os.path.splitext(os.path.basename(path))[0], instr=instrument

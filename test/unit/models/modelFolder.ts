@@ -104,6 +104,7 @@ export function makeEntry(changes: Partial<ModelEntry> = {}): ModelEntry {
     targetInstrument: null,
     sampleRate: 44_100,
     stereo: true,
+    chunking: { chunkSamples: 261_120, numOverlap: 2, batchSize: 1 },
     description: null,
     licence: null,
     trustPickle: false,

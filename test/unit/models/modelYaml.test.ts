@@ -28,6 +28,8 @@ describe('the kinds of YAML that MSST users have', () => {
       targetInstrument: 'vocals',
       sampleRate: 48_000,
       stereo: true,
+      chunking: { chunkSamples: 131_584, numOverlap: 2, batchSize: 1 },
+      demucsChunking: null,
     });
   });
 
@@ -38,6 +40,7 @@ describe('the kinds of YAML that MSST users have', () => {
       targetInstrument: null,
       sampleRate: 48_000,
       stereo: true,
+      demucsChunking: { chunkSamples: 480_000, numOverlap: 4, batchSize: 1 },
     });
   });
 

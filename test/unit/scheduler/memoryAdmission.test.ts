@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manualClock.ts';
 import { newMixture, newTask } from '../../support/newTask.ts';
 
 /** A model of one stem at 1 Hz: a mixture of one second takes 8 copies of two floats. */
-const model = { sampleRate: 1, outputs: ['vocals'] };
+const model = { sampleRate: 1, outputs: ['vocals'], chunking: null };
 const BYTES_PER_SECOND = 8 * 2 * 4;
 const estimate = (task: SizedTask) => taskBytes(task, task.modelType === 'starter' ? model : null);
 /** Room for ten seconds. */

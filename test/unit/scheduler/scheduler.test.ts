@@ -17,6 +17,7 @@ import type { CountOomKills } from '../../../src/worker/oomKills.ts';
 import { PATIENCE } from '../../../src/worker/patience.ts';
 import type { Lease } from '../../../src/worker/workerPool.ts';
 import { newTask } from '../../support/newTask.ts';
+import { starterModel } from '../../support/starterModel.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
@@ -172,7 +173,8 @@ async function schedulerOf(given: {
       stop: async () => undefined,
     },
     pace: createPace([]),
-    describeModel: () => ({ checkpointBytes: 1, params: { name: 'starter' } as never }),
+    describeModel: () => ({ ...starterModel(), params: { name: 'starter' } as never }),
+    usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,
     onEnded: () => undefined,
     onNothingToStart: () => undefined,

@@ -8,7 +8,12 @@ import { createLocalFileStore, type FileStore } from '../../../src/store/fileSto
 import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { StageClock } from '../../../src/tasks/stageClock.ts';
-import { createTaskService, type Probe, type TaskService } from '../../../src/tasks/taskService.ts';
+import {
+  createTaskService,
+  type Probe,
+  type Submission,
+  type TaskService,
+} from '../../../src/tasks/taskService.ts';
 import type { TaskView } from '../../../src/tasks/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
@@ -68,9 +73,13 @@ function newService(
   });
 }
 
-async function submit(service: TaskService, owner: string | null = null): Promise<TaskView> {
+async function submit(
+  service: TaskService,
+  owner: string | null = null,
+  given: Partial<Submission> = {},
+): Promise<TaskView> {
   const upload = await service.receive(Readable.from([Buffer.from('audio')]));
-  return service.submit({ owner, upload, filename: 'song.mp3', model, options: defaultOptions });
+  return service.submit({ owner, upload, filename: 'song.mp3', model, options: defaultOptions, ...given });
 }
 
 async function claim(): Promise<void> {
@@ -146,6 +155,28 @@ describe('submitting', () => {
     });
     const roomy = newService({ limits: { ...limits, hostMemoryBytes: 8e9 } });
     await expect(submit(roomy)).resolves.toBeDefined();
+  });
+
+  test('takes any length where the pieces of it fit the memory, and refuses what its model cannot cut', async () => {
+    const probe: Probe = async () => ({ ...FOUND, durationSeconds: 8 * 3600 });
+    const limits = { maxAudioSeconds: 'memory', hostMemoryBytes: 8e9 } as const;
+    await expect(submit(newService({ probe, limits }))).resolves.toBeDefined();
+    const uncut = submit(newService({ probe, limits }), null, { model: { ...model, chunking: null } });
+    await expect(uncut).rejects.toMatchObject({ code: 'AUDIO_TOO_LONG' });
+  });
+
+  test('of audio in pieces, counts the mixture that is decoded onto the disk, and the sum of its shifts', async () => {
+    const probe: Probe = async () => ({ ...FOUND, durationSeconds: 1000 });
+    // Of a thousand seconds: three 24-bit stems take 794 MB, each file of floats 353 MB.
+    const withRoom = (bytes: number) =>
+      newService({ probe, files: { freeBytes: async () => bytes }, limits: { maxAudioSeconds: 'memory' } });
+    await expect(submit(withRoom(1_146e6))).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
+    await expect(submit(withRoom(1_148e6))).resolves.toBeDefined();
+    const options = { ...defaultOptions, bigshifts: 2 };
+    await expect(submit(withRoom(2_204e6), null, { options })).rejects.toMatchObject({
+      code: 'INSUFFICIENT_STORAGE',
+    });
+    await expect(submit(withRoom(2_206e6), null, { options })).resolves.toBeDefined();
   });
 
   test('refuses what the disk has no room for, counting the stems to come', async () => {

@@ -32,6 +32,8 @@ function params(modelName = 'starter'): SeparateParams {
     output_dir: '/out',
     scratch_dir: '/tmp',
     duration_seconds: 1,
+    piece_seconds: null,
+    whole_fits: true,
     model: {
       name: modelName,
       architecture: 'mdx23c',

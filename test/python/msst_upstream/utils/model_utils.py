@@ -59,12 +59,12 @@ def apply_tta(config, model, mix, stems, device, model_type, bigshifts=1, pbar=F
     return {name: (stems[name] + swapped[name][::-1] - inverted[name]) / 3 for name in stems}
 
 
-def normalize(mix):
+def normalize_audio(mix):
     mean, std = mix.mean(0).mean(), mix.mean(0).std()
     return (mix - mean) / std, (mean, std)
 
 
-def denormalize(stem, scale):
+def denormalize_audio(stem, scale):
     return stem * scale[1] + scale[0]
 
 

@@ -1,0 +1,110 @@
+"""A mixture too long to be held: decoded onto the disk block by block, as `librosa.load` would have it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy
+import soundfile
+import soxr
+
+BLOCK_FRAMES = 1 << 18
+# What librosa resamples with where nothing else is said.
+QUALITY = "soxr_hq"
+
+Audio = numpy.ndarray[Any, Any]
+
+
+class MixtureFile:
+    """The mixture as float32, read piece by piece.
+
+    Args:
+        file: interleaved samples, owned by this from now on.
+        samples: its length.
+        channels: one or two.
+    """
+
+    def __init__(self, file: BinaryIO, samples: int, channels: int) -> None:
+        self._file = file
+        self.samples = samples
+        self.channels = channels
+
+    def __enter__(self) -> MixtureFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def read(self, start: int, stop: int, shift: int = 0) -> Audio:
+        """The samples from start to before stop, of shape (channels, samples).
+
+        Args:
+            shift: of the mixture with so many samples taken from its end to its beginning.
+        """
+        spans = circular(start - shift, stop - shift, self.samples)
+        piece: Audio = numpy.concatenate([self._read(*span) for span in spans], axis=1)
+        return piece
+
+    def _read(self, start: int, stop: int) -> Audio:
+        self._file.seek(start * self.channels * 4)
+        count = (stop - start) * self.channels
+        piece: Audio = numpy.frombuffer(self._file.read(count * 4), numpy.float32)
+        planar: Audio = piece.reshape(-1, self.channels).T
+        return planar
+
+
+def circular(start: int, stop: int, samples: int) -> list[tuple[int, int]]:
+    """The stretches of a mixture that one covers which, past its end, goes on at its beginning."""
+    begin = start % samples
+    end = begin + stop - start
+    return [(begin, end)] if end <= samples else [(begin, samples), (0, end - samples)]
+
+
+def decode_to_file(path: Path, sample_rate: int, into: Path, change: Callable[[Audio], Audio]) -> MixtureFile:
+    """Decode and resample a mixture.
+
+    Equal to `librosa.load(path, sr=sample_rate, mono=False)`: the same resampler, fed block by block. The
+    samples of an MP3 may differ by 1e-6, for its decoder rounds otherwise at the ends of blocks.
+
+    Args:
+        into: a new file in the scratch folder, gone with it.
+        change: is given each block, of shape (channels, samples); may check it and change its channels.
+    """
+    file = into.open("w+b")
+    try:
+        channels, frames, written = 1, 0, 0
+        with soundfile.SoundFile(path) as source:
+            rate = source.samplerate
+            for block in _resampled(source, sample_rate):
+                changed = change(block.T)
+                channels = changed.shape[0]
+                file.write(numpy.ascontiguousarray(changed.T).tobytes())
+                written += changed.shape[1]
+            frames = source.tell()
+        samples = frames if rate == sample_rate else math.ceil(frames * sample_rate / rate)
+        # As librosa: what the resampler gives beyond is cut off, what it lacks is silence.
+        file.truncate(samples * channels * 4)
+        return MixtureFile(file, samples, channels)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _resampled(source: Any, sample_rate: int) -> Iterator[Audio]:
+    """Blocks of shape (samples, channels)."""
+    stream = None
+    if source.samplerate != sample_rate:
+        stream = soxr.ResampleStream(
+            source.samplerate, sample_rate, source.channels, dtype="float32", quality=QUALITY
+        )
+    is_last = False
+    while not is_last:
+        block = source.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        is_last = len(block) < BLOCK_FRAMES
+        yield block if stream is None else stream.resample_chunk(block, last=is_last)

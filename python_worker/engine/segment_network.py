@@ -1,0 +1,88 @@
+"""The network of a mixture in pieces: what two pieces share is computed once, and what none keeps, never."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .segment_plan import Grid, Segment
+
+
+class SegmentNetwork:
+    """Stands before one network while MSST takes the pieces of a mixture through it, one after the other.
+
+    Every forward call of the whole mixture is made once, with the same data; every other is answered with
+    zeros, or with what it gave the piece before.
+
+    Args:
+        grid: of the model.
+        segments: in their order.
+    """
+
+    def __init__(self, grid: Grid, segments: list[Segment]) -> None:
+        self._grid = grid
+        self._segments = segments
+        self._current = -1
+        self._calls = 0
+        self._calls_per_pass = 0
+        self._shared: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._output_shape: torch.Size | None = None
+
+    def begin(self, index: int) -> None:
+        """The next forward calls are of this piece."""
+        segment = self._segments[index]
+        self._current, self._calls = index, 0
+        if index == 0:
+            # Another rotation of the mixture begins.
+            self._shared.clear()
+        self._calls_per_pass = self._grid.batches(segment.stop - segment.start)
+
+    @contextmanager
+    def before(self, network: torch.nn.Module) -> Iterator[None]:
+        """Stand before this network for as long as the block runs."""
+        forward = network.forward
+
+        # As the network's own, for MSST looks at its parameters.
+        @functools.wraps(forward)
+        def answer(batch: Any, *arguments: Any, **options: Any) -> Any:
+            return self._answer(forward, batch, *arguments, **options)
+
+        network.forward = answer
+        try:
+            yield
+        finally:
+            # What the class has comes into sight again.
+            del network.forward
+
+    def _answer(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:
+        segment = self._segments[self._current]
+        of_pass, in_pass = divmod(self._calls, self._calls_per_pass)
+        number = segment.first_batch + in_pass
+        self._calls += 1
+        if number not in segment.needed:
+            return self._nothing(forward, batch, *arguments, **options)
+        known = self._shared.pop((of_pass, number), None) if number in segment.clean else None
+        if known is not None and torch.equal(known[0], batch):
+            return known[1]
+        output = forward(batch, *arguments, **options)
+        self._output_shape = output.shape
+        if self._is_shared(segment, number):
+            # Not on the device: it has to hold what it computes.
+            self._shared[(of_pass, number)] = (batch.clone(), output.cpu())
+        return output
+
+    def _is_shared(self, segment: Segment, number: int) -> bool:
+        if number not in segment.clean or self._current + 1 >= len(self._segments):
+            return False
+        following = self._segments[self._current + 1]
+        return number in following.needed and number in following.clean
+
+    def _nothing(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:
+        # Before the first real one nobody knows what the network puts out.
+        if self._output_shape is None:
+            return forward(batch, *arguments, **options)
+        return torch.zeros((batch.shape[0], *self._output_shape[1:]))

@@ -1,0 +1,118 @@
+"""Cutting a mixture up, over random grids: what is kept of the pieces is as `demix` makes it of the whole."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ml_collections import ConfigDict
+from msst.utils.model_utils import apply_tta, demix
+
+from python_worker.engine.segment_network import SegmentNetwork
+from python_worker.engine.segment_plan import CHECKED_SAMPLES, Grid, Segment, grid_of, plan_segments
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Stems = dict[str, numpy.ndarray[Any, Any]]
+
+
+class WholeChunkNetwork(torch.nn.Module):
+    """Every sample that it puts out depends on the whole chunk, and it counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, chunks: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        spectrum = torch.fft.rfft(chunks)
+        turned = spectrum * torch.cos(torch.arange(spectrum.shape[-1]) * 0.01 + 0.3)
+        loud = torch.fft.irfft(turned, n=chunks.shape[-1]) * (
+            1 + chunks.pow(2).mean(dim=(1, 2), keepdim=True)
+        )
+        return torch.stack([loud * stem + chunks.flip(-1) * 0.1 for stem in (1, 2)], 1)
+
+
+def separate(config: Any, architecture: str, network: torch.nn.Module, mixture: Any, use_tta: bool) -> Stems:
+    stems: Stems = demix(config, network, mixture, "cpu", architecture)
+    return apply_tta(config, network, mixture, stems, "cpu", architecture) if use_tta else stems
+
+
+def in_pieces(
+    grid: Grid, segments: list[Segment], network: WholeChunkNetwork, mixture: Any, *how: Any
+) -> tuple[Stems, int]:
+    """What is kept of all pieces, put together, and the forward calls made."""
+    config, architecture, use_tta = how
+    between = SegmentNetwork(grid, segments)
+    kept: dict[str, list[Any]] = {"drums": [], "other": []}
+    tails: Stems = {}
+    with between.before(network):
+        for number, segment in enumerate(segments):
+            between.begin(number)
+            piece = mixture[:, segment.start : segment.stop]
+            for name, stem in separate(config, architecture, network, piece, use_tta).items():
+                if number > 0:
+                    seam = stem[:, segment.checked_from - segment.start : segment.keep_from - segment.start]
+                    assert numpy.array_equal(seam, tails[name])
+                until_end = stem[:, : segment.keep_to - segment.start]
+                kept[name].append(until_end[:, segment.keep_from - segment.start :])
+                tails[name] = until_end[:, -CHECKED_SAMPLES:]
+    return {name: numpy.concatenate(stem, axis=1) for name, stem in kept.items()}, network.calls
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> tuple[Any, str]:
+    """A YAML and its architecture."""
+    chunk = draw(st.sampled_from([2000, 2048, 3001, 4096]))
+    inference = {"num_overlap": draw(st.integers(1, 5)), "batch_size": draw(st.integers(1, 4))}
+    training = {
+        "instruments": ["drums", "other"],
+        "samplerate": 1000,
+        "segment": chunk / 1000,
+        "use_amp": False,
+    }
+    config = ConfigDict({"audio": {"chunk_size": chunk}, "training": training, "inference": inference})
+    return config, draw(st.sampled_from(["mdx23c", "htdemucs"]))
+
+
+@settings(max_examples=60)
+@given(grids(), st.integers(20_000, 200_000), st.integers(6_000, 80_000), st.booleans())
+def test_pieces_give_the_samples_of_the_whole_and_compute_nothing_twice(
+    model: tuple[Any, str], samples: int, target: int, use_tta: bool
+) -> None:
+    config, architecture = model
+    grid = grid_of(config, architecture)
+    assert grid is not None
+    segments = plan_segments(grid, samples, target)
+    mixture = numpy.random.default_rng(samples).standard_normal((2, samples)).astype(numpy.float32)
+    network = WholeChunkNetwork()
+    whole = separate(config, architecture, network, mixture, use_tta)
+    pieces, calls = in_pieces(grid, segments, WholeChunkNetwork(), mixture, config, architecture, use_tta)
+    for name, stem in whole.items():
+        assert numpy.array_equal(stem, pieces[name])
+    # A piece as short as a few chunks has hardly any that the next one can take over.
+    shortest = min((segment.stop - segment.start for segment in segments), default=samples)
+    if shortest > 4 * (grid.chunk + grid.batch * grid.step):
+        assert calls <= network.calls
+
+
+@given(grids(), st.floats(1.25, 40))
+def test_pieces_as_long_as_the_server_asks_for_can_always_be_cut(
+    model: tuple[Any, str], longer: float
+) -> None:
+    config, architecture = model
+    grid = grid_of(config, architecture)
+    assert grid is not None
+    target = 4 * (grid.chunk + grid.batch * grid.step) + 2 * CHECKED_SAMPLES
+    samples = round(longer * target)
+    segments = plan_segments(grid, samples, target)
+    assert len(segments) > 1
+    assert max(segment.stop - segment.start for segment in segments[:-1]) <= target
+    assert segments[-1].stop - segments[-1].start <= target + grid.chunk + grid.batch * grid.step
+    assert [segments[0].keep_from, segments[-1].keep_to] == [0, samples]
+    assert all(one.keep_to == following.keep_from for one, following in pairwise(segments))
