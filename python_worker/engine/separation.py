@@ -247,11 +247,10 @@ class Separation:
             raise self._source.failure
         plan = self._plan
         wanted = [] if plan is None else [*plan.written, *([INSTRUMENTAL] if plan.subtracted else [])]
-        stems = {stem.instrument: stem for stem in self._writer.stems}
+        stems = {stem.instrument: stem for stem in self._writer.finish()}
         missing = [name for name in wanted if name not in stems]
         if missing or not wanted:
             raise Failure("SEPARATION_FAILED", f"MSST ended without a stem {', '.join(missing)}.")
-        self._writer.finish()
         return SeparateResult(
             task_id=self._params.task_id,
             attempt=self._params.attempt,

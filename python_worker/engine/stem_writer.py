@@ -1,26 +1,19 @@
-"""Writing stems in place of MSST: chosen format, safe names, on the disk for good, hashed and measured."""
+"""Writing the stems of an attempt in place of MSST, under safe names, all at once."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy
-import soundfile
 
-from ..protocol import Failure, OutputFormat, PcmType, SeparateOptions, WrittenStem
-from .stem_file import StemFile
-
-BYTES_BETWEEN_SYNCS = 8_000_000
-BYTES_PER_SAMPLE: dict[PcmType, int] = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
-# A WAV's sizes are 32 bit numbers; above it goes on as RF64, which every reader of large WAVs knows.
-MAX_WAV_BYTES = 4_000_000_000
+from ..protocol import SeparateOptions, WrittenStem
+from .open_stem import OpenStem
+from .stem_thread import StemThread
 
 
 class StemWriter:
@@ -33,49 +26,49 @@ class StemWriter:
     """
 
     def __init__(self, output_dir: Path, options: SeparateOptions, before_block: Callable[[], None]) -> None:
-        self.stems: list[WrittenStem] = []
         self._output_dir = output_dir
         self._options = options
         self._before_block = before_block
         self._paths: list[Path] = []
-        self._open: dict[str, OpenStem] = {}
+        self._threads: dict[str, StemThread] = {}
 
     def append(self, instrument: str, audio: Any, sample_rate: int, *, of: int) -> None:
-        """Encode what comes next of a stem; what was its last is put on the disk for good.
+        """Encode what comes next of a stem, in a thread of its own.
 
         Args:
-            audio: of shape (samples, channels) or (samples,), 1.0 is full scale. What lies beyond is clipped
-                by PCM as MSST clips it, and counted.
+            audio: of shape (samples, channels) or (samples,), 1.0 is full scale; to be left as it is. What
+                lies beyond is clipped by PCM as MSST clips it, and counted.
             of: samples of the whole stem.
 
         Raises:
-            Failure: it holds NaN or infinity.
-            OSError: above all, the disk is full.
+            Failure: what came before holds NaN or infinity.
+            OSError: what came before could not be written; above all, the disk is full.
         """
         audio = audio[:, numpy.newaxis] if audio.ndim == 1 else audio
-        if instrument not in self._open:
+        if instrument not in self._threads:
             path, shape = self._new_path(instrument), (of, audio.shape[1])
-            self._open[instrument] = OpenStem(
-                path, instrument, shape, sample_rate, self._options, self._before_block
-            )
-        stem = self._open[instrument]
-        stem.append(audio)
-        if stem.is_complete:
-            self.stems.append(stem.close())
-            del self._open[instrument]
+            stem = OpenStem(path, instrument, shape, sample_rate, self._options, self._before_block)
+            self._threads[instrument] = StemThread(stem, of)
+        self._threads[instrument].append(audio)
 
-    def finish(self) -> None:
-        """Make the folder's entries as durable as the files."""
+    def finish(self) -> list[WrittenStem]:
+        """Wait until all stems that are complete are on the disk for good, with their entries in the folder.
+
+        Raises:
+            What writing one of them raised.
+        """
+        written = [thread.result() for thread in self._threads.values()]
         folder = os.open(self._output_dir, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+        return [stem for stem in written if stem is not None]
 
     def discard(self) -> None:
         """Remove what was written: an attempt that fails leaves nothing."""
-        for stem in self._open.values():
-            stem.abandon()
+        for thread in self._threads.values():
+            thread.abandon()
         for path in self._paths:
             path.unlink(missing_ok=True)
 
@@ -90,130 +83,8 @@ class StemWriter:
         return path
 
 
-class OpenStem:
-    """A stem in the making.
-
-    Args:
-        path: a file that is not there yet.
-        instrument: whose it is.
-        shape: of all of it, (samples, channels).
-        sample_rate: in Hz.
-        options: format and subtype.
-        before_block: called before each block of some megabytes; may raise to cancel.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        instrument: str,
-        shape: tuple[int, int],
-        sample_rate: int,
-        options: SeparateOptions,
-        before_block: Callable[[], None],
-    ) -> None:
-        self._path = path
-        self._instrument = instrument
-        self._shape = shape
-        self._sample_rate = sample_rate
-        self._format: OutputFormat = options.output_format
-        self._pcm_type: PcmType = options.pcm_type
-        self._before_block = before_block
-        self._peak, self._clipped = 0.0, 0
-        self._missing = shape[0]
-        self._disk = StemFile(path)
-        self._file: Any = None
-        try:
-            with self._disk.saying_why():
-                self._file = self._encoder()
-        except BaseException:
-            self.abandon()
-            raise
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all its samples were encoded."""
-        return self._missing <= 0
-
-    def append(self, audio: Any) -> None:
-        """Encode what comes next, of shape (samples, channels).
-
-        Raises:
-            Failure: it holds NaN or infinity.
-            OSError: above all, the disk is full.
-        """
-        with self._disk.saying_why():
-            for block in self._blocks(audio):
-                self._before_block()
-                self._measure(block)
-                self._file.write(block)
-                self._disk.sync()
-        self._missing -= len(audio)
-
-    def close(self) -> WrittenStem:
-        """Put the rest of it on the disk for good."""
-        with self._disk.saying_why():
-            self._file.close()
-        self._disk.sync(whole=True)
-        self._disk.close()
-        return WrittenStem(
-            instrument=self._instrument,
-            filename=self._path.name,
-            format=self._format,
-            bytes=self._path.stat().st_size,
-            sha256=_sha256(self._path),
-            duration_seconds=self._shape[0] / self._sample_rate,
-            sample_rate=self._sample_rate,
-            channels=self._shape[1],
-            peak=self._peak,
-            clipped_samples=0 if self._pcm_type == "FLOAT" else self._clipped,
-        )
-
-    def abandon(self) -> None:
-        """Let go of the file, whatever state it is in."""
-        with contextlib.suppress(Exception):
-            if self._file is not None:
-                self._file.close()
-        self._disk.close()
-
-    def _encoder(self) -> Any:
-        return soundfile.SoundFile(
-            self._disk,
-            "w",
-            samplerate=self._sample_rate,
-            channels=self._shape[1],
-            subtype=self._pcm_type,
-            format=self._container(),
-        )
-
-    def _measure(self, block: Any) -> None:
-        level = numpy.abs(block)
-        if not numpy.isfinite(level).all():
-            sentence = f"The stem {self._instrument} holds values that are not finite numbers."
-            raise Failure("SEPARATION_FAILED", sentence)
-        self._peak = max(self._peak, float(level.max()))
-        self._clipped += int(numpy.count_nonzero(level > 1.0))
-
-    def _container(self) -> str:
-        bytes_in_all = self._shape[0] * self._shape[1] * BYTES_PER_SAMPLE[self._pcm_type]
-        return "RF64" if self._format == "wav" and bytes_in_all > MAX_WAV_BYTES else self._format.upper()
-
-    def _blocks(self, audio: Any) -> Iterator[Any]:
-        # One sync of a whole stem at its end would stall the server's own commits.
-        frames = max(1, BYTES_BETWEEN_SYNCS // (BYTES_PER_SAMPLE[self._pcm_type] * audio.shape[1]))
-        for start in range(0, audio.shape[0], frames):
-            yield numpy.ascontiguousarray(audio[start : start + frames])
-
-
 def safe_name(instrument: str) -> str:
     """A file name for an instrument, whose name is any text that stands in a YAML."""
     name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", instrument)).strip("._")
     # At most four bytes a character: it stays within the 255 bytes of a file name.
     return name[:50] or "stem"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -168,7 +168,8 @@ def test_a_stem_that_is_not_finite_is_not_passed_off_as_one(tmp_path: Path) -> N
     writer = StemWriter(tmp_path, options, lambda: None)
     stem = numpy.zeros((1000, 2), numpy.float32)
     stem[-1, 1] = numpy.inf
+    writer.append("a", stem, 44100, of=len(stem))
     with pytest.raises(Failure, match="not finite"):
-        writer.append("a", stem, 44100, of=len(stem))
+        writer.finish()
     writer.discard()
     assert list(tmp_path.iterdir()) == []

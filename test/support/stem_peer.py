@@ -37,8 +37,7 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
     for stem, instrument in enumerate(request["instruments"]):
         sound = noise(request["sound"], stem)
         writer.append(instrument, sound, request["sample_rate"], of=len(sound))
-    writer.finish()
-    return {"stems": [asdict(stem) for stem in writer.stems]}
+    return {"stems": [asdict(stem) for stem in writer.finish()]}
 
 
 def inspect(request: dict[str, Any]) -> dict[str, Any]:
