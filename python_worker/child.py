@@ -16,7 +16,7 @@ from .attempt import Attempt, AttemptKey, Notify, notifier
 from .channel import Channel
 from .heartbeat import Heart
 from .protocol import PROTOCOL_VERSION, Failure, Json
-from .rpc import EndOfService, Handler, InvalidParams, Request, Server
+from .rpc import EndOfService, Handler, InvalidParams, Listener, Request, Server
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -30,7 +30,7 @@ def serve(source: BinaryIO, sink_fd: int) -> None:
     child = Child(notifier(channel.write))
     heart = Heart(child.notify, lambda: child.attempt)
     # What the process takes at rest is known even where the next task is never far.
-    Server(channel, child.handlers(), on_answered=heart.beat, on_rest=child.rest).serve()
+    Server(channel, child.handlers(), child.listeners(), on_answered=heart.beat, on_rest=child.rest).serve()
 
 
 class Child:
@@ -53,6 +53,10 @@ class Child:
             "unload": self._in_role("worker", self._unload),
             "shutdown": self._shutdown,
         }
+
+    def listeners(self) -> dict[str, Listener]:
+        """Every notification by name."""
+        return {"prepare": self._prepare}
 
     def rest(self) -> None:
         """Use a moment without requests."""
@@ -86,6 +90,11 @@ class Child:
         assert self._engine is not None  # the role is set once the engine stands
         with self._telling_holding(), self._attempt(wanted, request) as attempt:
             return protocol.to_json(self._engine.separate(wanted, attempt))
+
+    def _prepare(self, params: Any) -> None:
+        wanted = _valid(lambda value: protocol.parse(protocol.Prepare, value), params)
+        if self._engine is not None:
+            self._engine.prepare(wanted)
 
     def _load(self, params: Any, request: Request) -> Json:
         wanted = _valid(lambda value: protocol.parse(protocol.LoadParams, value), params)

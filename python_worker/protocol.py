@@ -208,6 +208,14 @@ class SeparateParams:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """The mixture of the task that will most likely come next, to be decoded while the network is busy."""
+
+    mixture_path: str
+    sample_rate: Positive
+
+
+@dataclass(frozen=True)
 class WrittenStem:
     """A finished stem: size in bytes, length in seconds, level as an absolute sample (1.0: full scale)."""
 

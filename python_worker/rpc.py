@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from .channel import Channel, ChannelError
@@ -32,6 +33,7 @@ REST_SECONDS = 0.5
 
 RequestId = int | str
 Handler = Callable[[Any, "Request"], Json]
+Listener = Callable[[Any], None]
 
 
 class InvalidParams(Exception):
@@ -67,6 +69,7 @@ class Server:
     Args:
         channel: the peer.
         handlers: by method; each gets the params as they came, and its request.
+        listeners: of notifications, by method; called on the thread that reads, so they must be quick.
         on_answered: called after each answer, before the next request is looked at.
         on_rest: called once whenever no request came for a moment; what comes meanwhile waits for it.
     """
@@ -75,11 +78,13 @@ class Server:
         self,
         channel: Channel,
         handlers: Mapping[str, Handler],
+        listeners: Mapping[str, Listener] = MappingProxyType({}),
         on_answered: Callable[[], None] = lambda: None,
         on_rest: Callable[[], None] = lambda: None,
     ) -> None:
         self._channel = channel
         self._handlers = handlers
+        self._listeners = listeners
         self._on_answered = on_answered
         self._on_rest = on_rest
         self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
@@ -131,11 +136,19 @@ class Server:
         elif method == "$/cancelRequest":
             self._cancel(message.get("params"))
         elif "id" not in message:
-            pass  # JSON-RPC has unknown notifications ignored.
+            self._hear(method, message.get("params"))
         elif _is_request_id(request_id):
             self._enqueue(Request(request_id, method, message.get("params")))
         else:
             self._refuse(None, INVALID_REQUEST, "A request's id must be a string or a whole number.")
+
+    def _hear(self, method: str, params: Any) -> None:
+        # JSON-RPC has unknown notifications ignored, and nobody waits to hear what is wrong with a known one.
+        listener = self._listeners.get(method, lambda params: None)
+        try:
+            listener(params)
+        except InvalidParams as error:
+            print(f"python_worker: {method}: {error}", file=sys.stderr, flush=True)
 
     def _enqueue(self, request: Request) -> None:
         with self._open_lock:

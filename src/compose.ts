@@ -18,6 +18,7 @@ import { createMeasuredPeaks } from './scheduler/measuredPeaks.ts';
 import { createMemoryAdmission } from './scheduler/memoryAdmission.ts';
 import { recover } from './scheduler/recovery.ts';
 import { describeModel } from './scheduler/runnableModel.ts';
+import { createPreparation } from './scheduler/preparation.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { lockDataDir } from './store/dataDirLock.ts';
 import { openDatabase } from './store/database.ts';
@@ -155,6 +156,12 @@ export async function startServer(
     }),
     devices: deviceAdmission,
     peaks,
+    preparation: createPreparation({
+      store,
+      files,
+      describeModel: (modelType) => describeModel(catalog, modelType),
+      log,
+    }),
     store,
     files,
     media,

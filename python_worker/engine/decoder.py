@@ -15,6 +15,7 @@ from ..protocol import Failure
 from .failures import explain, without_paths
 from .mixture_file import MixtureFile, decode_to_file
 from .model_config import is_mono
+from .prepared_mixture import PreparedMixture
 
 
 class Decoder:
@@ -25,6 +26,8 @@ class Decoder:
         duration_seconds: as probed; how long the mixture must come out.
         on_decoded: called with the mixture's length in samples, before the network starts.
         before_block: called before each block of a mixture that goes onto the disk; may raise to cancel.
+        prepared: where it may have been decoded already.
+        source: the mixture's own path; MSST is given another.
 
     Attributes:
         mixture: what the network gets, float32 of shape (channels, samples); None before.
@@ -39,6 +42,8 @@ class Decoder:
         duration_seconds: float,
         on_decoded: Callable[[int], None],
         before_block: Callable[[], None],
+        prepared: PreparedMixture,
+        source: Path,
     ) -> None:
         self.mixture: numpy.ndarray[Any, Any] | None = None
         self.sample_rate = 0
@@ -47,6 +52,8 @@ class Decoder:
         self._duration_seconds = duration_seconds
         self._on_decoded = on_decoded
         self._before_block = before_block
+        self._prepared = prepared
+        self._path = source
         self._config: Any = None
 
     name = "mixture"
@@ -61,7 +68,8 @@ class Decoder:
     def load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
         """librosa.load, with the mixture checked and given the network's number of channels."""
         try:
-            audio, sample_rate = self._librosa.load(path, *arguments, **options)
+            ahead = self._prepared.take(self._path, arguments, options)
+            audio, sample_rate = ahead or self._librosa.load(path, *arguments, **options)
             mixture = self._with_channels_of_the_model(audio)
             self._check_length(mixture.shape[-1], sample_rate)
             _require_finite(mixture)

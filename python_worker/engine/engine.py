@@ -18,6 +18,7 @@ from ..protocol import (
     LoadResult,
     ModelParams,
     MsstInfo,
+    Prepare,
     SeparateParams,
     SeparateResult,
     UnloadResult,
@@ -33,6 +34,7 @@ from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
 from .peak_meter import PeakMeter
+from .prepared_mixture import PreparedMixture
 from .separation import Separation
 from .stages import Stages
 
@@ -62,6 +64,7 @@ class Engine:
         self._peak = PeakMeter(self._memory, self._models) if shares_device else None
         self._is_warm = False
         self._uncut: list[ModelParams] = []
+        self._prepared = PreparedMixture(self._msst.librosa)
 
     @property
     def model_loads(self) -> int:
@@ -74,6 +77,10 @@ class Engine:
             return
         warm_up_decoding(self._msst.librosa)
         self._is_warm = True
+
+    def prepare(self, params: Prepare) -> None:
+        """Decode a mixture beside the separation that runs. Returns at once, on any thread."""
+        self._prepared.begin(Path(params.mixture_path), params.sample_rate)
 
     def separate(self, params: SeparateParams, attempt: Attempt) -> SeparateResult:
         """Separate one mixture into the attempt's output folder.
@@ -107,7 +114,14 @@ class Engine:
     ) -> SeparateResult | Failure | Shortage:
         in_pieces = params.model not in self._uncut
         separation = Separation(
-            self._msst, self._models, self.device_info.kind, params, attempt, stages, in_pieces=in_pieces
+            self._msst,
+            self._models,
+            self.device_info.kind,
+            params,
+            attempt,
+            stages,
+            self._prepared,
+            in_pieces=in_pieces,
         )
         try:
             return self._with_peak(separation.run(), separation)

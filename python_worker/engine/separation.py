@@ -27,6 +27,7 @@ from .msst_arguments import INPUT_FOLDER, OUTPUT_FOLDER, known_arguments, msst_a
 from .names import ModuleProxy, replaced_names
 from .pieces import Pieces
 from .planned_stems import PlannedStems
+from .prepared_mixture import PreparedMixture
 from .stages import Stages
 from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
 from .stem_writer import StemWriter
@@ -44,6 +45,7 @@ class Separation:
         params: what the server resolved.
         attempt: to report to.
         stages: of the attempt, which may have been tried before.
+        prepared: where its mixture may have been decoded already.
         in_pieces: whether a mixture may go through MSST in pieces.
     """
 
@@ -55,6 +57,7 @@ class Separation:
         params: SeparateParams,
         attempt: Attempt,
         stages: Stages,
+        prepared: PreparedMixture,
         *,
         in_pieces: bool,
     ) -> None:
@@ -72,7 +75,12 @@ class Separation:
         self._stages = stages
         self._in_pieces = in_pieces
         self._decoder = Decoder(
-            msst.librosa, params.duration_seconds, self._on_decoded, attempt.raise_if_cancelled
+            msst.librosa,
+            params.duration_seconds,
+            self._on_decoded,
+            attempt.raise_if_cancelled,
+            prepared,
+            Path(params.mixture_path),
         )
         self._pieces: Pieces | None = None
         self._meter = ForwardMeter(self._passes(), self._on_forward)

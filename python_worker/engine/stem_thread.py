@@ -13,8 +13,8 @@ from .open_stem import OpenStem
 class StemThread:
     """Takes an open stem to its end beside whatever the caller goes on with.
 
-    libsndfile, hashlib and fsync let other threads run, so the stems of a song are written at once, and a piece
-    of a long one while the network works on the next.
+    libsndfile, hashlib and fsync let other threads run, so the stems of a song are written at once, and a
+    piece of a long one while the network works on the next.
 
     Args:
         stem: nobody else's from now on.

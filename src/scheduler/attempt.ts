@@ -16,6 +16,7 @@ import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Watchdog } from '../worker/watchdog.ts';
 import type { Lease } from '../worker/workerPool.ts';
 import type { MeasuredPeaks } from './measuredPeaks.ts';
+import type { Preparation } from './preparation.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
 /** What running attempts takes. */
@@ -28,6 +29,7 @@ export interface AttemptParts {
   describeModel(modelType: string): RunnableModel | undefined;
   countOomKills: CountOomKills;
   peaks: Pick<MeasuredPeaks, 'record'>;
+  preparation: Preparation;
   /** What separations may take of the host's memory, all together. */
   usableMemoryBytes: number;
   patience: Patience;
@@ -81,6 +83,7 @@ export async function runAttempt(
       {
         onProgress: (report) => {
           watchdog.progress(report);
+          if (report.stage === 'separating') parts.preparation.begin(lease.worker);
           enter(report);
         },
         onHeartbeat: (heartbeat) => {

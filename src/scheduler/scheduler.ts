@@ -146,6 +146,7 @@ export function createScheduler(
       parts.progress.end(task);
       parts.memory.end(task);
       parts.devices.end(lease.worker);
+      parts.preparation.end(lease.worker, worked ? 'lives' : 'died');
       lease.release(worked ? 'worked' : 'failed');
     }
   };
@@ -239,7 +240,10 @@ export function createScheduler(
       poll = setInterval(() => void dispatch(), POLL_MS);
       void dispatch();
     },
-    wake: () => void dispatch(),
+    wake() {
+      parts.preparation.look();
+      void dispatch();
+    },
     async stop(graceMs) {
       stopping = true;
       clearInterval(poll);

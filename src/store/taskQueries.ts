@@ -21,6 +21,7 @@ export function taskQueries(
   | 'countByStatus'
   | 'totals'
   | 'nextNotBefore'
+  | 'nextPending'
   | 'stemsOf'
   | 'hasInput'
   | 'fate'
@@ -108,6 +109,15 @@ export function taskQueries(
             .from(tasks)
             .where(pendingTask())
             .get()?.at ?? undefined,
+      ),
+
+    nextPending: (limit) =>
+      settle(() =>
+        selectTasks(db, and(pendingTask(), isNull(tasks.notBefore)))
+          .orderBy(asc(tasks.seq))
+          .limit(limit)
+          .all()
+          .map(toTask),
       ),
 
     stemsOf: (task) =>

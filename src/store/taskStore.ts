@@ -102,6 +102,8 @@ export interface TaskStore {
   claimNext(
     choose: (task: Task, lastFailure: DeviceFailure | undefined) => ClaimingWorker | 'pass' | 'wait',
   ): Promise<Task | undefined>;
+  /** The first pending tasks that wait for a worker only, in their order. */
+  nextPending(limit: number): Promise<Task[]>;
   /** When the next task that waits for its time may start; undefined when none waits. */
   nextNotBefore(): Promise<number | undefined>;
   /** Ends an attempt; false when it is not the current one any more, and then nothing was changed. */

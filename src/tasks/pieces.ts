@@ -1,7 +1,7 @@
 import type { Chunking } from '../models/modelYaml.ts';
 
 /** Up to here a mixture goes through MSST as a whole: the memory for that is there in every case. */
-const WHOLE_SECONDS = 300;
+export const WHOLE_SECONDS = 300;
 const PIECE_SECONDS = 240;
 /** Two pieces make so many samples both, and they are compared (`python_worker/engine/segment_plan.py`). */
 const CHECKED_SAMPLES = 4096;

@@ -131,6 +131,12 @@ export class ChildProcess {
     }
   }
 
+  /** Tells the child something; where its channel is gone, nothing happens. */
+  notify(method: string, params: object): void {
+    if (this.#isClosed || this.#exit !== undefined) return;
+    this.#connection.sendNotification(method, params).catch(() => undefined);
+  }
+
   /** Calls `handler` for each notification of this method; one that does not fit the schema ends the child. */
   onNotification<Params extends z.ZodType>(
     method: string,

@@ -19,6 +19,7 @@ import {
   type LoadParams,
   type LoadResult,
   type ModelParams,
+  type PrepareMessage,
   type ProgressMessage,
   type SeparateParams,
   type SeparateResult,
@@ -220,6 +221,11 @@ export class InferenceWorker {
       clearTimeout(grace);
       signal.removeEventListener('abort', startGrace);
     }
+  }
+
+  /** Has it decode a mixture ahead, beside the attempt that runs. A hint: whatever becomes of it changes no result. */
+  prepare(message: PrepareMessage): void {
+    this.#child.notify('prepare', message);
   }
 
   /** Ends the process: asked first, then killed. */

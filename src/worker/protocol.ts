@@ -107,6 +107,13 @@ export const separateParamsSchema = z.object({
 });
 export type SeparateParams = z.infer<typeof separateParamsSchema>;
 
+/** To a worker that computes: the mixture which it will most likely be given next, and the rate of its model (Hz). */
+export const prepareSchema = z.object({
+  mixture_path: z.string(),
+  sample_rate: z.int().positive(),
+});
+export type PrepareMessage = z.infer<typeof prepareSchema>;
+
 export const writtenStemSchema = z.object({
   instrument: z.string(),
   /** Base name inside `output_dir`. */

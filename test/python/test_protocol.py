@@ -36,6 +36,7 @@ NOTIFICATIONS = {
     "heartbeat": protocol.Heartbeat,
     "holding": protocol.Holding,
     "log": protocol.Log,
+    "prepare": protocol.Prepare,
 }
 
 

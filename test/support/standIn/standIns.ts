@@ -3,9 +3,9 @@ import path from 'node:path';
 import type { ProgressStage } from '../../../src/tasks/progress.ts';
 import type { TestServer } from '../testServer.ts';
 
-/** What one stand-in worker noted: that it started, that one of its calls began or ended, that it dies in one, or what one started. */
+/** What one stand-in worker noted: that it started, that one of its calls began or ended, that it dies in one, what one started, or which mixture it is to prepare. */
 export interface DiaryEntry {
-  event: 'start' | 'begin' | 'end' | 'die' | 'grandchild';
+  event: 'start' | 'begin' | 'end' | 'die' | 'grandchild' | 'prepare';
   pid: number;
   /** Its CUDA_VISIBLE_DEVICES; `cpu` where that is empty. */
   device: string;

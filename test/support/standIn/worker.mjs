@@ -128,6 +128,8 @@ connection.onRequest('load', async ({ model }) => {
   return { seconds: 0, model_loads: loads, resident: [...loaded] };
 });
 
+connection.onNotification('prepare', ({ mixture_path: mixture }) => note('prepare', { mixture }));
+
 connection.onRequest('unload', async () => {
   const unloaded = [...loaded];
   loaded = new Set();

@@ -182,6 +182,7 @@ async function schedulerOf(given: {
     maxAttempts: 3,
     devices: createDeviceAdmission<InferenceWorker>({ workers: () => [], peaks: { find: () => undefined } }),
     peaks: { record: () => undefined },
+    preparation: { begin: () => undefined, end: () => undefined, look: () => undefined },
     memory: given.memory ?? createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
     patience: PATIENCE,
     clock: disk.clock,

@@ -1,0 +1,76 @@
+"""The mixture that is most likely separated next, decoded while the network works on another."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class PreparedMixture:
+    """Decodes at most one mixture ahead, in a thread of its own: librosa and soxr let other threads run.
+
+    Args:
+        librosa: the MSST's own.
+    """
+
+    def __init__(self, librosa: ModuleType) -> None:
+        self._librosa = librosa
+        self._lock = threading.Lock()
+        self._wanted: tuple[Path, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._decoded: tuple[Any, Any] | None = None
+
+    def begin(self, path: Path, sample_rate: int) -> None:
+        """Decode this one, and let go of any other."""
+        with self._lock:
+            if self._wanted == (path, sample_rate):
+                return
+            self._wanted, self._decoded = (path, sample_rate), None
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._decode, name="prepare", daemon=True)
+                self._thread.start()
+
+    def take(self, path: Path, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any] | None:
+        """What `librosa.load` gives for it; None where it was not prepared, or cannot be decoded so.
+
+        Args:
+            path: of the mixture itself.
+            arguments, options: that MSST gives librosa.load beside the path.
+        """
+        with self._lock:
+            wanted, thread = self._wanted, self._thread
+        is_this = wanted is not None and wanted[0] == path
+        if is_this and thread is not None:
+            thread.join()
+        with self._lock:
+            decoded, self._decoded, self._wanted = self._decoded, None, None
+        if not is_this or wanted is None or arguments or options != _options(wanted[1]):
+            return None
+        return decoded
+
+    def _decode(self) -> None:
+        while True:
+            with self._lock:
+                wanted = self._wanted
+            if wanted is None:
+                return
+            decoded = self._load(*wanted)
+            with self._lock:
+                if self._wanted == wanted:
+                    self._decoded = decoded
+                    return
+
+    def _load(self, path: Path, sample_rate: int) -> tuple[Any, Any] | None:
+        try:
+            audio, rate = self._librosa.load(path, **_options(sample_rate))
+        except Exception:
+            # Whoever separates it finds out by himself, and says so.
+            return None
+        return audio, rate
+
+
+def _options(sample_rate: int) -> dict[str, Any]:
+    """How every known MSST calls librosa.load."""
+    return {"sr": sample_rate, "mono": False}
