@@ -20,7 +20,7 @@ test('the next song is decoded ahead, and not once more when the worker died ove
   await workers.hold('separating');
   const songs = [await submitSong(), await submitSong()];
   await expect.poll(prepared, { timeout: 20_000 }).toHaveLength(1);
-  const [{ pid = -1 } = {}] = await prepared();
+  const pid = (await prepared())[0]?.pid ?? -1;
 
   process.kill(pid, 'SIGKILL');
   const begun = async () => (await workers.diary()).filter(({ event }) => event === 'begin');

@@ -6,9 +6,16 @@ const timeout = 120_000;
 let clone: Clone;
 
 beforeAll(async () => {
-  const wheels = makeWheels('av==1.0:av', 'ruff==1.0:ruff', 'mypy==1.0:mypy', 'pytest==1.0:pytest');
+  const wheels = makeWheels(
+    'av==1.0:av',
+    'ruff==1.0:ruff',
+    'mypy==1.0:mypy',
+    'pytest==1.0:pytest',
+    'demucs==1.0:demucs',
+  );
   clone = new Clone({ wheels });
   clone.write('setup/test-requirements.txt', 'ruff\nmypy\npytest\n');
+  clone.write('setup/test-networks-requirements.txt', 'demucs\n');
   const conda = makePython(['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0']);
   python = [conda.bin];
   await runTests({});
