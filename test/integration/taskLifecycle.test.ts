@@ -263,6 +263,8 @@ describe('the server itself', () => {
       default: true,
       description: null,
       licence: null,
+      precision: 'fp32',
+      compile: false,
     });
     expect((await call(api('/models/starter'))).body).toEqual(list.models[0]);
   });
