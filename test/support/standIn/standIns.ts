@@ -63,7 +63,7 @@ export function mostAtOnce(diary: readonly DiaryEntry[]): number {
   const running = new Set<string>();
   let most = 0;
   for (const { event, device } of diary) {
-    if (event === 'grandchild') continue;
+    if (event === 'grandchild' || event === 'prepare') continue;
     if (event === 'begin') running.add(device);
     else running.delete(device);
     most = Math.max(most, running.size);
