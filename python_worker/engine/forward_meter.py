@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from ..protocol import Failure
-from .model_config import batches, forwards_per_pass, is_mono, setting
+from .model_config import batches, is_mono, setting
+from .segment_plan import grid_of
 
 
 class ForwardMeter:
@@ -54,7 +55,8 @@ class ForwardMeter:
 
     def expect(self, config: Any, architecture: str, samples: int) -> None:
         """Reckon the total from the YAML: right at once, also for passes that draw no bar."""
-        self.total = self._passes * forwards_per_pass(config, architecture, samples)
+        grid = grid_of(config, architecture)
+        self.total = self._passes * (0 if grid is None else grid.batches(samples))
 
     def expect_calls(self, calls: int) -> None:
         """Know the total: no bar knows better, for each is of a piece only."""

@@ -29,23 +29,6 @@ def is_mono(config: Any) -> bool:
     return channels == 1 or setting(config, "model", "stereo") is False
 
 
-def forwards_per_pass(config: Any, architecture: str, samples: int) -> int:
-    """How many forward calls MSST makes for that many samples; 0 if the YAML does not tell."""
-    is_demucs = (setting(config, "training", "model_type") or architecture) == "htdemucs"
-    try:
-        if is_demucs:
-            chunk = round(setting(config, "training", "samplerate") * setting(config, "training", "segment"))
-        else:
-            chunk = setting(config, "inference", "chunk_size") or setting(config, "audio", "chunk_size")
-        step = chunk // setting(config, "inference", "num_overlap")
-        border = chunk - step
-        if not is_demucs and border > 0 and samples > 2 * border:
-            samples += 2 * border
-        return batches(samples, step, setting(config, "inference", "batch_size"))
-    except (TypeError, ZeroDivisionError):
-        return 0
-
-
 def batches(samples: int, step: int, batch_size: int) -> int:
     """How many batches of chunks, `step` samples apart, cover that many samples."""
     return math.ceil(math.ceil(samples / step) / batch_size)

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .model_config import setting
+from .model_config import batches, setting
 
 CHECKED_SAMPLES = 4096
 """So many samples before each seam are made by both pieces, and compared."""
@@ -43,8 +43,7 @@ class Grid:
 
     def batches(self, length: int) -> int:
         """How many forward calls one pass over a mixture of that length takes."""
-        chunks = math.ceil((length + 2 * self.padding(length)) / self.step)
-        return math.ceil(chunks / self.batch)
+        return batches(length + 2 * self.padding(length), self.step, self.batch)
 
 
 def grid_of(config: Any, architecture: str) -> Grid | None:

@@ -13,7 +13,8 @@ import torch
 
 from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine.failures import explain, is_broken_device, without_paths
-from python_worker.engine.model_config import forwards_per_pass, is_mono
+from python_worker.engine.model_config import is_mono
+from python_worker.engine.segment_plan import grid_of
 from python_worker.engine.stem_writer import StemWriter, safe_name
 from python_worker.protocol import Failure, Progress, SeparateOptions
 from python_worker.rpc import Request
@@ -125,12 +126,18 @@ def config(**sections: Any) -> SimpleNamespace:
 def test_the_number_of_forwards_follows_from_the_yaml() -> None:
     generic = config(audio={"chunk_size": 100}, inference={"num_overlap": 4, "batch_size": 3}, training={})
     # 1000 samples and a border of 75 on both sides: 46 steps of 25, in batches of 3.
-    assert forwards_per_pass(generic, "mdx23c", 1000) == 16
+    assert batches_of(generic, "mdx23c", 1000) == 16
     # Not longer than two borders: none is added.
-    assert forwards_per_pass(generic, "mdx23c", 150) == 2
+    assert batches_of(generic, "mdx23c", 150) == 2
     demucs = config(training={"samplerate": 10, "segment": 10}, inference={"num_overlap": 4, "batch_size": 1})
-    assert forwards_per_pass(demucs, "htdemucs", 1000) == 40
-    assert forwards_per_pass(config(), "mdx23c", 1000) == 0
+    assert batches_of(demucs, "htdemucs", 1000) == 40
+    assert grid_of(config(), "mdx23c") is None
+
+
+def batches_of(config: Any, architecture: str, samples: int) -> int:
+    grid = grid_of(config, architecture)
+    assert grid is not None
+    return grid.batches(samples)
 
 
 @pytest.mark.parametrize(
