@@ -74,6 +74,8 @@ def separate(
         output_dir=str(output),
         scratch_dir=str(scratch),
         duration_seconds=soundfile.info(asked["song"]).duration,
+        piece_seconds=None,
+        whole_fits=True,
         model=ModelParams(
             name="model",
             architecture=training["model_type"],
