@@ -1,0 +1,1 @@
+"""How the starter model is made: songs composed by rule, rendered, and a network trained on them."""

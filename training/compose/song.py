@@ -1,0 +1,73 @@
+"""One song composed by rule, from its style to its MIDI file."""
+
+from __future__ import annotations
+
+import mido
+import numpy as np
+
+from training.compose.arrangement import arranged
+from training.compose.form import sections
+from training.compose.midi_file import Tempo, midi_file
+from training.compose.performance import Feel, performed, swung
+from training.compose.score import METERS, Meter, Section
+from training.compose.styles import STYLES, Style
+
+
+def compose_song(seed: int, index: int, seconds: float) -> mido.MidiFile:
+    """Compose a song; the same arguments give the same song, to the byte.
+
+    Args:
+        seed: which collection of songs; not negative.
+        index: which song of it; not negative.
+        seconds: how long it is to last, to the bar (at least four of them).
+
+    Returns:
+        An SMF of type 1: a conductor track, then a track for each part, drums on channel 10 (index 9), the
+        bass on programs 32–39, everything else on other programs.
+    """
+    rng = np.random.default_rng([seed, index])
+    style = chosen_style(rng)
+    meter = METERS[str(rng.choice(style.meters))]
+    bpm = float(rng.uniform(*style.tempo))
+    bars = max(4, round(seconds * bpm / 60 / meter.beats))
+    planned = sections(rng, style.families, meter, bars, bool(rng.random() < 0.3))
+    parts = arranged(rng, style, planned)
+    feel = chosen_feel(rng, style)
+    for part in parts:
+        performed(rng, part, feel, planned)
+    end = swung(planned[-1].end, feel)
+    tempo = Tempo(meter, tempo_changes(rng, bpm, meter, planned, feel.rigid))
+    return midi_file(parts, tempo, end)
+
+
+def chosen_style(rng: np.random.Generator) -> Style:
+    """A style, by their weights."""
+    weights = np.array([style.weight for style in STYLES])
+    return STYLES[int(rng.choice(len(STYLES), p=weights / weights.sum()))]
+
+
+def chosen_feel(rng: np.random.Generator, style: Style) -> Feel:
+    """How the song is played: tight, loose or as a machine would."""
+    rigid = bool(rng.random() < 0.3)
+    loose = float(rng.choice([0.003, 0.006, 0.012, 0.02]))
+    swing = float(rng.choice(style.swing))
+    return Feel(swing, style.swing_unit, loose, float(rng.uniform(3, 11)), rigid)
+
+
+def tempo_changes(
+    rng: np.random.Generator, bpm: float, meter: Meter, planned: list[Section], rigid: bool
+) -> tuple[tuple[float, float], ...]:
+    """The tempo bar by bar: steady, drifting, or slowing down at the end."""
+    drifting = not rigid and rng.random() < 0.35
+    slowing = rng.random() < 0.15
+    changes = [(0.0, bpm)]
+    pace = bpm
+    last = planned[-1].end - meter.beats
+    for section in planned:
+        for bar in section.bar_starts():
+            if drifting and bar:
+                pace = float(np.clip(pace * (1 + rng.normal(0, 0.008)), bpm * 0.94, bpm * 1.06))
+                changes.append((bar, pace))
+    if slowing:
+        changes += [(last + i * meter.beats / 4 + 0.01, pace * (1 - 0.07 * (i + 1))) for i in range(4)]
+    return tuple(changes)
