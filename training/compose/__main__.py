@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
@@ -78,7 +80,9 @@ def compose_all(asked: argparse.Namespace) -> None:
     paths = [asked.out / f"{index:05d}.mid" for index in range(asked.songs)]
     missing = [(index, path) for index, path in enumerate(paths) if not path.exists()]
     progress = tqdm(total=asked.songs, initial=asked.songs - len(missing), unit="song")
-    with progress, ProcessPoolExecutor(asked.workers) as pool:
+    # Spawned, as a fork of a process with threads may hang; only this process minds an interrupt.
+    pool = ProcessPoolExecutor(asked.workers, get_context("spawn"), ignore_interrupts)
+    with progress, pool:
         jobs = [pool.submit(write_song, path, asked.seed, index, asked.seconds) for index, path in missing]
         try:
             for job in as_completed(jobs):
@@ -87,6 +91,11 @@ def compose_all(asked: argparse.Namespace) -> None:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that began this one: a song in hand is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write_song(path: Path, seed: int, index: int, seconds: float) -> None:

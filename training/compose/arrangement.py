@@ -44,12 +44,17 @@ def arranged(rng: np.random.Generator, style: Style, sections: list[Section]) ->
     if forces.drums:
         parts.append(drum_part(rng, style, sections))
     keep_sounding(rng, parts, sections)
+    if rng.random() < 0.3:
+        stopped(rng, parts, sections)
+    if rng.random() < 0.5:
+        closed(parts, sections[-1])
     return [part for part in parts if part.notes]
 
 
 def chosen_forces(rng: np.random.Generator, style: Style) -> Forces:
     """The stems the song has; never none."""
-    drums, bass = bool(rng.random() < style.drums), bool(rng.random() < style.bass)
+    # A style's own habit counts two thirds: the network has to meet every stem in every surrounding.
+    drums, bass = (bool(rng.random() < 0.33 + 0.67 * likely) for likely in (style.drums, style.bass))
     other = bool(rng.random() >= 0.05)
     return Forces(drums, bass or not (drums or other), other)
 
@@ -88,11 +93,11 @@ def other_parts(rng: np.random.Generator, style: Style, sections: list[Section])
     )
     roles = [style.roles[int(i)] for i in picked]
     if rng.random() < 0.15:
-        roles[int(rng.integers(len(roles)))] = str_role(rng)
+        roles[int(rng.integers(len(roles)))] = borrowed_role(rng)
     return [other_part(rng, role, style, sections) for role in roles]
 
 
-def str_role(rng: np.random.Generator) -> Role:
+def borrowed_role(rng: np.random.Generator) -> Role:
     """A role of any style."""
     style = STYLES[int(rng.integers(len(STYLES)))]
     return style.roles[int(rng.integers(len(style.roles)))]
@@ -223,3 +228,36 @@ def keep_sounding(rng: np.random.Generator, parts: list[Part], sections: list[Se
             if source <= note.start < source + section.end - section.start
         ]
         part.notes.extend(moved)
+
+
+def stopped(rng: np.random.Generator, parts: list[Part], sections: list[Section]) -> None:
+    """Stop time: at the end of some sections everybody but one part, or everybody, breaks off."""
+    for section in sections[:-1]:
+        if rng.random() < 0.5:
+            continue
+        begin = section.end - float(rng.choice([0.5, 1, 2, section.meter.beats]))
+        goes_on = parts[int(rng.integers(len(parts)))] if rng.random() < 0.8 else None
+        for part in parts:
+            if part is not goes_on:
+                part.notes = [
+                    cut(note, begin) for note in part.notes if not begin <= note.start < section.end
+                ]
+
+
+def cut(note: Note, end: float) -> Note:
+    """The note, ended by `end` where it begins before it."""
+    reaching = note.start < end < note.start + note.length
+    return Note(note.start, end - note.start, note.key, note.velocity) if reaching else note
+
+
+def closed(parts: list[Part], section: Section) -> None:
+    """End the song on its last bar's downbeat: what would follow is dropped, what sounds there is held."""
+    final = section.end - section.meter.beats
+    if not any(abs(note.start - final) < 1e-6 for part in parts for note in part.notes):
+        return
+    for part in parts:
+        part.notes = [note for note in part.notes if note.start <= final + 1e-6]
+        if part.stem != "drums":
+            for note in part.notes:
+                if note.start >= final - 1e-6:
+                    note.length = section.meter.beats * 0.95

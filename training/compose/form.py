@@ -15,7 +15,7 @@ SHAPES = ("AABA", "ABAB", "AABB", "ABAC", "ABCA", "AAAA", "ABCD", "AABC")
 def sections(
     rng: np.random.Generator, families: tuple[str, ...], meter: Meter, bars: int, flat: bool
 ) -> list[Section]:
-    """The sections that fill `bars`, each of 2–8 bars.
+    """The sections that fill `bars`, each of 2 to 8 bars.
 
     Args:
         rng: where chance comes from.

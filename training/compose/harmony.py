@@ -48,7 +48,7 @@ QUALITIES: dict[str, tuple[int, ...]] = {
     "aug": (0, 4, 8),
 }
 
-# Chords as semitones above the tonic and a quality, each of the given length of the progression in even parts.
+# Chords as semitones above the tonic and a quality, one after another at the song's pace.
 PROGRESSIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "pop": (
         ("major", "0 7 9m 5"),

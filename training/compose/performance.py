@@ -27,7 +27,7 @@ SWELLING = (*range(40, 45), *range(48, 55), *range(56, 80), *range(88, 96), *ran
 class Feel:
     """How a song is played.
 
-    `swing`: how late the offbeat comes, as a fraction of a beat's half (0–0.33), on `unit` quarter notes;
+    `swing`: how late the offbeat comes, as a fraction of a beat's half (0 to 0.33), on `unit` quarter notes;
     `loose`: timing, in quarter notes (standard deviation); `dynamics`: velocities' standard deviation;
     `rigid`: quantised at one velocity a part, as game music often is.
     """

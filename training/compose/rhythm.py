@@ -26,7 +26,7 @@ def strengths(meter: Meter) -> np.ndarray:
 
 
 def made_up(rng: np.random.Generator, meter: Meter, density: float, syncopation: float) -> list[int]:
-    """Sixteenths of a bar on which to play: about `density` of them, further off the beat with `syncopation`."""
+    """Sixteenths of a bar to play on: `density` of them, off the beat with `syncopation` (both 0 to 1)."""
     weights = strengths(meter)
     weights = weights * (1 - syncopation) + (1.0 - weights * 0.6) * syncopation
     count = max(1, min(meter.steps, round(meter.steps * density)))

@@ -19,17 +19,17 @@ def compose_song(seed: int, index: int, seconds: float) -> mido.MidiFile:
     Args:
         seed: which collection of songs; not negative.
         index: which song of it; not negative.
-        seconds: how long it is to last, to the bar (at least four of them).
+        seconds: how long it is to last, to the bar (at least two of them).
 
     Returns:
         An SMF of type 1: a conductor track, then a track for each part, drums on channel 10 (index 9), the
-        bass on programs 32–39, everything else on other programs.
+        bass on programs 32 to 39, everything else on other programs.
     """
     rng = np.random.default_rng([seed, index])
     style = chosen_style(rng)
     meter = METERS[str(rng.choice(style.meters))]
     bpm = float(rng.uniform(*style.tempo))
-    bars = max(4, round(seconds * bpm / 60 / meter.beats))
+    bars = max(2, round(seconds * bpm / 60 / meter.beats))
     planned = sections(rng, style.families, meter, bars, bool(rng.random() < 0.3))
     parts = arranged(rng, style, planned)
     feel = chosen_feel(rng, style)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from training.compose.harmony import Chord, at_or_above, nearest
 from training.compose.rhythm import hits, made_up, with_lengths
 from training.compose.score import Note, Take
@@ -40,7 +42,7 @@ def approached(take: Take, notes: list[Note]) -> list[Note]:
     """The line with the last note before some changes of chord moved next to the coming root."""
     if not take.chance(0.45):
         return notes
-    for note, after in zip(notes, notes[1:], strict=False):
+    for note, after in pairwise(notes):
         changes = take.section.chord_at(note.start) != take.section.chord_at(after.start)
         if changes and take.chance(0.6):
             note.key = after.key + int(take.rng.choice([-1, -2, 1, 2]))

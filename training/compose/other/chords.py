@@ -7,13 +7,31 @@ from training.compose.rhythm import hits, made_up
 from training.compose.score import Note, Take
 
 COMPS = {
-    "straight": ("x...x...x...x...", "x.o.x.o.x.o.x.o.", "x.......x.......", "x..x..x.x..x..x.", "x...o.o.x...o.o."),
-    "swing": ("x.....x.........", "......x.......x.", "x.....o.....x...", "..x...x.........", "x.....x.....x..."),
-    "funk": ("x..x..x...x.x...", "..x.x..x..x..x.x", "x.....gx.g..x.g.", "xgxg.gxg.xg.xgx.", "....x..x....x..."),
+    "straight": (
+        "x...x...x...x...",
+        "x.o.x.o.x.o.x.o.",
+        "x.......x.......",
+        "x..x..x.x..x..x.",
+        "x...o.o.x...o.o.",
+    ),
+    "swing": (
+        "x.....x.........",
+        "......x.......x.",
+        "x.....o.....x...",
+        "..x...x.........",
+        "x.....x.....x...",
+    ),
+    "funk": (
+        "x..x..x...x.x...",
+        "..x.x..x..x..x.x",
+        "x.....gx.g..x.g.",
+        "xgxg.gxg.xg.xgx.",
+        "....x..x....x...",
+    ),
     "latin": ("x..x..x...x.x...", "x..x...x.x..x...", "x.x..x.x.x.x..x.", "..x.x..x..x.x..x"),
     "waltz": ("....x...x...", "....x.o.x.o.", "x...o...o...", "..x.x.x.x.x."),
     "drive": ("x.x.x.x.x.x.x.x.", "xxxxxxxxxxxxxxxx", "x.xxx.xxx.xxx.xx", "xoxoxoxoxoxoxoxo"),
-}  # fmt: skip
+}
 
 
 def rhythm_of(take: Take) -> list[tuple[int, float]]:

@@ -1,0 +1,148 @@
+"""The composer of the starter model's songs: repeatable, valid, as varied as asked, and safe to interrupt."""
+
+import errno
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+mido = pytest.importorskip("mido")
+pytest.importorskip("tqdm")
+
+from training.compose import compose_song  # noqa: E402
+from training.compose.__main__ import main, write_song  # noqa: E402
+from training.compose.styles import STYLES  # noqa: E402
+
+SONGS = 80
+SECONDS = 10
+BASSES = range(32, 40)
+
+
+class Heard:
+    """What a listener gathers from a song: its notes per stem, and what was wrong with it."""
+
+    def __init__(self, song: mido.MidiFile) -> None:
+        self.song = song
+        self.keys: dict[str, list[int]] = defaultdict(list)
+        self.first: float = song.length
+        self.wrong: list[str] = []
+        programs: dict[int, int] = {}
+        sounding: set[tuple[int, int]] = set()
+        now = 0.0
+        for message in song:
+            now += message.time
+            if message.type == "program_change":
+                programs[message.channel] = message.program
+            elif message.type == "note_on":
+                key = (message.channel, message.note)
+                if message.channel not in programs or key in sounding or message.velocity == 0:
+                    self.wrong.append(str(message))
+                sounding.add(key)
+                self.first = min(self.first, now)
+                self.keys[self.stem(message.channel, programs)].append(message.note)
+            elif message.type == "note_off":
+                sounding.discard((message.channel, message.note))
+        self.wrong += [f"{key} never ends" for key in sounding]
+
+    def stem(self, channel: int, programs: dict[int, int]) -> str:
+        if channel == 9:
+            return "drums"
+        return "bass" if programs[channel] in BASSES else "other"
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[Heard]:
+    return [Heard(compose_song(5, index, SECONDS)) for index in range(SONGS)]
+
+
+def share(heard: list[Heard], stem: str) -> float:
+    return sum(bool(song.keys[stem]) for song in heard) / len(heard)
+
+
+def test_the_same_seed_and_index_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        compose_song(3, 7, 12).save(tmp_path / name)
+    compose_song(3, 8, 12).save(tmp_path / "c")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != (tmp_path / "c").read_bytes()
+
+
+def test_every_note_is_valid_and_ends(heard: list[Heard]) -> None:
+    for song in heard:
+        assert song.wrong == []
+        assert song.song.type == 1
+        assert len(song.song.tracks) <= 17
+
+
+def test_a_song_lasts_about_what_was_asked_and_begins_at_once(heard: list[Heard]) -> None:
+    for song in heard:
+        assert abs(song.song.length - SECONDS) < 4
+        assert song.first < 4
+
+
+def test_every_stem_is_in_most_songs_but_not_in_all(heard: list[Heard]) -> None:
+    assert 0.7 <= share(heard, "drums") < 1
+    assert 0.7 <= share(heard, "bass") < 1
+    assert 0.85 <= share(heard, "other") <= 1
+
+
+def test_the_bass_stays_in_its_register_and_the_rest_goes_below_it(heard: list[Heard]) -> None:
+    assert all(20 <= key <= 72 for song in heard for key in song.keys["bass"])
+    low = [song for song in heard if song.keys["other"] and min(song.keys["other"]) < 40]
+    assert len(low) > len(heard) * 0.4
+    assert any(song.keys["bass"] for song in low)
+
+
+def test_channels_carry_one_stem(heard: list[Heard]) -> None:
+    for song in heard:
+        families = defaultdict(set)
+        for message in song.song:
+            if message.type == "program_change" and message.channel != 9:
+                families[message.channel].add(message.program in BASSES)
+        assert all(len(family) == 1 for family in families.values())
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
+def test_no_role_of_a_style_is_played_by_a_bass(style) -> None:  # noqa: ANN001
+    assert all(program not in BASSES for role in style.roles for program in role.programs)
+    assert all(program in BASSES for program in style.basses)
+
+
+def test_files_are_kept_and_only_missing_ones_composed(tmp_path: Path) -> None:
+    assert main([str(tmp_path), "--songs", "1", "--seconds", "5"]) == 0
+    (tmp_path / "00000.mid").write_bytes(b"kept")
+    assert main([str(tmp_path), "--songs", "2", "--seconds", "5", "--workers", "2"]) == 0
+    assert (tmp_path / "00000.mid").read_bytes() == b"kept"
+    compose_song(1, 1, 5).save(tmp_path / "alone")
+    assert (tmp_path / "00001.mid").read_bytes() == (tmp_path / "alone").read_bytes()
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: mido.MidiFile, path: Path) -> None:
+        Path(path).write_bytes(b"MThd")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(mido.MidiFile, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_song(tmp_path / "00000.mid", 1, 0, 6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([str(tmp_path / "file" / "songs"), "--songs", "1"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("Cannot write songs into") and "Traceback" not in message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--songs", "0"], ["--seed", "-1"], ["--seconds", "1"], ["--seconds", "nan"], ["--workers", "x"]],
+)
+def test_bad_arguments_are_refused(tmp_path: Path, wrong: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([str(tmp_path / "out"), *wrong])
+    assert refused.value.code == 2
+    assert wrong[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
