@@ -1,6 +1,8 @@
 """The composer of the starter model's songs: repeatable, valid, as varied as asked, and safe to interrupt."""
 
 import errno
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,7 +12,8 @@ mido = pytest.importorskip("mido")
 pytest.importorskip("tqdm")
 
 from training.compose import compose_song  # noqa: E402
-from training.compose.__main__ import main, write_song  # noqa: E402
+from training.compose.__main__ import main  # noqa: E402
+from training.compose.collection import write_song  # noqa: E402
 from training.compose.styles import STYLES  # noqa: E402
 
 SONGS = 80
@@ -114,6 +117,12 @@ def test_files_are_kept_and_only_missing_ones_composed(tmp_path: Path) -> None:
     assert (tmp_path / "00000.mid").read_bytes() == b"kept"
     compose_song(1, 1, 5).save(tmp_path / "alone")
     assert (tmp_path / "00001.mid").read_bytes() == (tmp_path / "alone").read_bytes()
+
+
+def test_it_runs_as_a_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.compose", str(tmp_path), "--songs", "1", "--seconds", "5"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert (ran.returncode, [path.name for path in tmp_path.iterdir()]) == (0, ["00000.mid"]), ran.stderr
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
-from tqdm import tqdm
-
-from training.compose.song import compose_song
+from training.compose.collection import compose_all
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parsed(arguments)
     try:
         asked.out.mkdir(parents=True, exist_ok=True)
-        compose_all(asked)
+        compose_all(asked.out, asked.songs, asked.seed, asked.seconds, asked.workers)
     except OSError as error:
         print(f"Cannot write songs into {asked.out}: {error.strerror or error}.", file=sys.stderr)
         return 1
@@ -73,43 +67,6 @@ def duration(text: str) -> float:
     if not 5 <= seconds <= 600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds between 5 and 600")
     return seconds
-
-
-def compose_all(asked: argparse.Namespace) -> None:
-    """Compose every song that is not there yet; the first that cannot be written ends it with its OSError."""
-    paths = [asked.out / f"{index:05d}.mid" for index in range(asked.songs)]
-    missing = [(index, path) for index, path in enumerate(paths) if not path.exists()]
-    progress = tqdm(total=asked.songs, initial=asked.songs - len(missing), unit="song")
-    # Spawned, as a fork of a process with threads may hang; only this process minds an interrupt.
-    pool = ProcessPoolExecutor(asked.workers, get_context("spawn"), ignore_interrupts)
-    with progress, pool:
-        jobs = [pool.submit(write_song, path, asked.seed, index, asked.seconds) for index, path in missing]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                progress.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that began this one: a song in hand is finished."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def write_song(path: Path, seed: int, index: int, seconds: float) -> None:
-    """Compose one song into `path`; it appears there whole or not at all.
-
-    Raises:
-        OSError: when it cannot be written (no room, no right).
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        compose_song(seed, index, seconds).save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
