@@ -94,7 +94,10 @@ def other_parts(rng: np.random.Generator, style: Style, sections: list[Section])
     roles = [style.roles[int(i)] for i in picked]
     if rng.random() < 0.15:
         roles[int(rng.integers(len(roles)))] = borrowed_role(rng)
-    return [other_part(rng, role, style, sections) for role in roles]
+    parts: list[Part] = []
+    for role in roles:
+        parts.append(other_part(rng, role, style, sections, [part.program for part in parts]))
+    return parts
 
 
 def borrowed_role(rng: np.random.Generator) -> Role:
@@ -103,10 +106,18 @@ def borrowed_role(rng: np.random.Generator) -> Role:
     return style.roles[int(rng.integers(len(style.roles)))]
 
 
-def other_part(rng: np.random.Generator, role: Role, style: Style, sections: list[Section]) -> Part:
-    """A role's part, on one of its instruments or, one time in seven, on any at all."""
+def other_part(
+    rng: np.random.Generator, role: Role, style: Style, sections: list[Section], heard: list[int]
+) -> Part:
+    """A role's part, on one of its instruments or, one time in seven, on any at all.
+
+    Half the time it is one of `heard` where the role allows: two hands of a piano, two desks of a section.
+    """
     programs = gm.ANY_OTHER if rng.random() < 0.15 else role.programs
     program = int(rng.choice(programs))
+    shared = [other for other in heard if other in programs]
+    if shared and rng.random() < 0.5:
+        program = shared[-1]
     part = Part(f"{role.player} ({program})", "other", program)
     registers = register_of(rng, role.register, program)
     present_in = present(rng, sections, 0.35 if role.player in ("melody", "call", "runs", "stabs") else 0.55)
@@ -172,7 +183,7 @@ def bass_part(
 
 def drum_part(rng: np.random.Generator, style: Style, sections: list[Section]) -> Part:
     """The drums, on one of the style's kits or any."""
-    kit = int(rng.choice((0, 8, 16, 24, 25, 32, 40, 48) if rng.random() < 0.15 else style.kits))
+    kit = int(rng.choice((0, 8, 16, 24, 25, 26, 32, 40, 48) if rng.random() < 0.15 else style.kits))
     part = Part(f"drums ({kit})", "drums", kit)
     families = ("hands",) if rng.random() < 0.07 else style.grooves
     present_in = present(rng, sections, 0.75)

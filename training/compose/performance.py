@@ -22,6 +22,9 @@ BENT = (
 )
 SWELLING = (*range(40, 45), *range(48, 55), *range(56, 80), *range(88, 96), *range(109, 112))
 
+# Sound fonts make these far louder than the rest; arrangers turn them down.
+LOUD = (17, 18, 29, 30, 55, 62, 63, *range(80, 88), 90)
+
 
 @dataclass(frozen=True)
 class Feel:
@@ -51,8 +54,8 @@ def swung(beat: float, feel: Feel) -> float:
     return whole * feel.unit + late + (within - half) / half * (feel.unit - late)
 
 
-def performed(rng: np.random.Generator, part: Part, feel: Feel, sections: list[Section]) -> None:
-    """Play `part` in place: its notes swung, loosened and shaded, and its controllers written."""
+def performed(rng: np.random.Generator, part: Part, feel: Feel, sections: list[Section], crowd: int) -> None:
+    """Play `part`, one of `crowd`, in place: notes swung, loosened and shaded, controllers written."""
     drift = 0.0 if feel.rigid else float(rng.normal(0, feel.loose))
     level = float(rng.uniform(0.82, 1.12))
     flat = int(rng.choice([80, 90, 100, 110, 120, 127])) if feel.rigid else 0
@@ -67,24 +70,22 @@ def performed(rng: np.random.Generator, part: Part, feel: Feel, sections: list[S
         else:
             shade = level * (0.78 + 0.26 * energy)
             note.velocity = float(np.clip(note.velocity * shade + rng.normal(0, feel.dynamics), 8, 127))
-    mixed(rng, part)
+    mixed(rng, part, crowd)
     expressed(rng, part, feel, sections)
 
 
-def mixed(rng: np.random.Generator, part: Part) -> None:
-    """Set the part's volume, place and effects at the song's start."""
-    low, high = {"drums": (75, 127), "bass": (70, 127), "other": (58, 127)}[part.stem]
+def mixed(rng: np.random.Generator, part: Part, crowd: int) -> None:
+    """Set the part's volume, place and effects at the song's start; the more parts, the lower each."""
+    lowest = {"drums": 86, "bass": 84, "other": 60}[part.stem]
     width = {"drums": 4, "bass": 8, "other": 34}[part.stem]
+    volume = int(rng.integers(lowest, 128))
+    if part.stem == "other":
+        volume = max(40, volume - 3 * max(0, crowd - 2) - (14 if part.program in LOUD else 0))
+    reverb = int(rng.choice([0, 0, 20, 40] if part.stem == "bass" else [0, 20, 40, 40, 64, 100]))
     part.controls += [
-        (0.0, 7, int(rng.integers(low, high + 1))),
+        (0.0, 7, volume),
         (0.0, 10, int(np.clip(rng.normal(64, width), 0, 127))),
-        (
-            0.0,
-            91,
-            int(rng.choice([0, 20, 40, 40, 64, 100]))
-            if part.stem != "bass"
-            else int(rng.choice([0, 0, 20, 40])),
-        ),
+        (0.0, 91, reverb),
         (0.0, 93, int(rng.choice([0, 0, 0, 30, 70]))),
         (0.0, 11, 127),
     ]

@@ -34,7 +34,7 @@ def compose_song(seed: int, index: int, seconds: float) -> mido.MidiFile:
     parts = arranged(rng, style, planned)
     feel = chosen_feel(rng, style)
     for part in parts:
-        performed(rng, part, feel, planned)
+        performed(rng, part, feel, planned, len(parts))
     end = swung(planned[-1].end, feel)
     tempo = Tempo(meter, tempo_changes(rng, bpm, meter, planned, feel.rigid))
     return midi_file(parts, tempo, end)
