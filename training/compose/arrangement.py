@@ -14,6 +14,8 @@ from training.compose.score import Note, Part, Section, Take
 from training.compose.styles import REGISTERS, STYLES, Role, Style
 
 MOST_PARTS = 13
+# What a bass is doubled by: left hands, guitars, low strings, brass and winds, organs, synths.
+BASS_DOUBLES = (0, 27, 28, 30, 29, 43, 42, 58, 57, 67, 70, 81, 87, 16, 48, 45, 1, 4, 62)
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def arranged(rng: np.random.Generator, style: Style, sections: list[Section]) ->
 
 def chosen_forces(rng: np.random.Generator, style: Style) -> Forces:
     """The stems the song has; never none."""
-    # A style's own habit counts two thirds: the network has to meet every stem in every surrounding.
-    drums, bass = (bool(rng.random() < 0.33 + 0.67 * likely) for likely in (style.drums, style.bass))
+    # A style's own habit counts for half: the network has to meet every stem in every surrounding.
+    drums, bass = (bool(rng.random() < 0.45 + 0.55 * likely) for likely in (style.drums, style.bass))
     other = bool(rng.random() >= 0.05)
     return Forces(drums, bass or not (drums or other), other)
 
@@ -196,30 +198,31 @@ def drum_part(rng: np.random.Generator, style: Style, sections: list[Section]) -
 
 
 def doubled(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
-    """Parts that double another in unison or octaves, the bass among them, on another instrument."""
+    """Parts that double another in unison or octaves, the bass among them; now and then several at once."""
     added: list[Part] = []
     for part in parts:
-        chance = 0.3 if part.stem == "bass" else 0.18
-        if rng.random() >= chance or not part.notes or len(parts) + len(added) >= MOST_PARTS:
+        if rng.random() >= (0.3 if part.stem == "bass" else 0.18) or not part.notes:
             continue
-        if part.stem == "bass":
-            program = int(
-                rng.choice((0, 27, 28, 30, 29, 43, 42, 58, 57, 67, 70, 81, 87, 16, 48, 45, 1, 4, 62))
-            )
-            interval = int(rng.choice([0, 0, 12, 12, 24]))
-        else:
-            program = int(
-                rng.choice(gm.ANY_OTHER if rng.random() < 0.4 else (part.program, 48, 73, 56, 81, 0, 11, 61))
-            )
-            interval = int(rng.choice([0, 0, 0, 12, -12]))
-        copy = Part(f"double ({program})", "other", program)
-        copy.notes = [
-            Note(note.start, note.length, note.key + interval, note.velocity * 0.95)
-            for note in part.notes
-            if 21 <= note.key + interval <= 108
-        ]
-        added.append(copy)
+        for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
+            if len(parts) + len(added) < MOST_PARTS:
+                added.append(double(rng, part))
     return added
+
+
+def double(rng: np.random.Generator, part: Part) -> Part:
+    """The same notes on another instrument, an octave or two away at times."""
+    if part.stem == "bass":
+        program, interval = int(rng.choice(BASS_DOUBLES)), int(rng.choice([0, 0, 12, 12, 24]))
+    else:
+        familiar = (part.program, 48, 73, 56, 81, 0, 11, 61)
+        program = int(rng.choice(gm.ANY_OTHER if rng.random() < 0.4 else familiar))
+        interval = int(rng.choice([0, 0, 0, 12, -12]))
+    notes = [
+        Note(note.start, note.length, note.key + interval, note.velocity * 0.95)
+        for note in part.notes
+        if 21 <= note.key + interval <= 108
+    ]
+    return Part(f"double ({program})", "other", program, notes)
 
 
 def keep_sounding(rng: np.random.Generator, parts: list[Part], sections: list[Section]) -> None:

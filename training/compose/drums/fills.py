@@ -16,6 +16,19 @@ def fill(rng: np.random.Generator, start: float, length: float) -> list[Note]:
     return kinds[int(rng.integers(len(kinds)))](rng, start, length)
 
 
+def build_up(rng: np.random.Generator, start: float, length: float) -> list[Note]:
+    """Strokes that come closer and louder until the next section: quarters, eighths, sixteenths, faster."""
+    key = int(rng.choice([38, 39, 40, 47, 36]))
+    notes: list[Note] = []
+    at = start
+    while at < start + length - 0.05:
+        done = (at - start) / length
+        rate = (1.0, 0.5, 0.25, 0.125)[min(3, int(done * 4))]
+        notes.append(Note(at, HIT, key, 60 + 58 * done))
+        at += rate
+    return notes
+
+
 def grid(start: float, length: float, rate: float) -> list[float]:
     """Times from `start` over `length`, a hit every `rate` quarter notes."""
     return [start + i * rate for i in range(max(1, round(length / rate)))]

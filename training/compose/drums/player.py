@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.compose.drums.fills import HIT, fill, roll
+from training.compose.drums.fills import HIT, build_up, fill, roll
 from training.compose.drums.grooves import COMPOUND, GROOVES, TRIPLE, Groove
 from training.compose.drums.kit import KEYS
 from training.compose.rhythm import hits, made_up
@@ -141,4 +141,7 @@ def landmarks(take: Take, families: tuple[str, ...]) -> list[Note]:
     if take.chance(0.3 if "orchestral" in families else 0.05):
         length = take.meter.beats * min(2, take.section.bars)
         notes.extend(roll(take.rng, take.section.end - length, length))
+    if take.chance(0.3 if "techno" in families else 0.03):
+        length = take.meter.beats * min(2, take.section.bars)
+        notes.extend(build_up(take.rng, take.section.end - length, length))
     return notes
