@@ -88,7 +88,7 @@ def played(
 
 def other_parts(rng: np.random.Generator, style: Style, sections: list[Section]) -> list[Part]:
     """The parts beside drums and bass: roles of the style, one of another style's now and then."""
-    count = int(rng.integers(style.parts[0], style.parts[1] + 1))
+    count = int(rng.integers(style.parts[0], style.parts[1] + 1)) + int(rng.choice([0, 0, 0, 1, 2]))
     weights = np.array([role.weight for role in style.roles])
     picked = rng.choice(
         len(style.roles), min(count, len(style.roles)), replace=False, p=weights / weights.sum()

@@ -54,8 +54,13 @@ def swung(beat: float, feel: Feel) -> float:
     return whole * feel.unit + late + (within - half) / half * (feel.unit - late)
 
 
-def performed(rng: np.random.Generator, part: Part, feel: Feel, sections: list[Section], crowd: int) -> None:
-    """Play `part`, one of `crowd`, in place: notes swung, loosened and shaded, controllers written."""
+def performed(
+    rng: np.random.Generator, part: Part, feel: Feel, sections: list[Section], crowd: float
+) -> None:
+    """Play `part` in place: notes swung, loosened and shaded, controllers written.
+
+    `crowd` is how many notes beside drums and bass sound at once, on average.
+    """
     drift = 0.0 if feel.rigid else float(rng.normal(0, feel.loose))
     level = float(rng.uniform(0.82, 1.12))
     flat = int(rng.choice([80, 90, 100, 110, 120, 127])) if feel.rigid else 0
@@ -74,13 +79,15 @@ def performed(rng: np.random.Generator, part: Part, feel: Feel, sections: list[S
     expressed(rng, part, feel, sections)
 
 
-def mixed(rng: np.random.Generator, part: Part, crowd: int) -> None:
-    """Set the part's volume, place and effects at the song's start; the more parts, the lower each."""
-    lowest = {"drums": 86, "bass": 84, "other": 60}[part.stem]
+def mixed(rng: np.random.Generator, part: Part, crowd: float) -> None:
+    """Set the part's volume, place and effects; the more notes sound at once, the lower the volume."""
+    lowest = {"drums": 94, "bass": 84, "other": 60}[part.stem]
     width = {"drums": 4, "bass": 8, "other": 34}[part.stem]
     volume = int(rng.integers(lowest, 128))
     if part.stem == "other":
-        volume = max(40, volume - 3 * max(0, crowd - 2) - (14 if part.program in LOUD else 0))
+        # The amplitude goes with the square of CC7, so this root holds the power of a crowd about level.
+        volume = round(volume * min(1.1, (3 / max(1.0, crowd)) ** 0.25))
+        volume = max(36, volume - (14 if part.program in LOUD else 0))
     reverb = int(rng.choice([0, 0, 20, 40] if part.stem == "bass" else [0, 20, 40, 40, 64, 100]))
     part.controls += [
         (0.0, 7, volume),

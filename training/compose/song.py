@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mido
 import numpy as np
 
@@ -33,17 +35,37 @@ def compose_song(seed: int, index: int, seconds: float) -> mido.MidiFile:
     planned = sections(rng, style.families, meter, bars, bool(rng.random() < 0.3))
     parts = arranged(rng, style, planned)
     feel = chosen_feel(rng, style)
+    crowd = (
+        sum(note.length for part in parts if part.stem == "other" for note in part.notes) / planned[-1].end
+    )
     for part in parts:
-        performed(rng, part, feel, planned, len(parts))
+        performed(rng, part, feel, planned, crowd)
     end = swung(planned[-1].end, feel)
     tempo = Tempo(meter, tempo_changes(rng, bpm, meter, planned, feel.rigid))
     return midi_file(parts, tempo, end)
 
 
 def chosen_style(rng: np.random.Generator) -> Style:
-    """A style, by their weights."""
+    """A style, by their weights; one song in eight is a cross of several."""
     weights = np.array([style.weight for style in STYLES])
-    return STYLES[int(rng.choice(len(STYLES), p=weights / weights.sum()))]
+    picked = [STYLES[int(i)] for i in rng.choice(len(STYLES), 4, p=weights / weights.sum())]
+    return crossed(picked) if rng.random() < 0.12 else picked[0]
+
+
+def crossed(styles: list[Style]) -> Style:
+    """The first of four styles with the drums of the second, the bass of the third and everybody's roles."""
+    first, second, third, _ = styles
+    return replace(
+        first,
+        name="+".join(style.name for style in styles),
+        grooves=second.grooves,
+        kits=second.kits,
+        percussion=second.percussion,
+        lines=third.lines,
+        basses=third.basses,
+        roles=tuple(role for style in styles for role in style.roles),
+        parts=(2, 8),
+    )
 
 
 def chosen_feel(rng: np.random.Generator, style: Style) -> Feel:
