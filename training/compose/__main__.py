@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from training.compose.collection import compose_all
@@ -47,7 +48,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def whole(least: int) -> type[int]:
+def whole(least: int) -> Callable[[str], int]:
     """A parser of whole numbers not below `least`."""
 
     def parse(text: str) -> int:
@@ -55,7 +56,7 @@ def whole(least: int) -> type[int]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
         return int(text)
 
-    return parse  # type: ignore[return-value]
+    return parse
 
 
 def duration(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,7 @@ def played(
     present_in: list[bool],
     registers: tuple[int, int],
     feel: str,
-    player: object,
+    player: Callable[[Take], list[Note]],
 ) -> list[Note]:
     """A player's notes over the sections; those of one label get the same chance, so the same material."""
     seed = int(rng.integers(2**31))

@@ -57,9 +57,14 @@ def swung(beat: float, feel: Feel) -> float:
 def performed(
     rng: np.random.Generator, part: Part, feel: Feel, sections: list[Section], crowd: float
 ) -> None:
-    """Play `part` in place: notes swung, loosened and shaded, controllers written.
+    """Play a part: its notes are swung, loosened and shaded in place, its controllers added.
 
-    `crowd` is how many notes beside drums and bass sound at once, on average.
+    Args:
+        rng: where chance comes from.
+        part: the part, its notes on the straight grid.
+        feel: how the song is played.
+        sections: the song's sections, whose energy shades the velocities.
+        crowd: how many notes beside drums and bass sound at once, on average.
     """
     drift = 0.0 if feel.rigid else float(rng.normal(0, feel.loose))
     level = float(rng.uniform(0.82, 1.12))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from training.compose.harmony import Chord
 
 DRUM_CHANNEL = 9
+Choice = TypeVar("Choice")
 
 
 @dataclass(slots=True)
@@ -120,6 +123,6 @@ class Take:
         """True with `probability`."""
         return bool(self.rng.random() < probability)
 
-    def pick(self, choices: tuple | list) -> object:
+    def pick(self, choices: Sequence[Choice]) -> Choice:
         """One of `choices`, each as likely."""
         return choices[int(self.rng.integers(len(choices)))]
