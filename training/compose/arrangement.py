@@ -56,8 +56,9 @@ def arranged(rng: np.random.Generator, style: Style, sections: list[Section]) ->
 
 def chosen_forces(rng: np.random.Generator, style: Style) -> Forces:
     """The stems the song has; never none."""
-    # A style's own habit counts for half: the network has to meet every stem in every surrounding.
-    drums, bass = (bool(rng.random() < 0.45 + 0.55 * likely) for likely in (style.drums, style.bass))
+    # A style's own habit counts only in part: the network has to meet every stem in every surrounding.
+    drums = bool(rng.random() < 0.45 + 0.55 * style.drums)
+    bass = bool(rng.random() < 0.65 + 0.35 * style.bass)
     other = bool(rng.random() >= 0.05)
     return Forces(drums, bass or not (drums or other), other)
 
