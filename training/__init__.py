@@ -1,1 +1,1 @@
-"""How the starter model is made: songs composed by rule, rendered, and a network trained on them."""
+"""The recipe of the starter model: songs by rule, rendered, mixed, learned from, measured, exported."""

@@ -13,7 +13,7 @@ pytest.importorskip("tqdm")
 
 from training.compose import compose_song  # noqa: E402
 from training.compose.__main__ import main  # noqa: E402
-from training.compose.collection import write_song  # noqa: E402
+from training.compose.song_file import write_song  # noqa: E402
 from training.compose.styles import STYLES  # noqa: E402
 
 SONGS = 80

@@ -1,0 +1,107 @@
+"""What the recipe's commands have in common: how they read numbers, work through many items, and end."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any
+
+from tqdm import tqdm
+
+
+class CommandError(Exception):
+    """A command cannot go on; its message is a whole sentence for the person who ran it."""
+
+
+def run(command: Callable[[], None]) -> int:
+    """Run a command and turn what ends it into an exit status and one sentence on stderr.
+
+    Returns:
+        0 when it did all it was asked; 1 when it could not (`CommandError`, `OSError`); 130 when it was
+        interrupted.
+    """
+    try:
+        command()
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(sentence_of(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. What was finished is whole; the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def sentence_of(error: OSError) -> str:
+    """What a person can do about a file that could not be read or written."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{where}. Free some space; the same command goes on from what is whole."
+    return f"A file cannot be read or written{where}: {error.strerror or error}."
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A parser of whole numbers not below `least`."""
+
+    def parse(text: str) -> int:
+        if not text.strip().isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return parse
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """A parser of numbers between `least` and `most`, both included."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def work_through(
+    function: Callable[..., None], items: Sequence[tuple[Any, ...]], *, done: int, workers: int, unit: str
+) -> None:
+    """Call `function` with every item in processes of their own, showing a progress bar.
+
+    Args:
+        function: importable by name, and called with an item's members.
+        items: what is left to do.
+        done: how many were done by an earlier run; they count as progress.
+        workers: how many processes.
+        unit: what one item is, for the bar.
+
+    Raises:
+        Exception: the first that a call raised; what had not begun by then is not begun.
+    """
+    # Spawned, as a fork of a process with threads may hang; only this process minds an interrupt.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
+    with tqdm(total=done + len(items), initial=done, unit=unit) as progress, pool:
+        try:
+            for call in as_completed([pool.submit(function, *item) for item in items]):
+                call.result()
+                progress.update()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that began this one: an item in hand is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

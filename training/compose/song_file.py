@@ -1,0 +1,24 @@
+"""A composed song as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.compose.song import compose_song
+from training.whole import whole_file
+
+
+def write_song(path: Path, seed: int, index: int, seconds: float) -> None:
+    """Compose one song into `path`; it appears there whole or not at all.
+
+    Args:
+        path: the .mid file to make.
+        seed: which collection of songs.
+        index: which of them.
+        seconds: about how long it is.
+
+    Raises:
+        OSError: when it cannot be written (no room, no right).
+    """
+    with whole_file(path) as temporary:
+        compose_song(seed, index, seconds).save(temporary)
