@@ -1,0 +1,1 @@
+"""MIDI songs as audio: one file for each stem, played by FluidSynth."""

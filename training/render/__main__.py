@@ -1,0 +1,60 @@
+"""Render MIDI songs, stem by stem: `python -m training.render SONGS OUT`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.command import CommandError, number, run, whole, work_through
+from training.render.fonts import TRAINING_FONTS, find_font
+from training.render.song import render_song
+from training.render.synthesizer import find_synthesizer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Render what the command line asks for; songs whose folder is there are kept.
+
+    Returns:
+        The exit status (`training.command.run`).
+    """
+    asked = parsed(arguments)
+    return run(lambda: render_all(asked))
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line, its numbers checked."""
+    parser = argparse.ArgumentParser(prog="python -m training.render", description=__doc__)
+    parser.add_argument("songs", type=Path, help="folder of .mid files")
+    parser.add_argument("out", type=Path, help="folder that gets one folder of stems for each song")
+    parser.add_argument(
+        "--font",
+        action="append",
+        dest="fonts",
+        metavar="FONT",
+        help="sound font: a path, or a name in the system's folders; several take turns "
+        f"(default: {' and '.join(TRAINING_FONTS)})",
+    )
+    parser.add_argument("--seconds", type=number(1, 3600), help="longest length of a song (default: its own)")
+    parser.add_argument("--workers", type=whole(1), default=1, help="songs rendered at once (default: 1)")
+    return parser.parse_args(arguments)
+
+
+def render_all(asked: argparse.Namespace) -> None:
+    """Render every song that is not there yet."""
+    program = find_synthesizer()
+    fonts = [find_font(name) for name in asked.fonts or TRAINING_FONTS]
+    songs = sorted(path for path in asked.songs.glob("[!.]*") if path.suffix.lower() in (".mid", ".midi"))
+    if not songs:
+        raise CommandError(f"{asked.songs} holds no .mid file.")
+    asked.out.mkdir(parents=True, exist_ok=True)
+    calls = [
+        (program, midi, fonts[index % len(fonts)], asked.out / midi.stem, asked.seconds)
+        for index, midi in enumerate(songs)
+        if not (asked.out / midi.stem).exists()
+    ]
+    work_through(render_song, calls, done=len(songs) - len(calls), workers=asked.workers, unit="song")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""Where the sound fonts are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.command import CommandError
+
+FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
+# File names, and the package of Debian that holds each.
+TRAINING_FONTS = {
+    "FluidR3_GM.sf2": "fluid-soundfont-gm",
+    "MuseScore_General_Full.sf3": "musescore-general-soundfont",
+}
+HELD_OUT_FONT = {"TimGM6mb.sf2": "timgm6mb-soundfont"}
+PACKAGES = TRAINING_FONTS | HELD_OUT_FONT
+
+
+def find_font(name: str) -> Path:
+    """The sound font of this path, or of this name in the folders where systems keep them.
+
+    Raises:
+        CommandError: there is none; the message names the package to install, where it is known.
+    """
+    for path in (Path(name), *(folder / name for folder in FOLDERS)):
+        if path.is_file():
+            return path.resolve()
+    package = PACKAGES.get(Path(name).name)
+    hint = f" On Debian: apt install {package}." if package else " Give the path of an .sf2 or .sf3 file."
+    raise CommandError(f"The sound font {name} is not there.{hint}")

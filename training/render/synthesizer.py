@@ -1,0 +1,78 @@
+"""FluidSynth as a program that turns a MIDI file into samples."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from training.command import CommandError
+from training.stems import SAMPLE_RATE
+
+PROGRAM = "fluidsynth"
+# Seconds; a song of minutes takes some.
+TIME_LIMIT = 600
+
+
+def find_synthesizer() -> str:
+    """FluidSynth's path.
+
+    Raises:
+        CommandError: it is not installed.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise CommandError("FluidSynth is not installed. On Debian: apt install fluidsynth.")
+    return program
+
+
+def play(program: str, midi: Path, font: Path, wav: Path) -> np.ndarray:
+    """Render one MIDI file.
+
+    Args:
+        program: FluidSynth.
+        midi: what to play.
+        font: the instruments.
+        wav: a scratch file of 32-bit floats, so that nothing clips; left to the caller to remove.
+
+    Returns:
+        float32 (samples, 2) at 44.1 kHz; empty when nothing was played.
+
+    Raises:
+        CommandError: FluidSynth failed.
+    """
+    options = [
+        "-o",
+        "synth.dynamic-sample-loading=1",
+        "-o",
+        "synth.polyphony=512",
+        "-O",
+        "float",
+        "-T",
+        "wav",
+    ]
+    command = [
+        program,
+        "-ni",
+        "-q",
+        "-g",
+        "0.3",
+        "-r",
+        str(SAMPLE_RATE),
+        *options,
+        "-F",
+        str(wav),
+        str(font),
+        str(midi),
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"FluidSynth took more than {TIME_LIMIT} s for {midi.name}.") from error
+    if done.returncode != 0 or not wav.is_file():
+        reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise CommandError(f"FluidSynth could not play {midi.name} with {font.name}: {reason}")
+    return soundfile.read(wav, dtype="float32", always_2d=True)[0]
