@@ -1,0 +1,21 @@
+"""A part of a song's stems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from training.stems import STEMS, stem_path
+
+
+def middle_of(song: Path, samples: int) -> np.ndarray:
+    """The stems at the middle of a song: float32 (stems, 2, `samples`), or all of a shorter song."""
+    targets = []
+    for stem in STEMS:
+        with soundfile.SoundFile(stem_path(song, stem)) as file:
+            wanted = min(file.frames, samples)
+            file.seek((file.frames - wanted) // 2)
+            targets.append(file.read(wanted, dtype="float32", always_2d=True).T)
+    return np.stack(targets)

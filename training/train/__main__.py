@@ -1,0 +1,98 @@
+"""Train a network on mixed songs: `python -m training.train MIXED VALIDATION OUT`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.command import number, run, whole
+from training.excerpt import middle_of
+from training.model import build
+from training.stems import songs_in
+from training.train.examples import Examples, open_songs
+from training.train.learn import STATE, Settings, begin, learn
+from training.train.state import fingerprint_of
+
+CONFIG = Path("configs/config_starter.yaml")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line asks; a run that was interrupted goes on from its last report.
+
+    Returns:
+        The exit status (`training.command.run`).
+    """
+    asked = parsed(arguments)
+    return run(lambda: train(asked))
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line, its numbers checked."""
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("mixed", type=Path, help="folder of songs to learn from")
+    parser.add_argument(
+        "validation", type=Path, help="folder of songs to watch the progress on, never learnt from"
+    )
+    parser.add_argument("out", type=Path, help="folder of the run; the same command goes on with it")
+    parser.add_argument(
+        "--config", type=Path, default=CONFIG, help=f"MSST's YAML of the network (default: {CONFIG})"
+    )
+    parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
+    parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")
+    parser.add_argument(
+        "--chunk", type=whole(4096), default=130_048, help="samples of an example (default: 130048)"
+    )
+    parser.add_argument(
+        "--rate", type=number(1e-6, 1), default=1.5e-3, help="highest learning rate (default: 0.0015)"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, help="of the weights and the examples (default: 0)"
+    )
+    parser.add_argument(
+        "--report-every", type=whole(1), default=250, help="steps between two reports (default: 250)"
+    )
+    parser.add_argument("--threads", type=whole(1), help="threads of PyTorch (default: one for each core)")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 …"
+    )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="compute in bfloat16: nearly twice as fast where the processor has it",
+    )
+    return parser.parse_args(arguments)
+
+
+def train(asked: argparse.Namespace) -> None:
+    """Begin the run, or go on with it."""
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    torch.manual_seed(asked.seed)
+    network, config, _ = build(asked.config)
+    examples = Examples(
+        open_songs(songs_in(asked.mixed), asked.chunk), chunk=asked.chunk, batch=asked.batch, seed=asked.seed
+    )
+    validation = [chunk_of(song, config.audio.chunk_size) for song in songs_in(asked.validation)]
+    settings = Settings(asked.steps, asked.rate, 100, 0.998, asked.report_every, asked.bfloat16)
+    fingerprint = fingerprint_of(
+        asked.config, settings=settings, batch=asked.batch, chunk=asked.chunk, seed=asked.seed
+    )
+    asked.out.mkdir(parents=True, exist_ok=True)
+    begun = begin(network, torch.device(asked.device))
+    if (asked.out / STATE).exists():
+        begun.resume(asked.out / STATE, fingerprint)
+    learn(begun, examples, validation, settings, asked.out, fingerprint)
+
+
+def chunk_of(song: Path, samples: int) -> np.ndarray:
+    """The stems at the middle of a song, float32 (stems, 2, samples); silence follows where it is shorter."""
+    targets = middle_of(song, samples)
+    return np.pad(targets, ((0, 0), (0, 0), (0, samples - targets.shape[-1])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The loop."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from training.measure import improvement
+from training.train.examples import Examples
+from training.train.loss import relative_error
+from training.train.state import Run
+from training.whole import whole_file
+
+STATE = "state.pt"
+LOG = "log.jsonl"
+CHECKPOINT = "model.ckpt"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network learns.
+
+    Attributes:
+        steps: how many in all; the rate falls to nothing over them (half a cosine).
+        rate: highest learning rate of AdamW.
+        warm_up: steps until it is reached.
+        averaged: how much of the average of the weights stays at a step.
+        report_every: steps between two looks at the songs for validation; the run is saved after each.
+        bfloat16: compute in bfloat16 where PyTorch deems it safe.
+    """
+
+    steps: int
+    rate: float
+    warm_up: int
+    averaged: float
+    report_every: int
+    bfloat16: bool
+
+
+def begin(network: torch.nn.Module, device: torch.device) -> Run:
+    """A run that has not learnt yet."""
+    network = network.to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(network)
+    return Run(network, average, torch.optim.AdamW(network.parameters(), weight_decay=1e-3))
+
+
+def learn(
+    run: Run,
+    examples: Examples,
+    validation: list[np.ndarray],
+    settings: Settings,
+    out: Path,
+    fingerprint: str,
+) -> None:
+    """Train from the run's step to the last, and write `model.ckpt`: the averaged weights, for MSST.
+
+    Args:
+        run: where it stands; changed.
+        examples: of the songs for training.
+        validation: targets (stems, 2, samples) that are measured and never learnt from.
+        settings: how to learn.
+        out: the folder of the run: state.pt, log.jsonl and model.ckpt.
+        fingerprint: of the settings.
+    """
+    device = next(run.network.parameters()).device
+    losses: list[float] = []
+    with tqdm(total=settings.steps, initial=run.step, unit="step") as progress:
+        for targets in until(examples.batches(run.step), settings.steps - run.step):
+            losses.append(step(run, torch.from_numpy(targets).to(device), settings))
+            progress.update()
+            progress.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}", refresh=False)
+            if run.step % settings.report_every == 0 or run.step == settings.steps:
+                report(run, float(np.mean(losses)), validation, out, progress)
+                losses.clear()
+                run.save(out / STATE, fingerprint)
+    with whole_file(out / CHECKPOINT) as temporary:
+        torch.save(
+            {name: value.cpu().contiguous() for name, value in run.average.state_dict().items()}, temporary
+        )
+
+
+def until(batches: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """The first `count` of them."""
+    for _ in range(count):
+        yield next(batches)
+
+
+def step(run: Run, targets: torch.Tensor, settings: Settings) -> float:
+    """One step of the optimiser.
+
+    Returns:
+        The loss before it.
+    """
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate_at(run.step, settings)
+    with torch.autocast(targets.device.type, torch.bfloat16, enabled=settings.bfloat16):
+        estimate = run.network(targets.sum(1))
+    loss = relative_error(estimate.float(), targets)
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
+    run.optimiser.step()
+    run.step += 1
+    follow(run, settings.averaged)
+    return loss.item()
+
+
+def rate_at(step: int, settings: Settings) -> float:
+    """The learning rate of a step, counted from 0."""
+    risen = min(1.0, (step + 1) / settings.warm_up)
+    return settings.rate * risen * (0.5 + 0.5 * math.cos(math.pi * step / settings.steps))
+
+
+@torch.no_grad()
+def follow(run: Run, averaged: float) -> None:
+    """Move the average towards the weights; in the first steps nearly all the way."""
+    kept = min(averaged, run.step / (run.step + 20))
+    for mean, value in zip(run.average.parameters(), run.network.parameters(), strict=True):
+        mean.lerp_(value, 1 - kept)
+
+
+def report(run: Run, loss: float, validation: list[np.ndarray], out: Path, progress: tqdm[Any]) -> None:
+    """Print and log how the averaged network does on the songs for validation."""
+    improved = improvement(run.average, validation)
+    line = {"step": run.step, "loss": round(loss, 4), "improvement": improved}
+    progress.write(json.dumps(line))
+    with open(out / LOG, "a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")

@@ -1,0 +1,61 @@
+"""A training run on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.command import CommandError
+from training.whole import whole_file
+
+
+@dataclass
+class Run:
+    """All that a training run is made of.
+
+    Attributes:
+        network: what learns.
+        average: the moving average of its weights, which is what is kept in the end.
+        optimiser: with its state.
+        step: how many steps were done.
+    """
+
+    network: torch.nn.Module
+    average: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write everything; the file before it stays until the new one is whole."""
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser")}
+        with whole_file(path) as temporary:
+            torch.save({**parts, "step": self.step, "fingerprint": fingerprint}, temporary)
+
+    def resume(self, path: Path, fingerprint: str) -> None:
+        """Go on from a file that `save` wrote.
+
+        Raises:
+            CommandError: it belongs to a run with other settings, or is broken.
+        """
+        try:
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            same = saved["fingerprint"] == fingerprint
+        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise CommandError(f"{path} is broken: {error}. Remove it to begin anew.") from error
+        if not same:
+            raise CommandError(
+                f"{path} was begun with other settings. Give the same ones, or another folder."
+            )
+        for name in ("network", "average", "optimiser"):
+            getattr(self, name).load_state_dict(saved[name])
+        self.step = saved["step"]
+
+
+def fingerprint_of(config: Path, **settings: object) -> str:
+    """A hash that tells a run's settings from others."""
+    return hashlib.sha256(config.read_bytes() + repr(sorted(settings.items())).encode()).hexdigest()
