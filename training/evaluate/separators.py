@@ -1,0 +1,56 @@
+"""Ways to separate a mixture: a network through MSST, and one without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import librosa.effects
+import numpy as np
+import torch
+from scipy import signal
+
+from training.command import CommandError
+from training.model import load
+from training.stems import SAMPLE_RATE, STEMS
+
+Separator = Callable[[np.ndarray], np.ndarray]
+# Hz; where the split without a network takes the bass to end.
+BASS_ENDS = 250
+
+
+def network_separator(config: Path, checkpoint: Path) -> Separator:
+    """MSST's own inference (`demix`, with the overlap of the YAML) on the processor.
+
+    Returns:
+        A function from a mixture (2, samples) to the stems (3, 2, samples), float32.
+
+    Raises:
+        CommandError: the files are not there or do not fit.
+    """
+    for path in (config, checkpoint):
+        if not path.is_file():
+            raise CommandError(f"{path} is not there.")
+    network, settings, architecture = load(config, checkpoint)
+    from msst.utils.model_utils import demix
+
+    def separate(mixture: np.ndarray) -> np.ndarray:
+        stems = demix(settings, network, mixture, torch.device("cpu"), architecture)
+        return np.stack([stems[stem] for stem in STEMS])
+
+    return separate
+
+
+def librosa_split(mixture: np.ndarray) -> np.ndarray:
+    """Harmonic/percussive separation by median filters; bass is what of the harmonic part lies below 250 Hz.
+
+    Fitzgerald, "Harmonic/Percussive Separation using Median Filtering" (DAFx 2010), as librosa has it.
+    """
+    harmonic, percussive = librosa.effects.hpss(mixture)
+    low = signal.sosfiltfilt(signal.butter(4, BASS_ENDS, fs=SAMPLE_RATE, output="sos"), harmonic, axis=-1)
+    return np.stack([percussive, low, harmonic - low]).astype(np.float32)
+
+
+def mixture_itself(mixture: np.ndarray) -> np.ndarray:
+    """No separation: every stem is the mixture."""
+    return np.stack([mixture] * len(STEMS))
