@@ -1,0 +1,1 @@
+"""A page on which one hears what a model does."""
