@@ -1,0 +1,1 @@
+"""A trained network as files that the server and MSST take."""
