@@ -25,6 +25,9 @@ export interface ModelYaml {
   chunking: Chunking | null;
   /** The same for htdemucs, which goes by other keys. */
   demucsChunking: Chunking | null;
+  /** What the YAML says of the model, for people. */
+  description: string | null;
+  licence: string | null;
 }
 
 export type ModelYamlResult = { ok: true; yaml: ModelYaml } | { ok: false; problem: string };
@@ -33,6 +36,8 @@ export type ModelYamlResult = { ok: true; yaml: ModelYaml } | { ok: false; probl
 const MAX_YAML_BYTES = 256 * 1024;
 const MAX_INSTRUMENTS = 100;
 const MAX_INSTRUMENT_LENGTH = 100;
+/** Characters; what is longer says something to others than the API's clients. */
+const MAX_TEXT_LENGTH = 1000;
 const DEFAULT_SAMPLE_RATE = 44_100;
 
 /**
@@ -127,6 +132,8 @@ function factsOf(root: unknown): ModelYamlResult {
       stereo: channels !== 1 && value(section(root, 'model'), 'stereo') !== false,
       chunking: chunkingOf(chunkSize, inference),
       demucsChunking: chunkingOf(segmentSamples(training), inference),
+      description: textOf(value(root, 'description')),
+      licence: textOf(value(root, 'licence')),
     },
   };
 }
@@ -175,6 +182,11 @@ function word(found: unknown): string | null {
   if (typeof found === 'number') return String(found);
   if (typeof found !== 'string') return null;
   return ['', 'none', 'null'].includes(found.trim().toLowerCase()) ? null : found;
+}
+
+function textOf(found: unknown): string | null {
+  const text = word(found)?.trim() ?? null;
+  return text === null || text.length > MAX_TEXT_LENGTH ? null : text;
 }
 
 function positive(found: unknown): number | null {

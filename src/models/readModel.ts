@@ -63,6 +63,8 @@ export async function readModel(
     sampleRate,
     stereo,
     chunking: architecture === 'htdemucs' ? demucsChunking : chunking,
+    description: candidate.description ?? config.yaml.description,
+    licence: candidate.licence ?? config.yaml.licence,
     trustPickle: candidate.trustPickle !== false,
     checkpointBytes: checkpoint.sizeBytes,
     version,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm, utimes } from 'node:fs/promises';
+import { appendFile, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedModel } from '../../../src/config.ts';
@@ -101,6 +101,19 @@ describe('what is listed', () => {
     ];
     const { catalog } = await makeCatalog(root, { listed });
     expect(catalog.find('a')).toMatchObject({ ...changes, displayCheckpointPath: 'pretrain/other.ckpt' });
+  });
+
+  test('what the YAML says of a model is told, unless the configuration says something else', async () => {
+    const root = await makeModels('a', 'b');
+    for (const name of ['a', 'b']) {
+      await appendFile(
+        path.join(root, `configs/config_${name}.yaml`),
+        'description: of the YAML\nlicence: MIT\n',
+      );
+    }
+    const { catalog } = await makeCatalog(root, { listed: [makeListed('b', root, { description: 'mine' })] });
+    expect(catalog.find('a')).toMatchObject({ description: 'of the YAML', licence: 'MIT' });
+    expect(catalog.find('b')).toMatchObject({ description: 'mine', licence: 'MIT' });
   });
 
   test('a model that is computed otherwise is another version: what was measured of it does not hold', async () => {

@@ -30,7 +30,23 @@ describe('the kinds of YAML that MSST users have', () => {
       stereo: true,
       chunking: { chunkSamples: 131_584, numOverlap: 2, batchSize: 1 },
       demucsChunking: null,
+      description: null,
+      licence: null,
     });
+  });
+
+  test('`description` and `licence` at the top level are texts for people; anything else there is none', () => {
+    const yaml = makeYaml({});
+    expect(parse(`description: Splits a choir.\nlicence: MIT\n${yaml}`)).toMatchObject({
+      description: 'Splits a choir.',
+      licence: 'MIT',
+    });
+    for (const other of ['[a]', '{ a: b }', '""', 'null', 'true', 'x'.repeat(1001)]) {
+      expect(parse(`description: ${other}\nlicence: ${other}\n${yaml}`)).toMatchObject({
+        description: null,
+        licence: null,
+      });
+    }
   });
 
   test('a Demucs YAML without audio.sample_rate and num_channels takes both from its training section', async () => {
