@@ -1,11 +1,12 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { bundle } from './bundle.mjs';
 import { diskProblem, SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
 
 /**
- * Compiles src/ to dist/, unless dist/ was made of these very sources.
+ * Compiles src/ to dist/ and bundles it, unless dist/ was made of these very sources.
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
@@ -14,6 +15,7 @@ export async function build({ root, run, report }) {
   const stamp = hashOf(
     ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => readText(join(root, name))),
     sourcesOf(join(root, 'src')),
+    readText(join(root, 'setup', 'bundle.mjs')),
   );
   if (readStamp(folder) === stamp) return;
   removeStamp(folder);
@@ -24,12 +26,14 @@ export async function build({ root, run, report }) {
     const { code, output } = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
       log: join(root, '.setup', 'build.log'),
     });
-    if (code === 0) return;
-    for (const line of output.trim().split('\n').slice(0, 40)) report.detail(line);
-    throw new SetupError(
-      diskProblem(output) ??
-        'The TypeScript sources do not compile; the lines above say where. Mend them (git status shows what was changed) and run the same command again.',
-    );
+    if (code !== 0) {
+      for (const line of output.trim().split('\n').slice(0, 40)) report.detail(line);
+      throw new SetupError(
+        diskProblem(output) ??
+          'The TypeScript sources do not compile; the lines above say where. Mend them (git status shows what was changed) and run the same command again.',
+      );
+    }
+    await bundle(root);
   });
   writeStamp(folder, stamp);
 }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { bundleFolder } from './bundle.mjs';
 import { takeLock } from './lock.mjs';
 import { createReport } from './report.mjs';
 import { createRunner } from './runCommand.mjs';
@@ -26,7 +27,7 @@ async function main() {
   const isReady = await prepare(root, mode, argv);
   if (!isReady || mode === 'test') return;
   process.argv.splice(2, 1);
-  await import(pathToFileURL(join(root, 'dist', 'main.js')).href);
+  await import(pathToFileURL(join(root, bundleFolder, 'main.js')).href);
 }
 
 /**

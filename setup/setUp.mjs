@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { build } from './build.mjs';
+import { bundleFolder } from './bundle.mjs';
 import { enginePython } from './enginePython.mjs';
 import { findInterpreters } from './interpreters.mjs';
 import { isMediaPythonReady, mediaPython } from './mediaPython.mjs';
@@ -61,7 +62,7 @@ function requireNode() {
  * @returns {Promise<{ python: string | null, msstRoot: string | null }>}
  */
 async function configuredKeys({ root, env }, mode, argv) {
-  const module = join(root, 'dist', 'setupKeys.js');
+  const module = join(root, bundleFolder, 'setupKeys.js');
   if (!existsSync(module)) return { python: null, msstRoot: null };
   const { setupKeys } = await import(pathToFileURL(module).href);
   const { python, msstRoot } = setupKeys(argv, env, process.cwd());

@@ -6,6 +6,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+import { bundleFolder } from '../../setup/bundle.mjs';
 import { projectRoot } from '../prepare.mjs';
 import { freePort, hasEnded, watchLog, withoutSettings } from '../server.mjs';
 
@@ -27,7 +28,7 @@ const SET_UP_FOR = ['MSST_SERVE_PYTHON', 'MSST_SERVE_MSST_ROOT'];
 /** The two ways to start: as a user does, and without npm and the look whether all is installed. */
 export const COMMANDS = {
   npm: ['npm', 'start', '--'],
-  node: [process.execPath, 'dist/main.js'],
+  node: [process.execPath, path.join(bundleFolder, 'main.js')],
 };
 
 /**

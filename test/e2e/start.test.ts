@@ -8,13 +8,14 @@ import { makeAudio } from '../support/python.ts';
 import { startServerProcess } from '../support/serverProcess.ts';
 
 const TEST_MS = 240_000;
+const NPM_START = ['npm', 'start', '--silent', '--'] as const;
 
 test(
   'a server that was just started accepts a song while its worker still imports, and separates it then',
   async () => {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-songs-'));
     const song = await readFile(await makeAudio('wav', path.join(folder, 'song.wav'), { seconds: 2 }));
-    const server = await startServerProcess();
+    const server = await startServerProcess({ command: NPM_START });
     const isReady = () => server.log.some((line) => line['msg'] === 'a worker is ready');
     try {
       expect((await call(`${server.url}/api/v1/health`)).status).toBe(200);
@@ -29,3 +30,19 @@ test(
   },
   TEST_MS,
 );
+
+test('what npm start runs is bundled, and its page at /docs still has all it needs', async () => {
+  const server = await startServerProcess({ command: NPM_START });
+  try {
+    const page = await (await fetch(`${server.url}/docs`)).text();
+    const needed = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, address = '']) => address);
+    expect(needed.length).toBeGreaterThan(1);
+    for (const address of needed) {
+      const { status } = await fetch(new URL(address, `${server.url}/docs`));
+      expect([address, status]).toEqual([address, 200]);
+    }
+  } finally {
+    await server.end('SIGTERM');
+    await rm(server.dataDir, { recursive: true, force: true });
+  }
+});

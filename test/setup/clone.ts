@@ -224,9 +224,19 @@ fs.writeFileSync('dist/main.js', ${JSON.stringify(stubServer)});
 fs.writeFileSync('dist/setupKeys.js', ${JSON.stringify(stubSetupKeys)});
 `;
 
-/** Counts its run and puts the stand-in compiler where npm would put the real one. */
+const stubBundler = `
+const fs = require('fs'), path = require('path');
+exports.build = async ({ entryPoints, outdir }) => {
+  fs.mkdirSync(outdir, { recursive: true });
+  for (const entry of entryPoints) fs.copyFileSync(entry, path.join(outdir, path.basename(entry)));
+};
+`;
+
+/** Counts its run and puts the stand-ins of compiler and bundler where npm would put the real ones. */
 export const stubNpm = `
 fs.appendFileSync(root + '/runs', 'npm\\n');
 fs.mkdirSync(root + '/node_modules/typescript/bin', { recursive: true });
 fs.writeFileSync(root + '/node_modules/typescript/bin/tsc', ${JSON.stringify(stubCompiler)});
+fs.mkdirSync(root + '/node_modules/esbuild', { recursive: true });
+fs.writeFileSync(root + '/node_modules/esbuild/index.js', ${JSON.stringify(stubBundler)});
 `;
