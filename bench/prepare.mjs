@@ -27,14 +27,20 @@ export const projectRoot = path.resolve(import.meta.dirname, '..');
  * @param {(bench: Bench) => Promise<void>} work
  */
 export async function runBench(work) {
-  const { run } = createRunner({ cwd: projectRoot, env: process.env, onSpawn: () => undefined });
+  const { run, stop } = createRunner({ cwd: projectRoot, env: process.env, onSpawn: () => undefined });
   const setting = { root: projectRoot, env: process.env, run, report: createReport(process.stderr) };
   const { media, engine } = preparedAlready() ?? (await prepare(setting));
   const data = path.join(projectRoot, 'data');
   mkdirSync(data, { recursive: true });
   const folder = mkdtempSync(path.join(data, 'bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+    process.on(signal, () => {
+      // What it runs leads groups of its own, which no terminal's Ctrl-C reaches.
+      stop(signal);
+      process.exit(1);
+    });
+  }
   await work({
     folder,
     media,
