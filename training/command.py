@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
@@ -107,15 +108,20 @@ def work_through(
     # Spawned, as a fork of a process with threads may hang.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent)
     with tqdm(total=done + len(items), initial=done, unit=unit) as progress, pool:
-        try:
+        # No more are begun than can be worked on: after an interrupt nothing else is waited for.
+        left = iter(items)
+        calls: set[Future[None]] = set()
+        free = workers
+        while True:
             with interrupts_later():
-                calls = [pool.submit(function, *item) for item in items]
-            for call in as_completed(calls):
+                calls |= {pool.submit(function, *item) for item in islice(left, free)}
+            if not calls:
+                return
+            ended, calls = wait(calls, return_when=FIRST_COMPLETED)
+            for call in ended:
                 call.result()
                 progress.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            free = len(ended)
 
 
 @contextmanager
