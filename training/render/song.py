@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -35,10 +36,11 @@ def render_song(program: str, midi: Path, font: Path, song: Path, seconds: float
         CommandError: the file is no MIDI song, or FluidSynth failed.
         OSError: a file cannot be read or written.
     """
+    content = io.BytesIO(midi.read_bytes())
     try:
-        parts = split_by_stem(mido.MidiFile(midi, clip=True))
-    except (ValueError, EOFError, IndexError, KeyError) as error:
-        raise CommandError(f"{midi.name} is not a MIDI file that can be read: {error}") from error
+        parts = split_by_stem(mido.MidiFile(file=content, clip=True))
+    except (OSError, ValueError, EOFError, LookupError, TypeError) as error:
+        raise CommandError(f"{midi.name} is not a MIDI file that can be read.") from error
     with whole_folder(song) as folder:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             heard = {}
