@@ -30,9 +30,10 @@ def read_tensors(path: Path) -> dict[str, Any]:
         CommandError: the file is something else, or broken.
         OSError: it cannot be read.
     """
+    saved = io.BytesIO(path.read_bytes())
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        content = torch.load(saved, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, LookupError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise CommandError(f"{path} is broken, or no file of PyTorch's.") from error
     if not isinstance(content, dict):
         raise CommandError(f"{path} holds no weights.")
