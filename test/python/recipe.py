@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class Ran:
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.output, stderr = process.communicate(timeout=120)
+        self.output, stderr = process.communicate(timeout=300)
         self.code = process.returncode
         self.errors = lines_without_bar(stderr)
 
@@ -144,6 +145,7 @@ def stop_when(process: subprocess.Popen[str], is_time: Callable[[], bool], numbe
     """Wait for the moment, then interrupt all of the command as Ctrl-C does, or kill its first process."""
     while not is_time():
         assert process.poll() is None, Ran(process).errors
+        time.sleep(0.005)
     if number == signal.SIGKILL:
         process.kill()
     else:

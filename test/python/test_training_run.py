@@ -11,9 +11,10 @@ import mido
 import numpy as np
 import pytest
 import torch
-from recipe import CHUNK, FONT, HELD_OUT, STEMS, TINY, Ran, contents_of, run, samples_of, tiny_config
+from recipe import CHUNK, FONT, HELD_OUT, STEMS, TINY, Ran, begin, contents_of, run, samples_of, tiny_config
 
 from training.compose import compose_song
+from training.export.__main__ import main as export
 from training.mix.song import mix_song
 from training.render.fonts import find_font
 from training.render.song import render_song
@@ -38,7 +39,9 @@ class Recipe:
         self.outputs: dict[str, str] = {}
 
     def run(self, command: str, *arguments: object) -> None:
-        ran: Ran = run(command, *arguments)
+        self.ended(command, run(command, *arguments))
+
+    def ended(self, command: str, ran: Ran) -> None:
         assert (ran.code, ran.errors) == (0, []), command
         self.outputs[command] = ran.output
 
@@ -52,7 +55,8 @@ def recipe(fluidsynth: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     recipe = Recipe(tmp_path_factory.mktemp("recipe"))
     model = f"{recipe.config}:{recipe.checkpoint}"
     recipe.run("compose", recipe.songs, "--songs", 3, "--seconds", 5, "--seed", SEED, "--workers", 2)
-    recipe.run("compose", recipe.test_songs, "--songs", 1, "--seconds", 5, "--seed", SEED + 1)
+    recipe.test_songs.mkdir()
+    compose_song(SEED + 1, 0, 5).save(recipe.test_songs / "00000.mid")
     recipe.run("render", recipe.songs, recipe.rendered, "--font", FONT, "--seconds", 6, "--workers", 2)
     recipe.run("render", recipe.test_songs, recipe.test, "--font", HELD_OUT, "--seconds", 6)
     recipe.run("mix", recipe.rendered, recipe.mixed, "--plain", 0, "--damaged", 0.5, "--seed", SEED)
@@ -60,12 +64,11 @@ def recipe(fluidsynth: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     evaluated = [recipe.test, "--model", f"tiny={model}", "--seconds", 3, "--threads", 1]
     exported = [recipe.trained, "--config", recipe.config, "--checkpoint", recipe.checkpoint]
     recipe.run("export", *exported)
+    listening = begin("listen", recipe.test, recipe.page, "--model", model, "--count", 1, "--seconds", 2)
     recipe.run("evaluate", *evaluated, "--json", recipe.scores)
-    recipe.run("listen", recipe.test, recipe.page, "--model", model, "--count", 1, "--seconds", 2)
-    scores = f"of the tests={recipe.scores}"
-    recipe.run(
-        "export", *exported, "--card", recipe.card, "--scores", scores, "--training", "It took 4 steps."
-    )
+    recipe.ended("listen", Ran(listening))
+    told = ["--scores", f"of the tests={recipe.scores}", "--training", "It took 4 steps."]
+    assert export([*map(str, exported), "--card", str(recipe.card), *told]) == 0
     yield recipe
 
 
