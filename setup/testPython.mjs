@@ -19,9 +19,17 @@ export async function testPython(setting, engine) {
   const { root, report } = setting;
   const venv = join(root, '.venv-test');
   const tools = join(root, 'setup', 'test-requirements.txt');
+  const recipe = join(root, 'training', 'requirements.txt');
   const networks = join(root, 'setup', 'test-networks-requirements.txt');
   const stampOf = () =>
-    hashOf(readText(tools), readText(networks), engine, realpathSync(engine), realpathSync(pythonOf(venv)));
+    hashOf(
+      readText(tools),
+      readText(recipe),
+      readText(networks),
+      engine,
+      realpathSync(engine),
+      realpathSync(pythonOf(venv)),
+    );
   if (existsSync(pythonOf(venv)) && readStamp(venv) === stampOf()) return pythonOf(venv);
   removeStamp(venv);
   const log = join(root, '.setup', 'test.log');

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 
 from tqdm import tqdm
+
+# What the system says when there is no room: on the disk, in a quota, under a limit of the process.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class CommandError(Exception):
@@ -22,8 +30,8 @@ def run(command: Callable[[], None]) -> int:
     """Run a command and turn what ends it into an exit status and one sentence on stderr.
 
     Returns:
-        0 when it did all it was asked; 1 when it could not (`CommandError`, `OSError`); 130 when it was
-        interrupted.
+        0 when it did all it was asked; 1 when it could not (`CommandError`, `OSError`, a process killed);
+        130 when it was interrupted.
     """
     try:
         command()
@@ -32,6 +40,13 @@ def run(command: Callable[[], None]) -> int:
         return 1
     except OSError as error:
         print(sentence_of(error), file=sys.stderr)
+        return 1
+    except BrokenProcessPool:
+        print(
+            "A process of this command was killed; perhaps the memory was full. "
+            "The same command goes on from what is whole; fewer --workers need less.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print(
@@ -44,7 +59,7 @@ def run(command: Callable[[], None]) -> int:
 def sentence_of(error: OSError) -> str:
     """What a person can do about a file that could not be read or written."""
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
         return f"The disk is full{where}. Free some space; the same command goes on from what is whole."
     return f"A file cannot be read or written{where}: {error.strerror or error}."
 
@@ -90,18 +105,42 @@ def work_through(
     Raises:
         Exception: the first that a call raised; what had not begun by then is not begun.
     """
-    # Spawned, as a fork of a process with threads may hang; only this process minds an interrupt.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), ignore_interrupts)
+    # Spawned, as a fork of a process with threads may hang.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent)
     with tqdm(total=done + len(items), initial=done, unit=unit) as progress, pool:
-        try:
-            for call in as_completed([pool.submit(function, *item) for item in items]):
+        # No more are begun than can be worked on: after an interrupt nothing else is waited for.
+        left = iter(items)
+        calls: set[Future[None]] = set()
+        free = workers
+        while True:
+            with interrupts_later():
+                calls |= {pool.submit(function, *item) for item in islice(left, free)}
+            if not calls:
+                return
+            ended, calls = wait(calls, return_when=FIRST_COMPLETED)
+            for call in ended:
                 call.result()
                 progress.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+            free = len(ended)
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that began this one: an item in hand is finished."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Put off Ctrl-C. Processes begun meanwhile never heed it: they leave it to this one, and finish."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that began it is gone, however that ended."""
+    parent = parent_process()
+
+    def follow() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=follow, daemon=True).start()

@@ -10,6 +10,7 @@ import yaml
 
 from training.command import CommandError
 from training.stems import STEMS
+from training.tensors import read_tensors
 
 
 def build(config: Path) -> tuple[torch.nn.Module, Any, str]:
@@ -28,7 +29,10 @@ def build(config: Path) -> tuple[torch.nn.Module, Any, str]:
             f"MSST cannot be imported ({error}). See training/README.md for what to install."
         ) from error
     architecture = architecture_of(config)
-    network, settings = get_model_from_config(architecture, str(config))
+    try:
+        network, settings = get_model_from_config(architecture, str(config))
+    except (AttributeError, AssertionError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise CommandError(f"MSST cannot build the network of {config}: {error!r}") from error
     return network, settings, architecture
 
 
@@ -56,7 +60,7 @@ def load(config: Path, checkpoint: Path) -> tuple[torch.nn.Module, Any, str]:
     """
     network, settings, architecture = build(config)
     try:
-        network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
-    except (RuntimeError, AttributeError, KeyError, ValueError) as error:
-        raise CommandError(f"{checkpoint} does not hold the weights of {config}: {error}") from error
+        network.load_state_dict(read_tensors(checkpoint))
+    except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CommandError(f"{checkpoint} does not hold the weights of {config}.") from error
     return network.eval(), settings, architecture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import settings
+from recipe import missing_packages
 
 # Property tests drive real processes on machines that may be busy: only the outcome counts, not the time.
 settings.register_profile("project", deadline=None, database=None)
@@ -20,3 +22,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def fluidsynth() -> None:
+    """FluidSynth and two sound fonts. CI installs them, so a test that lacks them there fails."""
+    missing = missing_packages()
+    if missing:
+        skip_or_fail = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        skip_or_fail(f"on Debian: apt install {' '.join(missing)}")

@@ -75,6 +75,7 @@ def evaluate(asked: argparse.Namespace) -> None:
     table = summarise(scores, MIXTURE, SPLIT)
     print_table(table, len(songs))
     if asked.json:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
         figures = {name: {stem: asdict(cell) for stem, cell in row.items()} for name, row in table.items()}
         with whole_file(asked.json) as temporary:
             temporary.write_text(

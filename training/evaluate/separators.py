@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import librosa.effects
 import numpy as np
 import torch
+from librosa.effects import hpss
 from scipy import signal
 
 from training.command import CommandError
@@ -46,7 +46,7 @@ def librosa_split(mixture: np.ndarray) -> np.ndarray:
 
     Fitzgerald, "Harmonic/Percussive Separation using Median Filtering" (DAFx 2010), as librosa has it.
     """
-    harmonic, percussive = librosa.effects.hpss(mixture)
+    harmonic, percussive = hpss(mixture)
     low = signal.sosfiltfilt(signal.butter(4, BASS_ENDS, fs=SAMPLE_RATE, output="sos"), harmonic, axis=-1)
     return np.stack([percussive, low, harmonic - low]).astype(np.float32)
 

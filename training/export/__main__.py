@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from training.command import CommandError, run
-from training.export.card import card_of
+from training.export.card import card_of, read_scores
 from training.export.half import write_half
 from training.model import build
 from training.whole import whole_file
@@ -61,6 +61,9 @@ def export(asked: argparse.Namespace) -> None:
     trained = asked.run / "model.ckpt"
     if not trained.is_file():
         raise CommandError(f"{trained} is not there: the training has not reached its last step.")
+    for _, scores in asked.scores:
+        read_scores(scores)
+    asked.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     agreement = write_half(asked.config, trained, asked.checkpoint)
     network, _, _ = build(asked.config)
     size = asked.checkpoint.stat().st_size / 1e6
@@ -69,6 +72,7 @@ def export(asked: argparse.Namespace) -> None:
     print(f"{asked.checkpoint}: {size:.1f} MB, {millions:.2f} M parameters, {agreement:.0f} dB from float32")
     print(f"sha256 {sha256}")
     if asked.card:
+        asked.card.parent.mkdir(parents=True, exist_ok=True)
         facts = {
             "size": f"{size:.1f} MB",
             "parameters": f"{millions:.2f} million",

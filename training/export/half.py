@@ -10,6 +10,7 @@ import torch
 from training.command import CommandError
 from training.measure import sdr
 from training.model import build, load
+from training.tensors import read_tensors, write_tensors
 from training.whole import whole_file
 
 # dB: how well the answer to noise must agree with that of the whole weights.
@@ -37,9 +38,9 @@ def write_half(config: Path, trained: Path, checkpoint: Path) -> float:
         for name, value in network.state_dict().items()
     }
     with whole_file(checkpoint) as temporary:
-        torch.save(half, temporary)
+        write_tensors(temporary, half)
         again, _, _ = build(config)
-        again.load_state_dict(torch.load(temporary, map_location="cpu", weights_only=True))
+        again.load_state_dict(read_tensors(temporary))
         noise = torch.randn(1, 2, settings.audio.chunk_size, generator=torch.Generator().manual_seed(0)) * 0.1
         agreement = sdr(answer(network, noise), answer(again.eval(), noise))
         if agreement < AGREEMENT:

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
-from training.command import number, run, whole
+from training.command import CommandError, number, run, whole
 from training.evaluate.separators import Separator, network_separator
 from training.excerpt import middle_of
 from training.listen.page import Row, Sound, page_of
 from training.listen.pictures import draw_spectrogram
+from training.sound import write_sound
 from training.stems import SAMPLE_RATE, STEMS, songs_in
 from training.whole import whole_folder
 
@@ -61,6 +61,8 @@ def model(text: str) -> tuple[Path, Path]:
 
 def make_page(asked: argparse.Namespace) -> None:
     """Separate a few seconds of some songs and lay them beside what was played."""
+    if asked.out.exists():
+        raise CommandError(f"{asked.out} is there already. Remove it, or name another folder.")
     separate = network_separator(*asked.model)
     songs = songs_in(asked.songs)[: asked.count]
     introduction = INTRODUCTION.format(seconds=asked.seconds)
@@ -86,7 +88,7 @@ def rows_of(song: Path, seconds: float, separate: Separator, folder: Path) -> li
 
 def show(folder: Path, file: str, label: str, samples: np.ndarray) -> Sound:
     """Write one sound with its picture."""
-    soundfile.write(folder / f"{file}.mp3", samples.T, SAMPLE_RATE, format="MP3", compression_level=0.5)
+    write_sound(folder / f"{file}.mp3", samples.T, format="MP3", compression_level=0.5)
     draw_spectrogram(samples, folder / f"{file}.png")
     return Sound(label, file)
 

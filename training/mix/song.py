@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from training.mix.effects import change_speed, damage, equalise, place, reverberate, saturate
 from training.render.song import level
-from training.stems import SAMPLE_RATE, STEMS, stem_path
+from training.sound import length_of, read_sound, write_sound
+from training.stems import STEMS, stem_path
 from training.whole import whole_folder
 
 # How likely a stem meets an effect.
@@ -31,12 +31,12 @@ def mix_song(rendered: Path, mixed: Path, seed: tuple[int, int, int], plain: flo
         damaged: the chance that a song goes through an MP3 encoder.
 
     Raises:
+        CommandError: the stems are no sounds that fit one another.
         OSError: a file cannot be read or written.
     """
     rng = np.random.default_rng(seed)
-    stems = {
-        stem: soundfile.read(stem_path(rendered, stem), dtype="float32", always_2d=True)[0] for stem in STEMS
-    }
+    length_of(rendered)
+    stems = {stem: read_sound(stem_path(rendered, stem)) for stem in STEMS}
     if rng.random() >= plain:
         stems = produced(stems, rng)
     if rng.random() < damaged:
@@ -44,7 +44,7 @@ def mix_song(rendered: Path, mixed: Path, seed: tuple[int, int, int], plain: flo
         stems = {stem: damage(samples, quality) for stem, samples in stems.items()}
     with whole_folder(mixed) as folder:
         for stem, samples in level(stems).items():
-            soundfile.write(stem_path(folder, stem), samples, SAMPLE_RATE, subtype="PCM_16")
+            write_sound(stem_path(folder, stem), samples, format="WAV", subtype="PCM_16")
 
 
 def produced(stems: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:

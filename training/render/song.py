@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 
 import mido
 import numpy as np
-import soundfile
 
 from training.command import CommandError
 from training.render.stem_midi import split_by_stem
 from training.render.synthesizer import play
+from training.sound import write_sound
 from training.stems import SAMPLE_RATE, stem_path
 from training.whole import whole_folder
 
@@ -35,19 +36,19 @@ def render_song(program: str, midi: Path, font: Path, song: Path, seconds: float
         CommandError: the file is no MIDI song, or FluidSynth failed.
         OSError: a file cannot be read or written.
     """
+    content = io.BytesIO(midi.read_bytes())
     try:
-        parts = split_by_stem(mido.MidiFile(midi, clip=True))
-    except (ValueError, EOFError, IndexError, KeyError) as error:
-        raise CommandError(f"{midi.name} is not a MIDI file that can be read: {error}") from error
-    with tempfile.TemporaryDirectory(prefix="render-") as scratch:
-        heard = {}
-        for stem, part in parts.items():
-            part.save(Path(scratch, f"{stem}.mid"))
-            heard[stem] = play(program, Path(scratch, f"{stem}.mid"), font, Path(scratch, f"{stem}.wav"))
-    levelled = level(cut(heard, seconds))
+        parts = split_by_stem(mido.MidiFile(file=content, clip=True))
+    except (OSError, ValueError, EOFError, LookupError, TypeError) as error:
+        raise CommandError(f"{midi.name} is not a MIDI file that can be read.") from error
     with whole_folder(song) as folder:
-        for stem, samples in levelled.items():
-            soundfile.write(stem_path(folder, stem), samples, SAMPLE_RATE, subtype="PCM_16")
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            heard = {}
+            for stem, part in parts.items():
+                part.save(Path(scratch, f"{stem}.mid"))
+                heard[stem] = play(program, Path(scratch, f"{stem}.mid"), font, Path(scratch, f"{stem}.wav"))
+        for stem, samples in level(cut(heard, seconds)).items():
+            write_sound(stem_path(folder, stem), samples, format="WAV", subtype="PCM_16")
 
 
 def cut(heard: dict[str, np.ndarray], seconds: float | None) -> dict[str, np.ndarray]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from training.command import CommandError
+from training.sound import read_sound
 from training.stems import SAMPLE_RATE
 
 PROGRAM = "fluidsynth"
 # Seconds; a song of minutes takes some.
 TIME_LIMIT = 600
+# What it says and yet calls a success: the disk took only a part of the sound; it plays another font instead.
+FULL_DISK = "write error"
+NO_FONT = ("not a SoundFont", "Failed to load")
 
 
 def find_synthesizer() -> str:
@@ -43,6 +49,7 @@ def play(program: str, midi: Path, font: Path, wav: Path) -> np.ndarray:
 
     Raises:
         CommandError: FluidSynth failed.
+        OSError: the disk is full.
     """
     options = [
         "-o",
@@ -72,7 +79,9 @@ def play(program: str, midi: Path, font: Path, wav: Path) -> np.ndarray:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"FluidSynth took more than {TIME_LIMIT} s for {midi.name}.") from error
-    if done.returncode != 0 or not wav.is_file():
+    if FULL_DISK in done.stderr or done.returncode == -signal.SIGXFSZ:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(wav))
+    if done.returncode != 0 or not wav.is_file() or any(words in done.stderr for words in NO_FONT):
         reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         raise CommandError(f"FluidSynth could not play {midi.name} with {font.name}: {reason}")
-    return soundfile.read(wav, dtype="float32", always_2d=True)[0]
+    return read_sound(wav)

@@ -57,7 +57,10 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=whole(1), help="threads of PyTorch (default: one for each core)")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 …"
+        "--device",
+        type=device,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda, cuda:1 …",
     )
     parser.add_argument(
         "--bfloat16",
@@ -65,6 +68,16 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         help="compute in bfloat16: nearly twice as fast where the processor has it",
     )
     return parser.parse_args(arguments)
+
+
+def device(text: str) -> torch.device:
+    """A device that is there."""
+    try:
+        found = torch.device(text)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no device that PyTorch can use here") from error
+    return found
 
 
 def train(asked: argparse.Namespace) -> None:
@@ -82,7 +95,7 @@ def train(asked: argparse.Namespace) -> None:
         asked.config, settings=settings, batch=asked.batch, chunk=asked.chunk, seed=asked.seed
     )
     asked.out.mkdir(parents=True, exist_ok=True)
-    begun = begin(network, torch.device(asked.device))
+    begun = begin(network, asked.device)
     if (asked.out / STATE).exists():
         begun.resume(asked.out / STATE, fingerprint)
     learn(begun, examples, validation, settings, asked.out, fingerprint)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from training.command import CommandError
+from training.sound import length_of, opened
 from training.stems import STEMS, stem_path
 
 
@@ -28,7 +28,7 @@ def open_songs(folders: list[Path], chunk: int) -> list[Song]:
     Raises:
         CommandError: none is.
     """
-    songs = [Song(folder, soundfile.info(stem_path(folder, STEMS[0])).frames) for folder in folders]
+    songs = [Song(folder, length_of(folder)) for folder in folders]
     usable = [song for song in songs if song.samples >= chunk]
     if not usable:
         raise CommandError(f"No song is as long as an excerpt ({chunk} samples).")
@@ -79,7 +79,7 @@ class Examples:
         for stem in STEMS:
             if apart:
                 song, start = self._place(rng)
-            with soundfile.SoundFile(stem_path(song.folder, stem)) as file:
+            with opened(stem_path(song.folder, stem)) as file:
                 file.seek(start)
                 yield file.read(self._chunk, dtype="float32", always_2d=True).T
 

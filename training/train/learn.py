@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from training.measure import improvement
+from training.tensors import write_tensors
 from training.train.examples import Examples
 from training.train.loss import relative_error
 from training.train.state import Run
@@ -83,8 +84,8 @@ def learn(
                 losses.clear()
                 run.save(out / STATE, fingerprint)
     with whole_file(out / CHECKPOINT) as temporary:
-        torch.save(
-            {name: value.cpu().contiguous() for name, value in run.average.state_dict().items()}, temporary
+        write_tensors(
+            temporary, {name: value.cpu().contiguous() for name, value in run.average.state_dict().items()}
         )
 
 

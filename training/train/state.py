@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from training.command import CommandError
+from training.tensors import read_tensors, write_tensors
 from training.whole import whole_file
 
 
@@ -34,7 +33,7 @@ class Run:
         """Write everything; the file before it stays until the new one is whole."""
         parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser")}
         with whole_file(path) as temporary:
-            torch.save({**parts, "step": self.step, "fingerprint": fingerprint}, temporary)
+            write_tensors(temporary, {**parts, "step": self.step, "fingerprint": fingerprint})
 
     def resume(self, path: Path, fingerprint: str) -> None:
         """Go on from a file that `save` wrote.
@@ -43,11 +42,10 @@ class Run:
             CommandError: it belongs to a run with other settings, or is broken.
         """
         try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            same = saved["fingerprint"] == fingerprint
-        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            raise CommandError(f"{path} is broken: {error}. Remove it to begin anew.") from error
-        if not same:
+            saved = read_tensors(path)
+        except CommandError as error:
+            raise CommandError(f"{error} Remove it to begin anew.") from error
+        if saved.get("fingerprint") != fingerprint:
             raise CommandError(
                 f"{path} was begun with other settings. Give the same ones, or another folder."
             )

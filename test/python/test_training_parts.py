@@ -1,0 +1,293 @@
+"""The parts of the recipe: stems of a MIDI song, effects, figures, examples, and how a network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import torch
+from recipe import STEMS, noise_songs
+
+from training.compose import compose_song
+from training.evaluate.scores import Cell, Score, score_song, summarise
+from training.evaluate.separators import librosa_split, mixture_itself
+from training.measure import is_silent, sdr
+from training.mix import effects
+from training.render.song import cut, level
+from training.render.stem_midi import split_by_stem
+from training.train.examples import Examples, open_songs
+from training.train.learn import Settings, begin, follow, rate_at
+from training.train.loss import relative_error
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def song_of(*messages: mido.Message | mido.MetaMessage) -> mido.MidiFile:
+    song = mido.MidiFile(type=1, ticks_per_beat=96)
+    song.tracks.append(mido.MidiTrack(messages))
+    return song
+
+
+def note(kind: str, key: int, *, channel: int = 0, velocity: int = 64, time: int = 0) -> mido.Message:
+    return mido.Message(kind, channel=channel, note=key, velocity=velocity, time=time)
+
+
+def program(number: int, *, channel: int = 0, time: int = 0) -> mido.Message:
+    return mido.Message("program_change", channel=channel, program=number, time=time)
+
+
+def notes_in(song: mido.MidiFile) -> list[tuple[int, str, int]]:
+    """Every note's begin and end: tick, what, key."""
+    heard, now = [], 0
+    for message in mido.merge_tracks(song.tracks):
+        now += message.time
+        if message.type in ("note_on", "note_off"):
+            is_on = message.type == "note_on" and message.velocity > 0
+            heard.append((now, "on" if is_on else "off", message.note))
+    return heard
+
+
+def test_the_tenth_channel_is_drums_whatever_program_it_plays() -> None:
+    song = song_of(program(33, channel=9), note("note_on", 36, channel=9), note("note_off", 36, channel=9))
+    parts = split_by_stem(song)
+    assert [key for _, _, key in notes_in(parts["drums"])] == [36, 36]
+    assert notes_in(parts["bass"]) == notes_in(parts["other"]) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "stem"), [(0, "other"), (31, "other"), (32, "bass"), (39, "bass"), (40, "other")]
+)
+def test_the_eight_basses_of_general_midi_are_bass_and_their_neighbours_are_not(
+    number: int, stem: str
+) -> None:
+    parts = split_by_stem(song_of(program(number), note("note_on", 40), note("note_off", 40)))
+    assert {name for name in STEMS if notes_in(parts[name])} == {stem}
+
+
+def test_a_channel_without_a_program_is_other() -> None:
+    parts = split_by_stem(song_of(note("note_on", 40), note("note_off", 40)))
+    assert notes_in(parts["other"]) and not notes_in(parts["bass"])
+
+
+@pytest.mark.parametrize("end", [note("note_off", 40, time=10), note("note_on", 40, velocity=0, time=10)])
+def test_a_note_ends_in_the_stem_it_began_in(end: mido.Message) -> None:
+    parts = split_by_stem(song_of(program(33), note("note_on", 40), program(0, time=5), end))
+    assert [what for _, what, _ in notes_in(parts["bass"])] == ["on", "off"]
+    assert notes_in(parts["other"]) == []
+
+
+def test_two_notes_of_one_key_end_in_the_order_they_began() -> None:
+    begun = [program(33), note("note_on", 40), program(0), note("note_on", 40, time=10)]
+    song = song_of(*begun, note("note_off", 40, time=10), note("note_off", 40, time=10))
+    parts = split_by_stem(song)
+    assert [what for _, what, _ in notes_in(parts["bass"])] == ["on", "off"]
+    assert [what for _, what, _ in notes_in(parts["other"])] == ["on", "off"]
+    assert notes_in(parts["bass"])[1][0] < notes_in(parts["other"])[1][0]
+
+
+def test_an_end_without_a_note_is_left_out() -> None:
+    parts = split_by_stem(song_of(note("note_off", 40), note("note_on", 41, velocity=0)))
+    assert all(notes_in(part) == [] for part in parts.values())
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_every_note_of_a_song_is_in_one_stem_at_its_own_time(index: int) -> None:
+    song = compose_song(8, index, 12)
+    parts = split_by_stem(song)
+    assert list(parts) == list(STEMS)
+    together = sorted(heard for part in parts.values() for heard in notes_in(part))
+    assert together == sorted(notes_in(song))
+    tempos = [[m.tempo for m in mido.merge_tracks(song.tracks) if m.type == "set_tempo"]]
+    tempos += [[m.tempo for m in part.tracks[0] if m.type == "set_tempo"] for part in parts.values()]
+    assert tempos[0] and all(tempo == tempos[0] for tempo in tempos)
+    assert len({round(part.length, 6) for part in parts.values()} | {round(song.length, 6)}) == 1
+
+
+def test_stems_become_equally_long_and_neither_they_nor_their_sum_clip() -> None:
+    rng = np.random.default_rng(1)
+    heard = {stem: rng.uniform(-3, 3, (1000 * (i + 1), 2)).astype("f4") for i, stem in enumerate(STEMS)}
+    stems = cut(heard, None)
+    assert {stem.shape for stem in stems.values()} == {(3000, 2)}
+    assert np.array_equal(stems["drums"][:1000], heard["drums"]) and not stems["drums"][1000:].any()
+    assert {len(stem) for stem in cut(heard, 0.01).values()} == {441}
+    levelled = list(level(stems).values())
+    assert max(np.abs(sound).max() for sound in (*levelled, sum(levelled))) == pytest.approx(0.9, rel=1e-5)
+    ratio = levelled[2][:10] / heard["other"][:10]
+    assert np.allclose(ratio, ratio[0, 0])
+    silence = level({stem: np.zeros((10, 2), "f4") for stem in STEMS})
+    assert not any(sound.any() for sound in silence.values())
+
+
+EFFECTS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "equalise": effects.equalise,
+    "saturate": effects.saturate,
+    "reverberate": effects.reverberate,
+    "place": effects.place,
+    "damage": lambda samples, rng: effects.damage(samples, 0.7),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_an_effect_keeps_shape_and_type_changes_sound_and_leaves_silence(name: str, seed: int) -> None:
+    samples = (np.random.default_rng(9).standard_normal((30_000, 2)) / 8).astype("f4")
+    changed = EFFECTS[name](samples, np.random.default_rng(seed))
+    assert (changed.shape, changed.dtype) == (samples.shape, np.float32)
+    assert np.isfinite(changed).all()
+    assert np.abs(changed - samples).max() > 1e-3
+    assert np.array_equal(changed, EFFECTS[name](samples, np.random.default_rng(seed)))
+    silent = EFFECTS[name](np.zeros_like(samples), np.random.default_rng(seed))
+    assert silent.shape == samples.shape and np.abs(silent).max() < 1e-4
+
+
+def test_a_peak_filter_lifts_its_frequency_alone() -> None:
+    seconds = np.arange(44_100) / 44_100
+    numerator, denominator = effects.peak_filter(1000, decibel=6, q=1)
+    for hertz, decibel in ((1000, 6), (50, 0), (15_000, 0)):
+        tone = np.sin(2 * np.pi * hertz * seconds)
+        answered = effects.signal.lfilter(numerator, denominator, tone)[8000:]
+        assert 20 * np.log10(effects.rms(answered) / effects.rms(tone)) == pytest.approx(decibel, abs=0.15)
+
+
+def test_mp3_takes_the_highest_tones_away_and_keeps_the_rest() -> None:
+    seconds = np.arange(44_100) / 44_100
+    low, high = np.sin(2 * np.pi * 500 * seconds) / 4, np.sin(2 * np.pi * 20_500 * seconds) / 4
+    samples = np.stack([low + high] * 2, axis=1).astype("f4")
+    spectrum = np.abs(np.fft.rfft(effects.damage(samples, 0.9)[:, 0]))
+    assert spectrum[500] > 4000 and spectrum[20_500] < 400
+
+
+def test_another_speed_changes_length_and_pitch_together() -> None:
+    seconds = np.arange(44_100) / 44_100
+    samples = np.stack([np.sin(2 * np.pi * 1000 * seconds)] * 2, axis=1).astype("f4")
+    faster = effects.change_speed(samples, 1.25)
+    assert faster.shape == (35_280, 2) and faster.dtype == np.float32
+    assert np.argmax(np.abs(np.fft.rfft(faster[:, 0]))) * 44_100 / 35_280 == pytest.approx(1250, abs=2)
+
+
+def test_sdr_is_what_a_hand_computes() -> None:
+    truth = np.array([[3.0, 4.0], [0.0, 0.0]], dtype="f4")
+    assert sdr(truth, truth + np.array([[0.3, 0.4], [0, 0]], dtype="f4")) == pytest.approx(20, abs=1e-4)
+    assert sdr(truth, 2 * truth) == pytest.approx(0, abs=1e-6)
+    assert sdr(truth, np.zeros_like(truth)) == pytest.approx(0, abs=1e-6)
+    # |s|² = 25 and |s - ŝ|² = 50.
+    assert sdr(truth, truth + np.array([[5, 0], [0, 5]], dtype="f4")) == pytest.approx(-3.0103, abs=1e-4)
+    # Nothing left of the error but the 1e-8 of the definition.
+    assert sdr(truth, truth) == pytest.approx(10 * np.log10(25e8), abs=1e-4)
+
+
+def test_a_stem_more_than_50_db_below_the_mixture_is_silent() -> None:
+    mixture = np.ones((2, 100), "f4")
+    assert is_silent(mixture * 10 ** (-51 / 20), mixture)
+    assert not is_silent(mixture * 10 ** (-49 / 20), mixture)
+    assert is_silent(np.zeros_like(mixture), mixture)
+
+
+def test_figures_are_medians_over_the_songs_in_which_the_stem_is_heard() -> None:
+    reached = {"mixture": [0.0, -4.0, 2.0], "split": [3.0, 1.0, 5.0], "net": [6.0, 0.0, 5.5]}
+    scores = [
+        Score(f"song {index}", separator, "drums", value)
+        for separator, values in reached.items()
+        for index, value in enumerate(values)
+    ]
+    scores += [Score("song 0", separator, "bass", -1.0) for separator in reached]
+    table = summarise(scores, "mixture", "split")
+    # 6 - 0, 0 + 4, 5.5 - 2; ahead of the split in the first and the last song.
+    assert table["net"] == {"drums": Cell(3, 5.5, 4.0, 0.667), "bass": Cell(1, -1.0, 0.0, 0.0)}
+    assert table["mixture"]["drums"] == Cell(3, 0.0, 0.0, 0.0)
+    assert table["split"]["drums"] == Cell(3, 3.0, 3.0, 0.0)
+    assert "other" not in table["net"]
+
+
+def test_a_perfect_separation_is_far_above_the_mixture_and_a_silent_stem_is_not_scored(
+    tmp_path: Path,
+) -> None:
+    song = noise_songs(tmp_path, count=1, seconds=1) / "00000"
+    (song / "bass.wav").write_bytes((song / "drums.wav").read_bytes())
+    effects.soundfile.write(song / "other.wav", np.zeros((44_100, 2)), 44_100)
+    halves = lambda mixture: np.stack([mixture / 2, mixture / 2, mixture * 0])  # noqa: E731
+    scores = list(score_song(song, 0.5, {"mixture": mixture_itself, "halves": halves}))
+    assert [(score.separator, score.stem) for score in scores] == [
+        (way, stem) for way in ("mixture", "halves") for stem in ("drums", "bass")
+    ]
+    assert [score.sdr for score in scores[:2]] == pytest.approx([0, 0], abs=1e-3)
+    assert min(score.sdr for score in scores[2:]) > 60
+
+
+def test_the_split_without_a_network_adds_up_and_hears_clicks_and_low_tones() -> None:
+    seconds = np.arange(44_100) / 44_100
+    clicks = np.zeros(44_100)
+    clicks[4000::8000] = 1
+    tones = [clicks, np.sin(2 * np.pi * 80 * seconds) / 4, np.sin(2 * np.pi * 1500 * seconds) / 4]
+    stems = np.stack([np.stack([tone] * 2) for tone in tones]).astype("f4")
+    split = librosa_split(stems.sum(0))
+    assert split.shape == stems.shape and split.dtype == np.float32
+    assert np.abs(split.sum(0) - stems.sum(0)).max() < 0.05
+    for truth, estimate in zip(stems, split, strict=True):
+        assert sdr(truth, estimate) > sdr(truth, stems.sum(0)) + 3
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return noise_songs(tmp_path_factory.mktemp("songs"), count=3, seconds=0.5)
+
+
+def examples_of(songs: Path, *, seed: int = 0, batch: int = 4) -> Examples:
+    return Examples(open_songs(sorted(songs.iterdir()), 8192), chunk=8192, batch=batch, seed=seed)
+
+
+def test_a_step_has_the_same_examples_whatever_came_before(songs: Path) -> None:
+    batches = examples_of(songs).batches(5)
+    first, second = next(batches), next(batches)
+    assert (first.shape, first.dtype) == ((4, len(STEMS), 2, 8192), np.float32)
+    assert np.array_equal(second, examples_of(songs).batch_of(6))
+    assert np.array_equal(second, next(examples_of(songs).batches(6)))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, examples_of(songs, seed=1).batch_of(5))
+
+
+def test_now_and_then_a_stem_is_missing_and_mostly_none_is(songs: Path) -> None:
+    batch = examples_of(songs, batch=300).batch_of(0)
+    missing = (np.abs(batch).max((2, 3)) == 0).mean()
+    assert 0.02 < missing < 0.12
+    assert np.isfinite(batch).all()
+
+
+SETTINGS = Settings(steps=1000, rate=0.01, warm_up=100, averaged=0.9, report_every=10, bfloat16=False)
+
+
+def test_the_rate_rises_to_its_highest_and_falls_to_nothing() -> None:
+    rates = [rate_at(step, SETTINGS) for step in range(SETTINGS.steps + 1)]
+    assert rates[0] == pytest.approx(0.01 / 100)
+    assert rates[99] == pytest.approx(0.01 * (0.5 + 0.5 * np.cos(np.pi * 0.099)))
+    assert rates[500] == pytest.approx(0.005)
+    assert rates[-1] == pytest.approx(0, abs=1e-12) and 0 < rates[-2] < 1e-7
+    assert np.argmax(rates) == 99 and all(np.diff(rates[99:]) < 0) and all(np.diff(rates[:99]) > 0)
+
+
+def test_the_average_follows_the_weights_at_once_in_the_beginning_and_slowly_later() -> None:
+    run = begin(torch.nn.Conv2d(1, 1, 1), torch.device("cpu"))
+    with torch.no_grad():
+        run.network.weight.fill_(1.0)
+        run.average.weight.fill_(0.0)
+    run.step = 5
+    follow(run, 0.9)
+    # 5 / (5 + 20) of the average is kept.
+    assert run.average.weight.item() == pytest.approx(0.8)
+    run.step = 10_000
+    follow(run, 0.9)
+    assert run.average.weight.item() == pytest.approx(0.8 * 0.9 + 0.1)
+    assert run.network.weight.item() == 1.0
+
+
+def test_the_loss_is_relative_to_the_level_of_the_mixture() -> None:
+    targets = torch.randn(2, 3, 2, 500, generator=torch.Generator().manual_seed(0))
+    assert relative_error(targets, targets).item() == 0
+    once, louder = (relative_error(targets * gain * 0.5, targets * gain).item() for gain in (1, 10))
+    assert once == pytest.approx(louder, rel=2e-3) and once > 0
+    mixture = torch.ones(1, 3, 2, 500) / 3
+    # Every stem is wrong by the level of the mixture.
+    assert relative_error(mixture + 1, mixture).item() == pytest.approx(1, abs=2e-3)
