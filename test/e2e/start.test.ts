@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { call, ended, form, submit, waitForTask } from '../support/client.ts';
+import { call, ended, form, parseResults, submit, waitForTask } from '../support/client.ts';
 import { makeAudio } from '../support/python.ts';
 import { startServerProcess } from '../support/serverProcess.ts';
 
@@ -27,6 +27,34 @@ test(
       await rm(folder, { recursive: true, force: true });
       await rm(server.dataDir, { recursive: true, force: true });
     }
+  },
+  TEST_MS,
+);
+
+test(
+  'two runs of the server make the same stems of a song, to the byte',
+  async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-songs-'));
+    const song = await readFile(await makeAudio('wav', path.join(folder, 'song.wav'), { seconds: 8 }));
+    const made: string[][] = [];
+    try {
+      for (let run = 0; run < 2; run += 1) {
+        const server = await startServerProcess();
+        try {
+          const { task_id } = await submit(server.url, form({}, { bytes: song }));
+          await waitForTask(server.url, task_id, ended, TEST_MS);
+          const { body } = await call(`${server.url}/api/v1/tasks/${task_id}/results`);
+          made.push(parseResults(body).stems.map(({ sha256 }) => sha256));
+        } finally {
+          await server.end('SIGTERM');
+          await rm(server.dataDir, { recursive: true, force: true });
+        }
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    expect(made[0]).toHaveLength(3);
+    expect(made[1]).toEqual(made[0]);
   },
   TEST_MS,
 );
