@@ -13,7 +13,9 @@ TRAINING_FONTS = {
     "MuseScore_General_Full.sf3": "musescore-general-soundfont",
 }
 HELD_OUT_FONT = {"TimGM6mb.sf2": "timgm6mb-soundfont"}
-PACKAGES = TRAINING_FONTS | HELD_OUT_FONT
+# The second of the fonts to train on, as it was before it was compressed: quicker to play.
+LOSSLESS_FONT = {"MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless"}
+PACKAGES = TRAINING_FONTS | HELD_OUT_FONT | LOSSLESS_FONT
 
 
 def find_font(name: str) -> Path:

@@ -65,7 +65,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--bfloat16",
         action="store_true",
-        help="compute in bfloat16: nearly twice as fast where the processor has it",
+        help="compute in bfloat16: faster where the processor has it",
     )
     return parser.parse_args(arguments)
 
