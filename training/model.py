@@ -56,8 +56,11 @@ def load(config: Path, checkpoint: Path) -> tuple[torch.nn.Module, Any, str]:
     """The network of a YAML with the weights of a checkpoint, ready to separate.
 
     Raises:
-        CommandError: the checkpoint does not fit.
+        CommandError: a file is not there, or the checkpoint does not fit.
     """
+    for path in (config, checkpoint):
+        if not path.is_file():
+            raise CommandError(f"{path} is not there.")
     network, settings, architecture = build(config)
     try:
         network.load_state_dict(read_tensors(checkpoint))

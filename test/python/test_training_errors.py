@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import soundfile
 import torch
 from architectures import RATE
 from recipe import (
+    CHUNK,
     FONT,
     HELD_OUT,
+    ROOT,
     STEMS,
     TINY,
     everything_in,
@@ -22,6 +26,7 @@ from recipe import (
     tiny_config,
 )
 
+from training import NEEDED
 from training.compose import compose_song
 from training.evaluate.__main__ import main as evaluate
 from training.export.__main__ import main as export
@@ -156,6 +161,18 @@ def test_songs_shorter_than_an_excerpt_are_told(
     assert everything_in(tmp_path) == []
 
 
+def test_an_excerpt_that_the_network_cannot_take_is_told(
+    songs: Path, tmp_path: Path, config: Path, told: Told
+) -> None:
+    for chunk in (CHUNK - 1, CHUNK + 512, 4096):
+        expected = (
+            f"The network cannot learn from excerpts of {chunk} samples (--chunk); "
+            f"{CHUNK} would do, as in its YAML."
+        )
+        assert told(train([*training(songs, tmp_path / "out", config), "--chunk", str(chunk)])) == expected
+    assert everything_in(tmp_path) == []
+
+
 def break_text(path: Path) -> None:
     path.write_text("no sound")
 
@@ -245,6 +262,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_nothing_is_made(
     }.items():
         assert told(evaluate([str(songs), "--model", f"x={other}:{wrong}", *scores])) == sentence
         assert told(listen([str(songs), page, "--model", f"{other}:{wrong}"])) == sentence
+        assert told(train([*training(songs, out / "run", other), "--start", str(wrong)])) == sentence
     exported = ["--config", str(other), "--checkpoint", str(out / "x.ckpt"), "--card", str(out / "x.md")]
     assert told(export([str(tmp_path / "run"), *exported])).endswith(f"the weights of {other}.")
     assert everything_in(out) == []
@@ -258,6 +276,7 @@ def test_the_state_of_another_run_is_refused_and_stays(
     expected = f"{run / 'state.pt'} was begun with other settings. Give the same ones, or another folder."
     assert told(train(training(songs, run, config, steps=2))) == expected
     assert told(train([*training(songs, run, config), "--seed", "5"])) == expected
+    assert told(train([*training(songs, run, config), "--start", str(run / "model.ckpt")])) == expected
     assert told(train(training(songs, run, tiny_config(tmp_path / "o.yaml", channels=8)))) == expected
     assert {path: (run / path).read_bytes() for path in everything_in(run)} == before
 
@@ -299,6 +318,15 @@ def test_a_page_that_is_there_is_not_written_over(
     (tmp_path / "page").mkdir()
     expected = f"{tmp_path / 'page'} is there already. Remove it, or name another folder."
     assert told(listen([str(songs), str(tmp_path / "page"), "--model", f"{config}:x"])) == expected
+
+
+@pytest.mark.parametrize("step", ["compose", "render", "mix", "train", "evaluate", "listen", "export"])
+def test_packages_that_are_not_installed_are_named_by_every_command(step: str) -> None:
+    # Without its site-packages, Python has none.
+    python = [sys.executable, "-S", "-m", f"training.{step}", "--help"]
+    ended = subprocess.run(python, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
+    expected = f"Not installed in this Python: {', '.join(NEEDED)}. training/README.md says how.\n"
+    assert (ended.returncode, ended.stderr, ended.stdout) == (1, expected, "")
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert (tmp_path / "other" / "model.ckpt").read_bytes() != first
 
 
+def test_a_training_that_starts_with_a_checkpoint_goes_on_from_its_weights(
+    recipe: Recipe, tmp_path: Path, one_thread: None
+) -> None:
+    start = recipe.trained / "model.ckpt"
+    asked = [*recipe.training(tmp_path / "more"), "--start", str(start), "--steps", "1", "--rate", "1e-6"]
+    assert train(asked) == 0
+    before, after = (
+        torch.load(path, weights_only=True) for path in (start, tmp_path / "more" / "model.ckpt")
+    )
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.allclose(before[name], after[name], atol=1e-5) for name in before)
+
+
 def test_training_reports_its_progress_on_songs_it_does_not_learn_from(recipe: Recipe) -> None:
     told = (recipe.trained / "log.jsonl").read_text().splitlines()
     lines = [json.loads(line) for line in told]

@@ -10,7 +10,6 @@ import torch
 from librosa.effects import hpss
 from scipy import signal
 
-from training.command import CommandError
 from training.model import load
 from training.stems import SAMPLE_RATE, STEMS
 
@@ -28,9 +27,6 @@ def network_separator(config: Path, checkpoint: Path) -> Separator:
     Raises:
         CommandError: the files are not there or do not fit.
     """
-    for path in (config, checkpoint):
-        if not path.is_file():
-            raise CommandError(f"{path} is not there.")
     network, settings, architecture = load(config, checkpoint)
     from msst.utils.model_utils import demix
 

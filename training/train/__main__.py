@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.command import number, run, whole
+from training.command import CommandError, number, run, whole
 from training.excerpt import middle_of
-from training.model import build
+from training.model import build, load
 from training.stems import songs_in
 from training.train.examples import Examples, open_songs
 from training.train.learn import STATE, Settings, begin, learn
@@ -41,6 +41,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--config", type=Path, default=CONFIG, help=f"MSST's YAML of the network (default: {CONFIG})"
     )
+    parser.add_argument("--start", type=Path, help="checkpoint to begin with (default: random weights)")
     parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
     parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")
     parser.add_argument(
@@ -85,20 +86,44 @@ def train(asked: argparse.Namespace) -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
-    network, config, _ = build(asked.config)
+    network, config, _ = load(asked.config, asked.start) if asked.start else build(asked.config)
     examples = Examples(
         open_songs(songs_in(asked.mixed), asked.chunk), chunk=asked.chunk, batch=asked.batch, seed=asked.seed
     )
+    check_fit(network, asked.chunk, config.audio.chunk_size)
     validation = [chunk_of(song, config.audio.chunk_size) for song in songs_in(asked.validation)]
     settings = Settings(asked.steps, asked.rate, 100, 0.998, asked.report_every, asked.bfloat16)
     fingerprint = fingerprint_of(
-        asked.config, settings=settings, batch=asked.batch, chunk=asked.chunk, seed=asked.seed
+        [asked.config, *([asked.start] if asked.start else [])],
+        **{"settings": settings, "batch": asked.batch, "chunk": asked.chunk, "seed": asked.seed},
     )
     asked.out.mkdir(parents=True, exist_ok=True)
-    begun = begin(network, asked.device)
+    begun = begin(network.train(), asked.device)
     if (asked.out / STATE).exists():
         begun.resume(asked.out / STATE, fingerprint)
     learn(begun, examples, validation, settings, asked.out, fingerprint)
+
+
+def check_fit(network: torch.nn.Module, chunk: int, fitting: int) -> None:
+    """Hear silence of the length of an excerpt.
+
+    Args:
+        chunk: samples.
+        fitting: how many would do: those that the network separates at once.
+
+    Raises:
+        CommandError: the network cannot take as many, or gives back another number of them.
+    """
+    try:
+        with torch.inference_mode():
+            given = network.eval()(torch.zeros(1, 2, chunk)).shape[-1]
+    except (RuntimeError, ValueError, LookupError, AssertionError):
+        given = None
+    if given != chunk:
+        raise CommandError(
+            f"The network cannot learn from excerpts of {chunk} samples (--chunk); "
+            f"{fitting} would do, as in its YAML."
+        )
 
 
 def chunk_of(song: Path, samples: int) -> np.ndarray:

@@ -54,6 +54,7 @@ class Run:
         self.step = saved["step"]
 
 
-def fingerprint_of(config: Path, **settings: object) -> str:
-    """A hash that tells a run's settings from others."""
-    return hashlib.sha256(config.read_bytes() + repr(sorted(settings.items())).encode()).hexdigest()
+def fingerprint_of(files: list[Path], **settings: object) -> str:
+    """A hash that tells a run's settings from others: what stands in the files, and the rest by name."""
+    content = b"".join(file.read_bytes() for file in files)
+    return hashlib.sha256(content + repr(sorted(settings.items())).encode()).hexdigest()
