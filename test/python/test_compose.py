@@ -93,6 +93,23 @@ def test_the_bass_stays_in_its_register_and_the_rest_goes_below_it(heard: list[H
     assert any(song.keys["bass"] for song in low)
 
 
+def test_in_clear_songs_nothing_else_plays_as_low_as_the_bass() -> None:
+    clear = [Heard(compose_song(5, index, SECONDS, clear=1)) for index in range(40)]
+    assert all(48 <= key <= 108 for song in clear for key in song.keys["other"])
+    assert all(song.wrong == [] for song in clear)
+    assert share(clear, "bass") > 0.7
+    assert share(clear, "other") > 0.8
+
+
+def test_clear_songs_leave_the_others_of_the_collection_as_they_are(tmp_path: Path) -> None:
+    same = 0
+    for index in range(20):
+        compose_song(5, index, 5).save(tmp_path / "a")
+        compose_song(5, index, 5, clear=0.5).save(tmp_path / "b")
+        same += (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert 5 <= same <= 15
+
+
 def test_channels_carry_one_stem(heard: list[Heard]) -> None:
     for song in heard:
         families = defaultdict(set)
@@ -130,7 +147,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(mido.MidiFile, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        write_song(tmp_path / "00000.mid", 1, 0, 6)
+        write_song(tmp_path / "00000.mid", 1, 0, 6, 0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,7 +163,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--songs", "0"], ["--seed", "-1"], ["--seconds", "1"], ["--seconds", "nan"], ["--workers", "x"]],
+    [
+        ["--songs", "0"],
+        ["--seed", "-1"],
+        ["--seconds", "1"],
+        ["--seconds", "nan"],
+        ["--workers", "x"],
+        ["--clear", "2"],
+    ],
 )
 def test_bad_arguments_are_refused(tmp_path: Path, wrong: list[str], capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as refused:

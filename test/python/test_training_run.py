@@ -11,6 +11,7 @@ import mido
 import numpy as np
 import pytest
 import torch
+import yaml
 from recipe import CHUNK, FONT, HELD_OUT, STEMS, TINY, Ran, begin, contents_of, run, samples_of, tiny_config
 
 from training.compose import compose_song
@@ -20,6 +21,7 @@ from training.render.fonts import find_font
 from training.render.song import render_song
 from training.render.synthesizer import find_synthesizer
 from training.train.__main__ import main as train
+from training.train.start import started
 
 pytestmark = [pytest.mark.usefixtures("fluidsynth"), pytest.mark.filterwarnings("ignore")]
 SEED = 3
@@ -137,6 +139,19 @@ def test_a_training_that_starts_with_a_checkpoint_goes_on_from_its_weights(
     )
     assert any(not torch.equal(before[name], after[name]) for name in before)
     assert all(torch.allclose(before[name], after[name], atol=1e-5) for name in before)
+
+
+def test_a_deeper_network_begins_with_what_the_smaller_one_had_learnt(recipe: Recipe, tmp_path: Path) -> None:
+    checkpoint = recipe.trained / "model.ckpt"
+    smaller, _ = started(recipe.config, checkpoint)
+    settings = yaml.safe_load(recipe.config.read_text())
+    settings["model"]["num_blocks_per_scale"] += 1
+    (tmp_path / "deeper.yaml").write_text(yaml.safe_dump(settings))
+    deeper, _ = started(tmp_path / "deeper.yaml", checkpoint)
+    sound = torch.randn(1, 2, CHUNK, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        assert sum(map(torch.numel, deeper.parameters())) > 1.3 * sum(map(torch.numel, smaller.parameters()))
+        torch.testing.assert_close(deeper.eval()(sound), smaller.eval()(sound))
 
 
 def test_training_reports_its_progress_on_songs_it_does_not_learn_from(recipe: Recipe) -> None:

@@ -34,6 +34,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=number(5, 600), default=24.0, help="length of a song, to the bar (default: 24)"
     )
+    parser.add_argument(
+        "--clear",
+        type=number(0, 1),
+        default=0.0,
+        help="share of songs whose bass is alone in its register, and in what it plays (default: 0)",
+    )
     parser.add_argument("--workers", type=whole(1), default=1, help="songs composed at once (default: 1)")
     return parser.parse_args(arguments)
 
@@ -43,7 +49,9 @@ def compose_all(asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     paths = [asked.out / f"{index:05d}.mid" for index in range(asked.songs)]
     calls = [
-        (path, asked.seed, index, asked.seconds) for index, path in enumerate(paths) if not path.exists()
+        (path, asked.seed, index, asked.seconds, asked.clear)
+        for index, path in enumerate(paths)
+        if not path.exists()
     ]
     work_through(write_song, calls, done=asked.songs - len(calls), workers=asked.workers, unit="song")
 

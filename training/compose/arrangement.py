@@ -15,6 +15,9 @@ from training.compose.score import Note, Part, Section, Take
 from training.compose.styles import REGISTERS, STYLES, Role, Style
 
 MOST_PARTS = 13
+HIGHEST_KEY = 108
+# In a clear song, nothing but the bass plays below this key.
+CLEAR_OF_BASS = 48
 # What a bass is doubled by: left hands, guitars, low strings, brass and winds, organs, synths.
 BASS_DOUBLES = (0, 27, 28, 30, 29, 43, 42, 58, 57, 67, 70, 81, 87, 16, 48, 45, 1, 4, 62)
 
@@ -28,13 +31,16 @@ class Forces:
     other: bool
 
 
-def arranged(rng: np.random.Generator, style: Style, sections: list[Section]) -> list[Part]:
+def arranged(
+    rng: np.random.Generator, style: Style, sections: list[Section], *, clear: bool = False
+) -> list[Part]:
     """The parts of a song, their notes on the straight grid.
 
     Args:
         rng: where chance comes from.
         style: what to play.
         sections: what to play over; at least one part sounds in each of them.
+        clear: keep everything else out of the register of the bass, and double nothing.
     """
     forces = chosen_forces(rng, style)
     parts: list[Part] = []
@@ -42,7 +48,9 @@ def arranged(rng: np.random.Generator, style: Style, sections: list[Section]) ->
         parts += other_parts(rng, style, sections)
     if forces.bass:
         parts += bass_parts(rng, style, sections)
-    if forces.other:
+    if clear:
+        raise_above_bass(parts)
+    elif forces.other:
         parts += doubled(rng, parts)
     if forces.drums:
         parts.append(drum_part(rng, style, sections))
@@ -143,7 +151,7 @@ def register_of(rng: np.random.Generator, name: str, program: int) -> tuple[int,
     while high > top + 3 and low - 12 >= bottom:
         low, high = low - 12, high - 12
     low = max(24, min(low, 96))
-    return low, max(low + 14, min(high, 108))
+    return low, max(low + 14, min(high, HIGHEST_KEY))
 
 
 def bass_parts(rng: np.random.Generator, style: Style, sections: list[Section]) -> list[Part]:
@@ -199,6 +207,17 @@ def drum_part(rng: np.random.Generator, style: Style, sections: list[Section]) -
     return part
 
 
+def raise_above_bass(parts: list[Part]) -> None:
+    """Move every part of `other` up by octaves, until all of it lies above `CLEAR_OF_BASS`."""
+    for part in parts:
+        if part.stem == "other" and part.notes:
+            lowest = min(note.key for note in part.notes)
+            octaves = max(0, -((lowest - CLEAR_OF_BASS) // 12))
+            for note in part.notes:
+                note.key += 12 * octaves
+            part.notes = [note for note in part.notes if note.key <= HIGHEST_KEY]
+
+
 def doubled(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
     """Parts that double another in unison or octaves, the bass among them; now and then several at once."""
     added: list[Part] = []
@@ -222,7 +241,7 @@ def double(rng: np.random.Generator, part: Part) -> Part:
     notes = [
         Note(note.start, note.length, note.key + interval, note.velocity * 0.95)
         for note in part.notes
-        if 21 <= note.key + interval <= 108
+        if 21 <= note.key + interval <= HIGHEST_KEY
     ]
     return Part(f"double ({program})", "other", program, notes)
 

@@ -15,25 +15,28 @@ from training.compose.score import METERS, Meter, Section
 from training.compose.styles import STYLES, Style
 
 
-def compose_song(seed: int, index: int, seconds: float) -> mido.MidiFile:
+def compose_song(seed: int, index: int, seconds: float, *, clear: float = 0) -> mido.MidiFile:
     """Compose a song; the same arguments give the same song, to the byte.
 
     Args:
         seed: which collection of songs; not negative.
         index: which song of it; not negative.
         seconds: how long it is to last, to the bar (at least two of them).
+        clear: how likely it is that nothing else plays as low as the bass, or what another part plays.
 
     Returns:
         An SMF of type 1: a conductor track, then a track for each part, drums on channel 10 (index 9), the
         bass on programs 32 to 39, everything else on other programs.
     """
     rng = np.random.default_rng([seed, index])
+    # From chances of its own, so that all other songs of the collection stay what they are.
+    is_clear = bool(np.random.default_rng([seed, index, 1]).random() < clear)
     style = chosen_style(rng)
     meter = METERS[str(rng.choice(style.meters))]
     bpm = float(rng.uniform(*style.tempo))
     bars = max(2, round(seconds * bpm / 60 / meter.beats))
     planned = sections(rng, style.families, meter, bars, bool(rng.random() < 0.3))
-    parts = arranged(rng, style, planned)
+    parts = arranged(rng, style, planned, clear=is_clear)
     feel = chosen_feel(rng, style)
     crowd = (
         sum(note.length for part in parts if part.stem == "other" for note in part.notes) / planned[-1].end

@@ -8,7 +8,7 @@ from training.compose.song import compose_song
 from training.whole import whole_file
 
 
-def write_song(path: Path, seed: int, index: int, seconds: float) -> None:
+def write_song(path: Path, seed: int, index: int, seconds: float, clear: float) -> None:
     """Compose one song into `path`; it appears there whole or not at all.
 
     Args:
@@ -16,9 +16,10 @@ def write_song(path: Path, seed: int, index: int, seconds: float) -> None:
         seed: which collection of songs.
         index: which of them.
         seconds: about how long it is.
+        clear: how likely it is that the bass is alone in its register.
 
     Raises:
         OSError: when it cannot be written (no room, no right).
     """
     with whole_file(path) as temporary:
-        compose_song(seed, index, seconds).save(temporary)
+        compose_song(seed, index, seconds, clear=clear).save(temporary)

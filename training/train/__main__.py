@@ -11,10 +11,10 @@ import torch
 
 from training.command import CommandError, number, run, whole
 from training.excerpt import middle_of
-from training.model import build, load
 from training.stems import songs_in
 from training.train.examples import Examples, open_songs
 from training.train.learn import STATE, Settings, begin, learn
+from training.train.start import started
 from training.train.state import fingerprint_of
 
 CONFIG = Path("configs/config_starter.yaml")
@@ -41,7 +41,11 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--config", type=Path, default=CONFIG, help=f"MSST's YAML of the network (default: {CONFIG})"
     )
-    parser.add_argument("--start", type=Path, help="checkpoint to begin with (default: random weights)")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="checkpoint to begin with; for MDX23C one with fewer blocks will do (default: random weights)",
+    )
     parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
     parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")
     parser.add_argument(
@@ -86,7 +90,7 @@ def train(asked: argparse.Namespace) -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
-    network, config, _ = load(asked.config, asked.start) if asked.start else build(asked.config)
+    network, config = started(asked.config, asked.start)
     examples = Examples(
         open_songs(songs_in(asked.mixed), asked.chunk), chunk=asked.chunk, batch=asked.batch, seed=asked.seed
     )
