@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'MODEL_UNAVAILABLE'
   | 'QUEUE_FULL'
   | 'SHUTTING_DOWN'
+  | 'SERVER_BUSY'
   | 'INSUFFICIENT_STORAGE'
   | 'INTERNAL';
 

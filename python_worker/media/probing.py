@@ -14,7 +14,7 @@ from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, wav_extent
 from .container import recognise
 from .decoder import Look, decode_head, decode_tail, opened
 from .extent import Extent
-from .limits import Deadline
+from .limits import Deadline, limited_work
 
 SAMPLE_RATES = (1_000, 768_000)
 MOST_CHANNELS = 8
@@ -34,7 +34,7 @@ def probe(path: str) -> ProbeResult:
         OSError: the file cannot be opened or read at all.
     """
     deadline = Deadline()
-    with Path(path).open("rb", buffering=0) as raw:
+    with limited_work(), Path(path).open("rb", buffering=0) as raw:
         container, start = recognise(raw)
         try:
             return _examine(path, raw, container, start, deadline)

@@ -31,6 +31,7 @@ export const problems = {
   MODEL_UNAVAILABLE: [500, 'Model unavailable'],
   QUEUE_FULL: [503, 'Queue full'],
   SHUTTING_DOWN: [503, 'Shutting down'],
+  SERVER_BUSY: [503, 'Server busy'],
   INSUFFICIENT_STORAGE: [507, 'Insufficient storage'],
   INTERNAL: [500, 'Internal error'],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, string]>;

@@ -60,7 +60,7 @@ export interface TaskService {
   /**
    * Makes the task, or finds the one that came with the same key.
    *
-   * @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED
+   * @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL, SERVER_BUSY, IDEMPOTENCY_KEY_REUSED
    */
   submit(submission: Submission): Promise<SubmittedView>;
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;

@@ -24,11 +24,23 @@ export interface ChildExit {
 export class ChildDied extends Error {
   override readonly name = 'ChildDied';
   readonly exit: ChildExit;
+  /** It was killed for not answering in time. */
+  readonly tookTooLong: boolean;
 
-  constructor(exit: ChildExit, cause?: unknown) {
+  constructor(exit: ChildExit, cause?: unknown, { tookTooLong = false } = {}) {
     const how = exit.signal ?? `exit code ${String(exit.exitCode)}`;
     super(`a Python child ended (${how})`, { cause });
     this.exit = exit;
+    this.tookTooLong = tookTooLong;
+  }
+}
+
+/** No media child came to look into a file: there is too much to do, or the machine lets none work. */
+export class MediaBusy extends Error {
+  override readonly name = 'MediaBusy';
+
+  constructor(cause: unknown) {
+    super('no media child could look into a file in time', { cause });
   }
 }
 

@@ -40,6 +40,7 @@ export class ChildProcess {
   readonly #log: Log;
   #exit: ChildExit | undefined;
   #isClosed = false;
+  #tookTooLong = false;
 
   private constructor(pid: number, connection: MessageConnection, exited: Promise<ChildExit>, log: Log) {
     this.pid = pid;
@@ -177,6 +178,7 @@ export class ChildProcess {
       { pid: this.pid, method, timeoutMs },
       'a Python child did not answer in time and is killed',
     );
+    this.#tookTooLong = true;
     this.kill();
   }
 
@@ -195,7 +197,7 @@ export class ChildProcess {
       return new ChildFailure('CANCELLED', 'The request was cancelled.', null);
     }
     const exit = this.#exit ?? (await this.#exitSoon());
-    return exit === undefined ? error : new ChildDied(exit, error);
+    return exit === undefined ? error : new ChildDied(exit, error, { tookTooLong: this.#tookTooLong });
   }
 
   /** The pipes of a dying child close a moment before its exit is known. */

@@ -1,11 +1,11 @@
 import { AppError } from '../errors.ts';
-import { ChildFailure } from './childErrors.ts';
+import { ChildFailure, MediaBusy } from './childErrors.ts';
 import type { MediaPool } from './mediaPool.ts';
 
 /**
  * Probes a stored upload by a media child, in the words of the domain.
  *
- * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO, with the child's own sentence
+ * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO, with the child's own sentence; SERVER_BUSY
  */
 export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string) {
   try {
@@ -19,6 +19,10 @@ export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string
       stagingReason: found.staging_reason,
     };
   } catch (error) {
+    if (error instanceof MediaBusy) {
+      const message = 'The server has too much to do to look into the file now. Try again in a moment.';
+      throw new AppError('SERVER_BUSY', message, { cause: error, hints: { retryAfterSeconds: 10 } });
+    }
     if (!(error instanceof ChildFailure)) throw error;
     if (error.kind !== 'UNSUPPORTED_FORMAT' && error.kind !== 'INVALID_AUDIO') throw error;
     throw new AppError(error.kind, error.message, { cause: error });

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -166,6 +168,26 @@ def test_an_examination_without_end_is_ended_in_words() -> None:
     with pytest.raises(Failure) as refused:
         Deadline(seconds=-1).check()
     assert refused.value.kind == "INVALID_AUDIO"
+
+
+def test_waiting_for_the_machine_does_not_count_as_examining() -> None:
+    deadline = Deadline(seconds=0.1)
+    time.sleep(0.3)
+    deadline.check()
+
+
+def test_what_the_decoder_does_without_end_is_ended_by_the_kernel() -> None:
+    script = (
+        "from python_worker.media.limits import limited_work\n"
+        "with limited_work(seconds=0): pass\n"
+        "sum(range(10**6))\n"
+        "print('goes on', flush=True)\n"
+        "with limited_work(seconds=0): sum(range(10**12))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (-signal.SIGXCPU, "goes on\n")
 
 
 def test_the_media_child_cannot_take_more_than_its_memory() -> None:

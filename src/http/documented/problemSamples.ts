@@ -118,6 +118,11 @@ export const problemSamples = {
     message: 'The server is shutting down. Try again in a moment.',
     hints: { retryAfterSeconds: 10 },
   },
+  SERVER_BUSY: {
+    meaning: 'Nothing is wrong with the file, but nobody came to look into it for a minute.',
+    message: 'The server has too much to do to look into the file now. Try again in a moment.',
+    hints: { retryAfterSeconds: 10 },
+  },
   INSUFFICIENT_STORAGE: {
     meaning: 'The disk of the server has no room for this task.',
     message: 'The server has no room for this task: it would need 412 MB. Try again later.',

@@ -128,6 +128,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
           'MODEL_UNAVAILABLE',
           'QUEUE_FULL',
           'SHUTTING_DOWN',
+          'SERVER_BUSY',
           'INSUFFICIENT_STORAGE',
         ],
         { samples: { INVALID_PARAMETERS: unknownModel } },

@@ -2,15 +2,21 @@ import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLog } from '../../../src/log.ts';
-import { createMediaPool, type MediaPool } from '../../../src/worker/mediaPool.ts';
+import { createMediaPool, type MediaPatience, type MediaPool } from '../../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../../support/childCommand.ts';
 import { childrenOf, waitUntilGone } from '../../support/serverProcess.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const started: MediaPool[] = [];
 
-function start(misbehaviour?: Parameters<typeof misbehavingChild>[0]): MediaPool {
-  const pool = createMediaPool(misbehavingChild(misbehaviour), createLog('silent'));
+function start(
+  misbehaviour?: Parameters<typeof misbehavingChild>[0],
+  patience: Partial<MediaPatience> = {},
+): MediaPool {
+  const pool = createMediaPool(misbehavingChild(misbehaviour), createLog('silent'), {
+    ...{ freeMs: 60_000, probeMs: 60_000 },
+    ...patience,
+  });
   pool.start();
   started.push(pool);
   return pool;
@@ -134,13 +140,60 @@ describe('stopping', () => {
   });
 });
 
-test('staging that is cancelled is told so, and the child is free again', async () => {
-  const pool = start();
-  const controller = new AbortController();
+describe('a machine with too much to do', () => {
+  test('has nobody wait for ever for a child, and does not blame the file', async () => {
+    const pool = start(undefined, { freeMs: 500 });
+    const gate = path.join(await temporaryFolder(), 'gate');
+    const probing = [pool.probe(`wait:${gate}`), pool.probe(`wait:${gate}`)];
+    await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(2);
+    await expect(pool.probe('third')).rejects.toMatchObject({ name: 'MediaBusy' });
+    await writeFile(gate, '');
+    await expect(Promise.all(probing)).resolves.toHaveLength(2);
+    await expect(pool.probe('fourth')).resolves.toMatchObject({ container: 'wav' });
+  });
+
+  test('has nobody wait for ever for an answer, and does not blame the file', async () => {
+    const pool = start(undefined, { probeMs: 500 });
+    const never = path.join(await temporaryFolder(), 'gate');
+    await expect(pool.probe(`wait:${never}`)).rejects.toMatchObject({ name: 'MediaBusy' });
+    expect(await readdir(path.dirname(never))).toHaveLength(1);
+    await expect(pool.probe('next')).resolves.toMatchObject({ container: 'wav' });
+  });
+
+  test('lets go those who wait when the pool is stopped', async () => {
+    const pool = start('mute');
+    const waiting = expect(pool.probe('song.wav')).rejects.toMatchObject({ name: 'MediaBusy' });
+    await expect.poll(() => pool.isAlive()).toBe(true);
+    await pool.stop();
+    await waiting;
+  });
+});
+
+describe('staging', () => {
   const params = { task_id: 't', attempt: 1, path: 'a', container: 'mp4', output_path: 'b' } as const;
-  const staging = pool.stage(params, controller.signal);
-  await pool.probe('meanwhile');
-  controller.abort();
-  await expect(staging).rejects.toMatchObject({ name: 'ChildFailure', kind: 'CANCELLED' });
-  await expect(Promise.all([pool.probe('x'), pool.probe('y')])).resolves.toHaveLength(2);
+  const cancelled = { name: 'ChildFailure', kind: 'CANCELLED' };
+
+  test('that is cancelled is told so, and the child is free again', async () => {
+    const pool = start();
+    const controller = new AbortController();
+    const staging = pool.stage(params, controller.signal);
+    await pool.probe('meanwhile');
+    controller.abort();
+    await expect(staging).rejects.toMatchObject(cancelled);
+    await expect(Promise.all([pool.probe('x'), pool.probe('y')])).resolves.toHaveLength(2);
+  });
+
+  test('of however many files leaves a child to probe with; one that waits for its turn can be cancelled', async () => {
+    const pool = start();
+    const controllers = Array.from({ length: 4 }, () => new AbortController());
+    const staging = controllers.map(({ signal }) => pool.stage(params, signal));
+    const ends = staging.map((end) => expect(end).rejects.toMatchObject(cancelled));
+    await expect(pool.probe('meanwhile')).resolves.toMatchObject({ container: 'wav' });
+    expect(await childPids()).toHaveLength(3);
+    controllers[3]!.abort();
+    await ends[3];
+    for (const controller of controllers) controller.abort();
+    await Promise.all(ends);
+    await expect(pool.probe('afterwards')).resolves.toMatchObject({ container: 'wav' });
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
-import { ChildFailure } from '../../../src/worker/childErrors.ts';
+import { ChildFailure, MediaBusy } from '../../../src/worker/childErrors.ts';
 import { probeMixture } from '../../../src/worker/mixtureProbe.ts';
 import type { FailureKind, ProbeResult } from '../../../src/worker/protocol.ts';
 
@@ -45,3 +45,11 @@ test.each(['INTERNAL', 'OUT_OF_MEMORY', 'CANCELLED'] as const satisfies FailureK
     await expect(probeMixture(refusing(failure), '/x')).rejects.toBe(failure);
   },
 );
+
+test('a file that nobody came to look into may be sent again', async () => {
+  await expect(probeMixture(refusing(new MediaBusy(new Error('waited'))), '/x')).rejects.toMatchObject({
+    name: 'AppError',
+    code: 'SERVER_BUSY',
+    hints: { retryAfterSeconds: 10 },
+  });
+});
