@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 from recipe import missing_packages
+from separating import STARTER, engine_of, tiny_model
+
+from python_worker.engine import Engine
+from python_worker.protocol import ModelParams
 
 # Property tests drive real processes on machines that may be busy: only the outcome counts, not the time.
 settings.register_profile("project", deadline=None, database=None)
@@ -31,3 +36,22 @@ def fluidsynth() -> None:
     if missing:
         skip_or_fail = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         skip_or_fail(f"on Debian: apt install {' '.join(missing)}")
+
+
+@pytest.fixture(scope="module", params=["package", "bigshifts", "demix"])
+def shape(request: pytest.FixtureRequest) -> str:
+    """Which MSST: the package, or a stand-in of one of the two others in use."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(shape: str) -> Iterator[Engine]:
+    """The engine on it."""
+    with engine_of(shape) as ready:
+        yield ready
+
+
+@pytest.fixture
+def model(shape: str, tmp_path: Path) -> ModelParams:
+    """A model that it separates quickly."""
+    return STARTER if shape == "package" else tiny_model(tmp_path / "model")

@@ -7,7 +7,6 @@ import gc
 import hashlib
 import os
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +32,6 @@ from python_worker.protocol import Cancelled, Failure, ModelParams
 
 # The stand-ins and the msst package silence or raise warnings that are not ours to answer for.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module", params=["package", "bigshifts", "demix"])
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def engine(shape: str) -> Iterator[Engine]:
-    with engine_of(shape) as ready:
-        yield ready
-
-
-@pytest.fixture
-def model(shape: str, tmp_path: Path) -> ModelParams:
-    return STARTER if shape == "package" else tiny_model(tmp_path / "model")
 
 
 def model_with(shape: str, folder: Path, **changes: Any) -> ModelParams:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from separating import Run, engine_of, instruments_of, mixture, starter_with, tiny_model
+from separating import Run, instruments_of, mixture, starter_with, tiny_model
 
 from python_worker.engine import Engine
 from python_worker.protocol import Cancelled, Failure, ModelParams
@@ -20,17 +20,6 @@ from python_worker.protocol import Cancelled, Failure, ModelParams
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 Refusal = Callable[[int, int], BaseException | None]
-
-
-@pytest.fixture(scope="module", params=["package", "bigshifts", "demix"])
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def engine(shape: str) -> Iterator[Engine]:
-    with engine_of(shape) as ready:
-        yield ready
 
 
 @pytest.fixture

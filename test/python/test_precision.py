@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 import torch
-from separating import STARTER, Run, agreement, engine_of, instruments_of, mixture, tiny_model
+from separating import STARTER, Run, agreement, instruments_of, mixture
 
 from python_worker.engine import Engine, precision
 from python_worker.protocol import Failure, ModelParams
@@ -19,22 +18,6 @@ from python_worker.protocol import Failure, ModelParams
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 STEMS_DIFFER = "as this server is configured: the stems differ a little from those of MSST"
-
-
-@pytest.fixture(scope="module", params=["package", "bigshifts", "demix"])
-def shape(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def engine(shape: str) -> Iterator[Engine]:
-    with engine_of(shape) as ready:
-        yield ready
-
-
-@pytest.fixture
-def model(shape: str, tmp_path: Path) -> ModelParams:
-    return STARTER if shape == "package" else tiny_model(tmp_path / "model")
 
 
 def unheard(level: str, message: str) -> None:

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { CatalogLog, ModelEntry } from '../../../src/models/modelEntry.ts';
+import { starterModel } from '../../support/starterModel.ts';
 
 /** A temporary folder with these files in it (paths with `/`); gone when the test ends. */
 export async function makeFolder(files: Record<string, string | Buffer>): Promise<string> {
@@ -92,30 +93,15 @@ export function makeLog(): CatalogLog & { warnings: { fields: object; message: s
 /** A usable model that needs no files. */
 export function makeEntry(changes: Partial<ModelEntry> = {}): ModelEntry {
   const instruments = changes.instruments ?? ['Vocals', 'bass', 'Drums', 'other'];
-  return {
+  return starterModel({
     name: 'four',
-    architecture: 'mdx23c',
     configPath: '/models/four.yaml',
     checkpointPath: '/models/four.ckpt',
     displayConfigPath: 'configs/four.yaml',
     displayCheckpointPath: 'pretrain/four.ckpt',
     instruments,
     outputs: instruments,
-    targetInstrument: null,
-    sampleRate: 44_100,
-    stereo: true,
-    chunking: { chunkSamples: 261_120, numOverlap: 2, batchSize: 1 },
-    description: null,
-    licence: null,
-    trustPickle: false,
-    loraCheckpointPeft: null,
-    loraCheckpointLoralib: null,
-    batchSize: null,
-    numOverlap: null,
-    precision: 'fp32',
-    compile: false,
     checkpointBytes: 1,
-    version: '1',
     ...changes,
-  };
+  });
 }
