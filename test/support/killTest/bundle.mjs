@@ -23,7 +23,11 @@ export async function bundle(projectRoot) {
   const folder = await mkdtemp(path.join(dist, 'kill-test-'));
   const server = path.join(folder, 'server.mjs');
   const worker = path.join(folder, 'standIn', 'worker.mjs');
-  const shared = /** @type {const} */ ({ bundle: true, platform: 'node', format: 'esm', target: 'node20' });
+  const shared = /** @type {const} */ ({
+    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20' },
+    // A fifth of a start is reading the text.
+    ...{ minifySyntax: true, minifyWhitespace: true },
+  });
   const require = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
   await build({
     ...shared,
