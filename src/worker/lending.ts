@@ -28,18 +28,19 @@ export function createLending<Item, Work extends string>(
   const idle: Item[] = [];
   const waiting: Wait[] = [];
   const going = new Map<Work, number>();
-  const mayBegin = ({ work }: Wait) => (going.get(work) ?? 0) < most[work];
+  const room = (work: Work) => most[work] - (going.get(work) ?? 0);
+  const startable = (work: Work) => Math.min(room(work), waiting.filter((wait) => wait.work === work).length);
 
   const match = () => {
     for (const wait of [...waiting]) {
-      const at = mayBegin(wait) ? idle.findIndex(wait.accepts) : -1;
+      const at = room(wait.work) > 0 ? idle.findIndex(wait.accepts) : -1;
       const [item] = at < 0 ? [] : idle.splice(at, 1);
       if (item === undefined) continue;
       waiting.splice(waiting.indexOf(wait), 1);
       going.set(wait.work, (going.get(wait.work) ?? 0) + 1);
       wait.take(item);
     }
-    const missing = waiting.filter(mayBegin).length;
+    const missing = (Object.keys(most) as Work[]).reduce((sum, work) => sum + startable(work), 0);
     if (missing > 0) onShortage(missing);
   };
 

@@ -142,7 +142,7 @@ describe('stopping', () => {
 
 describe('a machine with too much to do', () => {
   test('has nobody wait for ever for a child, and does not blame the file', async () => {
-    const pool = start(undefined, { freeMs: 500 });
+    const pool = start(undefined, { freeMs: 2_000 });
     const gate = path.join(await temporaryFolder(), 'gate');
     const probing = [pool.probe(`wait:${gate}`), pool.probe(`wait:${gate}`)];
     await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(2);
@@ -153,7 +153,7 @@ describe('a machine with too much to do', () => {
   });
 
   test('has nobody wait for ever for an answer, and does not blame the file', async () => {
-    const pool = start(undefined, { probeMs: 500 });
+    const pool = start(undefined, { probeMs: 2_000 });
     const never = path.join(await temporaryFolder(), 'gate');
     await expect(pool.probe(`wait:${never}`)).rejects.toMatchObject({ name: 'MediaBusy' });
     expect(await readdir(path.dirname(never))).toHaveLength(1);
