@@ -21,6 +21,7 @@ from training.render.stem_midi import split_by_stem
 from training.train.examples import Examples, open_songs
 from training.train.learn import Settings, begin, follow, rate_at
 from training.train.loss import relative_error
+from training.train.optimiser import Optimiser
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -281,6 +282,40 @@ def test_the_average_follows_the_weights_at_once_in_the_beginning_and_slowly_lat
     follow(run, 0.9)
     assert run.average.weight.item() == pytest.approx(0.8 * 0.9 + 0.1)
     assert run.network.weight.item() == 1.0
+
+
+def test_every_direction_of_a_kernel_learns_as_fast() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(3, 6, 3).to(memory_format=torch.channels_last)
+    before = network.weight.detach().clone()
+    gradient = torch.randn(6, 3, 3, 3) * torch.logspace(0, -1.3, 6)[:, None, None, None]
+    network.weight.grad = gradient
+    Optimiser(network).step(0.01)
+    step = network.weight.detach() - before
+    assert (step * gradient).sum() < 0
+    # A matrix of 6 rows and 27 columns: the rate of `match_rms_adamw`, and what Newton-Schulz leaves of 1.
+    found = torch.linalg.svdvals(step.flatten(1)) / (0.01 * 0.2 * 27**0.5)
+    assert 0.6 < found.min() and found.max() < 1.3
+    assert torch.linalg.cond(gradient.flatten(1)) > 10
+
+
+def test_gains_and_shifts_learn_at_a_quarter_of_the_rate() -> None:
+    network = torch.nn.Conv2d(3, 6, 3)
+    before = network.bias.detach().clone()
+    network.bias.grad = torch.tensor([1.0, -1, 100, -100, 0.01, -0.01])
+    Optimiser(network).step(0.01)
+    # The first step of AdamW is its rate, whatever the gradient; the decay is a thousandth of it.
+    moved = before - network.bias.detach()
+    assert moved.numpy() == pytest.approx(np.array([1, -1, 1, -1, 1, -1]) * 0.0025, rel=2e-3)
+
+
+def test_what_is_loaded_into_a_network_later_is_what_learns_on() -> None:
+    network = torch.nn.Linear(4, 4)
+    optimiser = Optimiser(network)
+    network.load_state_dict({"weight": torch.eye(4), "bias": torch.zeros(4)})
+    network(torch.ones(1, 4)).sum().backward()
+    optimiser.step(0.001)
+    assert (network.weight - torch.eye(4)).abs().max().item() < 0.01
 
 
 def test_the_loss_is_relative_to_the_level_of_the_mixture() -> None:

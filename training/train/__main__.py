@@ -52,7 +52,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         "--chunk", type=whole(4096), default=130_048, help="samples of an example (default: 130048)"
     )
     parser.add_argument(
-        "--rate", type=number(1e-6, 1), default=1.5e-3, help="highest learning rate (default: 0.0015)"
+        "--rate", type=number(1e-6, 1), default=6e-3, help="highest learning rate (default: 0.006)"
     )
     parser.add_argument(
         "--seed", type=whole(0), default=0, help="of the weights and the examples (default: 0)"
@@ -101,8 +101,8 @@ def train(asked: argparse.Namespace) -> None:
         [asked.config, *([asked.start] if asked.start else [])],
         **{"settings": settings, "batch": asked.batch, "chunk": asked.chunk, "seed": asked.seed},
     )
-    asked.out.mkdir(parents=True, exist_ok=True)
     begun = begin(network.train(), asked.device)
+    asked.out.mkdir(parents=True, exist_ok=True)
     if (asked.out / STATE).exists():
         begun.resume(asked.out / STATE, fingerprint)
     learn(begun, examples, validation, settings, asked.out, fingerprint)

@@ -18,6 +18,7 @@ from training.measure import improvement
 from training.tensors import write_tensors
 from training.train.examples import Examples
 from training.train.loss import relative_error
+from training.train.optimiser import Optimiser
 from training.train.state import Run
 from training.whole import whole_file
 
@@ -32,7 +33,7 @@ class Settings:
 
     Attributes:
         steps: how many in all; the rate falls to nothing over them (half a cosine).
-        rate: highest learning rate of AdamW.
+        rate: highest learning rate (`Optimiser.step`).
         warm_up: steps until it is reached.
         averaged: how much of the average of the weights stays at a step.
         report_every: steps between two looks at the songs for validation; the run is saved after each.
@@ -51,7 +52,7 @@ def begin(network: torch.nn.Module, device: torch.device) -> Run:
     """A run that has not learnt yet."""
     network = network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network)
-    return Run(network, average, torch.optim.AdamW(network.parameters(), weight_decay=1e-3))
+    return Run(network, average, Optimiser(network))
 
 
 def learn(
@@ -101,15 +102,13 @@ def step(run: Run, targets: torch.Tensor, settings: Settings) -> float:
     Returns:
         The loss before it.
     """
-    for group in run.optimiser.param_groups:
-        group["lr"] = rate_at(run.step, settings)
     with torch.autocast(targets.device.type, torch.bfloat16, enabled=settings.bfloat16):
         estimate = run.network(targets.sum(1))
     loss = relative_error(estimate.float(), targets)
-    run.optimiser.zero_grad(set_to_none=True)
+    run.network.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-    run.optimiser.step()
+    run.optimiser.step(rate_at(run.step, settings))
     run.step += 1
     follow(run, settings.averaged)
     return loss.item()

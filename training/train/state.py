@@ -10,6 +10,7 @@ import torch
 
 from training.command import CommandError
 from training.tensors import read_tensors, write_tensors
+from training.train.optimiser import Optimiser
 from training.whole import whole_file
 
 
@@ -26,7 +27,7 @@ class Run:
 
     network: torch.nn.Module
     average: torch.nn.Module
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     step: int = 0
 
     def save(self, path: Path, fingerprint: str) -> None:
