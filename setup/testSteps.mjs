@@ -78,9 +78,20 @@ export function testSteps({ root, python, folder }) {
       count: () => countVitest(vitestCounts),
     },
     {
-      ...pythonStep('pytest', 'pytest', `--junit-xml=${pytestCounts}`),
-      // A plugin that the engine's environment happens to hold must not change what the tests say.
-      env: { PYTHONDONTWRITEBYTECODE: '1', PYTEST_DISABLE_PLUGIN_AUTOLOAD: '1' },
+      // A file's tests stay together: they share engines, which take long to begin.
+      ...pythonStep(
+        'pytest',
+        'pytest',
+        `--junit-xml=${pytestCounts}`,
+        ...['-p', 'xdist', '-n2', '--dist=loadfile'],
+      ),
+      env: {
+        PYTHONDONTWRITEBYTECODE: '1',
+        // A plugin that the engine's environment happens to hold must not change what the tests say.
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD: '1',
+        // Threads that wait for a core keep it busy.
+        OMP_NUM_THREADS: '1',
+      },
       show: true,
       count: () => countPytest(pytestCounts),
     },
