@@ -200,10 +200,11 @@ export function hashFolder(folder: string): string {
   return hash.digest('hex');
 }
 
-/** What `import module` finds: its version, and the file it comes from. */
+/** What `import module` finds: its version, and the file it comes from. Leaves no compiled file there. */
 export function importIn(python: string, module: string): { version: string; file: string } {
   const script = `import json, ${module} as m; print(json.dumps({"version": m.__version__, "file": m.__file__}))`;
-  return JSON.parse(execFileSync(python, ['-c', script], { encoding: 'utf8', stdio: 'pipe' }));
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  return JSON.parse(execFileSync(python, ['-c', script], { encoding: 'utf8', stdio: 'pipe', env }));
 }
 
 const stubServer = `
