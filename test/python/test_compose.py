@@ -101,11 +101,22 @@ def test_in_clear_songs_nothing_else_plays_as_low_as_the_bass() -> None:
     assert share(clear, "other") > 0.8
 
 
-def test_clear_songs_leave_the_others_of_the_collection_as_they_are(tmp_path: Path) -> None:
+def test_songs_of_loops_have_all_stems_and_nothing_low_but_the_bass() -> None:
+    loops = [Heard(compose_song(5, index, SECONDS, loops=1)) for index in range(40)]
+    assert [song.wrong for song in loops] == [[]] * len(loops)
+    assert all(set(song.keys) == {"drums", "bass", "other"} for song in loops)
+    assert all(24 <= key <= 72 for song in loops for key in song.keys["bass"])
+    assert all(36 <= key <= 108 for song in loops for key in song.keys["other"])
+    assert all(abs(song.song.length - SECONDS) < 4 for song in loops)
+    assert len({tuple(song.keys["bass"]) for song in loops}) == len(loops)
+
+
+@pytest.mark.parametrize("kind", ["clear", "loops"])
+def test_a_share_leaves_the_other_songs_of_the_collection_as_they_are(tmp_path: Path, kind: str) -> None:
     same = 0
     for index in range(20):
         compose_song(5, index, 5).save(tmp_path / "a")
-        compose_song(5, index, 5, clear=0.5).save(tmp_path / "b")
+        compose_song(5, index, 5, **{kind: 0.5}).save(tmp_path / "b")
         same += (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert 5 <= same <= 15
 
@@ -147,7 +158,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(mido.MidiFile, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        write_song(tmp_path / "00000.mid", 1, 0, 6, 0)
+        write_song(tmp_path / "00000.mid", 1, 0, 6, clear=0, loops=0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -40,6 +40,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         default=0.0,
         help="share of songs whose bass is alone in its register, and in what it plays (default: 0)",
     )
+    parser.add_argument(
+        "--loops",
+        type=number(0, 1),
+        default=0.0,
+        help="share of songs of one bar's patterns over four chords, as the simplest music is (default: 0)",
+    )
     parser.add_argument("--workers", type=whole(1), default=1, help="songs composed at once (default: 1)")
     return parser.parse_args(arguments)
 
@@ -49,7 +55,7 @@ def compose_all(asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     paths = [asked.out / f"{index:05d}.mid" for index in range(asked.songs)]
     calls = [
-        (path, asked.seed, index, asked.seconds, asked.clear)
+        (path, asked.seed, index, asked.seconds, asked.clear, asked.loops)
         for index, path in enumerate(paths)
         if not path.exists()
     ]

@@ -9,13 +9,16 @@ import numpy as np
 
 from training.compose.arrangement import arranged
 from training.compose.form import sections
+from training.compose.loops import loop_song
 from training.compose.midi_file import Tempo, midi_file
 from training.compose.performance import Feel, performed, swung
 from training.compose.score import METERS, Meter, Section
 from training.compose.styles import STYLES, Style
 
 
-def compose_song(seed: int, index: int, seconds: float, *, clear: float = 0) -> mido.MidiFile:
+def compose_song(
+    seed: int, index: int, seconds: float, *, clear: float = 0, loops: float = 0
+) -> mido.MidiFile:
     """Compose a song; the same arguments give the same song, to the byte.
 
     Args:
@@ -23,14 +26,20 @@ def compose_song(seed: int, index: int, seconds: float, *, clear: float = 0) -> 
         index: which song of it; not negative.
         seconds: how long it is to last, to the bar (at least two of them).
         clear: how likely it is that nothing else plays as low as the bass, or what another part plays.
+        loops: how likely it is that the song is of no style, but of loops (`loop_song`).
 
     Returns:
         An SMF of type 1: a conductor track, then a track for each part, drums on channel 10 (index 9), the
         bass on programs 32 to 39, everything else on other programs.
     """
     rng = np.random.default_rng([seed, index])
-    # From chances of its own, so that all other songs of the collection stay what they are.
-    is_clear = bool(np.random.default_rng([seed, index, 1]).random() < clear)
+    # From chances of their own, so that all other songs of the collection stay what they are.
+    is_clear, is_loops = (
+        bool(np.random.default_rng([seed, index, number]).random() < share)
+        for number, share in ((1, clear), (2, loops))
+    )
+    if is_loops:
+        return loop_song(rng, seconds)
     style = chosen_style(rng)
     meter = METERS[str(rng.choice(style.meters))]
     bpm = float(rng.uniform(*style.tempo))

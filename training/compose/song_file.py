@@ -8,7 +8,7 @@ from training.compose.song import compose_song
 from training.whole import whole_file
 
 
-def write_song(path: Path, seed: int, index: int, seconds: float, clear: float) -> None:
+def write_song(path: Path, seed: int, index: int, seconds: float, clear: float, loops: float) -> None:
     """Compose one song into `path`; it appears there whole or not at all.
 
     Args:
@@ -17,9 +17,10 @@ def write_song(path: Path, seed: int, index: int, seconds: float, clear: float) 
         index: which of them.
         seconds: about how long it is.
         clear: how likely it is that the bass is alone in its register.
+        loops: how likely it is that it is a song of loops.
 
     Raises:
         OSError: when it cannot be written (no room, no right).
     """
     with whole_file(path) as temporary:
-        compose_song(seed, index, seconds, clear=clear).save(temporary)
+        compose_song(seed, index, seconds, clear=clear, loops=loops).save(temporary)
