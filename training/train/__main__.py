@@ -100,8 +100,9 @@ def train(asked: argparse.Namespace) -> None:
     fingerprint = fingerprint_of(
         [asked.config, *([asked.start] if asked.start else [])],
         **{"settings": settings, "batch": asked.batch, "chunk": asked.chunk, "seed": asked.seed},
-        # What a state holds of it: one from before Muon is another run's.
+        # A state from before one of them is another run's.
         optimiser="muon, adamw",
+        loss="root mean square",
     )
     begun = begin(network.train(), asked.device)
     asked.out.mkdir(parents=True, exist_ok=True)

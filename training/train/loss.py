@@ -6,14 +6,19 @@ import torch
 
 
 def relative_error(estimate: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean absolute error over the mixture's mean absolute level, so that quiet music counts as much as loud.
+    """Root mean square error of each stem over the mixture's, so that quiet music counts too.
+
+    It is what SDR measures, without its logarithm. The mean absolute error, which is common, asks for the
+    median of what a stem could be, and where a sound may well belong to either of two stems that is silence.
 
     Args:
         estimate: (batch, stems, channels, samples).
         targets: of the same shape.
 
     Returns:
-        The mean over the batch; 1 when every stem is as wrong as the mixture is loud.
+        The mean over batch and stems; 1 when every stem is as wrong as the mixture is loud.
     """
-    level = targets.sum(1).abs().mean((1, 2)) + 1e-3
-    return ((estimate - targets).abs().mean((1, 2, 3)) / level).mean()
+    # The small numbers keep the gradient finite: of a stem that is right to the sample, and of silence.
+    error = ((estimate - targets).square().mean((2, 3)) + 1e-9).sqrt()
+    level = targets.sum(1).square().mean((1, 2)).sqrt() + 1e-3
+    return (error / level[:, None]).mean()
