@@ -12,7 +12,7 @@ import torch
 from recipe import STEMS, noise_songs
 
 from training.compose import compose_song
-from training.evaluate.scores import Cell, Score, score_song, summarise
+from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, score_song, summarise
 from training.evaluate.separators import librosa_split, mixture_itself
 from training.measure import is_silent, sdr
 from training.mix import effects
@@ -188,18 +188,18 @@ def test_a_stem_more_than_50_db_below_the_mixture_is_silent() -> None:
 
 
 def test_figures_are_medians_over_the_songs_in_which_the_stem_is_heard() -> None:
-    reached = {"mixture": [0.0, -4.0, 2.0], "split": [3.0, 1.0, 5.0], "net": [6.0, 0.0, 5.5]}
+    reached = {MIXTURE: [0.0, -4.0, 2.0], SPLIT: [3.0, 1.0, 5.0], "net": [6.0, 0.0, 5.5]}
     scores = [
         Score(f"song {index}", separator, "drums", value)
         for separator, values in reached.items()
         for index, value in enumerate(values)
     ]
     scores += [Score("song 0", separator, "bass", -1.0) for separator in reached]
-    table = summarise(scores, "mixture", "split")
+    table = summarise(scores)
     # 6 - 0, 0 + 4, 5.5 - 2; ahead of the split in the first and the last song.
     assert table["net"] == {"drums": Cell(3, 5.5, 4.0, 0.667), "bass": Cell(1, -1.0, 0.0, 0.0)}
-    assert table["mixture"]["drums"] == Cell(3, 0.0, 0.0, 0.0)
-    assert table["split"]["drums"] == Cell(3, 3.0, 3.0, 0.0)
+    assert table[MIXTURE]["drums"] == Cell(3, 0.0, 0.0, 0.0)
+    assert table[SPLIT]["drums"] == Cell(3, 3.0, 3.0, 0.0)
     assert "other" not in table["net"]
 
 

@@ -185,6 +185,8 @@ def test_the_figures_hold_the_mixture_the_split_and_the_model_for_every_stem(rec
     for row in figures.values():
         assert list(row) == [stem for stem in STEMS if stem in figures["the mixture itself"]]
     assert list(figures["tiny"]) == list(STEMS)
+    assert list(measured["pace"]) == list(figures)
+    assert measured["pace"]["tiny"] > measured["pace"]["the mixture itself"] >= 0
     assert {cell["improvement"] for cell in figures["the mixture itself"].values()} == {0}
     for stem, cell in figures["tiny"].items():
         gained = cell["sdr"] - figures["the mixture itself"][stem]["sdr"]
@@ -197,6 +199,7 @@ def test_the_table_shows_the_same_figures(recipe: Recipe) -> None:
     (line,) = [line for line in recipe.outputs["evaluate"].splitlines() if line.startswith("| tiny |")]
     for stem in STEMS:
         assert f"{figures['tiny'][stem]['sdr']:.1f} (" in line
+    assert line.endswith(f" {json.loads(recipe.scores.read_text())['pace']['tiny']:.2f} s |")
 
 
 def test_the_card_tells_the_checkpoint_its_size_and_the_figures(recipe: Recipe) -> None:

@@ -12,13 +12,11 @@ import torch
 from tqdm import tqdm
 
 from training.command import number, run, whole
-from training.evaluate.scores import Cell, Score, score_song, summarise
-from training.evaluate.separators import Separator, librosa_split, mixture_itself, network_separator
+from training.evaluate.pace import Paced
+from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, score_song, summarise
+from training.evaluate.separators import librosa_split, mixture_itself, network_separator
 from training.stems import STEMS, songs_in
 from training.whole import whole_file
-
-MIXTURE = "the mixture itself"
-SPLIT = "librosa's split"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,30 +63,35 @@ def evaluate(asked: argparse.Namespace) -> None:
     """Separate an excerpt of every song in every way."""
     if asked.threads:
         torch.set_num_threads(asked.threads)
-    separators: dict[str, Separator] = {MIXTURE: mixture_itself, SPLIT: librosa_split}
+    separators = {MIXTURE: Paced(mixture_itself), SPLIT: Paced(librosa_split)}
     for name, config, checkpoint in asked.models:
-        separators[name] = network_separator(config, checkpoint)
+        separators[name] = Paced(network_separator(config, checkpoint))
     songs = songs_in(asked.songs)
     scores: list[Score] = []
     for song in tqdm(songs, unit="song"):
         scores.extend(score_song(song, asked.seconds, separators))
-    table = summarise(scores, MIXTURE, SPLIT)
-    print_table(table, len(songs))
+    table = summarise(scores)
+    pace = {name: separate.pace for name, separate in separators.items()}
+    print_table(table, pace, len(songs))
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         figures = {name: {stem: asdict(cell) for stem, cell in row.items()} for name, row in table.items()}
         with whole_file(asked.json) as temporary:
             temporary.write_text(
-                json.dumps({"songs": len(songs), "seconds": asked.seconds, "figures": figures}, indent=2)
+                json.dumps(
+                    {"songs": len(songs), "seconds": asked.seconds, "figures": figures, "pace": pace},
+                    indent=2,
+                )
             )
 
 
-def print_table(table: dict[str, dict[str, Cell]], songs: int) -> None:
-    """As Markdown: median SDR, improvement on the mixture, share of songs ahead of librosa's split."""
+def print_table(table: dict[str, dict[str, Cell]], pace: dict[str, float], songs: int) -> None:
+    """As Markdown: median SDR, improvement on the mixture, share of songs ahead of librosa's split, pace."""
     print(f"\nMedian SDR in dB over {songs} songs (improvement on the mixture; songs ahead of {SPLIT})\n")
-    print(f"| | {' | '.join(STEMS)} |\n| --- |{' --- |' * len(STEMS)}")
+    print(f"| | {' | '.join(STEMS)} | time for 1 s |\n| --- |{' --- |' * (len(STEMS) + 1)}")
     for name, row in table.items():
-        print(f"| {name} | {' | '.join(cell_text(row.get(stem), name) for stem in STEMS)} |")
+        cells = " | ".join(cell_text(row.get(stem), name) for stem in STEMS)
+        print(f"| {name} | {cells} | {pace[name]:.2f} s |")
 
 
 def cell_text(cell: Cell | None, separator: str) -> str:

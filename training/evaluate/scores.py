@@ -13,6 +13,10 @@ from training.excerpt import middle_of
 from training.measure import is_silent, sdr
 from training.stems import SAMPLE_RATE, STEMS
 
+# The two ways without a network, which the others are held against.
+MIXTURE = "the mixture itself"
+SPLIT = "librosa's split"
+
 
 @dataclass(frozen=True)
 class Score:
@@ -59,20 +63,18 @@ class Cell:
     ahead: float
 
 
-def summarise(scores: list[Score], mixture: str, split: str) -> dict[str, dict[str, Cell]]:
+def summarise(scores: list[Score]) -> dict[str, dict[str, Cell]]:
     """By way and stem.
 
     Args:
-        scores: of all songs.
-        mixture: the name of the way that leaves the mixture as it is.
-        split: the name of the way without a network.
+        scores: of all songs; `MIXTURE` and `SPLIT` are among the ways.
     """
     found: dict[tuple[str, str], dict[str, float]] = {}
     for score in scores:
         found.setdefault((score.separator, score.stem), {})[score.song] = score.sdr
     table: dict[str, dict[str, Cell]] = {}
     for (separator, stem), reached in found.items():
-        base, other = found[mixture, stem], found[split, stem]
+        base, other = found[MIXTURE, stem], found[SPLIT, stem]
         gained = [value - base[song] for song, value in reached.items()]
         ahead = [value > other[song] for song, value in reached.items()]
         table.setdefault(separator, {})[stem] = Cell(

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from training.command import CommandError
+from training.evaluate.scores import MIXTURE, SPLIT
 from training.stems import STEMS
 
 
@@ -30,13 +31,16 @@ def card_of(template: str, facts: dict[str, str], scores: list[tuple[str, Path]]
 
 def table_of(scores: list[tuple[str, Path]]) -> str:
     """A table of Markdown: a row for each set of songs and each way to separate."""
-    lines = [f"| songs | | {' | '.join(STEMS)} |", f"| --- | --- |{' --- |' * len(STEMS)}"]
+    lines = [
+        f"| songs | | {' | '.join(STEMS)} | time for 1 s |",
+        f"| --- | --- |{' --- |' * (len(STEMS) + 1)}",
+    ]
     for title, path in scores:
         measured = read_scores(path)
         name = f"{measured['songs']} {title}"
         for separator, row in measured["figures"].items():
-            cells = " | ".join(cell_of(row.get(stem)) for stem in STEMS)
-            lines.append(f"| {name} | {separator} | {cells} |")
+            cells = " | ".join(cell_of(row.get(stem), separator) for stem in STEMS)
+            lines.append(f"| {name} | {separator} | {cells} | {measured['pace'][separator]:.2f} s |")
             name = ""
     return "\n".join(lines)
 
@@ -49,14 +53,15 @@ def read_scores(path: Path) -> dict[str, Any]:
     """
     try:
         measured: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        measured["songs"], measured["figures"].items()
+        measured["songs"], measured["figures"].items(), measured["pace"].items()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommandError(f"{path} does not hold the figures of training.evaluate.") from error
     return measured
 
 
-def cell_of(cell: dict[str, float] | None) -> str:
-    """Median SDR, improvement, and the share of songs ahead of the split without a network."""
+def cell_of(cell: dict[str, float] | None, separator: str) -> str:
+    """Median SDR, improvement, and of a network the share of songs ahead of the split without one."""
     if cell is None:
         return "not heard"
-    return f"{cell['sdr']:.1f} ({cell['improvement']:+.1f}; {cell['ahead']:.0%})"
+    ahead = "" if separator in (MIXTURE, SPLIT) else f"; {cell['ahead']:.0%}"
+    return f"{cell['sdr']:.1f} ({cell['improvement']:+.1f}{ahead})"
