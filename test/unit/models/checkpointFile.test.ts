@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { checkCheckpoint } from '../../../src/models/checkpointFile.ts';
@@ -13,11 +13,15 @@ async function check(content: string | Buffer) {
 }
 
 test('the starter checkpoint, as torch.save wrote it, is whole', async () => {
-  expect(await checkCheckpoint(STARTER)).toEqual({ ok: true, format: 'zip', sizeBytes: 6_671_943 });
+  expect(await checkCheckpoint(STARTER)).toEqual({
+    ok: true,
+    format: 'zip',
+    sizeBytes: (await stat(STARTER)).size,
+  });
 });
 
-test.each([1, 4, 1000, 3_000_000, 6_671_942])(
-  'the starter checkpoint cut after %i bytes is found out',
+test.each([1, 4, 1000, 3_000_000, -1])(
+  'the starter checkpoint cut at byte %i is found out',
   async (bytes) => {
     const whole = await readFile(STARTER);
     expect(await check(whole.subarray(0, bytes))).toMatchObject({ ok: false });
