@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from training.command import number, run, whole
 from training.evaluate.pace import Paced
-from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, score_song, summarise
+from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, cell_text, score_song, summarise
 from training.evaluate.separators import librosa_split, mixture_itself, network_separator
 from training.stems import STEMS, songs_in
 from training.whole import whole_file
@@ -92,14 +92,6 @@ def print_table(table: dict[str, dict[str, Cell]], pace: dict[str, float], songs
     for name, row in table.items():
         cells = " | ".join(cell_text(row.get(stem), name) for stem in STEMS)
         print(f"| {name} | {cells} | {pace[name]:.2f} s |")
-
-
-def cell_text(cell: Cell | None, separator: str) -> str:
-    """One cell of the table."""
-    if cell is None:
-        return "not heard"
-    ahead = "" if separator in (MIXTURE, SPLIT) else f"; {cell.ahead:.0%}"
-    return f"{cell.sdr:.1f} ({cell.improvement:+.1f}{ahead})"
 
 
 if __name__ == "__main__":

@@ -84,3 +84,11 @@ def summarise(scores: list[Score]) -> dict[str, dict[str, Cell]]:
             round(float(np.mean(ahead)), 3),
         )
     return table
+
+
+def cell_text(cell: Cell | None, separator: str) -> str:
+    """Median SDR and improvement; of a network also the share of songs ahead of the split without one."""
+    if cell is None:
+        return "not heard"
+    ahead = "" if separator in (MIXTURE, SPLIT) else f"; {cell.ahead:.0%}"
+    return f"{cell.sdr:.1f} ({cell.improvement:+.1f}{ahead})"

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from training.command import CommandError
-from training.evaluate.scores import MIXTURE, SPLIT
+from training.evaluate.scores import Cell, cell_text
 from training.stems import STEMS
 
 
@@ -39,7 +39,8 @@ def table_of(scores: list[tuple[str, Path]]) -> str:
         measured = read_scores(path)
         name = f"{measured['songs']} {title}"
         for separator, row in measured["figures"].items():
-            cells = " | ".join(cell_of(row.get(stem), separator) for stem in STEMS)
+            told = {stem: Cell(**cell) for stem, cell in row.items()}
+            cells = " | ".join(cell_text(told.get(stem), separator) for stem in STEMS)
             lines.append(f"| {name} | {separator} | {cells} | {measured['pace'][separator]:.2f} s |")
             name = ""
     return "\n".join(lines)
@@ -57,11 +58,3 @@ def read_scores(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommandError(f"{path} does not hold the figures of training.evaluate.") from error
     return measured
-
-
-def cell_of(cell: dict[str, float] | None, separator: str) -> str:
-    """Median SDR, improvement, and of a network the share of songs ahead of the split without one."""
-    if cell is None:
-        return "not heard"
-    ahead = "" if separator in (MIXTURE, SPLIT) else f"; {cell['ahead']:.0%}"
-    return f"{cell['sdr']:.1f} ({cell['improvement']:+.1f}{ahead})"
