@@ -33,6 +33,8 @@ def missing_packages() -> list[str]:
     fonts = Path("/usr/share/sounds/sf2")
     there = {
         "fluidsynth": shutil.which("fluidsynth") is not None,
+        "timidity": shutil.which("timidity") is not None,
+        "freepats": Path("/etc/timidity/freepats.cfg").is_file(),
         "fluid-soundfont-gm": (fonts / FONT).is_file(),
         "timgm6mb-soundfont": (fonts / HELD_OUT).is_file(),
     }

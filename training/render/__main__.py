@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.command import CommandError, number, run, whole, work_through
 from training.render.fonts import TRAINING_FONTS, find_font
-from training.render.song import render_song
+from training.render.song import Variety, render_song
 from training.render.synthesizer import find_synthesizer
 
 
@@ -36,23 +36,37 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         f"(default: {' and '.join(TRAINING_FONTS)})",
     )
     parser.add_argument("--seconds", type=number(1, 3600), help="longest length of a song (default: its own)")
+    parser.add_argument(
+        "--resized",
+        type=number(0, 1),
+        default=0.0,
+        help="share of stems whose instruments are made larger or smaller, at the same pitch (default: 0)",
+    )
+    parser.add_argument(
+        "--computed",
+        type=number(0, 1),
+        default=0.0,
+        help="share of songs whose bass is computed, not from a font (default: 0)",
+    )
+    parser.add_argument("--seed", type=whole(0), default=1, help="of those choices (default: 1)")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs rendered at once (default: 1)")
     return parser.parse_args(arguments)
 
 
 def render_all(asked: argparse.Namespace) -> None:
     """Render every song that is not there yet."""
-    program = find_synthesizer()
-    fonts = [find_font(name) for name in asked.fonts or TRAINING_FONTS]
+    fonts = asked.fonts or TRAINING_FONTS
+    instruments = [(find_synthesizer(Path(name)), find_font(name)) for name in fonts]
     songs = sorted(path for path in asked.songs.glob("[!.]*") if path.suffix.lower() in (".mid", ".midi"))
     if not songs:
         raise CommandError(f"{asked.songs} holds no .mid file.")
     asked.out.mkdir(parents=True, exist_ok=True)
-    calls = [
-        (program, midi, fonts[index % len(fonts)], asked.out / midi.stem, asked.seconds)
-        for index, midi in enumerate(songs)
-        if not (asked.out / midi.stem).exists()
-    ]
+    calls = []
+    for index, midi in enumerate(songs):
+        program, font = instruments[index % len(instruments)]
+        variety = Variety(asked.resized, asked.computed, (asked.seed, index))
+        if not (asked.out / midi.stem).exists():
+            calls.append((program, midi, font, asked.out / midi.stem, asked.seconds, variety))
     work_through(render_song, calls, done=len(songs) - len(calls), workers=asked.workers, unit="song")
 
 

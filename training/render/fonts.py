@@ -6,7 +6,12 @@ from pathlib import Path
 
 from training.command import CommandError
 
-FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
+FOLDERS = (
+    Path("/usr/share/sounds/sf2"),
+    Path("/usr/share/sounds/sf3"),
+    Path("/usr/share/soundfonts"),
+    Path(__file__).parent,
+)
 # File names, and the package of Debian that holds each.
 TRAINING_FONTS = {
     "FluidR3_GM.sf2": "fluid-soundfont-gm",
@@ -15,6 +20,8 @@ TRAINING_FONTS = {
 HELD_OUT_FONT = {"TimGM6mb.sf2": "timgm6mb-soundfont"}
 # The second of the fonts to train on, as it was before it was compressed: quicker to play.
 LOSSLESS_FONT = {"MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless"}
+# No sound font but patches, a file for each instrument: `freepats.cfg` beside this file names them.
+FREEPATS = ("freepats.cfg", Path("/etc/timidity/freepats.cfg"))
 PACKAGES = TRAINING_FONTS | HELD_OUT_FONT | LOSSLESS_FONT
 
 
@@ -26,6 +33,8 @@ def find_font(name: str) -> Path:
     """
     for path in (Path(name), *(folder / name for folder in FOLDERS)):
         if path.is_file():
+            if path.name == FREEPATS[0] and not FREEPATS[1].is_file():
+                raise CommandError(f"The patches of {name} are not there. On Debian: apt install freepats.")
             return path.resolve()
     package = PACKAGES.get(Path(name).name)
     hint = f" On Debian: apt install {package}." if package else " Give the path of an .sf2 or .sf3 file."

@@ -1,0 +1,204 @@
+"""What a song can be played with beside a sound font: patches, resized instruments, computed basses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from architectures import RATE
+from recipe import FONT, contents_of, everything_in, run
+
+from training.compose import compose_song
+from training.render.__main__ import main as render
+from training.render.body import resized, restored
+from training.render.computed_bass import Voice, modulated, notes_of, play_bass, string, synthesizer
+from training.render.fonts import find_font
+from training.render.synthesizer import find_synthesizer, play
+
+PATCHES = "freepats.cfg"
+# Seconds and keys of the notes of `tune`.
+STARTS, KEYS = (0.5, 1.5), (45, 52)
+
+
+def tune(program: int, *, channel: int = 0) -> mido.MidiFile:
+    """Two notes of half a second, and silence until 2.5 s; 120 quarter notes a minute, as without a tempo."""
+    song = mido.MidiFile(type=0, ticks_per_beat=480)
+    track = mido.MidiTrack([mido.Message("program_change", channel=channel, program=program)])
+    for key in KEYS:
+        track.append(mido.Message("note_on", channel=channel, note=key, velocity=100, time=480))
+        track.append(mido.Message("note_off", channel=channel, note=key, time=480))
+    track.append(mido.MetaMessage("end_of_track", time=480))
+    song.tracks.append(track)
+    return song
+
+
+def heard(song: mido.MidiFile, font: str, scratch: Path) -> np.ndarray:
+    """What a font makes of it, (samples,)."""
+    song.save(scratch / "tune.mid")
+    found = find_font(font)
+    samples = play(find_synthesizer(found), scratch / "tune.mid", found, scratch / "tune.wav")
+    return samples.mean(1)
+
+
+def pitch(sound: np.ndarray, near: float) -> float:
+    """The frequency in Hz whose multiples are strongest, within a third of an octave of `near`."""
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 1 << 18))
+    found = np.geomspace(near * 0.8, near * 1.25, 600)
+    places = np.outer(found, np.arange(1, 9)) * (1 << 18) / RATE
+    return float(found[np.log(spectrum[places.round().astype(int)] + 1e-9).sum(1).argmax()])
+
+
+def assert_tune(sound: np.ndarray) -> None:
+    """Silence first, then each note at its time, at its pitch."""
+    loudest = np.abs(sound).max()
+    assert loudest > 0.001
+    for start, key in zip(STARTS, KEYS, strict=True):
+        begin = round(start * RATE)
+        assert np.abs(sound[begin - 4000 : begin - 300]).max() < 0.25 * loudest
+        assert np.abs(sound[begin : begin + 8000]).max() > 0.2 * loudest
+        frequency = 440 * 2 ** ((key - 69) / 12)
+        assert pitch(sound[begin + 2000 : begin + 18_000], frequency) == pytest.approx(frequency, rel=0.02)
+    assert np.abs(sound[: round(0.48 * RATE)]).max() < 0.001 * loudest
+
+
+def centre(sound: np.ndarray) -> float:
+    """Where the middle of the spectrum is, Hz."""
+    spectrum = np.abs(np.fft.rfft(sound))
+    return float((spectrum * np.fft.rfftfreq(len(sound), 1 / RATE)).sum() / spectrum.sum())
+
+
+@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.parametrize("font", [FONT, PATCHES])
+@pytest.mark.parametrize("semitones", [-6, 0, 6])
+def test_a_resized_instrument_plays_the_same_notes(semitones: int, font: str, tmp_path: Path) -> None:
+    sound = restored(
+        np.repeat(heard(resized(tune(33), semitones), font, tmp_path)[:, None], 2, axis=1), semitones
+    )
+    assert_tune(sound.mean(1))
+
+
+@pytest.mark.usefixtures("fluidsynth")
+def test_a_larger_instrument_is_darker_and_a_smaller_one_brighter(tmp_path: Path) -> None:
+    larger, smaller = (
+        restored(heard(resized(tune(73), semitones), FONT, tmp_path)[:, None], semitones)[:, 0]
+        for semitones in (6, -6)
+    )
+    assert centre(larger) < centre(smaller)
+
+
+def test_a_resized_part_keeps_the_keys_of_drums_and_stays_in_midis_range() -> None:
+    notes = [(9, 36, 36), (0, 2, 8), (0, 125, 119), (0, 60, 54)]
+    song = mido.MidiFile(type=0)
+    song.tracks.append(mido.MidiTrack(mido.Message("note_on", channel=c, note=key) for c, key, _ in notes))
+    made = [message.note for message in resized(song, -6).tracks[0] if message.type == "note_on"]
+    assert made == [lower for _, _, lower in notes]
+
+
+@pytest.mark.usefixtures("fluidsynth")
+def test_every_program_has_a_patch_that_sounds(tmp_path: Path) -> None:
+    song = mido.MidiFile(type=0, ticks_per_beat=480)
+    track = mido.MidiTrack()
+    for program in range(128):
+        track.append(mido.Message("program_change", program=program, time=480))
+        track.append(mido.Message("note_on", note=60, velocity=127))
+        track.append(mido.Message("note_off", note=60, time=480))
+    song.tracks.append(track)
+    sound = heard(song, PATCHES, tmp_path)
+    silent = [
+        program
+        for program in range(128)
+        if np.abs(sound[round((program + 0.5) * RATE) : round((program + 0.75) * RATE)]).max() < 1e-3
+    ]
+    assert silent == []
+
+
+@pytest.mark.usefixtures("fluidsynth")
+def test_patches_share_no_instrument_that_lies_in_the_held_out_font() -> None:
+    lines = find_font(PATCHES).read_text(encoding="utf-8").splitlines()
+    named = dict(line.split() for line in lines if line[:1].isdigit())
+    assert not {"Tone_000/069_English_Horn.pat", "Tone_000/079_Ocarina.pat"} & set(named.values())
+    assert {"69", "79"} <= set(named)
+
+
+@pytest.mark.parametrize("voice", [string, synthesizer, modulated])
+def test_a_computed_voice_has_the_pitch_it_is_asked_for(
+    voice: Callable[[np.random.Generator], Voice],
+) -> None:
+    times = np.arange(RATE // 2, dtype=np.float32) / RATE
+    for seed in range(12):
+        sound = voice(np.random.default_rng(seed))(55.0, times)
+        assert sound.shape == times.shape and np.isfinite(sound).all() and np.abs(sound).max() > 0
+        # Two waves out of tune, or an octave below, have one period in common that is longer.
+        spectrum = np.abs(np.fft.rfft(sound[2000:] * np.hanning(len(sound) - 2000), 1 << 18))
+        peaks = spectrum[: round(2000 * (1 << 18) / RATE)].argmax() * RATE / (1 << 18) / 27.5
+        assert abs(peaks - round(peaks)) < 0.2
+
+
+def test_a_computed_bass_plays_the_notes_of_its_part_and_each_draw_sounds_otherwise() -> None:
+    sounds = [play_bass(tune(33), np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert np.array_equal(sounds[0], sounds[1]) and not np.array_equal(sounds[0], sounds[2])
+    for sound in sounds:
+        assert sound.dtype == np.float32 and sound.shape[1] == 2
+        assert np.abs(sound).max() == pytest.approx(1)
+        assert_tune(sound[:, 0])
+
+
+def test_a_part_without_notes_has_no_computed_bass() -> None:
+    empty = mido.MidiFile(type=0)
+    empty.tracks.append(mido.MidiTrack())
+    assert play_bass(empty, np.random.default_rng(1)).shape == (0, 2)
+
+
+def test_a_computed_bass_follows_bends_and_tempi() -> None:
+    song = tune(33)
+    song.tracks[0].insert(0, mido.MetaMessage("set_tempo", tempo=1_000_000))
+    song.tracks[0].insert(0, mido.Message("pitchwheel", pitch=4096))
+    notes = list(notes_of(song))
+    assert [(note.start, note.end, note.key) for note in notes] == [(1, 2, 46), (3, 4, 53)]
+
+
+@pytest.mark.usefixtures("fluidsynth")
+def test_a_seed_decides_what_varies_and_the_levels_stay(tmp_path: Path) -> None:
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    compose_song(3, 0, 5).save(songs / "00000.mid")
+    told = {
+        "plain": [],
+        "one": ["--resized", "1", "--computed", "1"],
+        "again": ["--resized", "1", "--computed", "1", "--workers", "2"],
+        "other": ["--resized", "1", "--computed", "1", "--seed", "2"],
+    }
+    for name, options in told.items():
+        out = str(tmp_path / name)
+        assert render([str(songs), out, "--font", PATCHES, "--seconds", "6", *options]) == 0
+    made = {name: contents_of(tmp_path / name / "00000") for name in told}
+    assert made["one"] == made["again"]
+    assert made["one"] != made["other"] and made["one"] != made["plain"]
+
+
+def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path: Path) -> None:
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    compose_song(3, 0, 5).save(songs / "00000.mid")
+    ran = run("render", songs, tmp_path / "out", "--font", PATCHES, path=str(tmp_path))
+    assert (ran.code, ran.sentence) == (1, "TiMidity++ is not installed. On Debian: apt install timidity.")
+    assert everything_in(tmp_path) == ["songs", "songs/00000.mid"]
+
+
+@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.parametrize("line", ["source /nowhere/none.cfg", "bank 0\n0 /nowhere/none.pat"])
+def test_patches_that_are_not_there_are_told(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    tune(0).save(songs / "00000.mid")
+    (tmp_path / "own.cfg").write_text(f"{line}\n", encoding="utf-8")
+    arguments = [str(songs), str(tmp_path / "out"), "--font", str(tmp_path / "own.cfg")]
+    assert render(arguments) == 1
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith("TiMidity++ could not play ") and "/nowhere/none" in sentence
+    assert everything_in(tmp_path / "out") == []
