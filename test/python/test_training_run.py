@@ -112,7 +112,8 @@ def test_mixing_changed_the_songs(recipe: Recipe) -> None:
 def test_the_same_seeds_give_the_same_songs_to_the_byte(recipe: Recipe, tmp_path: Path) -> None:
     compose_song(SEED, 1, 5).save(tmp_path / "00001.mid")
     assert (tmp_path / "00001.mid").read_bytes() == (recipe.songs / "00001.mid").read_bytes()
-    render_song(find_synthesizer(), tmp_path / "00001.mid", find_font(FONT), tmp_path / "rendered", seconds=6)
+    font = find_font(FONT)
+    render_song(find_synthesizer(font), tmp_path / "00001.mid", font, tmp_path / "rendered", seconds=6)
     assert contents_of(tmp_path / "rendered") == contents_of(recipe.rendered / "00001")
     mix_song(tmp_path / "rendered", tmp_path / "mixed", (SEED, 1, 0), plain=0, damaged=0.5)
     assert contents_of(tmp_path / "mixed") == contents_of(recipe.mixed / "00001-0")

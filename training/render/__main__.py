@@ -32,7 +32,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         action="append",
         dest="fonts",
         metavar="FONT",
-        help="sound font: a path, or a name in the system's folders; several take turns "
+        help="sound font: a path, or a name in the system's folders; freepats.cfg: Freepats; "
+        "several take turns "
         f"(default: {' and '.join(TRAINING_FONTS)})",
     )
     parser.add_argument("--seconds", type=number(1, 3600), help="longest length of a song (default: its own)")

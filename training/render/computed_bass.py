@@ -19,6 +19,8 @@ HIGHEST = 9_000
 MOST_HARMONICS = 60
 # Seconds of silence after a note's end, in which it dies away.
 TAIL = 0.25
+# Seconds; no bass rings longer, and each takes memory.
+LONGEST = 30.0
 
 # Frequency in Hz and the times of a note in seconds, (samples,), to its sound, (samples,).
 Voice = Callable[[float, np.ndarray], np.ndarray]
@@ -95,7 +97,7 @@ def notes_of(part: mido.MidiFile) -> Iterator[Note]:
             begun.setdefault((message.channel, message.note), []).append((now, key, message.velocity))
         elif message.type in ("note_on", "note_off") and begun.get((message.channel, message.note)):
             start, key, velocity = begun[message.channel, message.note].pop(0)
-            yield Note(start, now, key, velocity)
+            yield Note(start, min(now, start + LONGEST), key, velocity)
 
 
 def harmonics(frequency: float, stiffness: float = 0.0) -> np.ndarray:
