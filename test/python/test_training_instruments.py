@@ -13,8 +13,9 @@ from recipe import FONT, contents_of, everything_in, run
 
 from training.compose import compose_song
 from training.render.__main__ import main as render
+from training.render.bass_voices import Voice, modulated, string, synthesizer
 from training.render.body import resized, restored
-from training.render.computed_bass import Voice, modulated, notes_of, play_bass, string, synthesizer
+from training.render.computed_bass import notes_of, play_bass
 from training.render.fonts import find_font
 from training.render.synthesizer import find_synthesizer, play
 

@@ -1,29 +1,24 @@
-"""Basses that no sound font holds: strings, synthesizers and frequency modulation, each song's another.
+"""A bass part played by an instrument that no sound font holds, each song's another.
 
 A network that has heard the basses of a few fonts only knows a bass by their sound, and takes any other for
-something else. These are computed as sums of harmonics, whose strengths and decays are drawn.
+something else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mido
 import numpy as np
 
+from training.render.bass_voices import Voice, modulated, string, synthesizer
 from training.stems import SAMPLE_RATE
 
-# Hz; harmonics above are left out: few basses have any to speak of.
-HIGHEST = 9_000
-MOST_HARMONICS = 60
 # Seconds of silence after a note's end, in which it dies away.
 TAIL = 0.25
 # Seconds; no bass rings longer, and each takes memory.
 LONGEST = 30.0
-
-# Frequency in Hz and the times of a note in seconds, (samples,), to its sound, (samples,).
-Voice = Callable[[float, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -98,89 +93,3 @@ def notes_of(part: mido.MidiFile) -> Iterator[Note]:
         elif message.type in ("note_on", "note_off") and begun.get((message.channel, message.note)):
             start, key, velocity = begun[message.channel, message.note].pop(0)
             yield Note(start, min(now, start + LONGEST), key, velocity)
-
-
-def harmonics(frequency: float, stiffness: float = 0.0) -> np.ndarray:
-    """Frequencies of the harmonics in Hz, (harmonics, 1), stretched as by a stiff string."""
-    count = int(np.clip(HIGHEST / frequency, 1, MOST_HARMONICS))
-    numbers: np.ndarray = np.arange(1, count + 1, dtype=np.float32)[:, None]
-    return (frequency * numbers * np.sqrt(1 + stiffness * numbers**2)).astype(np.float32)
-
-
-def string(rng: np.random.Generator) -> Voice:
-    """A plucked string, with where it is plucked and heard, its stiffness, and how fast its harmonics die.
-
-    Amplitudes of an ideal plucked string: Fletcher and Rossing, The Physics of Musical Instruments, §2.8.
-    """
-    plucked, heard = rng.uniform(0.06, 0.45, 2)
-    slope, stiffness = rng.uniform(0.6, 2.2), np.exp(rng.uniform(-11, -7))
-    decay, damping = np.exp(rng.uniform(-1.5, 1.2)), np.exp(rng.uniform(-1.5, 2))
-    box, boxed = np.exp(rng.uniform(np.log(80), np.log(900))), rng.uniform(0, 2)
-    click, clicked = np.exp(rng.uniform(np.log(700), np.log(5000))), max(0, rng.uniform(-0.3, 0.5))
-    phases = rng.uniform(0, 2 * np.pi, (MOST_HARMONICS, 1)).astype(np.float32)
-    noise = rng.standard_normal(SAMPLE_RATE // 20).astype(np.float32)
-
-    def sound(frequency: float, times: np.ndarray) -> np.ndarray:
-        pitches = harmonics(frequency, float(stiffness))
-        numbers = np.arange(1, len(pitches) + 1)[:, None]
-        strength = (
-            np.abs(np.sin(np.pi * numbers * plucked) * np.sin(np.pi * numbers * heard)) / numbers**slope
-        )
-        strength = strength * (1 + boxed / (1 + ((pitches - box) / (0.4 * box)) ** 2))
-        fading = np.exp(-times * decay * (1 + damping * pitches / 1000))
-        tone = (strength * fading * np.sin(2 * np.pi * pitches * times + phases[: len(pitches)])).sum(0)
-        struck = min(len(noise), len(times))
-        hit = noise[:struck] * np.exp(-times[:struck] * 200) * np.sin(2 * np.pi * click * times[:struck])
-        tone[:struck] += clicked * np.abs(tone[:2000]).max(initial=0) * hit
-        return tone
-
-    return sound
-
-
-def synthesizer(rng: np.random.Generator) -> Voice:
-    """A saw, square or triangle wave, perhaps two out of tune, through a low-pass that opens and closes."""
-    shape, detuned = (
-        str(rng.choice(["saw", "square", "triangle", "sine"])),
-        rng.choice([0, rng.uniform(0, 0.01)]),
-    )
-    base, opened = np.exp(rng.uniform(np.log(80), np.log(2500))), np.exp(rng.uniform(0, 3))
-    closing, poles, peak = np.exp(rng.uniform(-0.5, 3.5)), rng.choice([1, 2, 4]), rng.uniform(0, 2)
-    decay, below = max(0, rng.uniform(-2, 3)), rng.choice([0, rng.uniform(0, 0.7)])
-
-    def sound(frequency: float, times: np.ndarray) -> np.ndarray:
-        cutoff = base * (1 + (opened - 1) * np.exp(-times * closing))
-        tone = np.zeros_like(times)
-        for tuned in {1.0, 1.0 + float(detuned)}:
-            pitches = harmonics(frequency * tuned)
-            numbers = np.arange(1, len(pitches) + 1)[:, None]
-            odd: np.ndarray = numbers % 2
-            strength = {
-                "saw": 1 / numbers,
-                "square": odd / numbers,
-                "triangle": odd / numbers**2,
-                "sine": (numbers == 1) * 1.0,
-            }[shape]
-            passed = 1 / (1 + (pitches / cutoff) ** (2 * poles)) ** 0.5
-            lifted = 1 + peak / (1 + ((pitches - cutoff) / (0.2 * cutoff)) ** 2)
-            tone = tone + (strength * passed * lifted * np.sin(2 * np.pi * pitches * times)).sum(0)
-        tone = tone + below * np.sin(np.pi * frequency * times)
-        return tone * np.exp(-times * decay)
-
-    return sound
-
-
-def modulated(rng: np.random.Generator) -> Voice:
-    """A sine whose frequency another sine moves.
-
-    Chowning, "The Synthesis of Complex Audio Spectra by Means of Frequency Modulation" (JAES 1973).
-    """
-    ratio = float(rng.choice([0.5, 1, 1, 2, 3, 4, 5]))
-    depth, kept, fading = rng.uniform(0.5, 6), rng.uniform(0, 1), np.exp(rng.uniform(0, 3.5))
-    decay = max(0, rng.uniform(-1, 3))
-
-    def sound(frequency: float, times: np.ndarray) -> np.ndarray:
-        index = depth * (kept + (1 - kept) * np.exp(-times * fading))
-        moved = index * np.sin(2 * np.pi * ratio * frequency * times)
-        return np.exp(-times * decay) * np.sin(2 * np.pi * frequency * times + moved)
-
-    return sound

@@ -91,7 +91,10 @@ def sound_font(midi: Path, font: Path, wav: Path) -> list[str]:
 
 
 def patches(midi: Path, font: Path, wav: Path) -> list[str]:
-    """TiMidity++'s arguments: 24 bits and half the volume, as it clips; first silence stays."""
+    """TiMidity++'s arguments: 24 bits and half the volume, as it clips; first silence stays.
+
+    It loses a note of the very first tick where the note's channel changes its program later.
+    """
     coding = ["-Ow", "--output-24bit", "--output-stereo", "-s", str(SAMPLE_RATE)]
     return [
         "-c",
