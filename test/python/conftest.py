@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def fluidsynth() -> None:
+def synthesizers() -> None:
     """FluidSynth, TiMidity++ and what they play. CI installs them, so a test that lacks them there fails."""
     missing = missing_packages()
     if missing:

@@ -88,7 +88,7 @@ def test_without_fluidsynth_rendering_names_the_package_and_makes_nothing(midi: 
     assert everything_in(tmp_path) == []
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize(
     ("font", "package"),
     [("FluidR3_GM.sf2", "fluid-soundfont-gm"), ("TimGM6mb.sf2", "timgm6mb-soundfont")],
@@ -102,14 +102,14 @@ def test_without_a_font_rendering_names_its_package_and_makes_nothing(
     assert everything_in(tmp_path) == []
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 def test_a_font_that_nobody_knows_is_asked_for_as_a_path(midi: Path, tmp_path: Path, told: Told) -> None:
     sentence = "The sound font own.sf2 is not there. Give the path of an .sf2 or .sf3 file."
     assert told(render([str(midi), str(tmp_path / "out"), "--font", "own.sf2"])) == sentence
     assert everything_in(tmp_path) == []
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize("kept", [0, 1_000_000])
 def test_a_font_that_is_none_or_breaks_off_is_told_and_no_other_is_played_instead(
     kept: int, midi: Path, tmp_path: Path, told: Told
@@ -122,7 +122,7 @@ def test_a_font_that_is_none_or_breaks_off_is_told_and_no_other_is_played_instea
     assert everything_in(tmp_path / "out") == []
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize("content", [b"", b"no song", b"MThd\0\0\0\6\0\1\0\1", b"RIFF" * 30])
 def test_a_file_that_is_no_song_is_named_and_the_others_stay_whole(
     content: bytes, midi: Path, tmp_path: Path, told: Told
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_song_is_named_and_the_others_stay_whole(
     assert everything_in(tmp_path / "out") == sorted(whole)
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 def test_a_folder_without_songs_is_named_by_every_command(tmp_path: Path, config: Path, told: Told) -> None:
     empty, out = tmp_path / "empty", tmp_path / "out"
     empty.mkdir()

@@ -32,9 +32,10 @@ def test_composing(tmp_path: Path) -> None:
     assert everything_in(tmp_path / "out") == ["00000.mid"]
 
 
-@pytest.mark.usefixtures("fluidsynth")
-@pytest.mark.parametrize("survives", [False, True], ids=["fluidsynth is killed", "fluidsynth is told"])
-def test_rendering(survives: bool, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("synthesizers")
+@pytest.mark.parametrize("survives", [False, True], ids=["killed", "told"])
+@pytest.mark.parametrize(("name", "font"), [("fluidsynth", FONT), ("timidity", "freepats.cfg")])
+def test_rendering(name: str, font: str, survives: bool, tmp_path: Path) -> None:
     songs, out, programs = tmp_path / "songs", tmp_path / "out", tmp_path / "bin"
     songs.mkdir()
     compose_song(3, 0, 5).save(songs / "00000.mid")
@@ -42,10 +43,10 @@ def test_rendering(survives: bool, tmp_path: Path) -> None:
     if survives:
         # A file that is too long ends a process, one that meets a full disk goes on: FluidSynth then says so
         # and calls the half of it a success.
-        program = programs / "fluidsynth"
-        program.write_text(f"#!/bin/sh\ntrap '' XFSZ\nexec {shutil.which('fluidsynth')} \"$@\"\n")
+        program = programs / name
+        program.write_text(f"#!/bin/sh\ntrap '' XFSZ\nexec {shutil.which(name)} \"$@\"\n")
         program.chmod(0o755)
-    arguments = [str(songs), str(out), "--font", FONT, "--seconds", "6"]
+    arguments = [str(songs), str(out), "--font", font, "--seconds", "6"]
     ran = run("render", *arguments, room=500_000, path=f"{programs}:{os.environ['PATH']}")
     assert ran.code == 1 and ran.sentence.startswith("The disk is full")
     assert everything_in(out) == []

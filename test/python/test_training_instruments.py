@@ -11,7 +11,9 @@ import pytest
 from architectures import RATE
 from recipe import FONT, contents_of, everything_in, run
 
+from training.command import CommandError
 from training.compose import compose_song
+from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.bass_voices import Voice, modulated, string, synthesizer
 from training.render.body import resized, restored
@@ -71,7 +73,7 @@ def centre(sound: np.ndarray) -> float:
     return float((spectrum * np.fft.rfftfreq(len(sound), 1 / RATE)).sum() / spectrum.sum())
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize("font", [FONT, PATCHES])
 @pytest.mark.parametrize("semitones", [-6, 0, 6])
 def test_a_resized_instrument_plays_the_same_notes(semitones: int, font: str, tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_resized_instrument_plays_the_same_notes(semitones: int, font: str, tm
     assert_tune(sound.mean(1))
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 def test_a_larger_instrument_is_darker_and_a_smaller_one_brighter(tmp_path: Path) -> None:
     larger, smaller = (
         restored(heard(resized(tune(73), semitones), FONT, tmp_path)[:, None], semitones)[:, 0]
@@ -98,7 +100,7 @@ def test_a_resized_part_keeps_the_keys_of_drums_and_stays_in_midis_range() -> No
     assert made == [lower for _, _, lower in notes]
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 def test_every_program_has_a_patch_that_sounds(tmp_path: Path) -> None:
     song = mido.MidiFile(type=0, ticks_per_beat=480)
     track = mido.MidiTrack()
@@ -116,7 +118,7 @@ def test_every_program_has_a_patch_that_sounds(tmp_path: Path) -> None:
     assert silent == []
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 def test_patches_share_no_instrument_that_lies_in_the_held_out_font() -> None:
     lines = find_font(PATCHES).read_text(encoding="utf-8").splitlines()
     named = dict(line.split() for line in lines if line[:1].isdigit())
@@ -161,8 +163,8 @@ def test_a_computed_bass_follows_bends_and_tempi() -> None:
     assert [(note.start, note.end, note.key) for note in notes] == [(1, 2, 46), (3, 4, 53)]
 
 
-@pytest.mark.usefixtures("fluidsynth")
-def test_a_seed_decides_what_varies_and_the_levels_stay(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("synthesizers")
+def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     songs = tmp_path / "songs"
     songs.mkdir()
     compose_song(3, 0, 5).save(songs / "00000.mid")
@@ -189,7 +191,15 @@ def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path
     assert everything_in(tmp_path) == ["songs", "songs/00000.mid"]
 
 
-@pytest.mark.usefixtures("fluidsynth")
+def test_without_freepats_rendering_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fonts, "PATCHES", tmp_path / "none.cfg")
+    with pytest.raises(CommandError, match=r"^The patches of freepats\.cfg .* apt install freepats\.$"):
+        find_font(PATCHES)
+
+
+@pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize("line", ["source /nowhere/none.cfg", "bank 0\n0 /nowhere/none.pat"])
 def test_patches_that_are_not_there_are_told(
     line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

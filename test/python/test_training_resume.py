@@ -83,7 +83,7 @@ def stop_in_the_middle(command: str, arguments: list[str], out: Path, number: in
         assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.usefixtures("fluidsynth")
+@pytest.mark.usefixtures("synthesizers")
 @SIGNALS
 def test_rendering_goes_on(number: int, tmp_path: Path) -> None:
     songs, out, straight = tmp_path / "songs", tmp_path / "out", tmp_path / "straight"

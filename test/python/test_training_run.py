@@ -23,7 +23,7 @@ from training.render.synthesizer import find_synthesizer
 from training.train.__main__ import main as train
 from training.train.start import started
 
-pytestmark = [pytest.mark.usefixtures("fluidsynth"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.usefixtures("synthesizers"), pytest.mark.filterwarnings("ignore")]
 SEED = 3
 
 
@@ -53,7 +53,7 @@ class Recipe:
 
 
 @pytest.fixture(scope="module")
-def recipe(fluidsynth: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+def recipe(synthesizers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
     recipe = Recipe(tmp_path_factory.mktemp("recipe"))
     model = f"{recipe.config}:{recipe.checkpoint}"
     recipe.run("compose", recipe.songs, "--songs", 3, "--seconds", 5, "--seed", SEED, "--workers", 2)

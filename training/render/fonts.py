@@ -20,8 +20,9 @@ TRAINING_FONTS = {
 HELD_OUT_FONT = {"TimGM6mb.sf2": "timgm6mb-soundfont"}
 # The second of the fonts to train on, as it was before it was compressed: quicker to play.
 LOSSLESS_FONT = {"MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless"}
-# No sound font but patches, a file for each instrument: `freepats.cfg` beside this file names them.
-FREEPATS = ("freepats.cfg", Path("/etc/timidity/freepats.cfg"))
+# No sound font but patches, a file for each instrument, named by a file of ours and one of the package.
+FREEPATS = Path(__file__).with_name("freepats.cfg")
+PATCHES = Path("/etc/timidity/freepats.cfg")
 PACKAGES = TRAINING_FONTS | HELD_OUT_FONT | LOSSLESS_FONT
 
 
@@ -33,7 +34,7 @@ def find_font(name: str) -> Path:
     """
     for path in (Path(name), *(folder / name for folder in FOLDERS)):
         if path.is_file():
-            if path.name == FREEPATS[0] and not FREEPATS[1].is_file():
+            if path == FREEPATS and not PATCHES.is_file():
                 raise CommandError(f"The patches of {name} are not there. On Debian: apt install freepats.")
             return path.resolve()
     package = PACKAGES.get(Path(name).name)
