@@ -14,7 +14,7 @@ export interface ServerProcess {
   process: ChildProcess;
   /** Every line of its log so far, parsed. */
   log: Record<string, unknown>[];
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits for the end, of its workers too: a folder they write to can go then. */
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
@@ -68,9 +68,11 @@ export async function startServerProcess(
     log,
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      const workers = child.pid === undefined ? [] : await childrenOf(child.pid);
       const exit = once(child, 'exit');
       child.kill(signal);
       await exit;
+      await waitUntilGone(workers.map((worker) => worker.pid));
     },
   };
 }
