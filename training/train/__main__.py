@@ -44,7 +44,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--start",
         type=Path,
-        help="checkpoint to begin with; for MDX23C one with fewer blocks will do (default: random weights)",
+        help="checkpoint to begin with; for MDX23C one with fewer blocks or a shorter window will do "
+        "(default: random weights)",
     )
     parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
     parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")

@@ -11,6 +11,7 @@ import torch
 from training.command import CommandError
 from training.model import build
 from training.tensors import read_tensors
+from training.train.finer import in_finer_frequencies
 
 # What MSST calls the parameters of a block, but for the first of a scale.
 FURTHER_BLOCK = re.compile(r"(?:tfc_tdf|bottleneck_block)\.blocks\.[1-9]\d*\.(?P<part>.+)$")
@@ -21,7 +22,7 @@ def started(config: Path, checkpoint: Path | None) -> tuple[torch.nn.Module, Any
 
     A checkpoint of an MDX23C with fewer blocks at each scale will do, too: the further blocks begin as ones
     that change nothing, so that the network separates as the smaller one did (as in Net2Net, Chen et al.,
-    ICLR 2016).
+    ICLR 2016). So will one of a shorter window and fewer bands (`training.train.finer`).
 
     Returns:
         The network and MSST's configuration of it.
@@ -35,10 +36,11 @@ def started(config: Path, checkpoint: Path | None) -> tuple[torch.nn.Module, Any
     if not checkpoint.is_file():
         raise CommandError(f"{checkpoint} is not there.")
     weights = read_tensors(checkpoint)
-    further = {name: value for name, value in network.state_dict().items() if name not in weights}
     try:
+        weights = dict(in_finer_frequencies(weights, network.state_dict()))
+        further = {name: value for name, value in network.state_dict().items() if name not in weights}
         network.load_state_dict({**weights, **{name: idle(name, value) for name, value in further.items()}})
-    except (RuntimeError, AttributeError, TypeError, ValueError) as error:
+    except (RuntimeError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CommandError(f"{checkpoint} does not hold the weights of {config}.") from error
     return network, settings
 
