@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,12 +192,13 @@ def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path
     assert everything_in(tmp_path) == ["songs", "songs/00000.mid"]
 
 
+@pytest.mark.parametrize("name", [PATCHES, os.path.relpath(fonts.FREEPATS)])
 def test_without_freepats_rendering_names_the_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fonts, "PATCHES", tmp_path / "none.cfg")
-    with pytest.raises(CommandError, match=r"^The patches of freepats\.cfg .* apt install freepats\.$"):
-        find_font(PATCHES)
+    with pytest.raises(CommandError, match=r"^The patches of .*freepats\.cfg .* apt install freepats\.$"):
+        find_font(name)
 
 
 @pytest.mark.usefixtures("synthesizers")

@@ -34,7 +34,7 @@ def find_font(name: str) -> Path:
     """
     for path in (Path(name), *(folder / name for folder in FOLDERS)):
         if path.is_file():
-            if path == FREEPATS and not PATCHES.is_file():
+            if path.samefile(FREEPATS) and not PATCHES.is_file():
                 raise CommandError(f"The patches of {name} are not there. On Debian: apt install freepats.")
             return path.resolve()
     package = PACKAGES.get(Path(name).name)
