@@ -18,8 +18,10 @@ from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.bass_voices import Voice, modulated, string, synthesizer
 from training.render.body import resized, restored
-from training.render.computed_bass import notes_of, play_bass
+from training.render.computed_bass import play_bass
+from training.render.fading import faded
 from training.render.fonts import find_font
+from training.render.notes import notes_of
 from training.render.synthesizer import find_synthesizer, play
 
 PATCHES = "freepats.cfg"
@@ -164,6 +166,32 @@ def test_a_computed_bass_follows_bends_and_tempi() -> None:
     assert [(note.start, note.end, note.key) for note in notes] == [(1, 2, 46), (3, 4, 53)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_faded_bass_starts_each_note_anew_and_dies_away_before_the_next(seed: int) -> None:
+    held = np.ones((round(2.5 * RATE), 2), np.float32)
+    made = faded(held, tune(33), np.random.default_rng(seed))
+    assert made.shape == held.shape and made.dtype == np.float32
+    assert np.all(made[: round(0.49 * RATE)] == 1)
+    for start, end in ((0.5, 1.49), (1.5, 2.5)):
+        note = made[round(start * RATE) : round(end * RATE), 0]
+        assert note[0] > 0.95
+        assert np.all(np.diff(note) <= 0) and note[-1] < 0.8
+    assert np.abs(np.diff(made[:, 0])).max() < 0.01
+
+
+def test_a_faded_part_without_notes_stays_as_it_is() -> None:
+    empty = mido.MidiFile(type=0)
+    empty.tracks.append(mido.MidiTrack())
+    for length in (0, 100):
+        held = np.ones((length, 2), np.float32)
+        assert np.array_equal(faded(held, empty, np.random.default_rng(1)), held)
+
+
+def test_notes_that_begin_after_the_sound_has_ended_change_nothing() -> None:
+    held = np.ones((round(0.45 * RATE), 2), np.float32)
+    assert np.array_equal(faded(held, tune(33), np.random.default_rng(1)), held)
+
+
 @pytest.mark.usefixtures("synthesizers")
 def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     songs = tmp_path / "songs"
@@ -174,6 +202,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
         "one": ["--resized", "1", "--computed", "1"],
         "again": ["--resized", "1", "--computed", "1", "--workers", "2"],
         "other": ["--resized", "1", "--computed", "1", "--seed", "2"],
+        "faded": ["--faded", "1"],
     }
     for name, options in told.items():
         out = str(tmp_path / name)
@@ -181,6 +210,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     made = {name: contents_of(tmp_path / name / "00000") for name in told}
     assert made["one"] == made["again"]
     assert made["one"] != made["other"] and made["one"] != made["plain"]
+    assert made["faded"] != made["plain"]
 
 
 def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path: Path) -> None:

@@ -29,12 +29,17 @@ def harmonics(frequency: float, stiffness: float = 0.0) -> np.ndarray:
 def string(rng: np.random.Generator) -> Voice:
     """A plucked string, with where it is plucked and heard, its stiffness, and how fast its harmonics die.
 
+    It begins louder than it goes on, and its body knocks, as that of a double bass does.
+
     Amplitudes of an ideal plucked string: Fletcher and Rossing, The Physics of Musical Instruments, §2.8.
     """
     plucked, heard = rng.uniform(0.06, 0.45, 2)
-    slope, stiffness = rng.uniform(0.6, 2.2), np.exp(rng.uniform(-11, -7))
-    decay, damping = np.exp(rng.uniform(-1.5, 1.2)), np.exp(rng.uniform(-1.5, 2))
+    slope, stiffness = rng.uniform(0.3, 2.1), np.exp(rng.uniform(-11, -7))
+    decay, damping = np.exp(rng.uniform(-1.5, 2)), np.exp(rng.uniform(-1.5, 2))
+    bloom, wilting = max(0, rng.uniform(-1, 3)), np.exp(rng.uniform(1.5, 3.5))
     box, boxed = np.exp(rng.uniform(np.log(80), np.log(900))), rng.uniform(0, 2)
+    knock, knocked = np.exp(rng.uniform(np.log(35), np.log(250))), max(0, rng.uniform(-0.7, 0.5))
+    muffled = np.exp(rng.uniform(2.7, 4.3))
     click, clicked = np.exp(rng.uniform(np.log(700), np.log(5000))), max(0, rng.uniform(-0.3, 0.5))
     phases = rng.uniform(0, 2 * np.pi, (MOST_HARMONICS, 1)).astype(np.float32)
     noise = rng.standard_normal(SAMPLE_RATE // 20).astype(np.float32)
@@ -47,11 +52,13 @@ def string(rng: np.random.Generator) -> Voice:
         )
         strength = strength * (1 + boxed / (1 + ((pitches - box) / (0.4 * box)) ** 2))
         fading = np.exp(-times * decay * (1 + damping * pitches / 1000))
+        fading = fading * (1 + bloom * np.exp(-times * wilting))
         tone = (strength * fading * np.sin(2 * np.pi * pitches * times + phases[: len(pitches)])).sum(0)
         struck = min(len(noise), len(times))
         hit = noise[:struck] * np.exp(-times[:struck] * 200) * np.sin(2 * np.pi * click * times[:struck])
-        tone[:struck] += clicked * np.abs(tone[:2000]).max(initial=0) * hit
-        return tone
+        loudest = np.abs(tone[:2000]).max(initial=0)
+        tone[:struck] += clicked * loudest * hit
+        return tone + knocked * loudest * np.exp(-times * muffled) * np.sin(2 * np.pi * knock * times)
 
     return sound
 
@@ -64,7 +71,7 @@ def synthesizer(rng: np.random.Generator) -> Voice:
     )
     base, opened = np.exp(rng.uniform(np.log(80), np.log(2500))), np.exp(rng.uniform(0, 3))
     closing, poles, peak = np.exp(rng.uniform(-0.5, 3.5)), rng.choice([1, 2, 4]), rng.uniform(0, 2)
-    decay, below = max(0, rng.uniform(-2, 3)), rng.choice([0, rng.uniform(0, 0.7)])
+    decay, below = max(0, rng.uniform(-4, 8)), rng.choice([0, rng.uniform(0, 0.7)])
 
     def sound(frequency: float, times: np.ndarray) -> np.ndarray:
         cutoff = base * (1 + (opened - 1) * np.exp(-times * closing))
@@ -95,7 +102,7 @@ def modulated(rng: np.random.Generator) -> Voice:
     """
     ratio = float(rng.choice([0.5, 1, 1, 2, 3, 4, 5]))
     depth, kept, fading = rng.uniform(0.5, 6), rng.uniform(0, 1), np.exp(rng.uniform(0, 3.5))
-    decay = max(0, rng.uniform(-1, 3))
+    decay = max(0, rng.uniform(-3, 8))
 
     def sound(frequency: float, times: np.ndarray) -> np.ndarray:
         index = depth * (kept + (1 - kept) * np.exp(-times * fading))

@@ -13,6 +13,7 @@ import numpy as np
 from training.command import CommandError
 from training.render.body import resized, restored
 from training.render.computed_bass import play_bass
+from training.render.fading import faded
 from training.render.stem_midi import split_by_stem
 from training.render.synthesizer import play
 from training.sound import write_sound
@@ -32,11 +33,13 @@ class Variety:
     Attributes:
         resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
         computed: the chance that its bass is of no font (`training.render.computed_bass`).
+        faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         seed: of the collection and the song.
     """
 
     resized: float = 0.0
     computed: float = 0.0
+    faded: float = 0.0
     seed: tuple[int, ...] = (0,)
 
 
@@ -89,10 +92,20 @@ def played(
     resized(part, semitones).save(scratch.with_suffix(".mid"))
     samples = play(program, scratch.with_suffix(".mid"), font, scratch.with_suffix(".wav"))
     samples = restored(samples, semitones)
-    if STEMS[index] == "bass" and rng.random() < variety.computed:
-        computed = play_bass(part, rng)
-        samples = computed * np.float32(power(samples) / max(1e-9, power(computed)))
-    return samples
+    return varied_bass(samples, part, variety, rng) if STEMS[index] == "bass" else samples
+
+
+def varied_bass(
+    samples: np.ndarray, part: mido.MidiFile, variety: Variety, rng: np.random.Generator
+) -> np.ndarray:
+    """The bass, perhaps with an instrument of its own or shorter notes; as loud on the whole as before."""
+    if rng.random() < variety.computed:
+        made = play_bass(part, rng)
+    elif rng.random() < variety.faded:
+        made = faded(samples, part, rng)
+    else:
+        return samples
+    return made * np.float32(power(samples) / max(1e-9, power(made)))
 
 
 def power(samples: np.ndarray) -> float:
