@@ -16,9 +16,9 @@ from training.command import CommandError
 from training.compose import compose_song
 from training.render import fonts
 from training.render.__main__ import main as render
-from training.render.bass_voices import Voice, modulated, string, synthesizer
+from training.render.voices import Voice, modulated, string, synthesizer
 from training.render.body import resized, restored
-from training.render.computed_bass import play_bass
+from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.fonts import find_font
 from training.render.notes import notes_of
@@ -144,7 +144,7 @@ def test_a_computed_voice_has_the_pitch_it_is_asked_for(
 
 
 def test_a_computed_bass_plays_the_notes_of_its_part_and_each_draw_sounds_otherwise() -> None:
-    sounds = [play_bass(tune(33), np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    sounds = [play_computed(tune(33), np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert np.array_equal(sounds[0], sounds[1]) and not np.array_equal(sounds[0], sounds[2])
     for sound in sounds:
         assert sound.dtype == np.float32 and sound.shape[1] == 2
@@ -155,7 +155,7 @@ def test_a_computed_bass_plays_the_notes_of_its_part_and_each_draw_sounds_otherw
 def test_a_part_without_notes_has_no_computed_bass() -> None:
     empty = mido.MidiFile(type=0)
     empty.tracks.append(mido.MidiTrack())
-    assert play_bass(empty, np.random.default_rng(1)).shape == (0, 2)
+    assert play_computed(empty, np.random.default_rng(1)).shape == (0, 2)
 
 
 def test_a_computed_bass_follows_bends_and_tempi() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from training.command import CommandError
 from training.render.body import resized, restored
-from training.render.computed_bass import play_bass
+from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.stem_midi import split_by_stem
 from training.render.synthesizer import play
@@ -32,7 +32,7 @@ class Variety:
 
     Attributes:
         resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
-        computed: the chance that its bass is of no font (`training.render.computed_bass`).
+        computed: the chance that its bass is of no font (`training.render.computed`).
         faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         seed: of the collection and the song.
     """
@@ -100,7 +100,7 @@ def varied_bass(
 ) -> np.ndarray:
     """The bass, perhaps with an instrument of its own or shorter notes; as loud on the whole as before."""
     if rng.random() < variety.computed:
-        made = play_bass(part, rng)
+        made = play_computed(part, rng)
     elif rng.random() < variety.faded:
         made = faded(samples, part, rng)
     else:

@@ -1,7 +1,7 @@
-"""A bass part played by an instrument that no sound font holds, each song's another.
+"""A part played by an instrument that no sound font holds, each song's another.
 
-A network that has heard the basses of a few fonts only knows a bass by their sound, and takes any other for
-something else.
+A network that has heard the instruments of a few fonts only knows them by their sound, and takes any other
+for something else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import mido
 import numpy as np
 
-from training.render.bass_voices import Voice, modulated, string, synthesizer
+from training.render.voices import Voice, modulated, string, synthesizer
 from training.render.notes import Note, notes_of
 from training.stems import SAMPLE_RATE
 
@@ -28,7 +28,7 @@ class Hand:
     release: float
 
 
-def play_bass(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
+def play_computed(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
     """Play a part with an instrument drawn for it.
 
     Args:
@@ -47,20 +47,34 @@ def play_bass(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
     )
     length = round((max(note.end for note in notes) + TAIL) * SAMPLE_RATE) + 1
     heard: np.ndarray = np.zeros(length, np.float32)
+    sounds = longest_sounds(notes, voice)
     for note in notes:
-        sound = struck(note, voice, hand)
+        sound = struck(note, sounds[note.key], hand)
         first = round(note.start * SAMPLE_RATE)
         heard[first : first + len(sound)] += sound[: len(heard) - first]
     return np.repeat((heard / max(1e-9, float(np.abs(heard).max())))[:, None], 2, axis=1)
 
 
-def struck(note: Note, voice: Voice, hand: Hand) -> np.ndarray:
-    """The sound of one note from its start, (samples,)."""
+def longest_sounds(notes: list[Note], voice: Voice) -> dict[float, np.ndarray]:
+    """How each key sounds for as long as its longest note, and dies away after it, each (samples,)."""
+    seconds: dict[float, float] = {}
+    for note in notes:
+        seconds[note.key] = max(seconds.get(note.key, 0.0), note.end - note.start)
+    return {key: voice(440 * 2 ** ((key - 69) / 12), times_of(longest)) for key, longest in seconds.items()}
+
+
+def times_of(seconds: float) -> np.ndarray:
+    """The times of a note and of what follows its end, in seconds from its start, (samples,)."""
+    return np.arange(round((seconds + TAIL) * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
+
+
+def struck(note: Note, sounding: np.ndarray, hand: Hand) -> np.ndarray:
+    """The sound of one note from its start, (samples,); `sounding` is its key's, held for as long or longer."""
     seconds = note.end - note.start
-    times: np.ndarray = np.arange(round((seconds + TAIL) * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
-    sound = voice(440 * 2 ** ((note.key - 69) / 12), times)
+    times = times_of(seconds)
     held = np.exp(-np.maximum(0, times - seconds) / hand.release)
-    sound = sound * held * (1 - np.exp(-times / hand.attack)) * (note.velocity / 127) ** hand.touch
+    sound = sounding[: len(times)] * held * (1 - np.exp(-times / hand.attack))
+    sound = sound * (note.velocity / 127) ** hand.touch
     fade = min(len(sound), 400)
     sound[len(sound) - fade :] *= np.linspace(1, 0, fade)
     return sound

@@ -1,4 +1,4 @@
-"""Instruments for a bass, computed: a plucked string, a synthesizer, frequency modulation.
+"""Instruments, computed: a plucked string, a synthesizer, frequency modulation.
 
 Each function draws an instrument and gives back how it sounds.
 """
@@ -11,11 +11,12 @@ import numpy as np
 
 from training.stems import SAMPLE_RATE
 
-# Hz; harmonics above are left out: few basses have any to speak of.
+# Hz; harmonics above are left out: low notes have few to speak of.
 HIGHEST = 9_000
 MOST_HARMONICS = 60
 
-# Frequency in Hz and the times of a note in seconds, (samples,), to its sound, (samples,).
+# Frequency in Hz and the times of a note in seconds, (samples,), to its sound, (samples,). No sample depends
+# on how long the times go on, so that a shorter note of the same frequency is the beginning of a longer one.
 Voice = Callable[[float, np.ndarray], np.ndarray]
 
 
