@@ -1,4 +1,4 @@
-"""What a song can be played with beside a sound font: patches, resized instruments, computed basses."""
+"""What a song can be played with beside a sound font: patches, resized instruments, computed ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from training.command import CommandError
 from training.compose import compose_song
 from training.render import fonts
 from training.render.__main__ import main as render
-from training.render.voices import Voice, modulated, string, synthesizer
 from training.render.body import resized, restored
 from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.fonts import find_font
-from training.render.notes import notes_of
+from training.render.notes import channels_of, notes_of, of_channels
 from training.render.synthesizer import find_synthesizer, play
+from training.render.variety import LOUDER, SOFTER, Variety, power, varied_others
+from training.render.voices import Voice, modulated, string, synthesizer
+from training.sound import read_sound
+from training.stems import STEMS
 
 PATCHES = "freepats.cfg"
 # Seconds and keys of the notes of `tune`.
@@ -192,6 +195,76 @@ def test_notes_that_begin_after_the_sound_has_ended_change_nothing() -> None:
     assert np.array_equal(faded(held, tune(33), np.random.default_rng(1)), held)
 
 
+def duet() -> mido.MidiFile:
+    """`tune` on channel 0, and once more, an octave higher and a tenth of a second later, on channel 3."""
+    song = tune(0)
+    higher = tune(48, channel=3).tracks[0]
+    for message in higher:
+        if message.type in ("note_on", "note_off"):
+            message.note += 12
+    higher[0].time = 96
+    song.tracks[0] = mido.merge_tracks([song.tracks[0], higher])
+    return song
+
+
+def test_the_notes_of_one_channel_keep_their_times_and_the_file_its_length() -> None:
+    song = duet()
+    assert channels_of(song) == [0, 3]
+    for channel, octave, later in ((0, 0, 0.0), (3, 12, 0.1)):
+        part = of_channels(song, [channel])
+        assert channels_of(part) == [channel]
+        assert part.length == pytest.approx(song.length)
+        assert [note.key for note in notes_of(part)] == [key + octave for key in KEYS]
+        assert [note.start for note in notes_of(part)] == pytest.approx([start + later for start in STARTS])
+    silent = of_channels(song, [])
+    assert channels_of(silent) == [] and silent.length == pytest.approx(song.length)
+
+
+def test_without_a_share_the_font_plays_all_others() -> None:
+    played = np.ones((RATE, 2), np.float32)
+    heard: list[mido.MidiFile] = []
+
+    def font(part: mido.MidiFile) -> np.ndarray:
+        heard.append(part)
+        return played
+
+    song = duet()
+    assert varied_others(font, song, Variety(), np.random.default_rng(1)) is played
+    assert heard == [song]
+
+
+def test_a_computed_instrument_stands_for_the_font_s_and_is_about_as_loud() -> None:
+    quiet = np.float32(0.01)
+    seen = set()
+    for seed in range(12):
+        heard: list[list[int]] = []
+
+        def font(part: mido.MidiFile, heard: list[list[int]] = heard) -> np.ndarray:
+            heard.append(channels_of(part))
+            return np.full((3 * RATE, 2), quiet * len(channels_of(part)) ** 0.5)
+
+        made = varied_others(font, duet(), Variety(computed_others=0.5), np.random.default_rng(seed))
+        assert made.ndim == 2 and made.shape[1] == 2 and np.isfinite(made).all()
+        [by_font] = heard
+        seen.add(tuple(by_font))
+        if len(by_font) == 1:
+            own = made - np.pad(font(of_channels(duet(), by_font)), ((0, len(made) - 3 * RATE), (0, 0)))
+            # Both instruments play as many notes, as long and as hard.
+            times = power(own) / power(font(of_channels(duet(), by_font)))
+            assert SOFTER - 0.01 <= 20 * np.log10(times) <= LOUDER + 0.01
+            assert np.abs(own[: round(STARTS[0] * RATE) - 1]).max() < 1e-6
+    assert seen == {(0,), (3,), (0, 3)}
+
+
+def test_others_that_are_all_computed_have_nothing_of_the_font() -> None:
+    def font(part: mido.MidiFile) -> np.ndarray:
+        return np.ones((round(part.length * RATE), 2), np.float32)
+
+    made = varied_others(font, duet(), Variety(computed_others=1), np.random.default_rng(3))
+    assert power(made) > 0 and np.abs(made[: round(STARTS[0] * RATE)]).max() == 0
+    assert varied_others(font, tune(0), Variety(computed_others=1), np.random.default_rng(3)).any()
+
+
 @pytest.mark.usefixtures("synthesizers")
 def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     songs = tmp_path / "songs"
@@ -203,6 +276,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
         "again": ["--resized", "1", "--computed", "1", "--workers", "2"],
         "other": ["--resized", "1", "--computed", "1", "--seed", "2"],
         "faded": ["--faded", "1"],
+        "strange": ["--computed-others", "1"],
     }
     for name, options in told.items():
         out = str(tmp_path / name)
@@ -211,6 +285,12 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     assert made["one"] == made["again"]
     assert made["one"] != made["other"] and made["one"] != made["plain"]
     assert made["faded"] != made["plain"]
+    # One gain for all stems keeps their sum from clipping, so that those left alone are alike but for it.
+    alike = {}
+    for stem in STEMS:
+        one, other = (read_sound(tmp_path / name / "00000" / f"{stem}.wav") for name in ("plain", "strange"))
+        alike[stem] = np.corrcoef(one[:, 0], other[: len(one), 0])[0, 1]
+    assert alike["drums"] > 0.999 and alike["bass"] > 0.999 and alike["other"] < 0.9
 
 
 def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path: Path) -> None:

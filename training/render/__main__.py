@@ -8,8 +8,9 @@ from pathlib import Path
 
 from training.command import CommandError, number, run, whole, work_through
 from training.render.fonts import TRAINING_FONTS, find_font
-from training.render.song import Variety, render_song
+from training.render.song import render_song
 from training.render.synthesizer import find_synthesizer
+from training.render.variety import Variety
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,6 +56,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         default=0.0,
         help="share of the other songs whose bass dies away sooner than its font lets it (default: 0)",
     )
+    parser.add_argument(
+        "--computed-others",
+        type=number(0, 1),
+        default=0.0,
+        help="share of the instruments beside drums and bass that are computed (default: 0)",
+    )
     parser.add_argument("--seed", type=whole(0), default=1, help="of those choices (default: 1)")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs rendered at once (default: 1)")
     return parser.parse_args(arguments)
@@ -71,7 +78,9 @@ def render_all(asked: argparse.Namespace) -> None:
     calls = []
     for index, midi in enumerate(songs):
         program, font = instruments[index % len(instruments)]
-        variety = Variety(asked.resized, asked.computed, asked.faded, (asked.seed, index))
+        variety = Variety(
+            asked.resized, asked.computed, asked.faded, asked.computed_others, (asked.seed, index)
+        )
         if not (asked.out / midi.stem).exists():
             calls.append((program, midi, font, asked.out / midi.stem, asked.seconds, variety))
     work_through(render_song, calls, done=len(songs) - len(calls), workers=asked.workers, unit="song")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import mido
 import numpy as np
 
-from training.render.voices import Voice, modulated, string, synthesizer
 from training.render.notes import Note, notes_of
+from training.render.voices import Voice, modulated, string, synthesizer
 from training.stems import SAMPLE_RATE
 
 # Seconds of silence after a note's end, in which it dies away.
@@ -69,7 +69,7 @@ def times_of(seconds: float) -> np.ndarray:
 
 
 def struck(note: Note, sounding: np.ndarray, hand: Hand) -> np.ndarray:
-    """The sound of one note from its start, (samples,); `sounding` is its key's, held for as long or longer."""
+    """The sound of one note from its start, (samples,); `sounding` is its key's, at least as long."""
     seconds = note.end - note.start
     times = times_of(seconds)
     held = np.exp(-np.maximum(0, times - seconds) / hand.release)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import mido
@@ -12,10 +11,9 @@ import numpy as np
 
 from training.command import CommandError
 from training.render.body import resized, restored
-from training.render.computed import play_computed
-from training.render.fading import faded
 from training.render.stem_midi import split_by_stem
 from training.render.synthesizer import play
+from training.render.variety import Variety, varied_bass, varied_others
 from training.sound import write_sound
 from training.stems import SAMPLE_RATE, STEMS, stem_path
 from training.whole import whole_folder
@@ -24,27 +22,11 @@ from training.whole import whole_folder
 PEAK = 0.9
 # How far resonances move at most.
 SEMITONES = 6
-
-
-@dataclass(frozen=True)
-class Variety:
-    """How often a song sounds otherwise than its font alone would let it.
-
-    Attributes:
-        resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
-        computed: the chance that its bass is of no font (`training.render.computed`).
-        faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
-        seed: of the collection and the song.
-    """
-
-    resized: float = 0.0
-    computed: float = 0.0
-    faded: float = 0.0
-    seed: tuple[int, ...] = (0,)
+NONE = Variety()
 
 
 def render_song(
-    program: str, midi: Path, font: Path, song: Path, seconds: float | None, variety: Variety = Variety()
+    program: str, midi: Path, font: Path, song: Path, seconds: float | None, variety: Variety = NONE
 ) -> None:
     """Render a MIDI file into a new folder with a WAV file for each stem (16 bit, stereo, 44.1 kHz).
 
@@ -89,28 +71,19 @@ def played(
     """
     rng = np.random.default_rng((*variety.seed, index))
     semitones = int(rng.integers(-SEMITONES, SEMITONES + 1)) if rng.random() < variety.resized else 0
-    resized(part, semitones).save(scratch.with_suffix(".mid"))
-    samples = play(program, scratch.with_suffix(".mid"), font, scratch.with_suffix(".wav"))
-    samples = restored(samples, semitones)
-    return varied_bass(samples, part, variety, rng) if STEMS[index] == "bass" else samples
 
+    def by_font(notes: mido.MidiFile) -> np.ndarray:
+        resized(notes, semitones).save(scratch.with_suffix(".mid"))
+        samples = play(program, scratch.with_suffix(".mid"), font, scratch.with_suffix(".wav"))
+        return restored(samples, semitones)
 
-def varied_bass(
-    samples: np.ndarray, part: mido.MidiFile, variety: Variety, rng: np.random.Generator
-) -> np.ndarray:
-    """The bass, perhaps with an instrument of its own or shorter notes; as loud on the whole as before."""
-    if rng.random() < variety.computed:
-        made = play_computed(part, rng)
-    elif rng.random() < variety.faded:
-        made = faded(samples, part, rng)
-    else:
-        return samples
-    return made * np.float32(power(samples) / max(1e-9, power(made)))
-
-
-def power(samples: np.ndarray) -> float:
-    """Root of the energy of a sound."""
-    return float(np.sqrt(np.sum(np.square(samples, dtype=np.float64))))
+    match STEMS[index]:
+        case "bass":
+            return varied_bass(by_font, part, variety, rng)
+        case "other":
+            return varied_others(by_font, part, variety, rng)
+        case _:
+            return by_font(part)
 
 
 def cut(heard: dict[str, np.ndarray], seconds: float | None) -> dict[str, np.ndarray]:

@@ -1,0 +1,103 @@
+"""How a stem sounds otherwise than its font alone would let it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mido
+import numpy as np
+
+from training.render.computed import play_computed
+from training.render.fading import faded
+from training.render.notes import channels_of, notes_of, of_channels
+
+# dB; how much softer or louder than what it stands for a computed instrument of `other` may be.
+SOFTER, LOUDER = -9.0, 5.0
+
+# Plays a part of a stem with the song's font: float32 (samples, 2).
+Font = Callable[[mido.MidiFile], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Variety:
+    """How often a song sounds otherwise than its font alone would let it.
+
+    Attributes:
+        resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
+        computed: the chance that its bass is of no font (`training.render.computed`).
+        faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
+        computed_others: the chance of each instrument of `other` that it is of no font.
+        seed: of the collection and the song.
+    """
+
+    resized: float = 0.0
+    computed: float = 0.0
+    faded: float = 0.0
+    computed_others: float = 0.0
+    seed: tuple[int, ...] = (0,)
+
+
+def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.random.Generator) -> np.ndarray:
+    """The bass, perhaps with an instrument of its own or shorter notes; as loud on the whole as the font's.
+
+    Args:
+        font: what plays it.
+        part: its notes.
+        variety: how likely it is to be varied.
+        rng: where chance comes from.
+
+    Returns:
+        float32 (samples, 2) at 44.1 kHz.
+    """
+    samples = font(part)
+    if rng.random() < variety.computed:
+        made = play_computed(part, rng)
+    elif rng.random() < variety.faded:
+        made = faded(samples, part, rng)
+    else:
+        return samples
+    return made * np.float32(power(samples) / max(1e-9, power(made)))
+
+
+def varied_others(font: Font, part: mido.MidiFile, variety: Variety, rng: np.random.Generator) -> np.ndarray:
+    """The others, some of them perhaps with instruments of their own; arguments and result of `varied_bass`.
+
+    A network for which every unknown sound is a bass takes the others' for one: they have to be strange, too.
+    """
+    channels = channels_of(part)
+    strange = [channel for channel in channels if rng.random() < variety.computed_others]
+    if not strange:
+        return font(part)
+    familiar = [channel for channel in channels if channel not in strange]
+    # What the font makes of the rest tells how loud the computed ones have to be; of all, if nothing is left.
+    known = of_channels(part, familiar or channels)
+    heard = font(known)
+    loudness = power(heard) / max(1e-9, weight(known))
+    mixed = heard if familiar else np.zeros((0, 2), np.float32)
+    for channel in strange:
+        own = of_channels(part, [channel])
+        made = play_computed(own, rng)
+        level = loudness * weight(own) / max(1e-9, power(made)) * 10 ** (rng.uniform(SOFTER, LOUDER) / 20)
+        side = rng.uniform(0.25, 0.75) * np.pi / 2
+        sides = np.sqrt(2) * np.array([np.cos(side), np.sin(side)])
+        mixed = added(mixed, made * (level * sides).astype(np.float32))
+    return mixed
+
+
+def power(samples: np.ndarray) -> float:
+    """Root of the energy of a sound."""
+    return float(np.sqrt(np.sum(np.square(samples, dtype=np.float64))))
+
+
+def weight(part: mido.MidiFile) -> float:
+    """What `power` of a part would be if every note were as loud as its velocity while it is held."""
+    return float(
+        np.sqrt(sum((note.end - note.start) * (note.velocity / 127) ** 2 for note in notes_of(part)))
+    )
+
+
+def added(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Two sounds at once, as long as the longer."""
+    length = max(len(one), len(other))
+    return sum(np.pad(samples, ((0, length - len(samples)), (0, 0))) for samples in (one, other))
