@@ -90,6 +90,12 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def add_share(parser: argparse.ArgumentParser, option: str, what: str, default: float = 0.0) -> None:
+    """An option that takes a number from 0 to 1: the share of `what`, as `--help` tells it."""
+    text = f"share of {what} (default: {default:g})"
+    parser.add_argument(option, type=number(0, 1), default=default, help=text)
+
+
 def work_through(
     function: Callable[..., None], items: Sequence[tuple[Any, ...]], *, done: int, workers: int, unit: str
 ) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.command import number, run, whole, work_through
+from training.command import add_share, number, run, whole, work_through
 from training.compose.song_file import write_song
 
 
@@ -34,18 +34,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=number(5, 600), default=24.0, help="length of a song, to the bar (default: 24)"
     )
-    parser.add_argument(
-        "--clear",
-        type=number(0, 1),
-        default=0.0,
-        help="share of songs whose bass is alone in its register, and in what it plays (default: 0)",
-    )
-    parser.add_argument(
-        "--loops",
-        type=number(0, 1),
-        default=0.0,
-        help="share of songs of one bar's patterns over four chords, as the simplest music is (default: 0)",
-    )
+    add_share(parser, "--clear", "songs whose bass is alone in its register, and in what it plays")
+    add_share(parser, "--loops", "songs of one bar's patterns over four chords, as the simplest music is")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs composed at once (default: 1)")
     return parser.parse_args(arguments)
 

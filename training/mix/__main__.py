@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.command import number, run, whole, work_through
+from training.command import add_share, run, whole, work_through
 from training.mix.song import mix_song
 from training.stems import songs_in
 
@@ -30,10 +30,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=whole(0), default=1, help="which choices (default: 1)")
     parser.add_argument("--versions", type=whole(1), default=1, help="how many of each song (default: 1)")
-    parser.add_argument(
-        "--plain", type=number(0, 1), default=0.4, help="share left as rendered (default: 0.4)"
-    )
-    parser.add_argument("--damaged", type=number(0, 1), default=0.1, help="share coded as MP3 (default: 0.1)")
+    add_share(parser, "--plain", "songs left as rendered", 0.4)
+    add_share(parser, "--damaged", "songs coded as MP3", 0.1)
     parser.add_argument("--workers", type=whole(1), default=1, help="songs mixed at once (default: 1)")
     return parser.parse_args(arguments)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.command import CommandError, number, run, whole, work_through
+from training.command import CommandError, add_share, number, run, whole, work_through
 from training.render.fonts import TRAINING_FONTS, find_font
 from training.render.song import render_song
 from training.render.synthesizer import find_synthesizer
@@ -38,30 +38,10 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         f"(default: {' and '.join(TRAINING_FONTS)})",
     )
     parser.add_argument("--seconds", type=number(1, 3600), help="longest length of a song (default: its own)")
-    parser.add_argument(
-        "--resized",
-        type=number(0, 1),
-        default=0.0,
-        help="share of stems whose instruments are made larger or smaller, at the same pitch (default: 0)",
-    )
-    parser.add_argument(
-        "--computed",
-        type=number(0, 1),
-        default=0.0,
-        help="share of songs whose bass is computed, not from a font (default: 0)",
-    )
-    parser.add_argument(
-        "--faded",
-        type=number(0, 1),
-        default=0.0,
-        help="share of the other songs whose bass dies away sooner than its font lets it (default: 0)",
-    )
-    parser.add_argument(
-        "--computed-others",
-        type=number(0, 1),
-        default=0.0,
-        help="share of the instruments beside drums and bass that are computed (default: 0)",
-    )
+    add_share(parser, "--resized", "stems whose instruments are made larger or smaller, at the same pitch")
+    add_share(parser, "--computed", "songs whose bass is computed, not from a font")
+    add_share(parser, "--faded", "the other songs whose bass dies away sooner than its font lets it")
+    add_share(parser, "--computed-others", "the instruments beside drums and bass that are computed")
     parser.add_argument("--seed", type=whole(0), default=1, help="of those choices (default: 1)")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs rendered at once (default: 1)")
     return parser.parse_args(arguments)
