@@ -17,10 +17,11 @@ from training.compose import compose_song
 from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.body import resized, restored
+from training.render.channels import channels_of, of_channels
 from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.fonts import find_font
-from training.render.notes import channels_of, notes_of, of_channels
+from training.render.notes import notes_of
 from training.render.synthesizer import find_synthesizer, play
 from training.render.variety import LOUDER, SOFTER, Variety, power, varied_others
 from training.render.voices import Voice, modulated, string, synthesizer

@@ -7,12 +7,14 @@ for something else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 import mido
 import numpy as np
 
 from training.render.notes import Note, notes_of
-from training.render.voices import Voice, modulated, string, synthesizer
+from training.render.voices import modulated, string, synthesizer
 from training.stems import SAMPLE_RATE
 
 # Seconds of silence after a note's end, in which it dies away.
@@ -47,20 +49,16 @@ def play_computed(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
     )
     length = round((max(note.end for note in notes) + TAIL) * SAMPLE_RATE) + 1
     heard: np.ndarray = np.zeros(length, np.float32)
-    sounds = longest_sounds(notes, voice)
-    for note in notes:
-        sound = struck(note, sounds[note.key], hand)
-        first = round(note.start * SAMPLE_RATE)
-        heard[first : first + len(sound)] += sound[: len(heard) - first]
+    # A key's notes are the beginning of its longest one; no more than one key's sound is held at once.
+    for key, same in groupby(sorted(notes, key=attrgetter("key")), key=attrgetter("key")):
+        of_key = list(same)
+        longest = max(note.end - note.start for note in of_key)
+        sounding = voice(440 * 2 ** ((key - 69) / 12), times_of(longest))
+        for note in of_key:
+            sound = struck(note, sounding, hand)
+            first = round(note.start * SAMPLE_RATE)
+            heard[first : first + len(sound)] += sound[: len(heard) - first]
     return np.repeat((heard / max(1e-9, float(np.abs(heard).max())))[:, None], 2, axis=1)
-
-
-def longest_sounds(notes: list[Note], voice: Voice) -> dict[float, np.ndarray]:
-    """How each key sounds for as long as its longest note, and dies away after it, each (samples,)."""
-    seconds: dict[float, float] = {}
-    for note in notes:
-        seconds[note.key] = max(seconds.get(note.key, 0.0), note.end - note.start)
-    return {key: voice(440 * 2 ** ((key - 69) / 12), times_of(longest)) for key, longest in seconds.items()}
 
 
 def times_of(seconds: float) -> np.ndarray:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import mido
 import numpy as np
 
+from training.render.channels import channels_of, of_channels
 from training.render.computed import play_computed
 from training.render.fading import faded
-from training.render.notes import channels_of, notes_of, of_channels
+from training.render.notes import notes_of
 
 # dB; how much softer or louder than what it stands for a computed instrument of `other` may be.
 SOFTER, LOUDER = -9.0, 5.0
