@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.command import CommandError, number, run, whole
+from training.command import CommandError, add_share, number, run, whole
 from training.excerpt import middle_of
 from training.stems import songs_in
 from training.train.examples import Examples, open_songs
@@ -58,6 +58,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=whole(0), default=0, help="of the weights and the examples (default: 0)"
     )
+    add_share(parser, "--coloured", "stems that sound through an equaliser of chance, another at every step")
     parser.add_argument(
         "--report-every", type=whole(1), default=250, help="steps between two reports (default: 250)"
     )
@@ -92,15 +93,15 @@ def train(asked: argparse.Namespace) -> None:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
     network, config = started(asked.config, asked.start)
-    examples = Examples(
-        open_songs(songs_in(asked.mixed), asked.chunk), chunk=asked.chunk, batch=asked.batch, seed=asked.seed
-    )
+    chosen = {name: getattr(asked, name) for name in ("chunk", "batch", "seed", "coloured")}
+    examples = Examples(open_songs(songs_in(asked.mixed), asked.chunk), **chosen)
     check_fit(network, asked.chunk, config.audio.chunk_size)
     validation = [chunk_of(song, config.audio.chunk_size) for song in songs_in(asked.validation)]
     settings = Settings(asked.steps, asked.rate, 100, 0.998, asked.report_every, asked.bfloat16)
     fingerprint = fingerprint_of(
         [asked.config, *([asked.start] if asked.start else [])],
-        **{"settings": settings, "batch": asked.batch, "chunk": asked.chunk, "seed": asked.seed},
+        **chosen,
+        settings=settings,
         # A state from before one of them is another run's.
         optimiser="muon, adamw",
         loss="root mean square",

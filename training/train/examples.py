@@ -12,6 +12,7 @@ import numpy as np
 from training.command import CommandError
 from training.sound import length_of, opened
 from training.stems import STEMS, stem_path
+from training.train.colour import recoloured
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,24 @@ class Examples:
     """Batches of targets, the same for the same seed and step, whatever came before.
 
     Half of the examples take their stems from three songs, half from one and the same place of a song; level,
-    sides and polarity vary, and now and then a stem is missing.
+    sides, polarity and colour vary, and now and then a stem is missing.
 
     Args:
         songs: where they come from.
         chunk: samples of an example.
         batch: examples of a batch.
         seed: which choices.
+        coloured: the chance of each stem that it sounds through an equaliser of its own (`recoloured`).
     """
 
-    def __init__(self, songs: list[Song], *, chunk: int, batch: int, seed: int) -> None:
+    def __init__(
+        self, songs: list[Song], *, chunk: int, batch: int, seed: int, coloured: float = 0.0
+    ) -> None:
         self._songs = songs
         self._chunk = chunk
         self._batch = batch
         self._seed = seed
+        self._coloured = coloured
 
     def batches(self, first: int) -> Iterator[np.ndarray]:
         """Targets of step `first`, `first` + 1, …: float32 (batch, stems, 2, chunk)."""
@@ -87,8 +92,9 @@ class Examples:
         song = self._songs[rng.integers(len(self._songs))]
         return song, int(rng.integers(song.samples - self._chunk + 1))
 
-    @staticmethod
-    def _vary(excerpt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _vary(self, excerpt: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self._coloured and rng.random() < self._coloured:
+            excerpt = recoloured(excerpt, rng)
         excerpt = excerpt * np.float32(10 ** (rng.uniform(-7, 7) / 20))
         if rng.random() < 0.5:
             excerpt = excerpt[::-1]
