@@ -14,6 +14,7 @@ from training.excerpt import middle_of
 from training.stems import songs_in
 from training.train.examples import Examples, open_songs
 from training.train.learn import STATE, Settings, begin, learn
+from training.train.memory import keep_freed_memory
 from training.train.start import started
 from training.train.state import fingerprint_of
 
@@ -142,4 +143,6 @@ def chunk_of(song: Path, samples: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    # Of a process that does nothing else: who imports `main` keeps memory as it likes.
+    keep_freed_memory()
     sys.exit(main())
