@@ -329,7 +329,9 @@ def test_a_page_that_is_there_is_not_written_over(
     assert told(listen([str(songs), str(tmp_path / "page"), "--model", f"{config}:x"])) == expected
 
 
-@pytest.mark.parametrize("step", ["compose", "render", "mix", "train", "evaluate", "listen", "export"])
+@pytest.mark.parametrize(
+    "step", ["compose", "render", "mix", "train", "average", "evaluate", "listen", "export"]
+)
 def test_packages_that_are_not_installed_are_named_by_every_command(step: str) -> None:
     # Without its site-packages, Python has none.
     python = [sys.executable, "-S", "-m", f"training.{step}", "--help"]

@@ -223,7 +223,9 @@ def test_the_page_plays_and_shows_every_file_beside_it(recipe: Recipe) -> None:
         assert begins == b"\x89PNG" if name.endswith("png") else begins[:2] in (b"\xff\xfb", b"ID"), name
 
 
-@pytest.mark.parametrize("command", ["compose", "render", "mix", "train", "evaluate", "listen", "export"])
+@pytest.mark.parametrize(
+    "command", ["compose", "render", "mix", "train", "average", "evaluate", "listen", "export"]
+)
 def test_every_command_tells_how_it_is_used(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     import importlib
 

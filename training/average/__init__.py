@@ -1,0 +1,1 @@
+"""Checkpoints of one network that become one, halfway between them."""
