@@ -91,7 +91,11 @@ def test_without_fluidsynth_rendering_names_the_package_and_makes_nothing(midi: 
 @pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize(
     ("font", "package"),
-    [("FluidR3_GM.sf2", "fluid-soundfont-gm"), ("TimGM6mb.sf2", "timgm6mb-soundfont")],
+    [
+        ("FluidR3_GM.sf2", "fluid-soundfont-gm"),
+        ("TimGM6mb.sf2", "timgm6mb-soundfont"),
+        ("OPL-3_FM_128M.sf2", "opl3-soundfont"),
+    ],
 )
 def test_without_a_font_rendering_names_its_package_and_makes_nothing(
     font: str, package: str, midi: Path, tmp_path: Path, told: Told

@@ -18,12 +18,14 @@ TRAINING_FONTS = {
     "MuseScore_General_Full.sf3": "musescore-general-soundfont",
 }
 HELD_OUT_FONT = {"TimGM6mb.sf2": "timgm6mb-soundfont"}
+# To choose between checkpoints with: all of it is frequency modulation, and nothing is trained on it.
+CHOOSING_FONT = {"OPL-3_FM_128M.sf2": "opl3-soundfont"}
 # The second of the fonts to train on, as it was before it was compressed: quicker to play.
 LOSSLESS_FONT = {"MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless"}
 # No sound font but patches, a file for each instrument, named by a file of ours and one of the package.
 FREEPATS = Path(__file__).with_name("freepats.cfg")
 PATCHES = Path("/etc/timidity/freepats.cfg")
-PACKAGES = TRAINING_FONTS | HELD_OUT_FONT | LOSSLESS_FONT
+PACKAGES = TRAINING_FONTS | HELD_OUT_FONT | CHOOSING_FONT | LOSSLESS_FONT
 
 
 def find_font(name: str) -> Path:
