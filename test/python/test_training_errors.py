@@ -334,7 +334,7 @@ def test_a_page_that_is_there_is_not_written_over(
 
 
 @pytest.mark.parametrize(
-    "step", ["compose", "render", "mix", "train", "average", "evaluate", "listen", "export"]
+    "step", ["compose", "purge", "render", "mix", "train", "average", "evaluate", "listen", "export"]
 )
 def test_packages_that_are_not_installed_are_named_by_every_command(step: str) -> None:
     # Without its site-packages, Python has none.

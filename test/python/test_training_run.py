@@ -224,7 +224,7 @@ def test_the_page_plays_and_shows_every_file_beside_it(recipe: Recipe) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["compose", "render", "mix", "train", "average", "evaluate", "listen", "export"]
+    "command", ["compose", "purge", "render", "mix", "train", "average", "evaluate", "listen", "export"]
 )
 def test_every_command_tells_how_it_is_used(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     import importlib

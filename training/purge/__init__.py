@@ -1,0 +1,1 @@
+"""Sound fonts without what another holds, too."""
