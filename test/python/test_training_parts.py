@@ -257,6 +257,23 @@ def test_now_and_then_a_stem_is_missing_and_mostly_none_is(songs: Path) -> None:
     assert np.isfinite(batch).all()
 
 
+def test_as_many_examples_as_asked_take_their_stems_from_several_songs(tmp_path: Path) -> None:
+    songs = noise_songs(tmp_path, count=3, seconds=0.5)
+    for song in songs.iterdir():
+        # Whatever is of one place of a song, is equal but for its level and polarity.
+        sound, rate = effects.soundfile.read(song / "drums.wav")
+        for stem in STEMS:
+            effects.soundfile.write(song / f"{stem}.wav", np.repeat(sound[:, :1], 2, axis=1), rate)
+    for apart in (0.0, 0.25, 1.0):
+        examples = Examples(
+            open_songs(sorted(songs.iterdir()), 8192), chunk=8192, batch=200, seed=0, apart=apart
+        )
+        stems = examples.batch_of(0)[:, :, 0]
+        stems = stems[np.abs(stems).max(2).min(1) > 0]
+        likeness = [np.abs(np.corrcoef(example)).min() for example in stems]
+        assert np.mean(np.array(likeness) < 0.9) == pytest.approx(apart, abs=0.08)
+
+
 SETTINGS = Settings(steps=1000, rate=0.01, warm_up=100, averaged=0.9, report_every=10, bfloat16=False)
 
 

@@ -12,7 +12,7 @@ import torch
 from training.command import CommandError, add_share, number, run, whole
 from training.excerpt import middle_of
 from training.stems import songs_in
-from training.train.examples import Examples, open_songs
+from training.train.examples import APART, Examples, open_songs
 from training.train.learn import STATE, Settings, begin, learn
 from training.train.memory import keep_freed_memory
 from training.train.start import started
@@ -59,6 +59,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=whole(0), default=0, help="of the weights and the examples (default: 0)"
     )
+    add_share(parser, "--apart", "examples whose stems are of three songs, not of one", APART)
     add_share(parser, "--coloured", "stems that sound through an equaliser of chance, another at every step")
     parser.add_argument(
         "--report-every", type=whole(1), default=250, help="steps between two reports (default: 250)"
@@ -94,7 +95,7 @@ def train(asked: argparse.Namespace) -> None:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
     network, config = started(asked.config, asked.start)
-    chosen = {name: getattr(asked, name) for name in ("chunk", "batch", "seed", "coloured")}
+    chosen = {name: getattr(asked, name) for name in ("chunk", "batch", "seed", "apart", "coloured")}
     examples = Examples(open_songs(songs_in(asked.mixed), asked.chunk), **chosen)
     check_fit(network, asked.chunk, config.audio.chunk_size)
     validation = [chunk_of(song, config.audio.chunk_size) for song in songs_in(asked.validation)]

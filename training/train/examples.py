@@ -14,6 +14,9 @@ from training.sound import length_of, opened
 from training.stems import STEMS, stem_path
 from training.train.colour import recoloured
 
+# The share of examples whose stems are of three songs, where none is told.
+APART = 0.5
+
 
 @dataclass(frozen=True)
 class Song:
@@ -39,24 +42,33 @@ def open_songs(folders: list[Path], chunk: int) -> list[Song]:
 class Examples:
     """Batches of targets, the same for the same seed and step, whatever came before.
 
-    Half of the examples take their stems from three songs, half from one and the same place of a song; level,
-    sides, polarity and colour vary, and now and then a stem is missing.
+    An example takes its stems from three songs, or all from one and the same place of a song; level, sides,
+    polarity and colour vary, and now and then a stem is missing.
 
     Args:
         songs: where they come from.
         chunk: samples of an example.
         batch: examples of a batch.
         seed: which choices.
+        apart: the chance of each example that its stems are of three songs.
         coloured: the chance of each stem that it sounds through an equaliser of its own (`recoloured`).
     """
 
     def __init__(
-        self, songs: list[Song], *, chunk: int, batch: int, seed: int, coloured: float = 0.0
+        self,
+        songs: list[Song],
+        *,
+        chunk: int,
+        batch: int,
+        seed: int,
+        apart: float = APART,
+        coloured: float = 0.0,
     ) -> None:
         self._songs = songs
         self._chunk = chunk
         self._batch = batch
         self._seed = seed
+        self._apart = apart
         self._coloured = coloured
 
     def batches(self, first: int) -> Iterator[np.ndarray]:
@@ -79,7 +91,7 @@ class Examples:
 
     def _excerpts(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """One excerpt for each stem: of one place, or each of its own."""
-        apart = rng.random() < 0.5
+        apart = rng.random() < self._apart
         song, start = self._place(rng)
         for stem in STEMS:
             if apart:
