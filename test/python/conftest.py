@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def synthesizers() -> None:
-    """FluidSynth, TiMidity++ and what they play. CI installs them, so a test that lacks them there fails."""
+    """FluidSynth, TiMidity++, what they play, and MMA. In CI, a test that lacks them fails."""
     missing = missing_packages()
     if missing:
         skip_or_fail = pytest.fail if os.environ.get("CI") == "true" else pytest.skip

@@ -29,11 +29,12 @@ TINY = ["--batch", "2", "--chunk", str(CHUNK), "--threads", "1", "--device", "cp
 
 
 def missing_packages() -> list[str]:
-    """The packages of Debian that rendering needs and this machine lacks."""
+    """The packages of Debian that composing and rendering need and this machine lacks."""
     fonts = Path("/usr/share/sounds/sf2")
     there = {
         "fluidsynth": shutil.which("fluidsynth") is not None,
         "timidity": shutil.which("timidity") is not None,
+        "mma": shutil.which("mma") is not None,
         "freepats": Path("/etc/timidity/freepats.cfg").is_file(),
         "fluid-soundfont-gm": (fonts / FONT).is_file(),
         "timgm6mb-soundfont": (fonts / HELD_OUT).is_file(),

@@ -111,7 +111,8 @@ def test_songs_of_loops_have_all_stems_and_nothing_low_but_the_bass() -> None:
     assert len({tuple(song.keys["bass"]) for song in loops}) == len(loops)
 
 
-@pytest.mark.parametrize("kind", ["clear", "loops"])
+@pytest.mark.parametrize("kind", ["clear", "loops", "accompanied"])
+@pytest.mark.usefixtures("synthesizers")
 def test_a_share_leaves_the_other_songs_of_the_collection_as_they_are(tmp_path: Path, kind: str) -> None:
     same = 0
     for index in range(20):
@@ -158,7 +159,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(mido.MidiFile, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        write_song(tmp_path / "00000.mid", 1, 0, 6, clear=0, loops=0)
+        write_song(tmp_path / "00000.mid", 1, 0, 6, clear=0, loops=0, accompanied=0)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -94,6 +94,7 @@ def test_samples_of_a_chip_are_not_looked_for_in_the_file(tmp_path: Path) -> Non
     assert values_of(sound_font(tmp_path / "font.sf2", {"Own": OWN}, kind=IN_ROM)) == {}
 
 
+@pytest.mark.usefixtures("synthesizers")
 def test_the_held_out_font_without_itself_is_silent_and_can_still_be_played(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     )
     add_share(parser, "--clear", "songs whose bass is alone in its register, and in what it plays")
     add_share(parser, "--loops", "songs of one bar's patterns over four chords, as the simplest music is")
+    add_share(parser, "--accompanied", "songs whose drums, bass and chords Musical MIDI Accompaniment plays")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs composed at once (default: 1)")
     return parser.parse_args(arguments)
 
@@ -45,7 +46,7 @@ def compose_all(asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     paths = [asked.out / f"{index:05d}.mid" for index in range(asked.songs)]
     calls = [
-        (path, asked.seed, index, asked.seconds, asked.clear, asked.loops)
+        (path, asked.seed, index, asked.seconds, asked.clear, asked.loops, asked.accompanied)
         for index, path in enumerate(paths)
         if not path.exists()
     ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import mido
 import numpy as np
 
+from training.compose.accompaniment import accompanied_song
 from training.compose.arrangement import arranged
 from training.compose.form import sections
 from training.compose.loops import loop_song
@@ -17,7 +18,7 @@ from training.compose.styles import STYLES, Style
 
 
 def compose_song(
-    seed: int, index: int, seconds: float, *, clear: float = 0, loops: float = 0
+    seed: int, index: int, seconds: float, *, clear: float = 0, loops: float = 0, accompanied: float = 0
 ) -> mido.MidiFile:
     """Compose a song; the same arguments give the same song, to the byte.
 
@@ -27,17 +28,23 @@ def compose_song(
         seconds: how long it is to last, to the bar (at least two of them).
         clear: how likely it is that nothing else plays as low as the bass, or what another part plays.
         loops: how likely it is that the song is of no style, but of loops (`loop_song`).
+        accompanied: how likely it is that MMA plays drums, bass and chords of it (`accompanied_song`).
 
     Returns:
         An SMF of type 1: a conductor track, then a track for each part, drums on channel 10 (index 9), the
         bass on programs 32 to 39, everything else on other programs.
+
+    Raises:
+        CommandError: MMA is to play and is not installed, or could not.
     """
     rng = np.random.default_rng([seed, index])
     # From chances of their own, so that all other songs of the collection stay what they are.
-    is_clear, is_loops = (
+    is_clear, is_loops, is_accompanied = (
         bool(np.random.default_rng([seed, index, number]).random() < share)
-        for number, share in ((1, clear), (2, loops))
+        for number, share in ((1, clear), (2, loops), (3, accompanied))
     )
+    if is_accompanied:
+        return accompanied_song(rng, seconds)
     if is_loops:
         return loop_song(rng, seconds)
     style = chosen_style(rng)
