@@ -12,6 +12,7 @@ import mido
 import numpy as np
 
 from training.command import CommandError
+from training.compose.accompaniment.grooves import NOT_INSTALLED
 from training.compose.midi_file import TICKS
 from training.compose.programs import ANY_BASS
 from training.compose.score import DRUM_CHANNEL
@@ -53,7 +54,7 @@ def compiled(chart: str) -> list[mido.MidiTrack]:
     """What MMA writes, in our ticks."""
     program = shutil.which(PROGRAM)
     if program is None:
-        raise CommandError("Musical MIDI Accompaniment is not installed. On Debian: apt install mma.")
+        raise CommandError(NOT_INSTALLED)
     with tempfile.TemporaryDirectory() as folder:
         song, made = Path(folder, "song.mma"), Path(folder, "song.mid")
         song.write_text(chart, "ascii")

@@ -11,6 +11,7 @@ from training.command import CommandError
 
 # The library that MMA's author wrote; others beside it were taken from keyboards.
 LIBRARY = Path("/usr/share/mma/lib/stdlib")
+NOT_INSTALLED = "Musical MIDI Accompaniment is not installed. On Debian: apt install mma."
 NAMED = re.compile(r"^\s*DefGroove\s+(\S+)", re.MULTILINE | re.IGNORECASE)
 BEATS = re.compile(r"^\s*Time\s+(\d+)\b", re.MULTILINE | re.IGNORECASE)
 METERS = {"3": "3/4", "4": "4/4"}
@@ -46,7 +47,7 @@ def library() -> tuple[Grooves, ...]:
     found = [grooves_of(path.read_text("latin-1")) for path in sorted(LIBRARY.glob("*.mma"))]
     styles = tuple(grooves for grooves in found if grooves)
     if not styles:
-        raise CommandError("Musical MIDI Accompaniment is not installed. On Debian: apt install mma.")
+        raise CommandError(NOT_INSTALLED)
     return styles
 
 
