@@ -92,7 +92,7 @@ def test_some_sections_lead_on_with_a_fill_and_some_songs_have_an_end() -> None:
 @pytest.mark.usefixtures("synthesizers")
 def test_every_quality_of_the_composer_has_a_name_that_mma_knows() -> None:
     names = [name_of(chord_from(f"0{quality}", 0, "major")) for quality in QUALITIES]
-    # None falls back to another's, but for those that sound alike.
+    # None falls back to another's.
     assert len(set(names)) == len(names)
     bars = "".join(f"1 {name} / {name} /\n" for name in names)
     tracks = played_by_band(np.random.default_rng(0), f"Groove Folk\n{bars}", 4.0 * len(names))

@@ -24,8 +24,10 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
 
-def sound_font(path: Path, samples: dict[str, np.ndarray], *, deep: bool = False, kind: int = 1) -> Path:
-    """A sound font of samples and no instrument; `deep`: of 24 bits."""
+def sound_font(
+    path: Path, samples: dict[str, np.ndarray], *, deep: bool = False, kind: int = 1, lacking: int = 0
+) -> Path:
+    """A sound font of samples and no instrument; `deep`: of 24 bits, but for the `lacking` third bytes."""
     values, headers, first = b"", b"", 0
     for name, sample in samples.items():
         # 46 values of silence follow each sample.
@@ -35,7 +37,7 @@ def sound_font(path: Path, samples: dict[str, np.ndarray], *, deep: bool = False
         headers += struct.pack("<IBbHH", 44_100, 60, 0, 0, kind)
         first = end + 46
     headers += struct.pack("<20s26x", b"EOS")
-    low = chunk(b"sm24", b"\x07" * (len(values) // 2)) if deep else b""
+    low = chunk(b"sm24", b"\x07" * (len(values) // 2 - lacking)) if deep else b""
     body = b"sfbk" + chunk(b"LIST", b"INFO" + chunk(b"INAM", b"odd"))
     body += chunk(b"LIST", b"sdta" + chunk(b"smpl", values) + low)
     body += chunk(b"LIST", b"pdta" + chunk(b"shdr", headers))
@@ -90,6 +92,14 @@ def test_nothing_in_common_leaves_the_font_as_it_was(
     assert (tmp_path / "out.sf2").read_bytes() == font.read_bytes()
 
 
+def test_third_bytes_that_are_too_few_are_none_and_stay(tmp_path: Path) -> None:
+    held_out = sound_font(tmp_path / "held.sf2", {"Theirs": SHARED})
+    font = sound_font(tmp_path / "font.sf2", {"Mine": SHARED}, deep=True, lacking=100)
+    assert purge([str(font), str(tmp_path / "out.sf2"), "--held-out", str(held_out)]) == 0
+    before, after = font.read_bytes(), (tmp_path / "out.sf2").read_bytes()
+    assert after == before.replace(SHARED.tobytes(), bytes(2 * len(SHARED))) != before
+
+
 def test_samples_of_a_chip_are_not_looked_for_in_the_file(tmp_path: Path) -> None:
     assert values_of(sound_font(tmp_path / "font.sf2", {"Own": OWN}, kind=IN_ROM)) == {}
 
@@ -142,8 +152,12 @@ def test_the_held_out_font_without_itself_is_silent_and_can_still_be_played(
             b"RIFF\xff\0\0\0sfbkLIST\xff\xff\xff\xff",
             "{path} is broken, or a compressed sound font. Give an .sf2 file.",
         ),
+        (
+            b"RIFF\0\0\0\0sfbk" + b"LIST\xff\xff\xff\x7fpdta" * 5000,
+            "{path} is broken, or a compressed sound font. Give an .sf2 file.",
+        ),
     ],
-    ids=["absent", "empty", "a wave", "nothing in it", "cut off"],
+    ids=["absent", "empty", "a wave", "nothing in it", "cut off", "lists in lists"],
 )
 def test_what_is_no_sound_font_is_refused_in_a_sentence(
     content: bytes | None, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

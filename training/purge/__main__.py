@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from training.command import run
-from training.purge.sound_font import Sample, SoundFont, read_sound_font
+from training.purge.sound_font import NONE, Sample, SoundFont, read_sound_font
 from training.render.fonts import HELD_OUT_FONT, find_font
 from training.whole import whole_file
 
@@ -89,7 +89,7 @@ def silenced(font: SoundFont, samples: list[Sample]) -> bytes:
     for sample in samples:
         first, end = (font.values[0] + 2 * value for value in (sample.first, sample.end))
         content[first:end] = bytes(end - first)
-        if font.low_bytes != (0, 0):
+        if font.low_bytes != NONE:
             first, end = (font.low_bytes[0] + value for value in (sample.first, sample.end))
             content[first:end] = bytes(end - first)
     return bytes(content)

@@ -14,6 +14,8 @@ HEADER = 46
 CHUNK = 8
 # A bit of the type of a sample that lies in a chip's memory, not in the file.
 IN_ROM = 0x8000
+# Where the data of a chunk are that a file has not.
+NONE = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -64,23 +66,23 @@ def read_sound_font(path: Path) -> SoundFont:
     content = path.read_bytes()
     if content[:4] != b"RIFF" or content[8:12] != b"sfbk":
         raise CommandError(f"{path} is no sound font. Give an .sf2 file.")
-    chunks = dict(chunks_of(content, 12, len(content)))
+    lists = [place for name, place in chunks_of(content, 12, len(content)) if name == b"LIST"]
+    chunks = dict(chunk for first, end in lists for chunk in chunks_of(content, first + 4, end))
     if b"smpl" not in chunks or b"shdr" not in chunks:
         raise CommandError(f"{path} is broken, or a compressed sound font. Give an .sf2 file.")
-    values = chunks[b"smpl"]
-    samples = list(samples_of(content, *chunks[b"shdr"], limit=(values[1] - values[0]) // 2))
-    return SoundFont(content, values, chunks.get(b"sm24", (0, 0)), samples)
+    values, low_bytes = chunks[b"smpl"], chunks.get(b"sm24", NONE)
+    count = (values[1] - values[0]) // 2
+    # As players do: what is too short for all samples counts for none.
+    low_bytes = low_bytes if low_bytes[1] - low_bytes[0] >= count else NONE
+    return SoundFont(content, values, low_bytes, list(samples_of(content, *chunks[b"shdr"], limit=count)))
 
 
 def chunks_of(content: bytes, position: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Where the data of each chunk begin and end, those within lists too."""
+    """Where the data of each chunk begin and end, of the file's own or of a list's."""
     while position + CHUNK <= end:
         name, size = struct.unpack_from("<4sI", content, position)
         first, last = position + CHUNK, min(position + CHUNK + size, end)
-        if name == b"LIST":
-            yield from chunks_of(content, first + 4, last)
-        else:
-            yield name, (first, last)
+        yield name, (first, last)
         # Chunks begin at even places.
         position = last + size % 2
 
