@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from architectures import RATE
 from recipe import FONT, contents_of, everything_in, run
+from tunes import KEYS, STARTS, assert_tune, tune
 
 from training.command import CommandError
 from training.compose import compose_song
@@ -18,10 +19,10 @@ from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.body import resized, restored
 from training.render.channels import channels_of, of_channels
-from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.fonts import find_font
 from training.render.notes import notes_of
+from training.render.strange import play_strange
 from training.render.synthesizer import find_synthesizer, play
 from training.render.variety import LOUDER, SOFTER, Variety, power, varied_others
 from training.render.voices import Voice, modulated, string, synthesizer
@@ -29,20 +30,6 @@ from training.sound import read_sound
 from training.stems import STEMS
 
 PATCHES = "freepats.cfg"
-# Seconds and keys of the notes of `tune`.
-STARTS, KEYS = (0.5, 1.5), (45, 52)
-
-
-def tune(program: int, *, channel: int = 0) -> mido.MidiFile:
-    """Two notes of half a second, and silence until 2.5 s; 120 quarter notes a minute, as without a tempo."""
-    song = mido.MidiFile(type=0, ticks_per_beat=480)
-    track = mido.MidiTrack([mido.Message("program_change", channel=channel, program=program)])
-    for key in KEYS:
-        track.append(mido.Message("note_on", channel=channel, note=key, velocity=100, time=480))
-        track.append(mido.Message("note_off", channel=channel, note=key, time=480))
-    track.append(mido.MetaMessage("end_of_track", time=480))
-    song.tracks.append(track)
-    return song
 
 
 def heard(song: mido.MidiFile, font: str, scratch: Path) -> np.ndarray:
@@ -51,27 +38,6 @@ def heard(song: mido.MidiFile, font: str, scratch: Path) -> np.ndarray:
     found = find_font(font)
     samples = play(find_synthesizer(found), scratch / "tune.mid", found, scratch / "tune.wav")
     return samples.mean(1)
-
-
-def pitch(sound: np.ndarray, near: float) -> float:
-    """The frequency in Hz whose multiples are strongest, within a third of an octave of `near`."""
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 1 << 18))
-    found = np.geomspace(near * 0.8, near * 1.25, 600)
-    places = np.outer(found, np.arange(1, 9)) * (1 << 18) / RATE
-    return float(found[np.log(spectrum[places.round().astype(int)] + 1e-9).sum(1).argmax()])
-
-
-def assert_tune(sound: np.ndarray) -> None:
-    """Silence first, then each note at its time, at its pitch."""
-    loudest = np.abs(sound).max()
-    assert loudest > 0.001
-    for start, key in zip(STARTS, KEYS, strict=True):
-        begin = round(start * RATE)
-        assert np.abs(sound[begin - 4000 : begin - 300]).max() < 0.25 * loudest
-        assert np.abs(sound[begin : begin + 8000]).max() > 0.2 * loudest
-        frequency = 440 * 2 ** ((key - 69) / 12)
-        assert pitch(sound[begin + 2000 : begin + 18_000], frequency) == pytest.approx(frequency, rel=0.02)
-    assert np.abs(sound[: round(0.48 * RATE)]).max() < 0.001 * loudest
 
 
 def centre(sound: np.ndarray) -> float:
@@ -148,7 +114,7 @@ def test_a_computed_voice_has_the_pitch_it_is_asked_for(
 
 
 def test_a_computed_bass_plays_the_notes_of_its_part_and_each_draw_sounds_otherwise() -> None:
-    sounds = [play_computed(tune(33), np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    sounds = [play_strange(tune(33), np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert np.array_equal(sounds[0], sounds[1]) and not np.array_equal(sounds[0], sounds[2])
     for sound in sounds:
         assert sound.dtype == np.float32 and sound.shape[1] == 2
@@ -159,7 +125,7 @@ def test_a_computed_bass_plays_the_notes_of_its_part_and_each_draw_sounds_otherw
 def test_a_part_without_notes_has_no_computed_bass() -> None:
     empty = mido.MidiFile(type=0)
     empty.tracks.append(mido.MidiTrack())
-    assert play_computed(empty, np.random.default_rng(1)).shape == (0, 2)
+    assert play_strange(empty, np.random.default_rng(1)).shape == (0, 2)
 
 
 def test_a_computed_bass_follows_bends_and_tempi() -> None:

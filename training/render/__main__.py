@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.command import CommandError, add_share, number, run, whole, work_through
 from training.render.fonts import TRAINING_FONTS, find_font
+from training.render.recordings import NO_INSTRUMENTS, find_instruments
 from training.render.song import render_song
 from training.render.synthesizer import find_synthesizer
 from training.render.variety import Variety
@@ -42,6 +43,13 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add_share(parser, "--computed", "songs whose bass is computed, not from a font")
     add_share(parser, "--faded", "the other songs whose bass dies away sooner than its font lets it")
     add_share(parser, "--computed-others", "the instruments beside drums and bass that are computed")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="FOLDER",
+        help="instruments recorded note by note: files like bass/an-instrument/E1.mp3 and "
+        "other/another-one/Fs3.wav; they play two fifths of what would be computed",
+    )
     parser.add_argument("--seed", type=whole(0), default=1, help="of those choices (default: 1)")
     parser.add_argument("--workers", type=whole(1), default=1, help="songs rendered at once (default: 1)")
     return parser.parse_args(arguments)
@@ -54,12 +62,18 @@ def render_all(asked: argparse.Namespace) -> None:
     songs = sorted(path for path in asked.songs.glob("[!.]*") if path.suffix.lower() in (".mid", ".midi"))
     if not songs:
         raise CommandError(f"{asked.songs} holds no .mid file.")
+    recordings = find_instruments(asked.recordings) if asked.recordings else NO_INSTRUMENTS
     asked.out.mkdir(parents=True, exist_ok=True)
     calls = []
     for index, midi in enumerate(songs):
         program, font = instruments[index % len(instruments)]
         variety = Variety(
-            asked.resized, asked.computed, asked.faded, asked.computed_others, (asked.seed, index)
+            asked.resized,
+            asked.computed,
+            asked.faded,
+            asked.computed_others,
+            (asked.seed, index),
+            recordings,
         )
         if not (asked.out / midi.stem).exists():
             calls.append((program, midi, font, asked.out / midi.stem, asked.seconds, variety))

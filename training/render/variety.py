@@ -9,9 +9,10 @@ import mido
 import numpy as np
 
 from training.render.channels import channels_of, of_channels
-from training.render.computed import play_computed
 from training.render.fading import faded
 from training.render.notes import notes_of
+from training.render.recordings import NO_INSTRUMENTS, Instruments
+from training.render.strange import play_strange
 
 # dB; how much softer or louder than what it stands for a computed instrument of `other` may be.
 SOFTER, LOUDER = -9.0, 5.0
@@ -26,10 +27,11 @@ class Variety:
 
     Attributes:
         resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
-        computed: the chance that its bass is of no font (`training.render.computed`).
+        computed: the chance that its bass is of no font (`training.render.strange`).
         faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         computed_others: the chance of each instrument of `other` that it is of no font.
         seed: of the collection and the song.
+        instruments: recorded ones, some of what is of no font (`training.render.recordings`).
     """
 
     resized: float = 0.0
@@ -37,6 +39,7 @@ class Variety:
     faded: float = 0.0
     computed_others: float = 0.0
     seed: tuple[int, ...] = (0,)
+    instruments: Instruments = NO_INSTRUMENTS
 
 
 def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +56,7 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
     """
     samples = font(part)
     if rng.random() < variety.computed:
-        made = play_computed(part, rng)
+        made = play_strange(part, rng, variety.instruments.bass)
     elif rng.random() < variety.faded:
         made = faded(samples, part, rng)
     else:
@@ -78,7 +81,7 @@ def varied_others(font: Font, part: mido.MidiFile, variety: Variety, rng: np.ran
     mixed = heard if familiar else np.zeros((0, 2), np.float32)
     for channel in strange:
         own = of_channels(part, [channel])
-        made = play_computed(own, rng)
+        made = play_strange(own, rng, variety.instruments.other)
         level = loudness * weight(own) / max(1e-9, power(made)) * 10 ** (rng.uniform(SOFTER, LOUDER) / 20)
         side = rng.uniform(0.25, 0.75) * np.pi / 2
         sides = np.sqrt(2) * np.array([np.cos(side), np.sin(side)])

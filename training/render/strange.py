@@ -14,11 +14,14 @@ import mido
 import numpy as np
 
 from training.render.notes import Note, notes_of
-from training.render.voices import modulated, string, synthesizer
+from training.render.recordings import Instrument, recorded
+from training.render.voices import Voice, modulated, string, synthesizer
 from training.stems import SAMPLE_RATE
 
 # Seconds of silence after a note's end, in which it dies away.
 TAIL = 0.25
+# How many instruments are recorded, where one reaches the part's notes; the others are computed.
+RECORDED = 0.4
 
 
 @dataclass(frozen=True)
@@ -30,20 +33,27 @@ class Hand:
     release: float
 
 
-def play_computed(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
+def play_strange(
+    part: mido.MidiFile, rng: np.random.Generator, instruments: tuple[Instrument, ...] = ()
+) -> np.ndarray:
     """Play a part with an instrument drawn for it.
 
     Args:
         part: a file of one stem; of its messages notes, bends by up to two semitones and tempi are heard.
         rng: which instrument.
+        instruments: the recorded ones to choose from.
 
     Returns:
         float32 (samples, 2) at 44.1 kHz, both sides the same, loudest sample 1; empty without a note.
+
+    Raises:
+        CommandError: a recording is no sound.
+        OSError: a recording cannot be read.
     """
     notes = list(notes_of(part))
     if not notes:
         return np.zeros((0, 2), np.float32)
-    voice = (string, string, synthesizer, modulated)[rng.integers(4)](rng)
+    voice = drawn(notes, rng, instruments)
     hand = Hand(
         float(rng.uniform(0.5, 2)), float(np.exp(rng.uniform(-7, -4))), float(np.exp(rng.uniform(-4.5, -2.5)))
     )
@@ -59,6 +69,15 @@ def play_computed(part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
             first = round(note.start * SAMPLE_RATE)
             heard[first : first + len(sound)] += sound[: len(heard) - first]
     return np.repeat((heard / max(1e-9, float(np.abs(heard).max())))[:, None], 2, axis=1)
+
+
+def drawn(notes: list[Note], rng: np.random.Generator, instruments: tuple[Instrument, ...]) -> Voice:
+    """An instrument for these notes."""
+    middle = sorted(note.key for note in notes)[len(notes) // 2]
+    reaching = [instrument for instrument in instruments if instrument.reaches(middle)]
+    if reaching and rng.random() < RECORDED:
+        return recorded(reaching[rng.integers(len(reaching))], rng)
+    return (string, string, synthesizer, modulated)[rng.integers(4)](rng)
 
 
 def times_of(seconds: float) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""Instruments recorded note by note: `bass/an-instrument/E1.mp3`, `other/another-one/Fs3.wav`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from training.command import CommandError
+from training.render.notes import LONGEST
+from training.render.voices import Voice
+from training.sound import opened
+from training.stems import SAMPLE_RATE
+
+# A note's letter, perhaps `s` or `#` for a sharp or `b` for a flat, and its octave: A4 is 440 Hz.
+NOTE = re.compile(r"([A-G])([s#b]?)(-?\d)")
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+SIGNS = {"": 0, "s": 1, "#": 1, "b": -1}
+KINDS = (".mp3", ".wav", ".flac", ".ogg")
+# Semitones; how far from an instrument's own notes it is played.
+REACH = 12
+# Semitones; how much larger or smaller its body may be.
+RESIZED = 5.0
+# Of the loudest sample; what is softer before the note is silence.
+FAINT = 0.02
+# Recordings held in memory at once, each up to `LONGEST`.
+HELD = 32
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A recorded instrument.
+
+    Attributes:
+        notes: the MIDI key and the file of each recording, lowest first.
+    """
+
+    notes: tuple[tuple[int, Path], ...]
+
+    def reaches(self, key: float) -> bool:
+        """Whether a key is at most an octave from its notes."""
+        return self.notes[0][0] - REACH <= key <= self.notes[-1][0] + REACH
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What may play a part of each stem."""
+
+    bass: tuple[Instrument, ...] = ()
+    other: tuple[Instrument, ...] = ()
+
+
+NO_INSTRUMENTS = Instruments()
+
+
+def find_instruments(folder: Path) -> Instruments:
+    """The instruments of a folder, by name; files whose names are no notes are left out.
+
+    Raises:
+        CommandError: there is none.
+        OSError: a folder cannot be read.
+    """
+    found = Instruments(instruments_in(folder / "bass"), instruments_in(folder / "other"))
+    if found == NO_INSTRUMENTS:
+        raise CommandError(
+            f"{folder} holds no recorded instrument. "
+            "Give a folder of files like bass/an-instrument/E1.mp3 and other/another-one/Fs3.wav."
+        )
+    return found
+
+
+def instruments_in(folder: Path) -> tuple[Instrument, ...]:
+    """The instruments of one stem."""
+    found = [notes_in(each) for each in sorted(folder.iterdir()) if each.is_dir()] if folder.is_dir() else []
+    return tuple(Instrument(notes) for notes in found if notes)
+
+
+def notes_in(folder: Path) -> tuple[tuple[int, Path], ...]:
+    """The recordings of one instrument, lowest first."""
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in KINDS]
+    named = [(NOTE.fullmatch(path.stem), path.resolve()) for path in paths]
+    return tuple(sorted((key_of(name), path) for name, path in named if name))
+
+
+def key_of(name: re.Match[str]) -> int:
+    """The MIDI key of a note's name."""
+    return 12 * (int(name[3]) + 1) + LETTERS[name[1]] + SIGNS[name[2]]
+
+
+def recorded(instrument: Instrument, rng: np.random.Generator) -> Voice:
+    """A voice that plays the nearest recording faster or slower, until it ends.
+
+    Args:
+        instrument: whose recordings.
+        rng: how much larger or smaller its body is than it was: as far away lies the recording that is taken.
+    """
+    body = rng.uniform(-RESIZED, RESIZED)
+
+    def sound(frequency: float, times: np.ndarray) -> np.ndarray:
+        wanted = 69 + 12 * np.log2(frequency / 440) + body
+        key, path = min(instrument.notes, key=lambda note: abs(note[0] - wanted))
+        samples, rate = note_in(path)
+        speed = frequency / (440 * 2 ** ((key - 69) / 12)) * rate / SAMPLE_RATE
+        # With what comes after the end, so that the end does not depend on where it is cut.
+        needed = samples[: round((len(times) + SAMPLE_RATE // 10) * speed)]
+        heard = soxr.resample(needed, speed, 1.0, quality="HQ")[: len(times)]
+        return np.pad(heard, (0, len(times) - len(heard)))
+
+    return sound
+
+
+@lru_cache(HELD)
+def note_in(path: Path) -> tuple[np.ndarray, int]:
+    """A recording from where it can be heard, both sides as one, (samples,), and its samples a second.
+
+    Raises:
+        CommandError: it is no sound.
+        OSError: it cannot be read.
+    """
+    with opened(path) as file:
+        rate = file.samplerate
+        samples = file.read(round(LONGEST * rate), dtype="float32", always_2d=True).mean(1)
+    loud = np.abs(samples) > FAINT * np.abs(samples).max(initial=0)
+    return samples[int(loud.argmax()) if len(loud) else 0 :], rate
