@@ -16,7 +16,7 @@ from training.compose import compose_song
 from training.render import strange
 from training.render.__main__ import main as render
 from training.render.notes import notes_of
-from training.render.recordings import Instrument, find_instruments, recorded
+from training.render.recordings import Instrument, find_instruments, note_in, recorded
 from training.render.strange import RECORDED, drawn, play_strange
 
 # Samples a second of the recordings, another than the songs': speeds have to count with it.
@@ -95,6 +95,23 @@ def test_a_shorter_note_is_the_beginning_of_a_longer_one_and_a_long_one_ends(rec
         whole, beginning = voice(frequency, times), voice(frequency, times[:20_000])
         assert np.allclose(whole[:20_000], beginning, atol=1e-4)
         assert np.abs(whole[RATE // 2 : RATE]).max() > 0.1 and np.abs(whole[7 * RATE :]).max() == 0
+
+
+@pytest.mark.parametrize("samples", [np.zeros((0, 2)), np.zeros((1000, 1))])
+def test_an_empty_or_silent_recording_is_silence(samples: np.ndarray, tmp_path: Path) -> None:
+    record(tmp_path / "bass" / "mute" / "E1.wav", 28)
+    soundfile.write(tmp_path / "bass" / "mute" / "E1.wav", samples, RATE)
+    [mute] = find_instruments(tmp_path).bass
+    times = np.arange(RATE, dtype=np.float32) / RATE
+    sound = recorded(mute, np.random.default_rng(1))(55.0, times)
+    assert sound.shape == times.shape and not sound.any()
+
+
+def test_a_recording_whose_samples_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    path = record(tmp_path / "E1.wav", 28)
+    soundfile.write(path, np.full((1000, 1), np.nan), RATE, subtype="FLOAT")
+    with pytest.raises(CommandError, match=r"E1\.wav holds samples that are no numbers\.$"):
+        note_in(path)
 
 
 def test_a_larger_body_is_another_recording_of_the_same_pitch(recordings: Path) -> None:

@@ -118,11 +118,13 @@ def note_in(path: Path) -> tuple[np.ndarray, int]:
     """A recording from where it can be heard, both sides as one, (samples,), and its samples a second.
 
     Raises:
-        CommandError: it is no sound.
+        CommandError: it is no sound, or its samples are no numbers.
         OSError: it cannot be read.
     """
     with opened(path) as file:
         rate = file.samplerate
         samples = file.read(round(LONGEST * rate), dtype="float32", always_2d=True).mean(1)
+    if not np.isfinite(samples).all():
+        raise CommandError(f"{path} holds samples that are no numbers.")
     loud = np.abs(samples) > FAINT * np.abs(samples).max(initial=0)
     return samples[int(loud.argmax()) if len(loud) else 0 :], rate
