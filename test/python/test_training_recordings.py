@@ -16,7 +16,8 @@ from training.compose import compose_song
 from training.render import strange
 from training.render.__main__ import main as render
 from training.render.notes import notes_of
-from training.render.recordings import Instrument, find_instruments, note_in, recorded
+from training.render.recorded import note_in, recorded
+from training.render.recordings import Instrument, find_instruments
 from training.render.strange import RECORDED, drawn, play_strange
 
 # Samples a second of the recordings, another than the songs': speeds have to count with it.

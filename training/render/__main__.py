@@ -68,12 +68,12 @@ def render_all(asked: argparse.Namespace) -> None:
     for index, midi in enumerate(songs):
         program, font = instruments[index % len(instruments)]
         variety = Variety(
-            asked.resized,
-            asked.computed,
-            asked.faded,
-            asked.computed_others,
-            (asked.seed, index),
-            recordings,
+            resized=asked.resized,
+            computed=asked.computed,
+            faded=asked.faded,
+            computed_others=asked.computed_others,
+            seed=(asked.seed, index),
+            instruments=recordings,
         )
         if not (asked.out / midi.stem).exists():
             calls.append((program, midi, font, asked.out / midi.stem, asked.seconds, variety))

@@ -42,7 +42,7 @@ def render_song(
         variety: none, if not told.
 
     Raises:
-        CommandError: the file is no MIDI song, or the program failed.
+        CommandError: the file is no MIDI song, the program failed, or a recording is no sound.
         OSError: a file cannot be read or written.
     """
     content = io.BytesIO(midi.read_bytes())

@@ -14,7 +14,8 @@ import mido
 import numpy as np
 
 from training.render.notes import Note, notes_of
-from training.render.recordings import Instrument, recorded
+from training.render.recorded import recorded
+from training.render.recordings import Instrument
 from training.render.voices import Voice, modulated, string, synthesizer
 from training.stems import SAMPLE_RATE
 
@@ -47,7 +48,7 @@ def play_strange(
         float32 (samples, 2) at 44.1 kHz, both sides the same, loudest sample 1; empty without a note.
 
     Raises:
-        CommandError: a recording is no sound.
+        CommandError: a recording is no sound, or its samples are no numbers.
         OSError: a recording cannot be read.
     """
     notes = list(notes_of(part))

@@ -53,6 +53,10 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
 
     Returns:
         float32 (samples, 2) at 44.1 kHz.
+
+    Raises:
+        CommandError: a recording is no sound, or its samples are no numbers.
+        OSError: a recording cannot be read.
     """
     samples = font(part)
     if rng.random() < variety.computed:
@@ -65,7 +69,7 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
 
 
 def varied_others(font: Font, part: mido.MidiFile, variety: Variety, rng: np.random.Generator) -> np.ndarray:
-    """The others, some of them perhaps with instruments of their own; arguments and result of `varied_bass`.
+    """The others, some perhaps with instruments of their own; arguments, result and errors of `varied_bass`.
 
     A network for which every unknown sound is a bass takes the others' for one: they have to be strange, too.
     """
