@@ -177,15 +177,6 @@ def test_an_excerpt_that_the_network_cannot_take_is_told(
     assert everything_in(tmp_path) == []
 
 
-def test_a_pytorch_without_the_optimiser_is_told_and_nothing_is_made(
-    songs: Path, tmp_path: Path, config: Path, told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(torch.optim, "Muon")
-    expected = f"Training needs PyTorch 2.9 or later; here is {torch.__version__}."
-    assert told(train(training(songs, tmp_path / "run", config))) == expected
-    assert not (tmp_path / "run").exists()
-
-
 def break_text(path: Path) -> None:
     path.write_text("no sound")
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from recipe import STEMS, noise_songs
 
+from training.command import CommandError
 from training.compose import compose_song
 from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, score_song, summarise
 from training.evaluate.separators import librosa_split, mixture_itself
@@ -21,6 +22,7 @@ from training.render.stem_midi import split_by_stem
 from training.train.examples import Examples, open_songs
 from training.train.learn import Settings, begin, follow, rate_at
 from training.train.loss import relative_error
+from training.train.muon import DECAY, Muon
 from training.train.optimiser import Optimiser
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -241,13 +243,31 @@ def examples_of(songs: Path, *, seed: int = 0, batch: int = 4) -> Examples:
 
 
 def test_a_step_has_the_same_examples_whatever_came_before(songs: Path) -> None:
-    batches = examples_of(songs).batches(5)
-    first, second = next(batches), next(batches)
-    assert (first.shape, first.dtype) == ((4, len(STEMS), 2, 8192), np.float32)
+    first, second = examples_of(songs).batches(range(5, 7))
+    assert (first.shape, first.dtype) == ((4, len(STEMS), 2, 8192), torch.float32)
     assert np.array_equal(second, examples_of(songs).batch_of(6))
-    assert np.array_equal(second, next(examples_of(songs).batches(6)))
-    assert not np.array_equal(first, second)
+    for readers in (1, 3):
+        after, *others = examples_of(songs).batches(range(6, 10), readers=readers)
+        assert torch.equal(second, after) and len(others) == 3
+        assert np.array_equal(others[-1], examples_of(songs).batch_of(9))
+    assert not torch.equal(first, second)
     assert not np.array_equal(first, examples_of(songs, seed=1).batch_of(5))
+
+
+@pytest.mark.parametrize("readers", [0, 2])
+def test_a_song_that_breaks_while_it_is_learnt_from_is_told_without_a_stack(
+    tmp_path: Path, readers: int
+) -> None:
+    folder = noise_songs(tmp_path, count=1, seconds=0.5)
+    (song,) = folder.iterdir()
+    examples = examples_of(folder)
+    (song / "drums.wav").write_text("no sound")
+    with pytest.raises(CommandError, match=r"^\S+drums\.wav cannot be read as sound: [^\n]+$"):
+        next(examples.batches(range(3), readers=readers))
+    (song / "drums.wav").unlink()
+    with pytest.raises(FileNotFoundError, match=r"^[^\n]+$") as raised:
+        next(examples.batches(range(3), readers=readers))
+    assert raised.value.filename == str(song / "drums.wav")
 
 
 def test_now_and_then_a_stem_is_missing_and_mostly_none_is(songs: Path) -> None:
@@ -314,6 +334,52 @@ def test_every_direction_of_a_kernel_learns_as_fast() -> None:
     found = torch.linalg.svdvals(step.flatten(1)) / (0.01 * 0.2 * 27**0.5)
     assert 0.6 < found.min() and found.max() < 1.3
     assert torch.linalg.cond(gradient.flatten(1)) > 10
+
+
+def test_kernels_of_one_shape_learn_together_as_each_would_alone() -> None:
+    torch.manual_seed(0)
+    shapes = [(6, 3, 3, 3), (4, 20), (6, 3, 3, 3), (20, 4), (6, 3, 3, 3)]
+    kernels = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    alone = [torch.nn.Parameter(kernel.detach().clone()) for kernel in kernels]
+    optimisers = [Muon(kernels), *[Muon([kernel]) for kernel in alone]]
+    for _ in range(3):
+        for kernel, single in zip(kernels, alone, strict=True):
+            kernel.grad = torch.randn(kernel.shape)
+            single.grad = kernel.grad.clone()
+        for optimiser in optimisers:
+            optimiser.param_groups[0]["lr"] = 0.02
+            optimiser.step()
+    for kernel, single in zip(kernels, alone, strict=True):
+        torch.testing.assert_close(kernel, single, atol=1e-3, rtol=0)
+
+
+def test_muon_is_the_one_of_pytorch() -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip(f"PyTorch {torch.__version__} has no Muon to compare with")
+    torch.manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 30), (30, 8), (8, 30))]
+    theirs = [torch.nn.Parameter(matrix.detach().clone()) for matrix in ours]
+    muon = Muon(ours)
+    muon.param_groups[0]["lr"] = 0.02
+    reference = torch.optim.Muon(theirs, lr=0.02, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
+    before = [matrix.detach().clone() for matrix in ours]
+    for _ in range(4):
+        for mine, its in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn(mine.shape)
+            its.grad = mine.grad.clone()
+        muon.step()
+        reference.step()
+    for was, mine, its in zip(before, ours, theirs, strict=True):
+        # Both round to bfloat16 on the way, each where it likes.
+        assert (mine - its).abs().max() < 0.05 * (mine - was).abs().max()
+
+
+def test_a_kernel_without_a_gradient_stays() -> None:
+    kernel = torch.nn.Parameter(torch.ones(3, 3))
+    muon = Muon([kernel])
+    muon.param_groups[0]["lr"] = 1.0
+    muon.step()
+    assert torch.equal(kernel, torch.ones(3, 3))
 
 
 def test_gains_and_shifts_learn_at_a_quarter_of_the_rate() -> None:

@@ -45,8 +45,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--start",
         type=Path,
-        help="checkpoint to begin with; for MDX23C one with fewer blocks or a shorter window will do "
-        "(default: random weights)",
+        help="checkpoint to begin with; for MDX23C one with fewer scales or blocks or a shorter window "
+        "will do (default: random weights)",
     )
     parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
     parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")
@@ -63,6 +63,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add_share(parser, "--coloured", "stems that sound through an equaliser of chance, another at every step")
     parser.add_argument(
         "--report-every", type=whole(1), default=250, help="steps between two reports (default: 250)"
+    )
+    parser.add_argument(
+        "--readers",
+        type=whole(0),
+        default=0,
+        help="processes that read and mix examples: a GPU wants some (default: 0, a thread of this one)",
     )
     parser.add_argument("--threads", type=whole(1), help="threads of PyTorch (default: one for each core)")
     parser.add_argument(
@@ -94,6 +100,8 @@ def train(asked: argparse.Namespace) -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
+    # Every excerpt is as long: what is the fastest way for one on a GPU is so for all.
+    torch.backends.cudnn.benchmark = True
     network, config = started(asked.config, asked.start)
     chosen = {name: getattr(asked, name) for name in ("chunk", "batch", "seed", "apart", "coloured")}
     examples = Examples(open_songs(songs_in(asked.mixed), asked.chunk), **chosen)
@@ -105,14 +113,14 @@ def train(asked: argparse.Namespace) -> None:
         **chosen,
         settings=settings,
         # A state from before one of them is another run's.
-        optimiser="muon, adamw",
+        optimiser="muon by shape, adamw",
         loss="root mean square",
     )
     begun = begin(network.train(), asked.device)
     asked.out.mkdir(parents=True, exist_ok=True)
     if (asked.out / STATE).exists():
         begun.resume(asked.out / STATE, fingerprint)
-    learn(begun, examples, validation, settings, asked.out, fingerprint)
+    learn(begun, examples, validation, settings, asked.out, fingerprint, readers=asked.readers)
 
 
 def check_fit(network: torch.nn.Module, chunk: int, fitting: int) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
 
 from training.command import CommandError
 from training.sound import length_of, opened
@@ -39,7 +43,7 @@ def open_songs(folders: list[Path], chunk: int) -> list[Song]:
     return usable
 
 
-class Examples:
+class Examples(Dataset[torch.Tensor | Exception]):
     """Batches of targets, the same for the same seed and step, whatever came before.
 
     An example takes its stems from three songs, or all from one and the same place of a song; level, sides,
@@ -71,14 +75,38 @@ class Examples:
         self._apart = apart
         self._coloured = coloured
 
-    def batches(self, first: int) -> Iterator[np.ndarray]:
-        """Targets of step `first`, `first` + 1, …: float32 (batch, stems, 2, chunk)."""
-        with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self.batch_of, first)
-            while True:
-                first += 1
-                batch, coming = coming.result(), reader.submit(self.batch_of, first)
-                yield batch
+    def batches(self, steps: range, *, readers: int = 0, pinned: bool = False) -> Iterator[torch.Tensor]:
+        """Targets of these steps, read ahead: float32 (batch, stems, 2, chunk).
+
+        Args:
+            steps: which.
+            readers: processes that read and mix them; 0: a thread of this one. They hand batches over in
+                shared memory, of which a container may have little.
+            pinned: in memory that a GPU copies from without waiting.
+
+        Raises:
+            CommandError: a file is no sound any more.
+            OSError: it cannot be read.
+        """
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=steps,
+            num_workers=readers,
+            pin_memory=pinned,
+            worker_init_fn=leave_interrupts,
+        )
+        for targets in ahead(iter(loader)):
+            if isinstance(targets, Exception):
+                raise targets
+            yield targets
+
+    def __getitem__(self, step: int) -> torch.Tensor | Exception:
+        """What `batches` gives for a step, or what went wrong: raised here, a stack would come with it."""
+        try:
+            return torch.from_numpy(self.batch_of(step))
+        except (CommandError, OSError) as error:
+            return error
 
     def batch_of(self, step: int) -> np.ndarray:
         """The targets of one step."""
@@ -111,3 +139,17 @@ class Examples:
         if rng.random() < 0.5:
             excerpt = excerpt[::-1]
         return np.zeros_like(excerpt) if rng.random() < 0.06 else excerpt
+
+
+def ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Read the next one while one is used."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+def leave_interrupts(_reader: int) -> None:
+    """Let the process that asked for examples be the one that a Ctrl-C ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

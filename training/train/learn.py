@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from training.whole import whole_file
 STATE = "state.pt"
 LOG = "log.jsonl"
 CHECKPOINT = "model.ckpt"
+# Steps between two looks at the loss: a GPU is ahead of who counts its steps, and a look waits for it.
+SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def learn(
     settings: Settings,
     out: Path,
     fingerprint: str,
+    *,
+    readers: int = 0,
 ) -> None:
     """Train from the run's step to the last, and write `model.ckpt`: the averaged weights, for MSST.
 
@@ -72,16 +75,19 @@ def learn(
         settings: how to learn.
         out: the folder of the run: state.pt, log.jsonl and model.ckpt.
         fingerprint: of the settings.
+        readers: processes that read examples; 0: a thread.
     """
     device = next(run.network.parameters()).device
-    losses: list[float] = []
+    batches = examples.batches(range(run.step, settings.steps), readers=readers, pinned=device.type == "cuda")
+    losses: list[torch.Tensor] = []
     with tqdm(total=settings.steps, initial=run.step, unit="step") as progress:
-        for targets in until(examples.batches(run.step), settings.steps - run.step):
-            losses.append(step(run, torch.from_numpy(targets).to(device), settings))
+        for targets in batches:
+            losses.append(step(run, targets.to(device, non_blocking=True), settings))
             progress.update()
-            progress.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}", refresh=False)
+            if run.step % SHOWN == 0:
+                progress.set_postfix(loss=f"{mean(losses[-100:]):.3f}", refresh=False)
             if run.step % settings.report_every == 0 or run.step == settings.steps:
-                report(run, float(np.mean(losses)), validation, out, progress)
+                report(run, mean(losses), validation, out, progress)
                 losses.clear()
                 run.save(out / STATE, fingerprint)
     with whole_file(out / CHECKPOINT) as temporary:
@@ -90,17 +96,16 @@ def learn(
         )
 
 
-def until(batches: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """The first `count` of them."""
-    for _ in range(count):
-        yield next(batches)
+def mean(losses: list[torch.Tensor]) -> float:
+    """The mean of losses that may still be on their way from a GPU, which it waits for."""
+    return torch.stack(losses).mean().item()
 
 
-def step(run: Run, targets: torch.Tensor, settings: Settings) -> float:
+def step(run: Run, targets: torch.Tensor, settings: Settings) -> torch.Tensor:
     """One step of the optimiser.
 
     Returns:
-        The loss before it.
+        The loss before it, on the device of the targets.
     """
     with torch.autocast(targets.device.type, torch.bfloat16, enabled=settings.bfloat16):
         estimate = run.network(targets.sum(1))
@@ -111,7 +116,7 @@ def step(run: Run, targets: torch.Tensor, settings: Settings) -> float:
     run.optimiser.step(rate_at(run.step, settings))
     run.step += 1
     follow(run, settings.averaged)
-    return loss.item()
+    return loss.detach()
 
 
 def rate_at(step: int, settings: Settings) -> float:
