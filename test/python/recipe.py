@@ -19,6 +19,9 @@ import soundfile
 import yaml
 from architectures import MDX23C, RATE
 
+from training.tensors import write_tensors
+from training.train.start import started
+
 ROOT = Path(__file__).parents[2]
 STEMS = ("drums", "bass", "other")
 FONT = "FluidR3_GM.sf2"
@@ -142,6 +145,13 @@ def tiny_config(
     }
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
+
+
+def tiny_model(config: Path) -> Path:
+    """Write the YAML of a small MDX23C, and weights of chance beside it, under the same name."""
+    network, _ = started(tiny_config(config), None)
+    write_tensors(config.with_suffix(".ckpt"), network.state_dict())
+    return config
 
 
 def stop_when(process: subprocess.Popen[str], is_time: Callable[[], bool], number: int) -> Ran:

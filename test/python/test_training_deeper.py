@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from recipe import CHUNK, ROOT, tiny_config
+from recipe import CHUNK, ROOT, tiny_model
 
 from training.command import CommandError
 from training.tensors import read_tensors, write_tensors
@@ -21,10 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture
 def shallow(tmp_path: Path) -> Path:
     """A tiny network's YAML; its checkpoint has the same name."""
-    config = tiny_config(tmp_path / "shallow.yaml")
-    network, _ = started(config, None)
-    write_tensors(config.with_suffix(".ckpt"), network.state_dict())
-    return config
+    return tiny_model(tmp_path / "shallow.yaml")
 
 
 def changed(config: Path, to: Path, **model: Any) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,6 +270,22 @@ def test_a_song_that_breaks_while_it_is_learnt_from_is_told_without_a_stack(
     with pytest.raises(FileNotFoundError, match=r"^[^\n]+$") as raised:
         next(examples.batches(range(3), readers=readers))
     assert raised.value.filename == str(song / "drums.wav")
+
+
+class ReadOnce(Examples):
+    """Examples whose second one ends the process that reads it."""
+
+    def batch_of(self, step: int) -> np.ndarray:
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().batch_of(step)
+
+
+def test_a_reader_that_is_killed_is_told_without_a_stack(songs: Path) -> None:
+    examples = ReadOnce(open_songs(sorted(songs.iterdir()), 8192), chunk=8192, batch=2, seed=0)
+    batches = examples.batches(range(3), readers=1)
+    with pytest.raises(CommandError, match=r"^A process that reads examples ended; [^\n]+$"):
+        list(batches)
 
 
 def test_now_and_then_a_stem_is_missing_and_mostly_none_is(songs: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from recipe import CHUNK, ROOT, tiny_config
+from recipe import CHUNK, ROOT, tiny_model
 
 from training.command import CommandError
 from training.stems import SAMPLE_RATE
@@ -23,10 +23,7 @@ ENDS = ("first_conv.", "final_conv.")
 @pytest.fixture
 def coarse(tmp_path: Path) -> Path:
     """A tiny network's YAML; its checkpoint has the same name."""
-    config = tiny_config(tmp_path / "coarse.yaml")
-    network, _ = started(config, None)
-    write_tensors(config.with_suffix(".ckpt"), network.state_dict())
-    return config
+    return tiny_model(tmp_path / "coarse.yaml")
 
 
 def finer(config: Path, to: Path, factor: int = 2, **model: Any) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Examples(Dataset[torch.Tensor | Exception]):
             pinned: in memory that a GPU copies from without waiting.
 
         Raises:
-            CommandError: a file is no sound any more.
+            CommandError: a file is no sound any more, or a process that reads ended.
             OSError: it cannot be read.
         """
         loader = DataLoader(
@@ -96,7 +96,7 @@ class Examples(Dataset[torch.Tensor | Exception]):
             pin_memory=pinned,
             worker_init_fn=leave_interrupts,
         )
-        for targets in ahead(iter(loader)):
+        for targets in ahead(loader):
             if isinstance(targets, Exception):
                 raise targets
             yield targets
@@ -141,13 +141,33 @@ class Examples(Dataset[torch.Tensor | Exception]):
         return np.zeros_like(excerpt) if rng.random() < 0.06 else excerpt
 
 
-def ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """Read the next one while one is used."""
+def ahead(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Read the next batch while one is used.
+
+    Raises:
+        CommandError: a process that reads ended.
+    """
     with ThreadPoolExecutor(1) as reader:
+        # Begun in that thread, the loader tells it of a process that ended; else it would tell the main one,
+        # whatever that is at.
+        batches = reader.submit(iter, loader).result()
         coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
+        while (batch := batch_from(coming, loader.num_workers)) is not None:
             coming = reader.submit(next, batches, None)
             yield batch
+
+
+def batch_from(coming: Future[Any], readers: int) -> Any:
+    """What comes, or the sentence for why it does not."""
+    try:
+        return coming.result()
+    except RuntimeError as error:
+        if readers == 0:
+            raise
+        raise CommandError(
+            "A process that reads examples ended; perhaps the memory, or the shared memory, was full. "
+            "The same command goes on from its last report; fewer --readers need less."
+        ) from error
 
 
 def leave_interrupts(_reader: int) -> None:

@@ -16,8 +16,10 @@ class Optimiser:
     """Muon for a network's kernels and matrices, AdamW for its gains and shifts."""
 
     def __init__(self, network: torch.nn.Module) -> None:
-        """Args:
-        network: on the device where it learns.
+        """One that has not moved anything yet.
+
+        Args:
+            network: on the device where it learns.
         """
         parameters = list(network.parameters())
         self._muon = Muon(parameter for parameter in parameters if parameter.ndim > 1)
