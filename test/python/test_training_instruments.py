@@ -19,6 +19,7 @@ from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.body import resized, restored
 from training.render.channels import channels_of, of_channels
+from training.render.enlarged import LEAST, MOST, PLUCKED, enlarged
 from training.render.fading import faded
 from training.render.fonts import find_font
 from training.render.notes import notes_of
@@ -162,6 +163,32 @@ def test_notes_that_begin_after_the_sound_has_ended_change_nothing() -> None:
     assert np.array_equal(faded(held, tune(33), np.random.default_rng(1)), held)
 
 
+@pytest.mark.usefixtures("synthesizers")
+@pytest.mark.parametrize("font", [FONT, PATCHES])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_enlarged_instrument_plays_the_same_notes(seed: int, font: str, tmp_path: Path) -> None:
+    def by_font(part: mido.MidiFile) -> np.ndarray:
+        return np.repeat(heard(part, font, tmp_path)[:, None], 2, axis=1)
+
+    assert_tune(enlarged(by_font, tune(33), np.random.default_rng(seed)).mean(1))
+
+
+def test_an_enlarged_instrument_is_a_plucked_one_of_smaller_strings() -> None:
+    for seed in range(12):
+        played: list[mido.MidiFile] = []
+
+        def font(part: mido.MidiFile, played: list[mido.MidiFile] = played) -> np.ndarray:
+            played.append(part)
+            return np.ones((round(part.length * RATE), 2), np.float32)
+
+        enlarged(font, duet(), np.random.default_rng(seed))
+        [part] = played
+        [program] = {message.program for message in part.tracks[0] if message.type == "program_change"}
+        assert program in PLUCKED
+        lowest, usual = (min(note.key for note in notes_of(song)) for song in (part, duet()))
+        assert LEAST <= lowest - usual <= MOST
+
+
 def duet() -> mido.MidiFile:
     """`tune` on channel 0, and once more, an octave higher and a tenth of a second later, on channel 3."""
     song = tune(0)
@@ -243,6 +270,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
         "again": ["--resized", "1", "--computed", "1", "--workers", "2"],
         "other": ["--resized", "1", "--computed", "1", "--seed", "2"],
         "faded": ["--faded", "1"],
+        "enlarged": ["--enlarged", "1"],
         "strange": ["--computed-others", "1"],
     }
     for name, options in told.items():
@@ -251,7 +279,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     made = {name: contents_of(tmp_path / name / "00000") for name in told}
     assert made["one"] == made["again"]
     assert made["one"] != made["other"] and made["one"] != made["plain"]
-    assert made["faded"] != made["plain"]
+    assert made["faded"] != made["plain"] and made["enlarged"] not in (made["plain"], made["faded"])
     # One gain for all stems keeps their sum from clipping, so that those left alone are alike but for it.
     alike = {}
     for stem in STEMS:

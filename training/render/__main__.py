@@ -41,6 +41,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=number(1, 3600), help="longest length of a song (default: its own)")
     add_share(parser, "--resized", "stems whose instruments are made larger or smaller, at the same pitch")
     add_share(parser, "--computed", "songs whose bass is computed, not from a font")
+    add_share(parser, "--enlarged", "the other songs whose bass is a plucked instrument, made larger")
     add_share(parser, "--faded", "the other songs whose bass dies away sooner than its font lets it")
     add_share(parser, "--computed-others", "the instruments beside drums and bass that are computed")
     parser.add_argument(
@@ -70,6 +71,7 @@ def render_all(asked: argparse.Namespace) -> None:
         variety = Variety(
             resized=asked.resized,
             computed=asked.computed,
+            enlarged=asked.enlarged,
             faded=asked.faded,
             computed_others=asked.computed_others,
             seed=(asked.seed, index),

@@ -7,14 +7,18 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import mido
 import numpy as np
 
 from training.command import CommandError
 from training.sound import read_sound
 from training.stems import SAMPLE_RATE
 
+# What one of them makes of a part of a stem with a song's font: float32 (samples, 2).
+Font = Callable[[mido.MidiFile], np.ndarray]
 # The program that plays a font, and the package of Debian that holds it. TiMidity++ plays collections of
 # patches, named by a configuration file; FluidSynth plays sound fonts.
 PATCHES = ".cfg"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import mido
 import numpy as np
 
 from training.render.channels import channels_of, of_channels
+from training.render.enlarged import enlarged
 from training.render.fading import faded
 from training.render.notes import notes_of
 from training.render.recordings import NO_INSTRUMENTS, Instruments
 from training.render.strange import play_strange
+from training.render.synthesizer import Font
 
 # dB; how much softer or louder than what it stands for a computed instrument of `other` may be.
 SOFTER, LOUDER = -9.0, 5.0
-
-# Plays a part of a stem with the song's font: float32 (samples, 2).
-Font = Callable[[mido.MidiFile], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Variety:
     Attributes:
         resized: the chance of each stem that its instruments are larger or smaller (`training.render.body`).
         computed: the chance that its bass is of no font (`training.render.strange`).
+        enlarged: the chance that another is a plucked instrument, larger (`training.render.enlarged`).
         faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         computed_others: the chance of each instrument of `other` that it is of no font.
         seed: of the collection and the song.
@@ -36,6 +35,7 @@ class Variety:
 
     resized: float = 0.0
     computed: float = 0.0
+    enlarged: float = 0.0
     faded: float = 0.0
     computed_others: float = 0.0
     seed: tuple[int, ...] = (0,)
@@ -58,13 +58,14 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
         CommandError: a recording is no sound, or its samples are no numbers.
         OSError: a recording cannot be read.
     """
-    samples = font(part)
+    samples = made = font(part)
     if rng.random() < variety.computed:
         made = play_strange(part, rng, variety.instruments.bass)
-    elif rng.random() < variety.faded:
-        made = faded(samples, part, rng)
     else:
-        return samples
+        if rng.random() < variety.enlarged:
+            made = enlarged(font, part, rng)
+        if rng.random() < variety.faded:
+            made = faded(made, part, rng)
     return made * np.float32(power(samples) / max(1e-9, power(made)))
 
 
