@@ -62,7 +62,8 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
     if rng.random() < variety.computed:
         made = play_strange(part, rng, variety.instruments.bass)
     else:
-        if rng.random() < variety.enlarged:
+        # Without a share no draw: what a seed gave before there was one, it gives still.
+        if variety.enlarged and rng.random() < variety.enlarged:
             made = enlarged(font, part, rng)
         if rng.random() < variety.faded:
             made = faded(made, part, rng)
