@@ -189,6 +189,20 @@ def test_an_enlarged_instrument_is_a_plucked_one_of_smaller_strings() -> None:
         assert LEAST <= lowest - usual <= MOST
 
 
+@pytest.mark.parametrize(
+    ("key", "semitones", "moved"), [(127, 19, 122), (127, 1, 116), (0, -1, 11), (3, -25, 2)]
+)
+def test_a_moved_note_stays_within_midi_s_range_by_octaves(key: int, semitones: int, moved: int) -> None:
+    song = tune(33)
+    for message in song.tracks[0]:
+        if message.type in ("note_on", "note_off"):
+            message.note = key
+    song.tracks[0].insert(0, mido.MetaMessage("set_tempo", tempo=1))
+    made = resized(song, semitones)
+    assert {note.key for note in notes_of(made)} == {moved}
+    assert all(message.tempo >= 1 for message in made.tracks[0] if message.type == "set_tempo")
+
+
 def duet() -> mido.MidiFile:
     """`tune` on channel 0, and once more, an octave higher and a tenth of a second later, on channel 3."""
     song = tune(0)

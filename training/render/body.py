@@ -32,10 +32,10 @@ def resized(part: mido.MidiFile, semitones: int) -> mido.MidiFile:
 def moved(message: mido.Message | mido.MetaMessage, semitones: int) -> mido.Message | mido.MetaMessage:
     """One message of it."""
     if message.type == "set_tempo":
-        return message.copy(tempo=min(0xFFFFFF, round(message.tempo / 2 ** (semitones / 12))))
+        return message.copy(tempo=min(0xFFFFFF, max(1, round(message.tempo / 2 ** (semitones / 12)))))
     if message.type in ("note_on", "note_off") and message.channel != DRUM_CHANNEL:
         key = message.note + semitones
-        return message.copy(note=key + 12 if key < 0 else key - 12 if key > 127 else key)
+        return message.copy(note=key % 12 if key < 0 else 127 - (127 - key) % 12 if key > 127 else key)
     return message
 
 
