@@ -165,7 +165,7 @@ def test_notes_that_begin_after_the_sound_has_ended_change_nothing() -> None:
 
 @pytest.mark.usefixtures("synthesizers")
 @pytest.mark.parametrize("font", [FONT, PATCHES])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_an_enlarged_instrument_plays_the_same_notes(seed: int, font: str, tmp_path: Path) -> None:
     def by_font(part: mido.MidiFile) -> np.ndarray:
         return np.repeat(heard(part, font, tmp_path)[:, None], 2, axis=1)
@@ -183,7 +183,7 @@ def test_an_enlarged_instrument_is_a_plucked_one_of_smaller_strings() -> None:
 
         enlarged(font, duet(), np.random.default_rng(seed))
         [part] = played
-        [program] = {message.program for message in part.tracks[0] if message.type == "program_change"}
+        [program] = programs_of(part)
         assert program in PLUCKED
         lowest, usual = (min(note.key for note in notes_of(song)) for song in (part, duet()))
         assert LEAST <= lowest - usual <= MOST
@@ -264,6 +264,40 @@ def test_a_computed_instrument_stands_for_the_font_s_and_is_about_as_loud() -> N
     assert seen == {(0,), (3,), (0, 3)}
 
 
+def test_an_enlarged_instrument_stands_for_another_and_is_about_as_loud() -> None:
+    seen = set()
+    for seed in range(12):
+        heard: list[mido.MidiFile] = []
+
+        def font(part: mido.MidiFile, heard: list[mido.MidiFile] = heard) -> np.ndarray:
+            heard.append(part)
+            return np.full((round(part.length * RATE), 2), np.float32(0.01 * len(channels_of(part)) ** 0.5))
+
+        made = varied_others(font, duet(), Variety(enlarged_others=0.5), np.random.default_rng(seed))
+        known, *larger = heard
+        kept = channels_of(known)
+        seen.add((*kept, len(larger)))
+        for part in larger:
+            [channel] = channels_of(part)
+            assert programs_of(part) <= set(PLUCKED) and (channel not in kept or len(larger) == 2)
+            lowest, usual = (
+                min(note.key for note in notes_of(of_channels(song, [channel]))) for song in (part, duet())
+            )
+            assert LEAST <= lowest - usual <= MOST
+        if kept != [0, 3]:
+            familiar = font(of_channels(duet(), kept))
+            length = max(len(made), len(familiar))
+            own = np.pad(made, ((0, length - len(made)), (0, 0)))
+            own = own - np.pad(familiar, ((0, length - len(familiar)), (0, 0)))
+            assert SOFTER - 0.1 <= 20 * np.log10(power(own) / power(familiar)) <= LOUDER + 0.1
+    assert seen == {(0, 3, 0), (0, 1), (3, 1), (0, 3, 2)}
+
+
+def programs_of(part: mido.MidiFile) -> set[int]:
+    """The instruments that a part names."""
+    return {message.program for message in part.tracks[0] if message.type == "program_change"}
+
+
 def test_others_that_are_all_computed_have_nothing_of_the_font() -> None:
     def font(part: mido.MidiFile) -> np.ndarray:
         return np.ones((round(part.length * RATE), 2), np.float32)
@@ -286,6 +320,7 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
         "faded": ["--faded", "1"],
         "enlarged": ["--enlarged", "1"],
         "strange": ["--computed-others", "1"],
+        "large": ["--enlarged-others", "1"],
     }
     for name, options in told.items():
         out = str(tmp_path / name)
@@ -295,11 +330,14 @@ def test_a_seed_decides_what_varies(tmp_path: Path) -> None:
     assert made["one"] != made["other"] and made["one"] != made["plain"]
     assert made["faded"] != made["plain"] and made["enlarged"] not in (made["plain"], made["faded"])
     # One gain for all stems keeps their sum from clipping, so that those left alone are alike but for it.
-    alike = {}
-    for stem in STEMS:
-        one, other = (read_sound(tmp_path / name / "00000" / f"{stem}.wav") for name in ("plain", "strange"))
-        alike[stem] = np.corrcoef(one[:, 0], other[: len(one), 0])[0, 1]
-    assert alike["drums"] > 0.999 and alike["bass"] > 0.999 and alike["other"] < 0.9
+    for changed in ("strange", "large"):
+        alike = {}
+        for stem in STEMS:
+            one, other = (
+                read_sound(tmp_path / name / "00000" / f"{stem}.wav")[:, 0] for name in ("plain", changed)
+            )
+            alike[stem] = np.corrcoef(one, other[: len(one)])[0, 1]
+        assert alike["drums"] > 0.999 and alike["bass"] > 0.999 and alike["other"] < 0.9
 
 
 def test_without_timidity_rendering_names_the_package_and_makes_nothing(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     add_share(parser, "--enlarged", "the other songs whose bass is a plucked instrument, made larger")
     add_share(parser, "--faded", "the other songs whose bass dies away sooner than its font lets it")
     add_share(parser, "--computed-others", "the instruments beside drums and bass that are computed")
+    add_share(parser, "--enlarged-others", "the others of them that plucked instruments play, made larger")
     parser.add_argument(
         "--recordings",
         type=Path,
@@ -74,6 +75,7 @@ def render_all(asked: argparse.Namespace) -> None:
             enlarged=asked.enlarged,
             faded=asked.faded,
             computed_others=asked.computed_others,
+            enlarged_others=asked.enlarged_others,
             seed=(asked.seed, index),
             instruments=recordings,
         )

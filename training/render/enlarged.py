@@ -11,8 +11,9 @@ from training.render.synthesizer import Font
 # General MIDI's guitars that are not distorted, pizzicato strings, harp, dulcimer, sitar, banjo, shamisen and
 # koto; what most fonts hold recordings of stands there twice.
 PLUCKED = (24, 24, 25, 25, 26, 27, 28, 45, 45, 46, 46, 15, 104, 105, 106, 107)
-# Semitones; the strings of a guitar are an octave above those of a bass.
-LEAST, MOST = 5, 19
+# Semitones; the strings of a guitar are an octave above those of a bass. The least is more than what
+# `--resized` moves the others by, so that no size stands for a bass here and for a low guitar there.
+LEAST, MOST = 7, 19
 
 
 def enlarged(font: Font, part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:

@@ -29,6 +29,7 @@ class Variety:
         enlarged: the chance that another is a plucked instrument, larger (`training.render.enlarged`).
         faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         computed_others: the chance of each instrument of `other` that it is of no font.
+        enlarged_others: the chance of each other one of `other` that a larger, plucked one stands for it.
         seed: of the collection and the song.
         instruments: recorded ones, some of what is of no font (`training.render.recordings`).
     """
@@ -38,6 +39,7 @@ class Variety:
     enlarged: float = 0.0
     faded: float = 0.0
     computed_others: float = 0.0
+    enlarged_others: float = 0.0
     seed: tuple[int, ...] = (0,)
     instruments: Instruments = NO_INSTRUMENTS
 
@@ -73,26 +75,41 @@ def varied_bass(font: Font, part: mido.MidiFile, variety: Variety, rng: np.rando
 def varied_others(font: Font, part: mido.MidiFile, variety: Variety, rng: np.random.Generator) -> np.ndarray:
     """The others, some perhaps with instruments of their own; arguments, result and errors of `varied_bass`.
 
-    A network for which every unknown sound is a bass takes the others' for one: they have to be strange, too.
+    A network for which every unknown sound is a bass takes the others' for one: they have to be strange, too,
+    and large.
     """
     channels = channels_of(part)
-    strange = [channel for channel in channels if rng.random() < variety.computed_others]
-    if not strange:
+    strange = some(channels, variety.computed_others, rng)
+    larger = some([channel for channel in channels if channel not in strange], variety.enlarged_others, rng)
+    changed = strange + larger
+    if not changed:
         return font(part)
-    familiar = [channel for channel in channels if channel not in strange]
-    # What the font makes of the rest tells how loud the computed ones have to be; of all, if nothing is left.
+    familiar = [channel for channel in channels if channel not in changed]
+    # What the font makes of the rest tells how loud the changed ones have to be; of all, if nothing is left.
     known = of_channels(part, familiar or channels)
     heard = font(known)
     loudness = power(heard) / max(1e-9, weight(known))
     mixed = heard if familiar else np.zeros((0, 2), np.float32)
-    for channel in strange:
+    for channel in changed:
         own = of_channels(part, [channel])
-        made = play_strange(own, rng, variety.instruments.other)
+        if channel in strange:
+            made = play_strange(own, rng, variety.instruments.other)
+        else:
+            made = enlarged(font, own, rng)
         level = loudness * weight(own) / max(1e-9, power(made)) * 10 ** (rng.uniform(SOFTER, LOUDER) / 20)
-        side = rng.uniform(0.25, 0.75) * np.pi / 2
-        sides = np.sqrt(2) * np.array([np.cos(side), np.sin(side)])
-        mixed = added(mixed, made * (level * sides).astype(np.float32))
+        mixed = added(mixed, made * (level * sides(rng)).astype(np.float32))
     return mixed
+
+
+def some(channels: list[int], share: float, rng: np.random.Generator) -> list[int]:
+    """Each of them with the same chance; without a share no draw."""
+    return [channel for channel in channels if share and rng.random() < share]
+
+
+def sides(rng: np.random.Generator) -> np.ndarray:
+    """How loud a sound is on the left and on the right, (2,), from a place between them."""
+    angle = rng.uniform(0.25, 0.75) * np.pi / 2
+    return np.sqrt(2) * np.array([np.cos(angle), np.sin(angle)])
 
 
 def power(samples: np.ndarray) -> float:
