@@ -19,7 +19,7 @@ from training.render import fonts
 from training.render.__main__ import main as render
 from training.render.body import resized, restored
 from training.render.channels import channels_of, of_channels
-from training.render.enlarged import LEAST, MOST, PLUCKED, enlarged
+from training.render.enlarged import LEAST, MOST, PLUCKED, enlarged, given_to
 from training.render.fading import faded
 from training.render.fonts import find_font
 from training.render.notes import notes_of
@@ -187,6 +187,19 @@ def test_an_enlarged_instrument_is_a_plucked_one_of_smaller_strings() -> None:
         assert program in PLUCKED
         lowest, usual = (min(note.key for note in notes_of(song)) for song in (part, duet()))
         assert LEAST <= lowest - usual <= MOST
+
+
+def test_an_instrument_that_is_not_named_gives_way_to_an_enlarged_one_too() -> None:
+    song = duet()
+    song.tracks[0] = mido.MidiTrack(
+        message for message in song.tracks[0] if message.type != "program_change" or message.channel == 3
+    )
+    part = given_to(46, song)
+    named = {
+        message.channel: message.program for message in part.tracks[0] if message.type == "program_change"
+    }
+    assert named == {0: 46, 3: 46}
+    assert list(notes_of(part)) == list(notes_of(song))
 
 
 @pytest.mark.parametrize(

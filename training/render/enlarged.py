@@ -1,4 +1,4 @@
-"""A bass played by a plucked instrument made as large as one: its strings longer, its body larger."""
+"""A part played by a plucked instrument made as large as a bass: its strings longer, its body larger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import mido
 import numpy as np
 
 from training.render.body import resized, restored
+from training.render.channels import channels_of
 from training.render.synthesizer import Font
 
 # General MIDI's guitars that are not distorted, pizzicato strings, harp, dulcimer, sitar, banjo, shamisen and
@@ -17,7 +18,7 @@ LEAST, MOST = 7, 19
 
 
 def enlarged(font: Font, part: mido.MidiFile, rng: np.random.Generator) -> np.ndarray:
-    """Let a plucked instrument of the font play a bass part.
+    """Let a plucked instrument of the font play a part.
 
     Args:
         font: what plays it.
@@ -33,12 +34,15 @@ def enlarged(font: Font, part: mido.MidiFile, rng: np.random.Generator) -> np.nd
 
 
 def given_to(program: int, part: mido.MidiFile) -> mido.MidiFile:
-    """The part with another instrument for all of its channels."""
+    """The part with another instrument for all of its channels, those that name none, too."""
+    named = {message.channel for message in part.tracks[0] if message.type == "program_change"}
     made = mido.MidiFile(type=0, ticks_per_beat=part.ticks_per_beat, charset=part.charset)
-    made.tracks.append(
-        mido.MidiTrack(
-            message.copy(program=program) if message.type == "program_change" else message
-            for message in part.tracks[0]
-        )
+    track = mido.MidiTrack(
+        mido.Message("program_change", channel=channel, program=program)
+        for channel in channels_of(part)
+        if channel not in named
     )
+    for message in part.tracks[0]:
+        track.append(message.copy(program=program) if message.type == "program_change" else message)
+    made.tracks.append(track)
     return made

@@ -15,7 +15,7 @@ from training.render.recordings import NO_INSTRUMENTS, Instruments
 from training.render.strange import play_strange
 from training.render.synthesizer import Font
 
-# dB; how much softer or louder than what it stands for a computed instrument of `other` may be.
+# dB; how much softer or louder than what it stands for a changed instrument of `other` may be.
 SOFTER, LOUDER = -9.0, 5.0
 
 
@@ -29,7 +29,7 @@ class Variety:
         enlarged: the chance that another is a plucked instrument, larger (`training.render.enlarged`).
         faded: the chance that a bass of a font dies away sooner (`training.render.fading`).
         computed_others: the chance of each instrument of `other` that it is of no font.
-        enlarged_others: the chance of each other one of `other` that a larger, plucked one stands for it.
+        enlarged_others: the chance of each other one of them that a larger, plucked one stands for it.
         seed: of the collection and the song.
         instruments: recorded ones, some of what is of no font (`training.render.recordings`).
     """
