@@ -11,7 +11,7 @@ import torch
 
 from training.command import CommandError, add_share, number, run, whole
 from training.excerpt import middle_of
-from training.stems import songs_in
+from training.stems import STEMS, songs_in
 from training.train.examples import APART, Examples, open_songs
 from training.train.learn import STATE, Settings, begin, learn
 from training.train.memory import keep_freed_memory
@@ -47,6 +47,13 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         type=Path,
         help="checkpoint to begin with; for MDX23C one with fewer scales or blocks or a shorter window "
         "will do (default: random weights)",
+    )
+    parser.add_argument(
+        "--kept",
+        action="append",
+        choices=STEMS,
+        help="a stem of which the network keeps what it hears at the start, instead of learning the truth; "
+        "may be given twice",
     )
     parser.add_argument("--steps", type=whole(1), default=4000, help="steps in all (default: 4000)")
     parser.add_argument("--batch", type=whole(1), default=4, help="examples of a step (default: 4)")
@@ -102,6 +109,7 @@ def train(asked: argparse.Namespace) -> None:
     torch.manual_seed(asked.seed)
     # Every excerpt is as long: what is the fastest way for one on a GPU is so for all.
     torch.backends.cudnn.benchmark = True
+    kept = kept_stems(asked)
     network, config = started(asked.config, asked.start)
     chosen = {name: getattr(asked, name) for name in ("chunk", "batch", "seed", "apart", "coloured")}
     examples = Examples(open_songs(songs_in(asked.mixed), asked.chunk), **chosen)
@@ -115,12 +123,27 @@ def train(asked: argparse.Namespace) -> None:
         # A state from before one of them is another run's.
         optimiser="muon by shape, adamw",
         loss="root mean square",
+        **({"kept": kept} if kept else {}),
     )
-    begun = begin(network.train(), asked.device)
+    begun = begin(network.train(), asked.device, [STEMS.index(stem) for stem in kept])
     asked.out.mkdir(parents=True, exist_ok=True)
     if (asked.out / STATE).exists():
         begun.resume(asked.out / STATE, fingerprint)
     learn(begun, examples, validation, settings, asked.out, fingerprint, readers=asked.readers)
+
+
+def kept_stems(asked: argparse.Namespace) -> list[str]:
+    """The stems of `--kept`, each once.
+
+    Raises:
+        CommandError: nothing would be left to learn, or there is nothing yet to keep.
+    """
+    kept = [stem for stem in STEMS if stem in (asked.kept or ())]
+    if len(kept) == len(STEMS):
+        raise CommandError("--kept names every stem: nothing is left to learn. Leave one out.")
+    if kept and not asked.start:
+        raise CommandError("--kept keeps what a network hears already: name its checkpoint (--start).")
+    return kept
 
 
 def check_fit(network: torch.nn.Module, chunk: int, fitting: int) -> None:

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from training.measure import improvement
 from training.tensors import write_tensors
 from training.train.examples import Examples
-from training.train.loss import relative_error
+from training.train.kept import Kept
+from training.train.loss import relative_errors
 from training.train.optimiser import Optimiser
 from training.train.state import Run
 from training.whole import whole_file
@@ -49,11 +50,17 @@ class Settings:
     bfloat16: bool
 
 
-def begin(network: torch.nn.Module, device: torch.device) -> Run:
-    """A run that has not learnt yet."""
+def begin(network: torch.nn.Module, device: torch.device, kept: list[int] | None = None) -> Run:
+    """A run that has not learnt yet.
+
+    Args:
+        network: what is to learn.
+        device: where.
+        kept: the places of stems of which it keeps what it hears now.
+    """
     network = network.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(network)
-    return Run(network, average, Optimiser(network))
+    return Run(network, average, Optimiser(network), kept=Kept(network, kept) if kept else None)
 
 
 def learn(
@@ -107,9 +114,14 @@ def step(run: Run, targets: torch.Tensor, settings: Settings) -> torch.Tensor:
     Returns:
         The loss before it, on the device of the targets.
     """
-    with torch.autocast(targets.device.type, torch.bfloat16, enabled=settings.bfloat16):
-        estimate = run.network(targets.sum(1))
-    loss = relative_error(estimate.float(), targets)
+    mixture = targets.sum(1)
+    estimate = heard(run.network, mixture, settings)
+    errors = relative_errors(estimate, targets)
+    if run.kept:
+        errors = run.kept.errors_instead(
+            errors, estimate, heard(run.kept.network, mixture, settings), mixture
+        )
+    loss = errors.mean()
     run.network.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
@@ -117,6 +129,12 @@ def step(run: Run, targets: torch.Tensor, settings: Settings) -> torch.Tensor:
     run.step += 1
     follow(run, settings.averaged)
     return loss.detach()
+
+
+def heard(network: torch.nn.Module, mixture: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """What a network hears: float32 (batch, stems, channels, samples) of (batch, channels, samples)."""
+    with torch.autocast(mixture.device.type, torch.bfloat16, enabled=settings.bfloat16):
+        return network(mixture).float()
 
 
 def rate_at(step: int, settings: Settings) -> float:

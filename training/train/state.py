@@ -10,6 +10,7 @@ import torch
 
 from training.command import CommandError
 from training.tensors import read_tensors, write_tensors
+from training.train.kept import Kept
 from training.train.optimiser import Optimiser
 from training.whole import whole_file
 
@@ -23,12 +24,14 @@ class Run:
         average: the moving average of its weights, which is what is kept in the end.
         optimiser: with its state.
         step: how many steps were done.
+        kept: stems in which it stays near what it began with; not saved, as that is there.
     """
 
     network: torch.nn.Module
     average: torch.nn.Module
     optimiser: Optimiser
     step: int = 0
+    kept: Kept | None = None
 
     def save(self, path: Path, fingerprint: str) -> None:
         """Write everything; the file before it stays until the new one is whole."""
