@@ -31,6 +31,8 @@ from training.sound import read_sound
 from training.stems import STEMS
 
 PATCHES = "freepats.cfg"
+# Standard, room, power, electronic, TR-808, dance, jazz, brush and orchestra.
+KITS = (0, 8, 16, 24, 25, 26, 32, 40, 48)
 
 
 def heard(song: mido.MidiFile, font: str, scratch: Path) -> np.ndarray:
@@ -318,6 +320,24 @@ def test_others_that_are_all_computed_have_nothing_of_the_font() -> None:
     made = varied_others(font, duet(), Variety(computed_others=1), np.random.default_rng(3))
     assert power(made) > 0 and np.abs(made[: round(STARTS[0] * RATE)]).max() == 0
     assert varied_others(font, tune(0), Variety(computed_others=1), np.random.default_rng(3)).any()
+
+
+@pytest.mark.usefixtures("synthesizers")
+def test_no_drum_kit_is_what_the_system_would_play_it_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track = mido.MidiTrack()
+    for kit in KITS:
+        track.append(mido.Message("program_change", channel=9, program=kit, time=240))
+        for kind in ("note_on", "note_off"):
+            track.append(mido.Message(kind, channel=9, note=38, velocity=100, time=120))
+    song = mido.MidiFile(tracks=[track])
+    as_it_is = heard(song, PATCHES, tmp_path)
+    # A configuration of the person's, read before ours as the system's is: a vibraslap for each snare.
+    slap = "38 /usr/share/midi/freepats/Drum_000/058_Vibra-Slap.pat"
+    (tmp_path / ".timidity.cfg").write_text("".join(f"drumset {kit}\n{slap}\n" for kit in KITS))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert np.array_equal(heard(song, PATCHES, tmp_path), as_it_is)
 
 
 @pytest.mark.usefixtures("synthesizers")
