@@ -15,7 +15,7 @@ class Kept:
     """A network as it was, and the stems in which the one that learns is to stay near it.
 
     What is to be learnt of one stem may not be right for another: a network that hears more of the basses in
-    songs made by rule takes others for one in songs made otherwise (training/README.md, 14 and 15). So the
+    songs made by rule takes others for one in songs made otherwise (training/runs.md, 14 and 15). So the
     network as it was says what those stems are, not the truth (Li and Hoiem, "Learning without forgetting",
     ECCV 2016). In the one long run it was tried in it did not keep enough (17).
 
