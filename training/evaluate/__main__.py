@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from training.command import number, run, whole
 from training.evaluate.pace import Paced
+from training.evaluate.scales import scales_in
 from training.evaluate.scores import MIXTURE, SPLIT, Cell, Score, cell_text, score_song, summarise
 from training.evaluate.separators import librosa_split, mixture_itself, network_separator
 from training.stems import STEMS, songs_in
@@ -43,6 +44,11 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         help="a model to measure; several may be given",
     )
     parser.add_argument(
+        "--scales",
+        action="store_true",
+        help="measure each model, an MDX23C, without its lower scales, too: one fewer at a time",
+    )
+    parser.add_argument(
         "--seconds", type=number(1, 600), default=12.0, help="excerpt from the middle (default: 12)"
     )
     parser.add_argument("--json", type=Path, help="file that gets the figures too")
@@ -66,6 +72,10 @@ def evaluate(asked: argparse.Namespace) -> None:
     separators = {MIXTURE: Paced(mixture_itself), SPLIT: Paced(librosa_split)}
     for name, config, checkpoint in asked.models:
         separators[name] = Paced(network_separator(config, checkpoint))
+        has = scales_in(config, checkpoint) if asked.scales else 1
+        for scales in range(has - 1, 0, -1):
+            upper = network_separator(config, checkpoint, scales)
+            separators[f"{name}, upper {scales} of {has} scales"] = Paced(upper)
     songs = songs_in(asked.songs)
     scores: list[Score] = []
     for song in tqdm(songs, unit="song"):

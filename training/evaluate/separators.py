@@ -10,6 +10,7 @@ import torch
 from librosa.effects import hpss
 from scipy import signal
 
+from training.evaluate.scales import hear_upper
 from training.model import load
 from training.stems import SAMPLE_RATE, STEMS
 
@@ -18,8 +19,13 @@ Separator = Callable[[np.ndarray], np.ndarray]
 BASS_ENDS = 250
 
 
-def network_separator(config: Path, checkpoint: Path) -> Separator:
+def network_separator(config: Path, checkpoint: Path, scales: int | None = None) -> Separator:
     """MSST's own inference (`demix`, with the overlap of the YAML) on the processor.
+
+    Args:
+        config: MSST's YAML.
+        checkpoint: its weights.
+        scales: how many of an MDX23C's scales are heard (`hear_upper`); none: all.
 
     Returns:
         A function from a mixture (2, samples) to the stems (3, 2, samples), float32.
@@ -28,6 +34,8 @@ def network_separator(config: Path, checkpoint: Path) -> Separator:
         CommandError: the files are not there or do not fit.
     """
     network, settings, architecture = load(config, checkpoint)
+    if scales is not None:
+        hear_upper(network, scales)
     from msst.utils.model_utils import demix
 
     def separate(mixture: np.ndarray) -> np.ndarray:
