@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from architectures import SCNET
 from recipe import CHUNK, lines_without_bar, noise_songs, tiny_config
 
 from training.evaluate.__main__ import main as evaluate
@@ -79,8 +80,6 @@ def test_the_command_measures_one_scale_fewer_at_a_time(
 def test_another_network_has_no_scales_to_leave_out(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from architectures import SCNET
-
     config = tmp_path / "scnet.yaml"
     settings = yaml.safe_load(tiny_config(config, model_type="scnet").read_text("utf-8"))
     settings["audio"] = {**settings["audio"], **SCNET["audio"]}

@@ -46,7 +46,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--scales",
         action="store_true",
-        help="measure each model, an MDX23C, without its lower scales, too: one fewer at a time",
+        help="measure each model, an MDX23C, without its lower scales, too: one fewer at a time, "
+        "first without the bottleneck",
     )
     parser.add_argument(
         "--seconds", type=number(1, 600), default=12.0, help="excerpt from the middle (default: 12)"

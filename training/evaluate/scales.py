@@ -7,19 +7,21 @@ from pathlib import Path
 import torch
 
 from training.command import CommandError
-from training.model import load
+from training.model import architecture_of
+from training.tensors import read_tensors
+from training.train.deeper import scales_of
 
 
 def scales_in(config: Path, checkpoint: Path) -> int:
-    """How many scales an MDX23C of MSST has, the bottleneck among them.
+    """How many scales an MDX23C of MSST has: its `num_scales` and the bottleneck.
 
     Raises:
-        CommandError: it is another network, or the files are not there or do not fit.
+        CommandError: it is another network, or a file is broken.
     """
-    network, _, architecture = load(config, checkpoint)
+    architecture = architecture_of(config)
     if architecture != "mdx23c":
         raise CommandError(f"--scales is for networks of the type mdx23c; {config} is one of {architecture}.")
-    return len(network.decoder_blocks) + 1
+    return scales_of(read_tensors(checkpoint)) + 1
 
 
 def hear_upper(network: torch.nn.Module, scales: int) -> None:
