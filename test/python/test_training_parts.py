@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing import util
 from pathlib import Path
 
 import mido
@@ -273,19 +274,27 @@ def test_a_song_that_breaks_while_it_is_learnt_from_is_told_without_a_stack(
 
 
 class ReadOnce(Examples):
-    """Examples whose second one ends the process that reads it."""
+    """Examples whose second one ends the process that reads it, which first tells where its sockets lie."""
+
+    told: Path
 
     def batch_of(self, step: int) -> np.ndarray:
         if step == 1:
+            self.told.write_text(util.get_temp_dir())
             os.kill(os.getpid(), signal.SIGKILL)
         return super().batch_of(step)
 
 
-def test_a_reader_that_is_killed_is_told_without_a_stack(songs: Path) -> None:
+def test_a_reader_that_is_killed_is_told_without_a_stack_and_leaves_nothing(
+    songs: Path, tmp_path: Path
+) -> None:
     examples = ReadOnce(open_songs(sorted(songs.iterdir()), 8192), chunk=8192, batch=2, seed=0)
+    examples.told = tmp_path / "told"
     batches = examples.batches(range(3), readers=1)
     with pytest.raises(CommandError, match=r"^A process that reads examples ended; [^\n]+$"):
         list(batches)
+    # In this process's own folder, which it clears when it ends.
+    assert examples.told.read_text() == util.get_temp_dir()
 
 
 def test_now_and_then_a_stem_is_missing_and_mostly_none_is(songs: Path) -> None:

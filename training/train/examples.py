@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,10 @@ class Examples(Dataset[torch.Tensor | Exception]):
             CommandError: a file is no sound any more, or a process that reads ended.
             OSError: it cannot be read.
         """
+        if readers:
+            # The readers' sockets then lie in this process's temporary folder, which it clears when it ends,
+            # not each in one of its own, which a reader that is killed would leave behind.
+            util.get_temp_dir()
         loader = DataLoader(
             self,
             batch_size=None,
