@@ -1,0 +1,128 @@
+"""MP3 files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+
+from .encoder import damaged, encode, in_the_middle
+from .sound import Sound, kind
+from .tags import id3_tag
+
+PLAIN_MP3 = {"write_xing": "0", "id3v2_version": "0"}
+VARIABLE = {"flags": "+qscale", "global_quality": "472"}
+
+
+@kind("mp3")
+def mp3(sound: Sound) -> bytes:
+    """MP3 with a Xing/Info frame, which says the number of frames and the encoder's delay."""
+    return encode("mp3", "libmp3lame", sound, muxer={"id3v2_version": "0"})
+
+
+@kind("mp3-no-xing")
+def _mp3_no_xing(sound: Sound) -> bytes:
+    return encode("mp3", "libmp3lame", sound, muxer=PLAIN_MP3)
+
+
+@kind("mp3-vbr")
+def _mp3_vbr(sound: Sound) -> bytes:
+    return encode("mp3", "libmp3lame", sound, muxer={"id3v2_version": "0"}, encoder=VARIABLE)
+
+
+@kind("mp3-vbr-no-xing")
+def _mp3_vbr_no_xing(sound: Sound) -> bytes:
+    return encode("mp3", "libmp3lame", sound, muxer=PLAIN_MP3, encoder=VARIABLE)
+
+
+@kind("mp3-id3")
+def _mp3_id3(sound: Sound) -> bytes:
+    return id3_tag(picture=False) + mp3(sound) + b"TAG" + b"a title".ljust(125, b"\0")
+
+
+@kind("mp3-cover-art")
+def _mp3_cover_art(sound: Sound) -> bytes:
+    return id3_tag(picture=True) + mp3(sound)
+
+
+@kind("mp3-joined")
+def _mp3_joined(sound: Sound) -> bytes:
+    return mp3(sound) + mp3(sound)
+
+
+@kind("mp3-joined-no-xing")
+def _mp3_joined_no_xing(sound: Sound) -> bytes:
+    return _mp3_no_xing(sound) * 2
+
+
+@kind("mp3-joined-tags")
+def _mp3_joined_tags(sound: Sound) -> bytes:
+    return _mp3_id3(sound) * 2
+
+
+@kind("mp3-xing-too-small")
+def _mp3_xing_too_small(sound: Sound) -> bytes:
+    return _with_xing_frames(mp3(sound), lambda frames: frames // 2)
+
+
+@kind("mp3-xing-too-large")
+def _mp3_xing_too_large(sound: Sound) -> bytes:
+    return _with_xing_frames(mp3(sound), lambda frames: frames * 2)
+
+
+@kind("mp3-joined-bitrates")
+def _mp3_joined_bitrates(sound: Sound) -> bytes:
+    slower = replace(sound, bitrate=sound.bitrate // 2)
+    return _mp3_no_xing(sound) + _mp3_no_xing(slower)
+
+
+@kind("mp3-joined-mono")
+def _mp3_joined_mono(sound: Sound) -> bytes:
+    return _mp3_no_xing(sound) + _mp3_no_xing(replace(sound, channels=1))
+
+
+@kind("mp3-joined-rates")
+def _mp3_joined_rates(sound: Sound) -> bytes:
+    return _mp3_no_xing(sound) + _mp3_no_xing(replace(sound, rate=sound.rate // 2))
+
+
+@kind("mp3-trailing-garbage")
+def _mp3_trailing_garbage(sound: Sound) -> bytes:
+    return mp3(sound) + bytes(100_000)
+
+
+@kind("mp3-no-xing-trailing-garbage")
+def _mp3_no_xing_trailing_garbage(sound: Sound) -> bytes:
+    return _mp3_no_xing(sound) + bytes(100_000)
+
+
+@kind("mp3-cut")
+def _mp3_cut(sound: Sound) -> bytes:
+    return in_the_middle(mp3(sound))
+
+
+@kind("mp3-cut-no-xing")
+def _mp3_cut_no_xing(sound: Sound) -> bytes:
+    return in_the_middle(_mp3_no_xing(sound))
+
+
+@kind("mp3-damaged")
+def _mp3_damaged(sound: Sound) -> bytes:
+    """Random bytes over 2,000 in the middle: five frames are lost."""
+    return damaged(mp3(sound), 2000)
+
+
+@kind("mp2")
+def _mp2(sound: Sound) -> bytes:
+    return encode("mp2", "mp2", sound)
+
+
+@kind("mp3-no-samples")
+def _mp3_no_samples(_sound: Sound) -> bytes:
+    return id3_tag(picture=True)
+
+
+def _with_xing_frames(whole: bytes, change: Callable[[int], int]) -> bytes:
+    at = max(whole.find(b"Xing", 0, 200), whole.find(b"Info", 0, 200)) + 8
+    (frames,) = struct.unpack_from(">I", whole, at)
+    return whole[:at] + struct.pack(">I", change(frames)) + whole[at + 4 :]

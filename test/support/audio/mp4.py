@@ -1,0 +1,120 @@
+"""MP4 files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import av
+
+from .encoder import Sink, damaged, encode, frames, in_the_middle
+from .sound import LAYOUTS, Sound, kind, shorts
+
+FASTSTART = {"movflags": "+faststart"}
+FRAGMENTED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof", "frag_duration": "500000"}
+
+
+@kind("m4a-aac")
+def aac(sound: Sound) -> bytes:
+    """AAC in MP4, with the tables (`moov`) behind the sound."""
+    return encode("mp4", "aac", sound)
+
+
+@kind("m4a-aac-faststart")
+def aac_faststart(sound: Sound) -> bytes:
+    """AAC in MP4, with the tables before the sound."""
+    return _moov_first(aac(sound))
+
+
+@kind("m4a-aac-fragmented")
+def _aac_fragmented(sound: Sound) -> bytes:
+    return encode("mp4", "aac", sound, muxer=FRAGMENTED)
+
+
+@kind("m4a-alac")
+def alac(sound: Sound) -> bytes:
+    """ALAC in MP4."""
+    return encode("mp4", "alac", sound)
+
+
+@kind("m4a-cut")
+def _m4a_cut(sound: Sound) -> bytes:
+    return in_the_middle(aac(sound))
+
+
+@kind("m4a-faststart-cut")
+def _m4a_faststart_cut(sound: Sound) -> bytes:
+    return in_the_middle(aac_faststart(sound))
+
+
+@kind("m4a-no-samples")
+def _m4a_no_samples(sound: Sound) -> bytes:
+    out = Sink()
+    with av.open(out, "w", format="mp4", options={"fflags": "+bitexact"}) as file:
+        stream = file.add_stream("aac", rate=sound.rate)
+        stream.layout = LAYOUTS[sound.channels]
+        file.start_encoding()
+    return bytes(out.content)
+
+
+@kind("m4a-damaged")
+def _m4a_damaged(sound: Sound) -> bytes:
+    """2,000 random bytes over the sound in the middle; the tables are whole."""
+    return damaged(aac(sound), 2000)
+
+
+@kind("m4a-mp3")
+def _m4a_mp3(sound: Sound) -> bytes:
+    return encode("mp4", "libmp3lame", sound)
+
+
+@kind("mp4-video-only")
+def _mp4_video_only(sound: Sound) -> bytes:
+    return _movie(sound, with_sound=False)
+
+
+@kind("mp4-video-and-audio")
+def _mp4_video_and_audio(sound: Sound) -> bytes:
+    return _movie(sound, with_sound=True)
+
+
+def _moov_first(whole: bytes) -> bytes:
+    """Moves `moov` to the front, as FFmpeg's faststart does (which needs a real file to read back)."""
+    boxes = dict(_boxes(whole))
+    moov = bytearray(boxes[b"moov"])
+    at = moov.find(b"stco") + 8
+    (count,) = struct.unpack_from(">I", moov, at)
+    for index in range(count):
+        place = at + 4 + 4 * index
+        struct.pack_into(">I", moov, place, struct.unpack_from(">I", moov, place)[0] + len(moov))
+    return boxes[b"ftyp"] + bytes(moov) + boxes.get(b"free", b"") + boxes[b"mdat"]
+
+
+def _boxes(whole: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at < len(whole):
+        size, name = struct.unpack_from(">I4s", whole, at)
+        yield name, whole[at : at + size]
+        at += size
+
+
+def _movie(sound: Sound, *, with_sound: bool) -> bytes:
+    out = Sink()
+    with av.open(out, "w", format="mp4", options={"fflags": "+bitexact"}) as file:
+        video = file.add_stream("mpeg4", rate=10, options={"flags": "+bitexact"})
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        audio = file.add_stream("aac", rate=sound.rate) if with_sound else None
+        if audio:
+            audio.layout = LAYOUTS[sound.channels]
+        for index in range(max(1, round(10 * sound.seconds))):
+            picture = av.VideoFrame(32, 32, "yuv420p")
+            for plane in picture.planes:
+                plane.update(bytes([16 * index % 256]) * plane.buffer_size)
+            picture.pts = index
+            file.mux(video.encode(picture))
+        file.mux(video.encode(None))
+        if audio:
+            for frame in frames(sound, shorts(sound)):
+                file.mux(audio.encode(frame))
+            file.mux(audio.encode(None))
+    return bytes(out.content)
