@@ -139,10 +139,20 @@ def refuse_non_finite(frame: AudioFrame) -> None:
     code = FLOAT_CODES.get(frame.format.name)
     if code is None:
         return
-    for plane in frame.planes:
-        values = array(code, bytes(plane)[: plane.buffer_size // array(code).itemsize * array(code).itemsize])
-        if not math.isfinite(sum(values)):
+    for samples in _planes(frame, array(code).itemsize):
+        if not math.isfinite(sum(array(code, samples))):
             raise Failure(
                 "INVALID_AUDIO",
                 "The file holds samples that are infinite or not a number; no model can use them.",
             )
+
+
+def _planes(frame: AudioFrame, sample_bytes: int) -> Iterator[bytes]:
+    """The samples of each plane: no plane that is none, and nothing of the padding behind them.
+
+    PyAV lists nine planes for eight planar channels, and reading the ninth ends the process.
+    """
+    channels = len(frame.layout.channels)
+    count, width = (channels, sample_bytes) if frame.format.is_planar else (1, channels * sample_bytes)
+    for plane in frame.planes[:count]:
+        yield memoryview(plane)[: frame.samples * width].tobytes()

@@ -93,6 +93,13 @@ ROWS = [
     Row("wav", wav(channels=8, staged="8 channels"), {"channels": 8}),
     Row("flac", flac(channels=6, staged="6 channels"), {"channels": 6}),
     Row("m4a-aac", mp4(channels=6, staged="6 channels"), {"channels": 6}),
+    Row("wav", wav(channels=7, staged="7 channels"), {"channels": 7}),
+    Row("m4a-aac", mp4(channels=8, staged="8 channels"), {"channels": 8}),
+    Row(
+        "ogg-opus",
+        Accepted("ogg", "opus", 144000, rate=48000, channels=8, staged="8 channels"),
+        {"channels": 8, "bitrate": 512_000},
+    ),
     Row("wav-96-channels", ("INVALID_AUDIO", "The file has 96 channels; allowed are 1 to 8.")),
     # Sample rates
     *(
