@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   call,
   ended,
@@ -10,12 +10,16 @@ import {
   submit,
   waitForTask,
 } from '../support/client.ts';
+import { ownServerHours, passHours } from '../support/serverHours.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
 const song = makeWav(1);
-/** In hours. */
-const SECOND = 1 / 3600;
+
+beforeEach(ownServerHours);
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 async function start(settings: Record<string, unknown>, dataDir?: string): Promise<TestServer> {
   const server = await startTestServer(settings, dataDir);
@@ -31,33 +35,35 @@ async function problemAt(url: string) {
   return [answer.status, code];
 }
 
+/** A pass that still runs when its next hour comes lets that one go by: so another hour passes at every look. */
+function afterAnHour(url: string) {
+  passHours(1);
+  return problemAt(url);
+}
+
 describe('the results of a completed task', () => {
   test('say until when they are kept, are then answered with 410, later with 404, and leave an empty disk', async () => {
     const server = await start({
-      cleanup_retention_hours: 2 * SECOND,
-      failed_retention_hours: 2 * SECOND,
-      metadata_retention_hours: 5 * SECOND,
+      cleanup_retention_hours: 2,
+      failed_retention_hours: 2,
     });
     const api = `${server.url}/api/v1`;
     const { task_id } = await submitSong(server);
     const task = await waitForTask(server.url, task_id, ended);
     const results = parseResults((await call(`${api}/tasks/${task_id}/results`)).body);
-    expect(Date.parse(results.expires_at) - Date.parse(task.completed_at ?? '')).toBe(2000);
+    expect(Date.parse(results.expires_at) - Date.parse(task.completed_at ?? '')).toBe(2 * 3_600_000);
     const [stem] = results.stems;
     const download = server.url + (stem?.url ?? '');
+    passHours(1.9);
     expect((await fetch(download)).status).toBe(200);
 
-    await expect
-      .poll(() => problemAt(`${api}/tasks/${task_id}/results`), { timeout: 10_000 })
-      .toEqual([410, 'RESULTS_EXPIRED']);
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(results.expires_at));
+    await expect.poll(() => afterAnHour(`${api}/tasks/${task_id}/results`)).toEqual([410, 'RESULTS_EXPIRED']);
     expect(await problemAt(download)).toEqual([410, 'RESULTS_EXPIRED']);
     expect(await problemAt(`${api}/download/${task_id}/none.wav`)).toEqual([404, 'FILE_NOT_FOUND']);
     expect(await getTask(server.url, task_id)).toEqual(task);
 
-    await expect
-      .poll(() => problemAt(`${api}/tasks/${task_id}/results`), { timeout: 10_000 })
-      .toEqual([404, 'TASK_NOT_FOUND']);
+    passHours(160);
+    await expect.poll(() => afterAnHour(`${api}/tasks/${task_id}/results`)).toEqual([404, 'TASK_NOT_FOUND']);
     expect(await problemAt(`${api}/tasks/${task_id}`)).toEqual([404, 'TASK_NOT_FOUND']);
     expect(await problemAt(download)).toEqual([404, 'FILE_NOT_FOUND']);
     for (const folder of ['inputs', 'results', 'tmp']) {
@@ -72,10 +78,8 @@ describe('the results of a completed task', () => {
     const failing = await submitFailing(first);
     await first.stop();
 
-    const server = await start(
-      { cleanup_retention_hours: 1e-6, failed_retention_hours: 1e-6 },
-      first.dataDir,
-    );
+    passHours(25);
+    const server = await start({}, first.dataDir);
     const task = `${server.url}/api/v1/tasks/${task_id}`;
     await expect.poll(() => problemAt(`${task}/results`)).toEqual([410, 'RESULTS_EXPIRED']);
     for (const folder of ['inputs', 'results']) await expect.poll(() => server.stored(folder)).toEqual([]);
@@ -94,11 +98,7 @@ async function submitFailing(server: TestServer): Promise<string> {
 }
 
 test('a task that waits or runs is untouched by every pass, and ends as it would have', async () => {
-  const server = await start({
-    cleanup_retention_hours: 3 * SECOND,
-    failed_retention_hours: 1e-6,
-    metadata_retention_hours: 60 * SECOND,
-  });
+  const server = await start({});
   await server.plan('hang');
   const running = await submitSong(server);
   const waiting = await submitSong(server);
@@ -106,7 +106,13 @@ test('a task that waits or runs is untouched by every pass, and ends as it would
   const cancelled = await submitSong(server);
   await waitForTask(server.url, running.task_id, (task) => task.progress.stage === 'separating');
   await call(`${server.url}/api/v1/tasks/${cancelled.task_id}/cancel`, { method: 'POST' });
-  await expect.poll(async () => (await server.stored('inputs')).length, { timeout: 10_000 }).toBe(2);
+  passHours(200);
+  await expect
+    .poll(async () => {
+      passHours(1);
+      return (await server.stored('inputs')).length;
+    })
+    .toBe(2);
   expect((await getTask(server.url, running.task_id)).status).toBe('processing');
   expect((await getTask(server.url, waiting.task_id)).status).toBe('pending');
 

@@ -9,6 +9,9 @@ import { completion, failure, newTask } from './newTask.ts';
 import type { StoreOnDisk } from './storeOnDisk.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
+/** Longer than a test keeps anything: whoever counts from another moment than the end is found out. */
+const WAITED_MS = 10_000 * 3_600_000;
+const RAN_MS = 1_000 * 3_600_000;
 
 /**
  * Brings a new task to a status, with an upload and some output on the disk, and dates it back.
@@ -38,9 +41,11 @@ export async function taskAt(
   if (status === 'completed') await store.finish(taskId, 1, completion(taskId, 1));
   if (status === 'failed') await store.finish(taskId, 1, failure());
   const then = clock.now() - ageMs;
+  const ended = status !== 'pending' && status !== 'processing';
   dated({
-    createdAt: then,
-    ...(status === 'pending' || status === 'processing' ? {} : { completedAt: then }),
+    createdAt: then - WAITED_MS,
+    ...(status === 'pending' || status === 'cancelled' ? {} : { startedAt: then - RAN_MS }),
+    ...(ended ? { completedAt: then } : {}),
   });
   const task = await store.find(taskId, null);
   if (!task) throw new Error('the task is not there');
