@@ -1,4 +1,11 @@
 const MAX_BYTES = 200;
+/** Joiners spell after a letter, its marks or an emoji; tags spell the name of a flag. */
+const SPELLING =
+  /(?<=[\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200C\u200D]|(?<=\u{1F3F4}[\u{E0030}-\u{E007A}]{0,6})[\u{E0030}-\u{E007F}]/u;
+/** Not seen, or turning around what follows; some format characters of Arabic and Kaithi are seen. */
+const HIDDEN =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u0600-\u0605\u06DD\u070F\u0890\u0891\u08E2\u{110BD}\u{110CD}])\p{Cf}/u;
+const HIDDEN_UNLESS_SPELLING = new RegExp(`(${SPELLING.source})|${HIDDEN.source}`, 'gu');
 const EXTENSION = /\.[A-Za-z0-9]{1,5}$/;
 
 /**
@@ -7,10 +14,7 @@ const EXTENSION = /\.[A-Za-z0-9]{1,5}$/;
  */
 export function displayFilename(given: string): string {
   const last = given.split(/[/\\]/).at(-1) ?? '';
-  const clean = last
-    .normalize('NFC')
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
-    .trim();
+  const clean = last.replace(HIDDEN_UNLESS_SPELLING, '$1').normalize('NFC').trim();
   const extension = EXTENSION.exec(clean)?.[0] ?? '';
   const base = clean.slice(0, clean.length - extension.length);
   const cut = cutToBytes(base, MAX_BYTES - Buffer.byteLength(extension)) + extension;

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { displayFilename, downloadName } from '../../../src/http/filename.ts';
 
 // Everything that could end a path or a header, or turn the rest of a line around.
-const FORBIDDEN = /[/\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const FORBIDDEN =
+  /[/\\\p{Cc}\p{Bidi_Control}\u00AD\u2060\uFEFF\p{Cs}\p{Zl}\p{Zp}]|^[\u200C\u200D]|[\u200C\u200D]{2}/u;
 
 describe('a file name as it is shown', () => {
   test.each([
@@ -24,6 +25,22 @@ describe('a file name as it is shown', () => {
     ['müsik 🎵.flac', 'müsik 🎵.flac'],
     ['mu\u0308sik.wav', 'müsik.wav'],
     ['half \uD83C.wav', 'half .wav'],
+    // Persian, Sinhala, an old chillu of Malayalam, a family, a woman on a spacecraft, the flag of Scotland.
+    ['می\u200Cخواهم.mp3', 'می\u200Cخواهم.mp3'],
+    ['ශ්\u200Dරී.mp3', 'ශ්\u200Dරී.mp3'],
+    ['അവന്\u200D.mp3', 'അവന്\u200D.mp3'],
+    ['👨\u200D👩\u200D👧.wav', '👨\u200D👩\u200D👧.wav'],
+    ['👩🏽\u200D🚀 ❤️\u200D🔥.wav', '👩🏽\u200D🚀 ❤️\u200D🔥.wav'],
+    [
+      '\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}.wav',
+      '\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}.wav',
+    ],
+    ['سورة \u06DD.mp3', 'سورة \u06DD.mp3'],
+    // Where they spell nothing they only make names look alike.
+    ['\u200Dsong \u200C1\u200D\u200D.mp3', 'song 1.mp3'],
+    ['a\u200D\u200D\u200Cb.mp3', 'a\u200Db.mp3'],
+    ['\u200B\u2060\uFEFFso\u00ADng\u{E0041}.mp3', 'song.mp3'],
+    ['\u200C\u200D', 'audio'],
   ])('%j becomes %j', (given, shown) => {
     expect(displayFilename(given)).toBe(shown);
   });
@@ -60,7 +77,21 @@ describe('the name of a download', () => {
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 400 }),
   fc.string({
-    unit: fc.constantFrom('.', '/', '\\', 'a', '\n', '\0', '🎵', '\u202E', '"', ' ', '\uDC00'),
+    unit: fc.constantFrom(
+      '.',
+      '/',
+      '\\',
+      'a',
+      '\n',
+      '\0',
+      '🎵',
+      '\u202E',
+      '\u200D',
+      '\u0301',
+      '"',
+      ' ',
+      '\uDC00',
+    ),
     maxLength: 400,
   }),
 );
