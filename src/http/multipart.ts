@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy';
 import { AppError } from '../errors.ts';
 import type { StoredUpload } from '../tasks/mixtureUpload.ts';
+import { readPartHeaders } from './partHeaders.ts';
 
 /** A multipart form, read to its end: its file lies on disk already. */
 export interface UploadForm {
@@ -20,6 +21,10 @@ const LIMITS = {
   headerPairs: 50,
   headerSize: 16 * 1024,
 };
+/** Of all fields together, with their names: what is read of them later is bounded by this. */
+const MOST_FIELD_BYTES = 64 * 1024;
+/** Of all that is not the file: boundaries, headers, fields, a second file, bytes before and after the form. */
+const MOST_BYTES_AROUND_FILE = 8_000_000;
 
 /**
  * Reads a multipart body as a stream. The first file part goes to `receive`; the first error ends it all, and
@@ -36,14 +41,17 @@ export async function readUploadForm(
 ): Promise<UploadForm> {
   const fields = new Map<string, string[]>();
   let received: Promise<{ upload: StoredUpload; filename: string }> | undefined;
-  let openFile: Readable | undefined;
+  let openFile: (Readable & { readonly bytesRead: number }) | undefined;
   let extraFiles = 0;
+  let fieldBytes = 0;
+  let bodyBytes = 0;
   let hasFailed = false;
   const form = createParser(incoming);
 
   const parsed = new Promise<void>((resolve, reject) => {
     const fail = (error: Error) => {
       hasFailed = true;
+      incoming.off('data', count);
       incoming.unpipe(form);
       openFile?.destroy(error);
       reject(error);
@@ -52,6 +60,16 @@ export async function readUploadForm(
       fail(new AppError('INVALID_MULTIPART', message));
     };
     const failUnnamed = failWith('A part of the form has no name.');
+    const count = (chunk: Buffer) => {
+      bodyBytes += chunk.byteLength;
+      if (bodyBytes - (openFile?.bytesRead ?? 0) > MOST_BYTES_AROUND_FILE) failTooMuch();
+    };
+    const failTooMuch = failWith(
+      `The form is too large: beside one file, at most ${String(MOST_BYTES_AROUND_FILE)} bytes are allowed.`,
+    );
+    readPartHeaders(form, (message) => {
+      failWith(message)();
+    });
     form.on('file', (name: string | undefined, stream, filename: string | undefined) => {
       // A part that ends early tells so here too; unheard, it would end the process.
       stream.on('error', () => undefined);
@@ -80,6 +98,13 @@ export async function readUploadForm(
         failWith(`A form field is too long: at most ${String(LIMITS.fieldSize)} bytes are allowed.`)();
         return;
       }
+      fieldBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+      if (fieldBytes > MOST_FIELD_BYTES) {
+        failWith(
+          `The fields of the form are too long: at most ${String(MOST_FIELD_BYTES)} bytes are allowed for all of them.`,
+        )();
+        return;
+      }
       note(fields, name, value);
     });
     form.on(
@@ -102,6 +127,7 @@ export async function readUploadForm(
     incoming.on('close', () => {
       if (!incoming.complete) failWith('The upload was aborted.')();
     });
+    incoming.on('data', count);
     incoming.pipe(form);
   });
 

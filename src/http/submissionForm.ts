@@ -22,6 +22,9 @@ const FIELDS = [
 ] as const;
 type Field = (typeof FIELDS)[number];
 
+/** Every field that a submission may have. */
+export const FORM_FIELDS: readonly string[] = ['file', ...FIELDS];
+
 const BOOLEANS = new Map([
   ['true', true],
   ['1', true],
@@ -31,6 +34,11 @@ const BOOLEANS = new Map([
   ['no', false],
 ]);
 const SHOWN_CHARACTERS = 80;
+/** No model has as many stems, and no stem as long a name. */
+export const MOST_INSTRUMENTS = 200;
+export const LONGEST_INSTRUMENT = 200;
+/** More of the same kind would not help the client. */
+const MOST_UNKNOWN_FIELDS = 20;
 
 /** Reads every field, noting all that is wrong rather than the first. An empty value counts as absent. */
 export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]>): SubmissionForm {
@@ -87,9 +95,10 @@ export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]
 }
 
 function unknownFields(fields: ReadonlyMap<string, readonly string[]>): ParamProblem[] {
-  const known: readonly string[] = ['file', ...FIELDS];
+  const known = FORM_FIELDS;
   return [...fields.keys()]
     .filter((name) => !known.includes(name))
+    .slice(0, MOST_UNKNOWN_FIELDS)
     .map((name) => {
       const near = closest(name, known);
       return {
@@ -101,25 +110,50 @@ function unknownFields(fields: ReadonlyMap<string, readonly string[]>): ParamPro
     });
 }
 
-/** Repeated fields, comma lists and JSON lists, in any mixture. */
+/** Repeated fields, comma lists and JSON lists, in any mixture; never more of them than a model could have. */
 function readInstruments(values: readonly string[], problems: ParamProblem[]): string[] {
-  return values.flatMap((value) => {
-    if (!value.trimStart().startsWith('[')) {
-      return value
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== '');
+  const names: string[] = [];
+  for (const value of values) {
+    const listed = value.trimStart().startsWith('[') ? readJsonList(value) : readCommaList(value);
+    if (listed === undefined) {
+      problems.push({
+        name: 'instruments',
+        message: 'instruments begins with "[" but is no JSON list of names.',
+        received: shown(value),
+        allowed: 'names separated by commas, or a JSON list of names',
+      });
+      return [];
     }
-    const list = parseJson(value);
-    if (Array.isArray(list) && list.every((name) => typeof name === 'string')) return list;
-    problems.push({
-      name: 'instruments',
-      message: 'instruments begins with "[" but is no JSON list of names.',
-      received: shown(value),
-      allowed: 'names separated by commas, or a JSON list of names',
-    });
-    return [];
+    if (names.length + listed.length > MOST_INSTRUMENTS) {
+      const allowed = `at most ${String(MOST_INSTRUMENTS)} names`;
+      problems.push({
+        name: 'instruments',
+        message: `instruments holds too many names; allowed: ${allowed}.`,
+        allowed,
+      });
+      return [];
+    }
+    names.push(...listed.filter((name) => name !== ''));
+  }
+  const tooLong = names.find((name) => name.length > LONGEST_INSTRUMENT);
+  if (tooLong === undefined) return names;
+  const allowed = `names of at most ${String(LONGEST_INSTRUMENT)} characters`;
+  problems.push({
+    name: 'instruments',
+    message: `instruments holds a name of ${String(tooLong.length)} characters; allowed: ${allowed}.`,
+    received: shown(tooLong),
+    allowed,
   });
+  return [];
+}
+
+/** One more than is allowed is enough to see that there are too many; what is between two commas counts as one. */
+const readCommaList = (text: string): string[] =>
+  text.split(',', MOST_INSTRUMENTS + 1).map((name) => name.trim());
+
+function readJsonList(text: string): string[] | undefined {
+  const list = parseJson(text);
+  return Array.isArray(list) && list.every((name) => typeof name === 'string') ? list : undefined;
 }
 
 function parseJson(text: string): unknown {

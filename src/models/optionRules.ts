@@ -86,9 +86,10 @@ function selectInstruments(
     else if (!isInstrumental(name)) refused.push(unknownInstrument(model, name));
     // Asked for by extract_instrumental too, it is made anyway: naming it once more changes nothing.
     else if (!extractInstrumental) refused.push(instrumentalUnasked(model, name));
+    if (refused.length === MAX_INSTRUMENT_PROBLEMS) break;
   }
   if (selected.size === 0 && refused.length === 0) refused.push(onlyInstrumental(model));
-  problems.push(...refused.slice(0, MAX_INSTRUMENT_PROBLEMS));
+  problems.push(...refused);
   return model.outputs.filter((output) => selected.has(output));
 }
 

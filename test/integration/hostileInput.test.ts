@@ -211,14 +211,16 @@ describe('GET /api/v1/tasks, asked for', () => {
     ['cursor=1&cursor=2', 400],
     ['cursor=%c0%80', 400],
     ['limit=&status=&cursor=', 200],
-    ['limit[]=5&status[$ne]=x', 200],
-    ['__proto__[limit]=0&constructor=x', 200],
-    ['LIMIT=0', 200],
+    ['limit[]=5&status[$ne]=x', 400],
+    ['__proto__[limit]=0&constructor=x', 400],
+    ['LIMIT=0', 400],
+    ['state=completed', 400],
+    ['limit=5&page=2', 400],
     ['limit', 200],
     ['=', 200],
     ['&&&&', 200],
-    ['%=%&%00=%00', 200],
-    [Array.from({ length: 1_000 }, (_none, n) => `a${String(n)}=1`).join('&'), 200],
+    ['%=%&%00=%00', 400],
+    [Array.from({ length: 1_000 }, (_none, n) => `a${String(n)}=1`).join('&'), 400],
   ])('%s', async (query, status) => {
     const answer = await ask('GET', `/api/v1/tasks?${query}`);
     const code = status === 400 ? 'INVALID_PARAMETERS' : null;
@@ -343,6 +345,11 @@ describe('POST /api/v1/separate', () => {
       '[["drums"]]',
       'drums;bass',
       'a,'.repeat(20_000),
+      'drums,'.repeat(201),
+      JSON.stringify(Array(5_000).fill('drums')),
+      'a'.repeat(60_000),
+      '['.repeat(60_000),
+      '["drums",'.repeat(5_000),
     ],
     use_tta: ['2', 'maybe', 'null', '[]', 'true,false', 'tr\0ue', '\u202etrue', 'y', '-1', '1.0'],
     extract_instrumental: ['2', 'on', 'none', '{}', 'TRUE!', '0x1'],
@@ -366,7 +373,7 @@ describe('POST /api/v1/separate', () => {
     batch_size: ['0', '65', '-1', '1,2', '[1]', 'null'],
   };
   describe.each(Object.entries(WRONG))('with a wrong %s: 400 naming it,', (name, values) => {
-    test.each(values)('%j', async (value) => {
+    test.each(values)('%.40s', async (value) => {
       const answer = await post([field(name, value), file]);
       expect(expectDeclared(answer, 'POST', SEPARATE)).toEqual([400, 'INVALID_PARAMETERS']);
       const { params } = (
@@ -387,6 +394,58 @@ describe('POST /api/v1/separate', () => {
     });
   });
 
+  describe('with options that would be ignored: 400 naming each, before the body is read,', () => {
+    const ask = async (query: string, headers: string[] = []) => {
+      const head = ['Host: localhost', 'Connection: close', 'Content-Type: multipart/form-data; boundary=xx'];
+      const lines = [...head, ...headers, 'Content-Length: 100000'].map((line) => `${line}\r\n`);
+      const [answer] = await sendRaw(server.url, [
+        `POST ${SEPARATE}${query} HTTP/1.1\r\n${lines.join('')}\r\n`,
+      ]);
+      if (!answer) throw new Error('no answer');
+      expect(expectDeclared(answer, 'POST', SEPARATE)).toEqual([400, 'INVALID_PARAMETERS']);
+      const problem = JSON.parse(answer.body) as {
+        detail: string;
+        error: { details: { params: { name: string; did_you_mean?: string }[] } };
+      };
+      return { detail: problem.detail, params: problem.error.details.params };
+    };
+
+    test.each([
+      ['?use_tta=true', ['use_tta']],
+      ['?use_tta=', ['use_tta']],
+      ['?model_type=starter&instruments=drums&instruments=bass&x=1', ['model_type', 'instruments', 'x']],
+      ['?api_key=verysecret', ['api_key']],
+      [`?${Array.from({ length: 2_000 }, (_none, n) => `a${String(n)}`).join('&')}`, 20],
+      [`?${'a'.repeat(10_000)}`, 1],
+    ])('in the query %.40s', async (query, names) => {
+      const { detail, params } = await ask(query);
+      expect(Array.isArray(names) ? params.map(({ name }) => name) : params.length).toEqual(names);
+      expect(detail).toContain('fields of the form');
+      expect(detail).not.toContain('verysecret');
+    });
+
+    test('in the query with a slip, and says what was meant', async () => {
+      expect((await ask('?modeltype=starter')).params).toMatchObject([{ did_you_mean: 'model_type' }]);
+    });
+
+    test.each(['gzip', 'br', 'GZIP, identity', 'x'.repeat(5_000)])(
+      'as Content-Encoding: %.20s',
+      async (coding) => {
+        const { detail, params } = await ask('', [`Content-Encoding: ${coding}`]);
+        expect(params.map(({ name }) => name)).toEqual(['Content-Encoding']);
+        expect(detail).toContain('send the form as it is');
+      },
+    );
+  });
+
+  test('with Content-Encoding: identity, or an empty query: read as ever', async () => {
+    const [answer] = await sendRaw(server.url, [
+      `POST ${SEPARATE}? HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Encoding: identity\r\n` +
+        'Content-Type: multipart/form-data; boundary=xx\r\nContent-Length: 8\r\n\r\n--xx--\r\n',
+    ]);
+    expect(answer?.body).toContain('The file is missing');
+  });
+
   test.each([
     [
       '10,000 fields',
@@ -395,6 +454,11 @@ describe('POST /api/v1/separate', () => {
     ],
     ['10,000 times one field', Array<string>(10_000).fill(field('use_tta', '1')), 'INVALID_MULTIPART'],
     ['10,000 files', Array<string>(10_000).fill(file), 'INVALID_MULTIPART'],
+    [
+      'fields of 90 KB',
+      Array<string>(3).fill(field('instruments', 'a,'.repeat(30_000))),
+      'INVALID_MULTIPART',
+    ],
     ['a field of 1 MB', [field('model_type', 'a'.repeat(1_000_000)), file], 'INVALID_MULTIPART'],
     ['a field name of 1 MB', [field('a'.repeat(1_000_000), '1'), file], null],
     ['a file name of 1 MB', [`name="file"; filename="${'a'.repeat(1_000_000)}"\r\n\r\nRIFF`], null],

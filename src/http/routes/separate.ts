@@ -18,7 +18,8 @@ import { readUploadForm, type UploadForm } from '../multipart.ts';
 import { taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
-import { readSubmissionForm } from '../submissionForm.ts';
+import { FORM_FIELDS, LONGEST_INSTRUMENT, MOST_INSTRUMENTS, readSubmissionForm } from '../submissionForm.ts';
+import { refuseMisplaced } from '../submissionHead.ts';
 import { API_PREFIX, taskToWire } from '../wire.ts';
 
 const SEPARATE = { path: `${API_PREFIX}/separate`, allow: ['POST'] } as const;
@@ -40,10 +41,11 @@ const formSchema = z.strictObject({
     example: EXAMPLE.modelType,
   }),
   instruments: z
-    .array(z.string())
+    .array(z.string().max(LONGEST_INSTRUMENT))
+    .max(MOST_INSTRUMENTS)
     .optional()
     .openapi({
-      description: 'The stems wanted: the field repeated, a comma list or a JSON list. Default: all.',
+      description: `The stems wanted: the field repeated, a comma list or a JSON list; at most ${String(MOST_INSTRUMENTS)} names. Default: all.`,
       example: ['drums', 'bass'],
     }),
   use_tta: flag('Test-time augmentation: three passes instead of one. Default: false.'),
@@ -177,6 +179,7 @@ async function admit(
 ): Promise<string | undefined> {
   const length = incoming.headers['content-length'];
   try {
+    refuseMisplaced(incoming, FORM_FIELDS);
     const idempotencyKey = readIdempotencyKey(incoming.headers);
     await tasks.admit(length === undefined ? null : Number(length), { owner, idempotencyKey });
     return idempotencyKey;

@@ -1,4 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import { closest } from '../../didYouMean.ts';
 import { AppError, type ParamProblem } from '../../errors.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
 import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
@@ -17,6 +18,9 @@ import { API_PREFIX, createTaskText, taskToWire } from '../wire.ts';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
+const PAGE_PARAMETERS: readonly string[] = ['status', 'limit', 'cursor'];
+const MOST_UNKNOWN_PARAMETERS = 20;
+const SHOWN_CHARACTERS = 80;
 const CURSOR = /^\d{1,15}$/;
 
 const LIST = { path: `${API_PREFIX}/tasks`, allow: ['GET', 'HEAD'] } as const;
@@ -194,14 +198,14 @@ function readPageQuery(query: Record<string, string[]>): {
   limit: number;
   before: number | undefined;
 } {
-  const problems: ParamProblem[] = [];
+  const problems = unknownParameters(query);
   const read = <T>(name: string, allowed: string, parse: (value: string) => T | undefined): T | undefined => {
     const values = query[name] ?? [];
     const value = values[0];
     if (value === undefined || value === '') return undefined;
     const parsed = values.length === 1 ? parse(value) : undefined;
     if (parsed === undefined) {
-      const received = values.join(', ').slice(0, 80);
+      const received = values.join(', ').slice(0, SHOWN_CHARACTERS);
       problems.push({
         name,
         message: `${name} is ${JSON.stringify(received)}; allowed: ${allowed}.`,
@@ -225,4 +229,22 @@ function readPageQuery(query: Record<string, string[]>): {
     throw new AppError('INVALID_PARAMETERS', message, { details: { params: problems } });
   }
   return { status, limit: limit ?? DEFAULT_LIMIT, before };
+}
+
+/** What would be ignored gives another list than the one that was meant. */
+function unknownParameters(query: Record<string, string[]>): ParamProblem[] {
+  return Object.keys(query)
+    .filter((name) => !PAGE_PARAMETERS.includes(name))
+    .slice(0, MOST_UNKNOWN_PARAMETERS)
+    .map((given) => {
+      const name = given.slice(0, SHOWN_CHARACTERS);
+      const near = closest(given, PAGE_PARAMETERS);
+      const allowed = PAGE_PARAMETERS.join(', ');
+      return {
+        name,
+        message: `There is no parameter ${JSON.stringify(name)}${near === null ? `; allowed: ${allowed}.` : `. Did you mean "${near}"?`}`,
+        allowed,
+        ...(near === null ? {} : { did_you_mean: near }),
+      };
+    });
 }

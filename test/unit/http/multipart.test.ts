@@ -22,6 +22,7 @@ const field = (name: string, value: string) => part(`; name="${name}"`, value);
 const end = Buffer.from('--XX--\r\n');
 
 const post = (...pieces: Buffer[]) => server.post({ contentType: TYPE, pieces });
+const manyFields = () => Array.from({ length: 90 }, (_, i) => field(`a${String(i)}`, 'x'.repeat(1_000)));
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 afterEach(async () => {
@@ -96,6 +97,35 @@ describe('a form', () => {
     });
   });
 
+  test.each([
+    // As .NET's MultipartFormDataContent sends it, with and without quotes of the caller's own around the name.
+    `; name="file"; filename="=?utf-8?B?c8O2bmcud2F2?="; filename*=utf-8''s%C3%B6ng.wav`,
+    `; name=file; filename="=?utf-8?B?c8O2bmcud2F2?="; filename*=utf-8''s%C3%B6ng.wav`,
+    `; name="file"; filename*=UTF-8'de's%c3%b6ng.wav; filename="song.wav"`,
+    `; name="file"; filename="a \\"b\\" ; filename*=x.wav"; filename*=iso-8859-1''s%F6ng.wav`,
+    `; filename*=utf-8''s%C3%B6ng.wav; name="file"`,
+    // What is no extended value counts for nothing.
+    `; name="file"; filename="söng.wav"; filename*=koi8-r''%C1.wav`,
+    `; name="file"; filename="söng.wav"; filename*=utf-8''`,
+    `; name="file"; filename="söng.wav"; filename*="x.wav"`,
+  ])('with two names of one file is known by the one that can say every letter: %s', async (disposition) => {
+    expect(await post(part(disposition, 'x'), end)).toMatchObject({ file: { filename: 'söng.wav' } });
+  });
+
+  test('keeps no line break of a file name that comes percent-encoded', async () => {
+    const answer = await post(part(`; name="file"; filename*=utf-8''a%0D%0Ab.wav`, 'x'), end);
+    expect(answer).not.toMatchObject({ file: { filename: expect.stringMatching(/[\r\n]/) as string } });
+  });
+
+  test.each([
+    ['Content-Transfer-Encoding', 'binary'],
+    ['Content-Transfer-Encoding', '8bit'],
+    ['Content-Encoding', 'identity'],
+  ])('says of a part that it is sent as it is: %s: %s', async (name, value) => {
+    const plain = part('; name="file"; filename="a.wav"', 'x', `${name}: ${value}\r\n`);
+    expect(await post(plain, end)).toMatchObject({ file: { base64: base64('x') } });
+  });
+
   test('with a name or a header longer than anybody needs is read all the same', async () => {
     const long = 'a'.repeat(10_000);
     expect(await post(field(long, 'x'), end)).toMatchObject({ fields: [[long, ['x']]] });
@@ -147,6 +177,18 @@ describe('what is no readable form is refused as such, and leaves nothing', () =
       'a long field, then a file that goes on',
       Buffer.concat([field('a', 'x'.repeat(70_000)), file('x'.repeat(90_000)), end]),
     ],
+    ['many fields, too long together', Buffer.concat([...manyFields(), file(), end])],
+    ['a second file without end', Buffer.concat([file(), file('x'.repeat(8_100_000)), end])],
+    ['a preamble without end', Buffer.concat([Buffer.from('x'.repeat(8_100_000)), file(), end])],
+    ['an epilogue without end', Buffer.concat([file(), end, Buffer.from('x'.repeat(8_100_000))])],
+    [
+      'a file in base64',
+      Buffer.concat([
+        part('; name="file"; filename="a.wav"', 'UklGRg==', 'Content-Transfer-Encoding: base64\r\n'),
+        end,
+      ]),
+    ],
+    ['a field in gzip', Buffer.concat([part('; name="a"', 'x', 'Content-Encoding: gzip\r\n'), file(), end])],
     ['a field without a name', Buffer.concat([part('', 'x'), file(), end])],
     ['a file without a name', Buffer.concat([part('; filename="a.wav"', 'x'), file(), end])],
   ])('%s', async (_what, body) => {

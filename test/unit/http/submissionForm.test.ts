@@ -88,6 +88,45 @@ describe('instruments', () => {
   );
 });
 
+describe('more instruments than any model has', () => {
+  const many = Array.from({ length: 201 }, (_, i) => `stem ${String(i)}`);
+
+  test.each([
+    ['in a comma list', many.join(',')],
+    ['in a JSON list', JSON.stringify(many)],
+    ['in repeated fields', many],
+    ['in a million commas', ','.repeat(1_000_000)],
+    ['in lists and fields together', [many.slice(0, 100).join(','), ...many.slice(100)]],
+  ])('%s are refused as too many, and none is read', (_where, value) => {
+    const { problems, options } = read({ instruments: value });
+    expect(problems).toMatchObject([{ name: 'instruments', allowed: 'at most 200 names' }]);
+    expect(options.instruments).toEqual([]);
+  });
+
+  test.each([
+    ['in a comma list', `drums,${'x'.repeat(201)}`],
+    ['in a JSON list', JSON.stringify(['drums', 'x'.repeat(201)])],
+  ])('or a longer name, %s, is refused', (_where, value) => {
+    const { problems, options } = read({ instruments: value });
+    expect(problems).toMatchObject([
+      { name: 'instruments', allowed: 'names of at most 200 characters', received: `${'x'.repeat(80)}…` },
+    ]);
+    expect(options.instruments).toEqual([]);
+  });
+
+  test('are not: two hundred', () => {
+    expect(read({ instruments: many.slice(0, 200).join(',') })).toMatchObject({
+      problems: [],
+      options: { instruments: many.slice(0, 200) },
+    });
+  });
+});
+
+test('of many unknown fields the first twenty are named', () => {
+  const fields = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`x${String(i)}`, '1']));
+  expect(read(fields).problems).toHaveLength(20);
+});
+
 test.each(['-1', '1.5', '1e2', '0x1', 'two', '9999999999', '１'])('%j is no whole number', (value) => {
   const names = ['bigshifts', 'num_overlap', 'batch_size'];
   const { problems } = read(Object.fromEntries(names.map((name) => [name, value])));
