@@ -19,6 +19,10 @@ export interface SeparationOptions {
   batchSize: number | null;
 }
 
+/** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
+export const passesOf = ({ bigshifts, useTta }: Pick<SeparationOptions, 'bigshifts' | 'useTta'>) =>
+  bigshifts * (useTta ? 3 : 1);
+
 /** The same as a client wrote it: instruments in any spelling, none for all. */
 export type SubmittedOptions = SeparationOptions;
 

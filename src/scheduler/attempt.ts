@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { passesOf } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { AttemptResult } from '../store/taskStore.ts';
@@ -63,7 +64,7 @@ export async function runAttempt(
     { name: task.modelType, checkpointBytes: model.checkpointBytes },
     lease.device,
   );
-  const expectedSeconds = rate * passesOf(task) * task.mixture.durationSeconds;
+  const expectedSeconds = rate * passesOf(task.options) * task.mixture.durationSeconds;
   const progress = parts.progress.begin(task, expectedSeconds);
   const startedAt = parts.clock.monotonic();
   const enter = (report: ProgressReport) => {
@@ -99,7 +100,7 @@ export async function runAttempt(
   // What loading took, or tries for which memory did not do, is no part of the next task's time.
   if (result.memory_retries === 0) {
     const workSeconds = processingSeconds - result.stage_seconds.loading_model;
-    const perAudioSecond = workSeconds / passesOf(task) / task.mixture.durationSeconds;
+    const perAudioSecond = workSeconds / passesOf(task.options) / task.mixture.durationSeconds;
     parts.pace.record(task.modelType, lease.device, perAudioSecond);
   }
   if (result.device_peak) parts.peaks.record(task, lease.device, result.device_peak);
@@ -131,9 +132,6 @@ function failed(message: string): AttemptResult {
     processingSeconds: 0,
   };
 }
-
-/** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
-const passesOf = (task: Task) => task.options.bigshifts * (task.options.useTta ? 3 : 1);
 
 /** The file that MSST decodes, and how long it is. */
 interface PreparedMixture {

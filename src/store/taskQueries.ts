@@ -1,5 +1,6 @@
 import { and, asc, count, desc, eq, isNull, lt, lte, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import { passesOf } from '../models/optionRules.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
@@ -158,10 +159,10 @@ export function taskQueries(
           .orderBy(desc(tasks.seq))
           .limit(RECENT_TASKS)
           .all()
-          .map((row) => ({
-            modelType: row.plan.steps[0]?.model ?? '',
-            device: row.device,
-            realTimeFactor: (row.seconds ?? 0) / row.audio,
+          .map(({ plan: { steps }, device, seconds, audio }) => ({
+            modelType: steps[0]?.model ?? '',
+            device,
+            realTimeFactor: (seconds ?? 0) / audio / (steps[0] ? passesOf(steps[0].options) : 1),
           })),
       ),
   };

@@ -49,7 +49,7 @@ export interface LostAttempt {
   status: Extract<TaskStatus, 'pending' | 'failed'>;
 }
 
-/** How fast a model worked on a device: seconds of processing for a second of audio. */
+/** How fast a model worked on a device: seconds of processing for a second of audio that the network hears. */
 export interface MeasuredPace {
   modelType: string;
   device: string;

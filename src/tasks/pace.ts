@@ -1,6 +1,6 @@
 /** How long separating takes, from what was measured; for the estimates that clients see. */
 export interface Pace {
-  /** Seconds of processing expected for a second of audio. */
+  /** Seconds of processing expected for a second of audio in each pass over it. */
   expect(model: { name: string; checkpointBytes: number }, device: string): number;
   /** Takes in what one completed task showed. */
   record(modelType: string, device: string, realTimeFactor: number): void;

@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors.ts';
 import { attempts, inputs, tasks } from '../../../src/store/schema.ts';
 import type { NewTask, TaskStore } from '../../../src/store/taskStore.ts';
 import type { Task } from '../../../src/tasks/task.ts';
-import { completion, failure, newMixture, newTask, POISON } from '../../support/newTask.ts';
+import { completion, defaultOptions, failure, newMixture, newTask, POISON } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
@@ -501,5 +501,14 @@ describe('looking', () => {
     expect(await store.recentPaces()).toEqual([
       { modelType: 'starter', device: 'cpu', realTimeFactor: 0.25 },
     ]);
+  });
+
+  test('a pace is for a second that the network hears: two shifts with three passes each hear six', async () => {
+    const options = { ...defaultOptions, bigshifts: 2, useTta: true };
+    const { taskId } = await store.accept(newTask({ options }), 10);
+    await claim();
+    await store.finish(taskId, 1, completion(taskId, 1));
+    const [pace] = await store.recentPaces();
+    expect(pace?.realTimeFactor).toBeCloseTo(0.25 / 6, 9);
   });
 });
