@@ -184,7 +184,10 @@ test('Property 17: results of a failed task are refused with 410 and the reason 
   );
 });
 
-test('Property 18: every stem is stored in the container and the encoding that the submission asked for, with all its samples', async () => {
+/** Of all that the stand-in writes, in Hz. */
+const STEM_RATE = 44_100;
+
+test('Property 18: every stem is stored in the container and the encoding that the submission asked for, with all its samples, and told as it is', async () => {
   const encoding = fc
     .record({
       format: fc.option(outputFormat),
@@ -212,21 +215,31 @@ test('Property 18: every stem is stored in the container and the encoding that t
       for (const [n, stem] of stems.entries()) {
         const answer = await fetch(server.url + stem.url);
         const file = path.join(folder, randomUUID());
-        await writeFile(file, Buffer.from(await answer.arrayBuffer()));
+        const bytes = Buffer.from(await answer.arrayBuffer());
+        await writeFile(file, bytes);
         const pcm_type = pcm ?? 'PCM_24';
         const found = await peer.inspect({ path: file, pcm_type, sound, stem: n });
-        const { steps_off, ...facts } = found;
+        const { steps_off, peak, beyond_full_scale, ...facts } = found;
         expect(facts).toEqual({
           container: (format ?? 'wav').toUpperCase(),
           subtype: pcm_type,
           frames,
           channels,
-          sample_rate: stem.sample_rate,
+          sample_rate: STEM_RATE,
           same_as_soundfile: true,
         });
         // Rounding, and full scale being one step less than 1.0: one and a half steps.
         expect(steps_off).toBeLessThanOrEqual(pcm_type === 'FLOAT' ? 0 : 1.5);
-        expect([stem.format, stem.channels]).toEqual([format ?? 'wav', channels]);
+        expect(stem).toMatchObject({
+          format: format ?? 'wav',
+          channels,
+          sample_rate: STEM_RATE,
+          duration_seconds: frames / STEM_RATE,
+          bytes: bytes.length,
+          sha256: sha256(bytes),
+          peak,
+          clipped_samples: pcm_type === 'FLOAT' ? 0 : beyond_full_scale,
+        });
       }
     }),
     { numRuns: 10 },

@@ -11,6 +11,9 @@ const inspectionSchema = z.object({
   frames: z.int(),
   channels: z.int(),
   sample_rate: z.int(),
+  /** Of the noise that was to be written. */
+  peak: z.number(),
+  beyond_full_scale: z.int(),
   steps_off: z.number().nullable(),
   same_as_soundfile: z.boolean(),
 });

@@ -59,6 +59,8 @@ def inspect(request: dict[str, Any]) -> dict[str, Any]:
         "frames": info.frames,
         "channels": info.channels,
         "sample_rate": info.samplerate,
+        "peak": float(numpy.abs(meant).max()),
+        "beyond_full_scale": int((numpy.abs(meant) > 1).sum()),
         "steps_off": float(numpy.abs(decoded - kept).max() / step) if is_whole else None,
         "same_as_soundfile": is_whole and bool((decoded == by_soundfile).all()),
     }

@@ -59,6 +59,15 @@ export async function untilThere(path, token) {
   while (!existsSync(path) && !token?.isCancellationRequested) await sleep(10);
 }
 
+/** The lines of a file that a test writes, parsed, each as soon as it is there; until the call is cancelled. */
+export async function* linesAsTheyCome(path, token) {
+  for (let seen = 0; !token.isCancellationRequested; await sleep(5)) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const lines = text.split('\n').slice(0, -1);
+    for (; seen < lines.length; seen += 1) yield JSON.parse(lines[seen]);
+  }
+}
+
 /** What stands in a file beside the plan; empty where there is none. */
 function beside(name) {
   try {

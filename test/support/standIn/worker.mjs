@@ -11,6 +11,7 @@ import {
   deviceMemory,
   isBroken,
   isFailing,
+  linesAsTheyCome,
   nextLoadStep,
   nextStep,
   note,
@@ -73,7 +74,7 @@ connection.onRequest('separate', async (params, token) => {
 
   if (isFailing()) process.exit(70);
   dieAt('die:begun');
-  if (word !== 'at') {
+  if (word !== 'at' && word !== 'told') {
     await tell('loading_model', 0, 0);
     await tell('separating', 1, 2);
   }
@@ -89,7 +90,9 @@ connection.onRequest('separate', async (params, token) => {
   }
   if (word === 'at' || word === 'hang') await untilCancelled(token);
   if (word === 'hold') await untilThere(step.slice('hold:'.length), token);
-  const failure = token.isCancellationRequested ? cancelled() : word === 'fail' && planned(step);
+  const told = word === 'told' ? await tellAsTold(step.slice('told:'.length), token, tell) : {};
+  const isFailed = word === 'fail' || told.fail !== undefined;
+  const failure = token.isCancellationRequested ? cancelled() : isFailed && planned(told.fail ?? step);
   if (failure) {
     note('end', { task_id, attempt });
     return failure;
@@ -115,6 +118,7 @@ connection.onRequest('separate', async (params, token) => {
     forward_seconds: 0,
     memory_retries: word === 'short' ? 1 : 0,
     device_peak: peakOf(params),
+    ...told.answer,
   };
 });
 
@@ -163,6 +167,15 @@ async function writeStems(step, params, dieAt) {
     if (position === 1) dieAt('die:between-stems');
     return writeSilence(instrument, params);
   });
+}
+
+/** Tells the reports that a test writes, until it says how the call is to end. @returns that */
+async function tellAsTold(path, token, tell) {
+  for await (const line of linesAsTheyCome(path, token)) {
+    if ('stage' in line) await tell(line.stage, line.done, line.total);
+    else return line;
+  }
+  return {};
 }
 
 async function untilCancelled(token) {
