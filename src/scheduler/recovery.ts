@@ -29,44 +29,54 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
     else logStatus(log, taskId, 'failed', { ...ended, failure: POISON.failure });
   }
   const deleted = await store.markedDeleted();
+  // What cannot be removed now stands in no way: it is hidden already, and the cleanup tries it again.
+  const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {
+    try {
+      await remove();
+      return 1;
+    } catch (error) {
+      log.warn({ ...where, err: error }, 'what the last run left could not be removed');
+      return 0;
+    }
+  };
+  let erased = 0;
   for (const task of deleted) {
-    await files.remove(layout.task(task.taskId));
-    await files.remove(layout.input(task.mixture.inputId));
-    await store.erase(task.taskId);
+    erased += await removing({ taskId: task.taskId }, async () => {
+      await files.remove(layout.task(task.taskId));
+      await files.remove(layout.input(task.mixture.inputId));
+      await store.erase(task.taskId);
+    });
   }
-  await files.createFolder(layout.scratch);
-  const swept = (await sweepUploads(store, files)) + (await sweepResults(store, files));
+  await removing({ key: layout.scratch }, () => files.createFolder(layout.scratch));
+  let swept = 0;
+  for (const key of [...(await strayUploads(store, files)), ...(await strayResults(store, files))]) {
+    swept += await removing({ key }, () => files.remove(key));
+  }
   log.info(
-    { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: deleted.length, swept },
+    { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: erased, swept },
     'what the last run left was put in order',
   );
 }
 
 const hasFailed = ({ status }: LostAttempt) => status === 'failed';
 
-async function sweepUploads(store: TaskStore, files: FileStore): Promise<number> {
-  let swept = 0;
+async function strayUploads(store: TaskStore, files: FileStore): Promise<string[]> {
+  const strays: string[] = [];
   for (const inputId of await files.list(layout.uploads)) {
-    if (await store.hasInput(inputId)) continue;
-    await files.remove(layout.input(inputId));
-    swept += 1;
+    if (!(await store.hasInput(inputId))) strays.push(layout.input(inputId));
   }
-  return swept;
+  return strays;
 }
 
 /** Of a completed task only the attempt that completed it stays; of every other task nothing. */
-async function sweepResults(store: TaskStore, files: FileStore): Promise<number> {
-  let swept = 0;
+async function strayResults(store: TaskStore, files: FileStore): Promise<string[]> {
+  const strays: string[] = [];
   for (const taskId of await files.list(layout.results)) {
     const fate = await store.fate(taskId);
-    const kept = fate?.status === 'completed' ? String(fate.attempt) : undefined;
-    const attempts = kept === undefined ? [] : await files.list(layout.task(taskId));
-    const strays =
-      kept === undefined
-        ? [layout.task(taskId)]
-        : attempts.filter((name) => name !== kept).map((name) => `${layout.task(taskId)}/${name}`);
-    for (const key of strays) await files.remove(key);
-    swept += strays.length;
+    if (fate?.status !== 'completed') strays.push(layout.task(taskId));
+    else
+      for (const name of await files.list(layout.task(taskId)))
+        if (name !== String(fate.attempt)) strays.push(`${layout.task(taskId)}/${name}`);
   }
-  return swept;
+  return strays;
 }

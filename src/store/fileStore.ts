@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 
@@ -26,6 +26,8 @@ export interface FileStore {
   read(key: string, range: { start: number; end: number }): Readable;
   /** Removes a file or a folder with all in it; one that is not there is fine. */
   remove(key: string): Promise<void>;
+  /** Removes a folder that has nothing in it; any other is left as it is. */
+  removeEmptyFolder(key: string): Promise<void>;
   /** The names directly inside a folder. */
   list(key: string): Promise<string[]>;
   /** Where a child process on this machine finds the file. */
@@ -79,6 +81,12 @@ export function createLocalFileStore(root: string): FileStore {
     read: (key, { start, end }) =>
       end < start ? Readable.from([]) : createReadStream(at(key), { start, end, highWaterMark: READ_BYTES }),
     remove: (key) => rm(at(key), { recursive: true, force: true }),
+    async removeEmptyFolder(key) {
+      await rmdir(at(key)).catch((error: unknown) => {
+        const { code = '' } = error as NodeJS.ErrnoException;
+        if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw error;
+      });
+    },
     async list(key) {
       try {
         return await readdir(at(key));

@@ -7,6 +7,7 @@ import type { SeparationOptions } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
+import { tellSafely } from '../tellSafely.ts';
 import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -107,7 +108,10 @@ export function createTaskService(parts: {
 
   const repeat = async (earlier: Task, { upload, model, options }: Submission): Promise<SubmittedView> => {
     requireSameRequest(earlier, { sha256: upload.sha256, modelType: model.name, options });
-    await discard(upload.inputId);
+    await discard(upload.inputId).catch((error: unknown) => {
+      // The next sweep removes it: it is nobody's.
+      log.warn({ inputId: upload.inputId, err: error }, 'a file that came again could not be removed');
+    });
     return { ...(await view(earlier)), isRepeat: true };
   };
 
@@ -173,7 +177,9 @@ export function createTaskService(parts: {
       if (task.taskId !== taskId) return repeat(task, submission);
       openUploads.delete(upload.inputId);
       const accepted = await view(task);
-      parts.onAccepted(task);
+      tellSafely(log, () => {
+        parts.onAccepted(task);
+      });
       return { ...accepted, isRepeat: false };
     },
     async find(taskId, owner) {

@@ -110,6 +110,23 @@ test('a deletion that was begun is carried out', async () => {
   expect(await files.list('results')).toEqual([]);
 });
 
+test('what cannot be removed does not keep the server from starting, nor the rest from going', async () => {
+  const stuck = await accept();
+  const other = await accept();
+  for (const { taskId } of [stuck, other]) await disk.store.markDeleted(taskId, null);
+  await put('results/of-no-task/1/x.wav');
+  disk.reopen();
+  const remove = async (key: string) => {
+    if (key === `results/${stuck.taskId}` || key === 'results/of-no-task') throw new Error('EIO');
+    await files.remove(key);
+  };
+  await recover({ store: disk.store, files: { ...files, remove }, log });
+  expect((await disk.store.markedDeleted()).map(({ taskId }) => taskId)).toEqual([stuck.taskId]);
+  expect(await files.list('inputs')).toEqual([stuck.mixture.inputId]);
+  expect(lines).toContainEqual(expect.objectContaining({ level: 40, taskId: stuck.taskId }));
+  expect(lines).toContainEqual(expect.objectContaining({ level: 40, key: 'results/of-no-task' }));
+});
+
 test('files that no row names are removed; those of tasks stay', async () => {
   const task = await accept();
   await put('inputs/half-an-upload/upload');

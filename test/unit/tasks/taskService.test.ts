@@ -51,6 +51,7 @@ function newService(
     probe?: Probe;
     files?: Partial<FileStore>;
     limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
+    onAccepted?: () => void;
   } = {},
 ): TaskService {
   return createTaskService({
@@ -59,9 +60,11 @@ function newService(
     progress,
     running,
     probe: given.probe ?? (async () => FOUND),
-    onAccepted: () => {
-      wakeUps += 1;
-    },
+    onAccepted:
+      given.onAccepted ??
+      (() => {
+        wakeUps += 1;
+      }),
     limits: {
       maxFileSizeBytes: 1000,
       maxAudioSeconds: 600,
@@ -102,6 +105,14 @@ describe('submitting', () => {
     expect(await files.list(`inputs/${inputId}`)).toEqual(['mixture.mp3']);
     expect(await files.size(storageKey)).toBe(5);
     expect(wakeUps).toBe(1);
+  });
+
+  test('is answered with its task, whatever those throw who are told of it', async () => {
+    const onAccepted = () => {
+      throw new Error('told in vain');
+    };
+    const view = await submit(newService({ onAccepted }));
+    expect(await disk.store.fate(view.task.taskId)).toMatchObject({ status: 'pending' });
   });
 
   test('passes on what the probe refuses; the file can then be discarded', async () => {

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import type { FileStore } from '../store/fileStore.ts';
+import { layout } from '../store/layout.ts';
+import type { AttemptResult, TaskStore } from '../store/taskStore.ts';
+import type { StageClock } from '../tasks/stageClock.ts';
+import { tellSafely } from '../tellSafely.ts';
+import { logStatus } from '../tasks/statusLog.ts';
+import type { Task } from '../tasks/task.ts';
+import { ChildFailure } from '../worker/childErrors.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+/** What came of running an attempt. */
+export type Outcome = { result: AttemptResult } | { error: unknown };
+
+/** What settling takes. */
+export interface SettlementParts {
+  store: Pick<TaskStore, 'finish' | 'requeue' | 'fate'>;
+  files: Pick<FileStore, 'remove' | 'removeEmptyFolder'>;
+  maxAttempts: number;
+  retryDelayMs: number;
+  /** A worker could not load this model: `reason` says why, fit for a client. */
+  onModelUnavailable: (modelType: string, reason: string) => void;
+  /** A task has come to its end in an attempt, and the store says so. */
+  onEnded: (task: Task, result: AttemptResult) => void;
+  now(): number;
+  log: Log;
+}
+
+/** Brings the ends of attempts into the store. */
+export interface Settlement {
+  /**
+   * Writes how an attempt ended, however long the database refuses, and removes what of it nobody will be given.
+   * Whoever is told of it can change nothing of that: what they throw is logged. Never throws.
+   */
+  settle(task: Task, outcome: Outcome, how: { stages: StageClock; cancelled: boolean }): Promise<void>;
+  /** The server stops: what runs goes back into the queue, and what cannot be written is left to the next start. */
+  stop(): void;
+}
+
+const PERSIST_RETRY_MS = 1_000;
+
+/** Builds it. */
+export function createSettlement(parts: SettlementParts): Settlement {
+  const { store, files, log } = parts;
+  let stopping = false;
+
+  const verdictOn = (error: unknown, task: Task, cancelled: boolean) =>
+    judge(error, task, {
+      stopping,
+      cancelled,
+      maxAttempts: parts.maxAttempts,
+      retryDelayMs: parts.retryDelayMs,
+    });
+
+  const settleFailure = async (
+    task: Task,
+    error: unknown,
+    how: { stages: StageClock; cancelled: boolean },
+  ) => {
+    const verdict = verdictOn(error, task, how.cancelled);
+    tellSafely(log, () => {
+      const traceback = error instanceof ChildFailure ? error.traceback : null;
+      const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, verdict };
+      const level = verdict.next === 'nothing' ? 'info' : 'error';
+      log[level]({ ...facts, ...how.stages.read() }, 'an attempt failed');
+    });
+    tellSafely(log, () => {
+      if (error instanceof ChildFailure && error.kind === 'MODEL_UNAVAILABLE')
+        parts.onModelUnavailable(task.modelType, error.message);
+    });
+    if (verdict.next === 'fail') await finish(task, failureOf(task, verdict), how.stages);
+    if (verdict.next === 'requeue') await requeue(task, verdict);
+  };
+
+  const failureOf = (task: Task, verdict: Extract<Verdict, { next: 'fail' }>): AttemptResult => {
+    const now = parts.now();
+    const processingSeconds = Math.max(0, now - (task.startedAt ?? now)) / 1000;
+    return { status: 'failed', failure: verdict.failure, burnt: verdict.burnt, processingSeconds };
+  };
+
+  /** @returns false when the attempt is not the task's current one any more, or the end could not be written */
+  const finish = async (task: Task, result: AttemptResult, stages: StageClock): Promise<boolean> => {
+    const { taskId, attempt } = task;
+    const isWritten = await persist(() => store.finish(taskId, attempt, result));
+    if (!isWritten) return false;
+    tellSafely(log, () => {
+      logStatus(log, taskId, result.status, {
+        attempt,
+        modelType: task.modelType,
+        ...stages.read(),
+        processingSeconds: result.processingSeconds,
+        ...(result.status === 'failed' ? { failure: result.failure } : {}),
+      });
+    });
+    tellSafely(log, () => {
+      parts.onEnded(task, result);
+    });
+    return true;
+  };
+
+  const requeue = async (task: Task, verdict: Extract<Verdict, { next: 'requeue' }>): Promise<void> => {
+    const { outcome, burnt, delayMs = 0 } = verdict;
+    const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
+    const isWritten = await persist(() =>
+      store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore }),
+    );
+    if (!isWritten) return;
+    tellSafely(log, () => {
+      logStatus(log, task.taskId, 'requeued', { attempt: task.attempt, outcome });
+    });
+  };
+
+  const persist = async (write: () => Promise<boolean>): Promise<boolean> => {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        tellSafely(log, () => {
+          log.error({ err: error }, 'the end of an attempt could not be written');
+        });
+        // The next start finds the task in `processing` and runs it again.
+        if (stopping) return false;
+        await sleep(PERSIST_RETRY_MS);
+      }
+    }
+  };
+
+  /** What an attempt wrote, unless it is what its task completed with. The task's other attempts are not its own. */
+  const discard = async (task: Task): Promise<void> => {
+    const { taskId, attempt } = task;
+    await removing(taskId, async () => {
+      const fate = await store.fate(taskId);
+      // A write that was taken and told as refused, for one.
+      if (fate?.status === 'completed' && fate.attempt === attempt) return;
+      await files.remove(layout.attempt(taskId, attempt));
+      await files.removeEmptyFolder(layout.task(taskId));
+    });
+  };
+
+  /** What cannot be removed now, the sweep at the next start removes. */
+  const removing = async (taskId: string, remove: () => Promise<void>): Promise<void> => {
+    await remove().catch((error: unknown) => {
+      tellSafely(log, () => {
+        log.warn({ taskId, err: error }, 'files of an attempt could not be removed');
+      });
+    });
+  };
+
+  return {
+    async settle(task, outcome, how) {
+      await removing(task.taskId, () => files.remove(layout.attemptScratch(task.taskId, task.attempt)));
+      if ('result' in outcome && outcome.result.status === 'completed') {
+        if (!(await finish(task, outcome.result, how.stages))) await discard(task);
+        return;
+      }
+      // First: what is settled has nothing left to remove, and a client that sees the end finds it so.
+      await discard(task);
+      if ('result' in outcome) await finish(task, outcome.result, how.stages);
+      else await settleFailure(task, outcome.error, how);
+    },
+    stop() {
+      stopping = true;
+    },
+  };
+}
