@@ -6,6 +6,12 @@ const file = process.env.STAND_IN_PLAN;
 /** The device that this worker is bound to. */
 const device = process.env.CUDA_VISIBLE_DEVICES || 'cpu';
 
+/** What of its environment says which device is its own, and what no worker may do. */
+export function deviceEnvironment() {
+  const names = /^(CUDA_|HIP_|TORCH_|PYTHON)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
+}
+
 /** Takes the next word of the plan; the file is shared with the workers that come after this one. */
 export function nextStep() {
   return takeStep((steps) => (steps.length > 0 ? 0 : -1));

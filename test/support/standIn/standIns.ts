@@ -3,9 +3,9 @@ import path from 'node:path';
 import type { ProgressStage } from '../../../src/tasks/progress.ts';
 import type { TestServer } from '../testServer.ts';
 
-/** What one stand-in worker noted: that it started, that one of its calls began or ended, that it dies in one, what one started, or which mixture it is to prepare. */
+/** What one stand-in worker noted: that it started, what it was told, that one of its calls began or ended, that it dies in one, or what one started. */
 export interface DiaryEntry {
-  event: 'start' | 'begin' | 'end' | 'die' | 'grandchild' | 'prepare';
+  event: 'start' | 'initialize' | 'begin' | 'end' | 'die' | 'grandchild' | 'prepare' | 'load';
   pid: number;
   /** Its CUDA_VISIBLE_DEVICES; `cpu` where that is empty. */
   device: string;
@@ -13,6 +13,10 @@ export interface DiaryEntry {
   ms: number;
   task_id?: string;
   attempt?: number;
+  /** What came with the call, as it came. */
+  params?: unknown;
+  /** Of a start: what of its environment binds it to its device. */
+  env?: Record<string, string>;
   /** The pid of the process that was started. */
   grandchild?: number;
 }
@@ -63,9 +67,8 @@ export function mostAtOnce(diary: readonly DiaryEntry[]): number {
   const running = new Set<string>();
   let most = 0;
   for (const { event, device } of diary) {
-    if (event === 'grandchild' || event === 'prepare') continue;
     if (event === 'begin') running.add(device);
-    else running.delete(device);
+    if (event === 'start' || event === 'end' || event === 'die') running.delete(device);
     most = Math.max(most, running.size);
   }
   return most;

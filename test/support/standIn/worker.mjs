@@ -8,6 +8,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { misbehave } from './mischief.mjs';
 import {
+  deviceEnvironment,
   deviceMemory,
   isBroken,
   isFailing,
@@ -21,7 +22,7 @@ import {
 import { encodeNoise, writeSilence } from './stems.mjs';
 
 if (isBroken()) process.exit(1);
-note('start');
+note('start', { env: deviceEnvironment() });
 
 const channel = new StreamMessageWriter(process.stdout);
 const connection = createMessageConnection(new StreamMessageReader(process.stdin), channel);
@@ -47,20 +48,25 @@ setInterval(
   Number(process.env.STAND_IN_BEAT_MS ?? 2000),
 ).unref();
 
-connection.onRequest('initialize', () => ({
+connection.onRequest('initialize', (params) => {
+  note('initialize', { params });
+  return ready();
+});
+
+const ready = () => ({
   protocol_version: 1,
   pid: process.pid,
   python_version: '3.11.0',
   torch_version: '0.0.0',
   msst: { call_shape: 'package', version: null },
   device: { kind: 'cpu', name: 'stand-in', uuid: null, total_memory_bytes: deviceMemory()?.total ?? 0 },
-}));
+});
 
 connection.onRequest('separate', async (params, token) => {
   const { task_id, attempt } = params;
   const step = nextStep();
   const [word] = step.split(':');
-  note('begin', { task_id, attempt });
+  note('begin', { task_id, attempt, params });
   current = { task_id, attempt };
   const tell = async (stage, done, total) => {
     await notify('progress', { task_id, attempt, stage, done, total });
@@ -122,7 +128,9 @@ connection.onRequest('separate', async (params, token) => {
   };
 });
 
-connection.onRequest('load', async ({ model }) => {
+connection.onRequest('load', async (params) => {
+  const { model } = params;
+  note('load', { params });
   const step = nextLoadStep();
   if (step === 'die') process.kill(process.pid, 'SIGKILL');
   if (step.startsWith('fail:')) return planned(step);
@@ -132,7 +140,7 @@ connection.onRequest('load', async ({ model }) => {
   return { seconds: 0, model_loads: loads, resident: [...loaded] };
 });
 
-connection.onNotification('prepare', ({ mixture_path: mixture }) => note('prepare', { mixture }));
+connection.onNotification('prepare', (params) => note('prepare', { params }));
 
 connection.onRequest('unload', async () => {
   const unloaded = [...loaded];
