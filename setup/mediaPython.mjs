@@ -16,7 +16,7 @@ export function isMediaPythonReady({ root }) {
 }
 
 /**
- * The interpreter of the media child: `.venv` with PyAV alone, apart from everything the user has.
+ * The interpreter of the media child: `.venv` with PyAV and libsndfile alone, apart from everything the user has.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @returns {Promise<string>}
@@ -30,10 +30,19 @@ export async function mediaPython(setting) {
   await report.step('preparing the Python that reads audio files', async () => {
     const base = bestForVenv(await findInterpreters(setting));
     await makeVenv(setting, { venv, base, log });
-    await pipInstall(setting, { venv, args: ['-r', join(root, 'setup', 'media-requirements.txt')], log });
+    const files = requirements(root).flatMap((file) => ['-r', file]);
+    await pipInstall(setting, { venv, args: ['--no-deps', ...files], log });
   });
   writeStamp(venv, stampOf(root, venv));
   return pythonOf(venv);
+}
+
+/**
+ * @param {string} root
+ * @returns {string[]} what it needs: PyAV, and the library of libsndfile; neither needs anything else
+ */
+function requirements(root) {
+  return ['media', 'sndfile'].map((name) => join(root, 'setup', `${name}-requirements.txt`));
 }
 
 /**
@@ -42,5 +51,5 @@ export async function mediaPython(setting) {
  *   release changes nothing here, so a machine without network still starts after it
  */
 function stampOf(root, venv) {
-  return hashOf(readText(join(root, 'setup', 'media-requirements.txt')), realpathSync(pythonOf(venv)));
+  return hashOf(...requirements(root).map(readText), realpathSync(pythonOf(venv)));
 }

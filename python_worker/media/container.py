@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from ..protocol import Container, Failure
-from . import mp3_frames
+from . import mp3_frames, wav_header
 
 FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
 
@@ -24,7 +24,7 @@ def recognise(file: BinaryIO) -> tuple[Container, int]:
     head = file.read(JUNK_AFTER_TAG + 2 * mp3_frames.LONGEST)
     if start == 0 and not head:
         raise Failure("INVALID_AUDIO", "The file is empty.")
-    if start == 0 and head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+    if head[:4] in wav_header.SIGNATURES and head[8:12] == b"WAVE":
         return "wav", start
     if head[:4] == b"fLaC":
         return "flac", start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure
-from .container import FORMATS
+from . import wav_header
+from .container import FORMATS, skip_id3
+from .extent import Region
 from .limits import Deadline
 
 # FFmpeg writes to stderr by itself unless told not to; what matters comes back as exceptions.
@@ -24,9 +26,10 @@ av.logging.set_level(None)
 
 DEMUXERS: dict[Container, str] = {"wav": "wav", "flac": "flac", "mp3": "mp3", "ogg": "ogg", "mp4": "mov"}
 DEMUXER_NAMES = "wav,flac,mp3,ogg,mov,mp4,m4a,3gp,3g2,mj2"
-PCM = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw")
+WIDE = tuple(f"pcm_{name}{order}" for name in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be"))
+PCM = ("pcm_u8", *WIDE, "pcm_alaw", "pcm_mulaw")
 CODECS: dict[Container, tuple[str, ...]] = {
-    "wav": (*PCM, "adpcm_ms", "adpcm_ima_wav"),
+    "wav": (*PCM, "adpcm_ms", "adpcm_ima_wav", "mp3", "mp3float"),
     "flac": ("flac",),
     "mp3": ("mp3", "mp3float"),
     "ogg": ("vorbis", "opus"),
@@ -54,6 +57,7 @@ class Look:
 def opened(path: str | Path, container: Container) -> Iterator[tuple[InputContainer, AudioStream]]:
     """FFmpeg's view of a file and of its first audio stream.
 
+    A WAV whose header FFmpeg takes otherwise than MSST's decoder is handed to it as bare samples.
     The one demuxer is named and every other one, and every protocol but plain files, is barred: a text that
     FFmpeg would take for a playlist could otherwise make it read other files.
 
@@ -62,14 +66,25 @@ def opened(path: str | Path, container: Container) -> Iterator[tuple[InputContai
             UNSUPPORTED_FORMAT when the codec is none of CODECS.
     """
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXER_NAMES}
+    source: str | Region = f"file:{path}"
+    demuxer = DEMUXERS[container]
     if container == "mp3":
         # Without it FFmpeg seeks by walking a whole MP3 that has no table.
         options["fflags"] = "+fastseek"
-    # What PyAV or FFmpeg stumbles over is the file's fault: it was readable to Python before.
-    with refusing_what_cannot_be_read():
-        file = av.open(f"file:{path}", format=DEMUXERS[container], options=options, metadata_errors="ignore")
-        with file:
-            yield file, _audio_stream(file, container)
+    with ExitStack() as used:
+        if container == "wav":
+            raw = used.enter_context(Path(path).open("rb"))
+            header = wav_header.read(raw, skip_id3(raw), Deadline())
+            named = None if header.is_plain else header.raw_demuxer()
+            if named is not None:
+                demuxer, extra = named
+                options = {"format_whitelist": demuxer, **extra}
+                source = Region(raw, header.data_start, header.data_bytes)
+        # What PyAV or FFmpeg stumbles over is the file's fault: it was readable to Python before.
+        used.enter_context(refusing_what_cannot_be_read())
+        file = av.open(source, "r", format=demuxer, options=options, metadata_errors="ignore")
+        used.enter_context(file)
+        yield file, _audio_stream(file, container)
 
 
 @contextmanager

@@ -55,6 +55,32 @@ class Window:
         self.ended = self.base + len(self.data) >= self.size
 
 
+class Region:
+    """A part of a file, as PyAV reads it: as if nothing stood before and behind it."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    def read(self, most: int) -> bytes:
+        """At most so many bytes from here on."""
+        self._file.seek(self._start + self._at)
+        data = self._file.read(max(0, min(most, self._size - self._at)))
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Moves on; returns where to."""
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def tell(self) -> int:
+        """The index of the next byte."""
+        return self._at
+
+
 def size_of(file: BinaryIO) -> int:
     """The file's length in bytes."""
     return os.fstat(file.fileno()).st_size

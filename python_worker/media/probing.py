@@ -10,7 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, ProbeResult
-from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, wav_extent
+from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, sndfile, wav_extent, wav_header
 from .container import recognise
 from .decoder import Look, decode_head, decode_tail, opened
 from .extent import Extent
@@ -58,6 +58,8 @@ def _examine(path: str, raw: BinaryIO, container: Container, start: int, deadlin
         )
         if head.channels > 2:
             staging_reason = f"its {head.channels} channels are mixed down to stereo"
+        elif staging_reason is None:
+            staging_reason = _ask_msst_decoder(path, extent, head, container, deadline)
         return ProbeResult(
             container=container,
             codec="mp3" if codec == "mp3float" else codec,
@@ -79,7 +81,7 @@ def _measure(
 ) -> Extent:
     match container:
         case "wav":
-            return wav_extent.measure(raw, stream.codec_context.name, deadline)
+            return wav_extent.measure(raw, wav_header.read(raw, start, deadline), deadline)
         case "flac":
             return flac_extent.measure(raw, start, deadline)
         case "mp3":
@@ -137,3 +139,23 @@ def _look_at_tail(
     # What follows the last frame may be no sound at all, and does no harm.
     is_torn = tail.bad_packets > 0 and tail.end_seconds * head.sample_rate < extent.samples - 1
     return flac_extent.DAMAGED if container == "flac" and is_torn else None
+
+
+def _ask_msst_decoder(
+    path: str, extent: Extent, head: Look, container: Container, deadline: Deadline
+) -> str | None:
+    """Why the file has to be staged after all: counting shows what ought to be read, not what is."""
+    if not sndfile.is_there():
+        return "libsndfile is missing here, and cannot be asked whether it reads the file"
+    with sndfile.opened(path) as file:
+        if file is None:
+            return "MSST's decoder does not open the file"
+        if (file.sample_rate, file.channels) != (head.sample_rate, head.channels):
+            return "MSST's decoder takes it for sound of another rate or number of channels"
+        if container == "mp3" and file.samples >= extent.samples:
+            # It goes through a whole MP3 to find its end, and counting the frames has shown where that is.
+            return None
+        read = file.read_end(extent.samples - head.sample_rate, deadline)
+        if read != extent.samples:
+            return f"MSST's decoder reads {read} of its {extent.samples} samples"
+        return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import pytest
 
-from python_worker.media import probe, stage
+from python_worker.media import probe, sndfile, stage
 from python_worker.protocol import Failure, StageParams
 
 REPOSITORY = Path(__file__).parents[2]
@@ -136,6 +137,18 @@ ROWS = [
     Row("wav-streamed", wav()),
     Row("wav-forged-length", wav()),
     Row("wav-unclosed", wav(staged="length 0")),
+    Row("wav-24-in-32", wav("pcm_s32le")),
+    Row("wav-24-in-32", wav("pcm_s32le", channels=6, staged="6 channels"), {"channels": 6}),
+    Row("wav-16-in-24", wav("pcm_s24le")),
+    Row("wav-tag1-24-in-32", wav("pcm_s32le")),
+    Row("wav-wrong-block", wav()),
+    Row("wav-rifx", wav("pcm_s16be")),
+    Row("wav-id3", wav()),
+    Row("wav-mp3", wav("mp3")),
+    Row("wav-peak-of-one", wav("pcm_f32le", staged="not open")),
+    Row("wav-zeros-before-data", wav("pcm_f32le", staged="not open")),
+    Row("wav-two-formats", wav("pcm_f32le", staged="not open")),
+    Row("wav-joined", wav(staged="not open")),
     # Little or nothing in it
     Row("wav-silence", wav()),
     Row("flac-silence", flac()),
@@ -175,6 +188,9 @@ ROWS = [
     Row("flac-cover-art", flac()),
     Row("flac-no-count", flac(staged="how many samples")),
     Row("flac-count-too-small", flac(staged="too small")),
+    Row("flac-12-bit", flac(staged="not open")),
+    Row("flac-20-bit", flac(staged="not open")),
+    Row("flac-32-bit", flac(staged="not open")),
     # MP3 headers
     Row("mp3", mp3()),
     Row("mp3-id3", mp3()),
@@ -271,6 +287,38 @@ def test_what_is_staged_is_as_long_as_probed_and_of_two_channels_at_most(row: Ro
     assert as_engine_sees_it.duration_seconds == staged.duration_seconds
     downmix = f"the {probed.channels} channels were mixed down to stereo"
     assert (downmix in staged.warnings) == (probed.channels > 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain", "options", "most"),
+    [
+        ("wav-24-in-32", "wav-s24", {"channels": 6}, 0),
+        ("wav-tag1-24-in-32", "wav-s24", {"channels": 6}, 0),
+        ("wav-rifx", "wav", {"channels": 6}, 0),
+        ("wav-peak-of-one", "wav-f32", {}, 0),
+        ("flac-20-bit", "wav-f32", {}, 2**-18),
+        ("flac-32-bit", "wav-f32", {}, 2**-22),
+    ],
+)
+def test_what_is_staged_is_the_sound_that_was_packed(
+    kind: str, plain: str, options: dict[str, float], most: float, tmp_path: Path
+) -> None:
+    decoded = [staged_samples(name, options, tmp_path) for name in (kind, plain)]
+    assert len(decoded[0]) == len(decoded[1]) > 0
+    assert max(abs(odd - usual) for odd, usual in zip(*decoded, strict=True)) <= most
+
+
+def staged_samples(kind: str, options: dict[str, float], folder: Path) -> array[float]:
+    path, output = make_audio.make(kind, folder / kind, seconds=0.2, **options), folder / f"{kind}.wav"
+    stage(StageParams("task", 1, str(path), probe(str(path)).container, str(output)), lambda: False)
+    whole = output.read_bytes()
+    return array("f", whole[whole.index(b"data") + 8 :])
+
+
+def test_without_libsndfile_everything_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sndfile, "is_there", lambda: False)
+    reason = probe(str(make_audio.make("wav", tmp_path / "upload", seconds=0.1))).staging_reason
+    assert reason is not None and "libsndfile is missing" in reason
 
 
 def test_the_page_of_odd_inputs_has_exactly_the_rows_that_are_tested() -> None:

@@ -61,6 +61,7 @@ export class Clone {
     this.write('package-lock.json', '{}');
     this.write('src/main.ts', '');
     this.write('setup/media-requirements.txt', 'av==1.0\n');
+    this.write('setup/sndfile-requirements.txt', '');
     this.write(
       'setup/engine-requirements.txt',
       'torch==2.13.0  # import torch\nnumpy>=1  # import numpy\nlibrosa  # import librosa\n',

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .encoder import encode
 from .sound import MAKERS, Maker, Sound, floats, kind, shorts
+from .tags import id3_tag
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -86,11 +87,100 @@ def _wav_no_samples(sound: Sound) -> bytes:
 
 @kind("wav-extensible")
 def _wav_extensible(sound: Sound) -> bytes:
-    masks = {1: 0x4, 2: 0x3, 6: 0x3F, 8: 0x63F}
-    pcm = bytes.fromhex("0100000000001000800000aa00389b71")
-    extra = struct.pack("<HHI", 22, 16, masks.get(sound.channels, 0)) + pcm
-    header = chunk(b"fmt ", wave_format(0xFFFE, 16, sound.rate, sound.channels) + extra)
-    return riff(header, chunk(b"data", shorts(sound)))
+    return _extensible(16, 16)(sound)
+
+
+PCM = bytes.fromhex("0100000000001000800000aa00389b71")
+MASKS = {1: 0x4, 2: 0x3, 6: 0x3F, 8: 0x63F}
+
+
+def _extensible(valid_bits: int, bits: int) -> Maker:
+    """Samples of as many bits as are valid, in wider containers."""
+
+    def maker(sound: Sound) -> bytes:
+        extra = struct.pack("<HHI", 22, valid_bits, MASKS.get(sound.channels, 0)) + PCM
+        form = wave_format(0xFFFE, bits, sound.rate, sound.channels) + extra
+        return riff(chunk(b"fmt ", form), chunk(b"data", _in_wide(sound, valid_bits, bits)))
+
+    return maker
+
+
+def _in_wide(sound: Sound, valid_bits: int, bits: int) -> bytes:
+    scale, shift = (1 << valid_bits - 1) - 1, bits - valid_bits
+    wide = (round(scale * value) << shift for value in floats(sound))
+    return b"".join(value.to_bytes(bits // 8, "little", signed=True) for value in wide)
+
+
+MAKERS["wav-24-in-32"] = _extensible(24, 32)
+MAKERS["wav-16-in-24"] = _extensible(16, 24)
+
+
+@kind("wav-tag1-24-in-32")
+def _wav_tag1_24_in_32(sound: Sound) -> bytes:
+    """The same without the header that would say so: only the block size shows it."""
+    form = bytearray(wave_format(1, 32, sound.rate, sound.channels))
+    struct.pack_into("<H", form, 14, 24)
+    return riff(chunk(b"fmt ", bytes(form)), chunk(b"data", _in_wide(sound, 24, 32)))
+
+
+@kind("wav-wrong-block")
+def _wav_wrong_block(sound: Sound) -> bytes:
+    """The block size is that of eight bytes a sample."""
+    form = bytearray(wave_format(1, 16, sound.rate, sound.channels))
+    struct.pack_into("<H", form, 12, 8 * sound.channels)
+    return riff(chunk(b"fmt ", bytes(form)), chunk(b"data", shorts(sound)))
+
+
+@kind("wav-rifx")
+def _wav_rifx(sound: Sound) -> bytes:
+    """Big-endian."""
+    samples = array("h", shorts(sound))
+    samples.byteswap()
+    frame = 2 * sound.channels
+    form = struct.pack(">HHIIHH", 1, sound.channels, sound.rate, sound.rate * frame, frame, 16)
+    parts = [b"fmt " + struct.pack(">I", 16) + form]
+    parts.append(b"data" + struct.pack(">I", 2 * len(samples)) + samples.tobytes())
+    body = b"WAVE" + b"".join(parts)
+    return b"RIFX" + struct.pack(">I", len(body)) + body
+
+
+@kind("wav-id3")
+def _wav_id3(sound: Sound) -> bytes:
+    return id3_tag(picture=True) + wav16(sound)
+
+
+@kind("wav-mp3")
+def _wav_mp3(sound: Sound) -> bytes:
+    """MP3 in a RIFF (format 0x55)."""
+    form = struct.pack("<HHIIHH", 0x55, sound.channels, sound.rate, sound.bitrate // 8, 1, 0)
+    extra = struct.pack("<HHIHHH", 12, 1, 2, 417, 1, 1393)
+    return riff(chunk(b"fmt ", form + extra), chunk(b"data", MAKERS["mp3"](sound)))
+
+
+def _float_wav(sound: Sound, *before: bytes) -> bytes:
+    header = chunk(b"fmt ", wave_format(3, 32, sound.rate, sound.channels))
+    return riff(header, *before, chunk(b"data", floats(sound).tobytes()))
+
+
+@kind("wav-peak-of-one")
+def _wav_peak_of_one(sound: Sound) -> bytes:
+    """One peak for all channels, as Adobe Audition writes it; libsndfile wants one for each."""
+    return _float_wav(sound, chunk(b"PEAK", struct.pack("<IIfI", 1, 0, 0.6, 100)))
+
+
+@kind("wav-zeros-before-data")
+def _wav_zeros_before_data(sound: Sound) -> bytes:
+    return _float_wav(sound, bytes(16))
+
+
+@kind("wav-two-formats")
+def _wav_two_formats(sound: Sound) -> bytes:
+    return _float_wav(sound, chunk(b"fmt ", wave_format(3, 32, sound.rate, sound.channels)))
+
+
+@kind("wav-joined")
+def _wav_joined(sound: Sound) -> bytes:
+    return wav16(sound) * 2
 
 
 @kind("wav-rf64")

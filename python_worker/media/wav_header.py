@@ -1,0 +1,145 @@
+"""What the header of a WAV file says: RIFF, RIFX (big-endian) and RF64, also behind an ID3 tag."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ..protocol import Failure
+from .extent import size_of
+from .limits import Deadline
+
+PCM, FLOAT, ALAW, MULAW, MP3, EXTENSIBLE = 1, 3, 6, 7, 0x55, 0xFFFE
+SIGNATURES = (b"RIFF", b"RIFX", b"RF64")
+UNKNOWN_LENGTH = 0xFFFFFFFF
+RAW_NAMES = {
+    **{(PCM, width): f"s{8 * width}" for width in (2, 3, 4)},
+    **{(FLOAT, width): f"f{8 * width}" for width in (4, 8)},
+}
+RAW_BYTES = {(PCM, 1): "u8", (ALAW, 1): "alaw", (MULAW, 1): "mulaw"}
+
+
+@dataclass(frozen=True)
+class WavHeader:
+    """Where the samples stand, and how they are packed.
+
+    Attributes:
+        tag: the format; of an extensible one that which it names.
+        block_bytes: of one sample of all channels, or of a packet; as declared, and often wrong in PCM.
+        sample_bytes: of one sample of one channel, as MSST's decoder takes it; 0: they are packed otherwise.
+        samples_per_block: of ADPCM; 0: not said.
+        data_bytes: those that are really there.
+        is_length_missing: the header says 0, and sound follows.
+        is_plain: FFmpeg reads the header as MSST's decoder does.
+    """
+
+    tag: int
+    channels: int
+    sample_rate: int
+    mask: int
+    block_bytes: int
+    sample_bytes: int
+    samples_per_block: int
+    data_start: int
+    data_bytes: int
+    is_length_missing: bool
+    is_big_endian: bool
+    is_plain: bool
+
+    def raw_demuxer(self) -> tuple[str, dict[str, str]] | None:
+        """By which of FFmpeg's demuxers the bare samples can be read, with its options."""
+        key = (self.tag, self.sample_bytes)
+        name = RAW_BYTES.get(key)
+        if name is None and key in RAW_NAMES:
+            name = RAW_NAMES[key] + ("be" if self.is_big_endian else "le")
+        if name is None:
+            return None
+        if self.mask.bit_count() == self.channels:
+            layout = f"{self.mask:#x}"
+        else:
+            layout = f"{self.channels}{'c' if self.channels <= 2 else 'C'}"
+        return name, {"sample_rate": str(self.sample_rate), "ch_layout": layout}
+
+
+def read(file: BinaryIO, start: int, deadline: Deadline) -> WavHeader:
+    """The header of an open WAV file whose signature stands at `start`.
+
+    Raises:
+        Failure: INVALID_AUDIO when it does not describe any samples.
+    """
+    end = size_of(file)
+    file.seek(start)
+    order = ">" if file.read(4) == b"RIFX" else "<"
+    at = start + 12
+    format_body = b""
+    long_length: int | None = None
+    while at + 8 <= end:
+        deadline.check()
+        file.seek(at)
+        name, length = struct.unpack(f"{order}4sI", file.read(8))
+        if name == b"fmt ":
+            format_body = file.read(min(length, 64))
+        elif name == b"ds64" and length >= 16:
+            long_length = struct.unpack("<8xQ", file.read(16))[0]
+        elif name == b"data":
+            if length == UNKNOWN_LENGTH:
+                declared = end if long_length is None else long_length
+            else:
+                declared = length
+            # A recorder that crashed leaves 0 with sound behind it; a truly empty file, chunks or nothing.
+            is_missing = declared == 0 and long_length is None
+            is_missing = is_missing and not _only_chunks(file, at + 8, end, order, deadline)
+            held = end - at - 8 if is_missing else min(declared, end - at - 8)
+            return _header(format_body, order, start, at + 8, held, is_missing)
+        at += 8 + length + length % 2
+    raise Failure("INVALID_AUDIO", "The file is cut off: its WAV header is not followed by any sound.")
+
+
+def _header(body: bytes, order: str, start: int, data_start: int, held: int, is_missing: bool) -> WavHeader:
+    if len(body) < 16:
+        raise Failure("INVALID_AUDIO", "The WAV header is damaged: it does not describe its samples.")
+    tag, channels, rate, _, block, bits = struct.unpack_from(f"{order}HHIIHH", body)
+    if channels == 0:
+        raise Failure("INVALID_AUDIO", "The WAV header is damaged: it does not describe its samples.")
+    valid_bits, mask = bits, 0
+    samples_per_block = struct.unpack_from(f"{order}H", body, 18)[0] if len(body) >= 20 else 0
+    if tag == EXTENSIBLE and len(body) >= 26:
+        valid_bits, mask, tag = struct.unpack_from(f"{order}HIH", body, 18)
+        samples_per_block = 0
+    width = _sample_bytes(tag, bits, block, channels)
+    # FFmpeg goes by the valid bits, and sees a float of CoolEdit's in some wide blocks.
+    is_usual = not width or (block == width * channels and ((valid_bits or bits) + 7) // 8 == width)
+    return WavHeader(
+        tag=tag,
+        channels=channels,
+        sample_rate=rate,
+        mask=mask,
+        block_bytes=block,
+        sample_bytes=width,
+        samples_per_block=samples_per_block,
+        data_start=data_start,
+        data_bytes=held,
+        is_length_missing=is_missing,
+        is_big_endian=order == ">",
+        is_plain=start == 0 and order == "<" and is_usual,
+    )
+
+
+def _sample_bytes(tag: int, bits: int, block: int, channels: int) -> int:
+    if tag in (ALAW, MULAW):
+        return 1
+    width = (bits + 7) // 8
+    if tag == PCM and bits == 24 and block == 4 * channels:
+        # 24 bits in 32, said without the extensible header that would say so.
+        return 4
+    return width if (tag == PCM and 1 <= width <= 4) or (tag == FLOAT and width in (4, 8)) else 0
+
+
+def _only_chunks(file: BinaryIO, at: int, end: int, order: str, deadline: Deadline) -> bool:
+    while at + 8 <= end:
+        deadline.check()
+        file.seek(at + 4)
+        (length,) = struct.unpack(f"{order}I", file.read(4))
+        at += 8 + length + length % 2
+    return at in (end, end + 1)
