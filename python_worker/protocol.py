@@ -28,6 +28,7 @@ Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 FailureKind = Literal[
     "UNSUPPORTED_FORMAT",
     "INVALID_AUDIO",
+    "NEEDS_STAGING",
     "MODEL_UNAVAILABLE",
     "OUT_OF_MEMORY",
     "INSUFFICIENT_STORAGE",
@@ -213,6 +214,7 @@ class Prepare:
 
     mixture_path: str
     sample_rate: Positive
+    duration_seconds: float
 
 
 @dataclass(frozen=True)
@@ -314,12 +316,13 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class StageParams:
-    """The file that MSST cannot read, and where it goes as a float WAV."""
+    """The file that MSST cannot read, its length in seconds as counted, and where it goes as a float WAV."""
 
     task_id: str
     attempt: Positive
     path: str
     container: Container
+    duration_seconds: float
     output_path: str
 
 

@@ -13,6 +13,7 @@ import soundfile
 
 from ..protocol import Failure
 from .failures import explain, without_paths
+from .libsndfile import open_counted, require_length
 from .mixture_file import MixtureFile, decode_to_file
 from .model_config import is_mono
 from .prepared_mixture import PreparedMixture
@@ -69,9 +70,12 @@ class Decoder:
         """librosa.load, with the mixture checked and given the network's number of channels."""
         try:
             ahead = self._prepared.take(self._path, arguments, options)
+            if ahead is None:
+                # Before any of it is held: how long it is was counted without decoding it.
+                open_counted(self._path, self._duration_seconds).close()
             audio, sample_rate = ahead or self._librosa.load(path, *arguments, **options)
             mixture = self._with_channels_of_the_model(audio)
-            self._check_length(mixture.shape[-1], sample_rate)
+            require_length(mixture.shape[-1] / sample_rate, self._duration_seconds)
             _require_finite(mixture)
         except Exception as error:
             self.failure = _decoding_failure(error)
@@ -83,8 +87,8 @@ class Decoder:
     def decode_to_file(self, path: Path, sample_rate: int, into: Path) -> MixtureFile:
         """The same onto the disk, block by block, for a mixture that is not to be held."""
         try:
-            mixture = decode_to_file(path, sample_rate, into, self._checked)
-            self._check_length(mixture.samples, sample_rate)
+            with open_counted(path, self._duration_seconds) as source:
+                mixture = decode_to_file(source, sample_rate, into, self._checked, self._duration_seconds)
         except Exception as error:
             self.failure = _decoding_failure(error)
             raise self.failure from error
@@ -107,17 +111,6 @@ class Decoder:
             return audio if channels == 1 else audio.mean(axis=0, keepdims=True, dtype=audio.dtype)
         return audio if channels == 2 else numpy.repeat(audio, 2, axis=0)
 
-    def _check_length(self, samples: int, sample_rate: float) -> None:
-        if samples == 0:
-            raise Failure("INVALID_AUDIO", "The file holds no audio.")
-        decoded = samples / sample_rate
-        missing = self._duration_seconds - decoded
-        if missing > 1 and missing > 0.01 * self._duration_seconds:
-            raise Failure(
-                "INVALID_AUDIO",
-                f"Only {decoded:.2f} of {self._duration_seconds:.2f} seconds of the file can be decoded.",
-            )
-
 
 def warm_up_decoding(librosa: ModuleType) -> None:
     """Decode and resample a moment of silence: the first time in a process costs seconds of imports."""
@@ -134,7 +127,9 @@ def _require_finite(audio: Any) -> None:
 
 def _decoding_failure(error: Exception) -> Failure:
     failure = explain(error, is_loading=False, model_name="")
-    if failure.kind in ("INVALID_AUDIO", "OUT_OF_MEMORY"):
+    if failure.kind != "SEPARATION_FAILED":
         return failure
+    if isinstance(error, soundfile.SoundFileError):
+        return Failure("NEEDS_STAGING", "The file cannot be decoded: it is damaged.", failure.traceback)
     reason = " ".join(without_paths(str(error)).split())[:200] or type(error).__name__
     return Failure("INVALID_AUDIO", f"The file cannot be decoded: {reason}", failure.traceback)

@@ -29,6 +29,7 @@ from .decoder import warm_up_decoding
 from .device import describe_device
 from .device_memory import memory_of
 from .failures import explain, is_broken_device
+from .libsndfile import forbid_other_decoders
 from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
@@ -58,6 +59,7 @@ class Engine:
             self._msst = load_msst(msst_root)
         except MsstError as error:
             raise Failure("INTERNAL", str(error), error.details) from error
+        forbid_other_decoders()
         self.msst_info = MsstInfo(call_shape=self._msst.call_shape, version=self._msst.version)
         self._memory = memory_of(self.device_info)
         self._models = ModelCache(self._memory)
@@ -80,7 +82,7 @@ class Engine:
 
     def prepare(self, params: Prepare) -> None:
         """Decode a mixture beside the separation that runs. Returns at once, on any thread."""
-        self._prepared.begin(Path(params.mixture_path), params.sample_rate)
+        self._prepared.begin(Path(params.mixture_path), params.sample_rate, params.duration_seconds)
 
     def separate(self, params: SeparateParams, attempt: Attempt) -> SeparateResult:
         """Separate one mixture into the attempt's output folder.

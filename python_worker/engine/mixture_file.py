@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy
-import soundfile
 import soxr
+
+from .libsndfile import require_length, require_not_longer
 
 BLOCK_FRAMES = 1 << 18
 # What librosa resamples with where nothing else is said.
@@ -66,27 +67,37 @@ def circular(start: int, stop: int, samples: int) -> list[tuple[int, int]]:
     return [(begin, end)] if end <= samples else [(begin, samples), (0, end - samples)]
 
 
-def decode_to_file(path: Path, sample_rate: int, into: Path, change: Callable[[Audio], Audio]) -> MixtureFile:
+def decode_to_file(
+    source: Any,
+    sample_rate: int,
+    into: Path,
+    change: Callable[[Audio], Audio],
+    duration_seconds: float,
+) -> MixtureFile:
     """Decode and resample a mixture.
 
     Equal to `librosa.load(path, sr=sample_rate, mono=False)`: the same resampler, fed block by block. The
     samples of an MP3 may differ by 1e-6, for its decoder rounds otherwise at the ends of blocks.
 
     Args:
+        source: the mixture, as a `SoundFile`.
         into: a new file in the scratch folder, gone with it.
         change: is given each block, of shape (channels, samples); may check it and change its channels.
+        duration_seconds: as counted; decoding ends soon beyond it.
+
+    Raises:
+        Failure: NEEDS_STAGING when it comes out longer or shorter than that.
     """
     file = into.open("w+b")
     try:
-        channels, frames, written = 1, 0, 0
-        with soundfile.SoundFile(path) as source:
-            rate = source.samplerate
-            for block in _resampled(source, sample_rate):
-                changed = change(block.T)
-                channels = changed.shape[0]
-                file.write(numpy.ascontiguousarray(changed.T).tobytes())
-                written += changed.shape[1]
-            frames = source.tell()
+        channels, rate = 1, source.samplerate
+        for block in _resampled(source, sample_rate):
+            require_not_longer(source.tell() / rate, duration_seconds)
+            changed = change(block.T)
+            channels = changed.shape[0]
+            file.write(numpy.ascontiguousarray(changed.T).tobytes())
+        frames = source.tell()
+        require_length(frames / rate, duration_seconds)
         samples = frames if rate == sample_rate else math.ceil(frames * sample_rate / rate)
         # As librosa: what the resampler gives beyond is cut off, what it lacks is silence.
         file.truncate(samples * channels * 4)

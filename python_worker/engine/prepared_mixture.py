@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .libsndfile import open_counted
+
 
 class PreparedMixture:
     """Decodes at most one mixture ahead, in a thread of its own: librosa and soxr let other threads run.
@@ -18,16 +20,17 @@ class PreparedMixture:
     def __init__(self, librosa: ModuleType) -> None:
         self._librosa = librosa
         self._lock = threading.Lock()
-        self._wanted: tuple[Path, int] | None = None
+        self._wanted: tuple[Path, int, float] | None = None
         self._thread: threading.Thread | None = None
         self._decoded: tuple[Any, Any] | None = None
 
-    def begin(self, path: Path, sample_rate: int) -> None:
-        """Decode this one, and let go of any other."""
+    def begin(self, path: Path, sample_rate: int, duration_seconds: float) -> None:
+        """Decode this one, of the length that was counted, and let go of any other."""
+        wanted = (path, sample_rate, duration_seconds)
         with self._lock:
-            if self._wanted == (path, sample_rate):
+            if self._wanted == wanted:
                 return
-            self._wanted, self._decoded = (path, sample_rate), None
+            self._wanted, self._decoded = wanted, None
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._decode, name="prepare", daemon=True)
                 self._thread.start()
@@ -62,8 +65,9 @@ class PreparedMixture:
                     self._decoded = decoded
                     return
 
-    def _load(self, path: Path, sample_rate: int) -> tuple[Any, Any] | None:
+    def _load(self, path: Path, sample_rate: int, duration_seconds: float) -> tuple[Any, Any] | None:
         try:
+            open_counted(path, duration_seconds).close()
             audio, rate = self._librosa.load(path, **_options(sample_rate))
         except Exception:
             # Whoever separates it finds out by himself, and says so.

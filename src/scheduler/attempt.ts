@@ -10,6 +10,7 @@ import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
 import { pieceSeconds, wholeBytes } from '../tasks/taskMemory.ts';
 import { watchAttempt } from '../worker/attemptWatch.ts';
+import { ChildFailure } from '../worker/childErrors.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
 import { tellOomKill, type CountOomKills } from '../worker/oomKills.ts';
 import type { Patience } from '../worker/patience.ts';
@@ -71,7 +72,8 @@ export async function runAttempt(
     stages.enter(report.stage);
     progress.update(report);
   };
-  const mixture = await prepare(parts, task, { enter, progress }, signal);
+  const shown = { enter, progress };
+  let mixture = await prepare(parts, task, shown, signal);
   const watched = {
     ...parts,
     worker: lease.worker,
@@ -94,7 +96,19 @@ export async function runAttempt(
       },
       signal,
     );
-  const result = await tellOomKill(parts.countOomKills, () => watchAttempt(watched, separate));
+  const result = await tellOomKill(parts.countOomKills, async () => {
+    try {
+      return await watchAttempt(watched, separate);
+    } catch (error) {
+      if (mixture.isStaged || !needsStaging(error)) throw error;
+      parts.log.info(
+        { err: error, taskId: task.taskId, attempt: task.attempt },
+        'a mixture is staged after all',
+      );
+      mixture = await stage(parts, task, shown, signal);
+      return await watchAttempt(watched, separate);
+    }
+  });
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
   await checkFiles(parts.files, task, result.stems);
   // What loading took, or tries for which memory did not do, is no part of the next task's time.
@@ -138,38 +152,63 @@ interface PreparedMixture {
   path: string;
   durationSeconds: number;
   warnings: string[];
+  isStaged: boolean;
+}
+
+/** Where staging shows that it goes on. */
+interface Shown {
+  enter: (report: ProgressReport) => void;
+  progress: AttemptProgress;
 }
 
 /** Makes the attempt's folders, and the file that MSST decodes. */
 async function prepare(
-  { files, media }: AttemptParts,
+  parts: AttemptParts,
   task: Task,
-  shown: { enter: (report: ProgressReport) => void; progress: AttemptProgress },
+  shown: Shown,
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
+  const { files } = parts;
   const { taskId, attempt, mixture } = task;
   const scratch = layout.attemptScratch(taskId, attempt);
   await Promise.all([
     files.createFolder(layout.attempt(taskId, attempt)),
     files.remove(scratch).then(() => files.createFolder(`${scratch}/work`)),
   ]);
-  const uploaded = files.localPath(mixture.storageKey);
-  if (mixture.stagingReason === null) {
-    return { path: uploaded, durationSeconds: mixture.durationSeconds, warnings: [] };
-  }
+  if (mixture.stagingReason !== null) return stage(parts, task, shown, signal);
+  const path = files.localPath(mixture.storageKey);
+  return { path, durationSeconds: mixture.durationSeconds, warnings: [], isStaged: false };
+}
 
+/** Whether a worker refused a file only because libsndfile does not read it whole. */
+const needsStaging = (error: unknown) => error instanceof ChildFailure && error.kind === 'NEEDS_STAGING';
+
+/** Has FFmpeg decode the mixture into a file that MSST can. */
+async function stage(
+  { files, media }: AttemptParts,
+  { taskId, attempt, mixture }: Task,
+  shown: Shown,
+  signal: AbortSignal,
+): Promise<PreparedMixture> {
   shown.enter({ stage: 'decoding', done: 0, total: 0 });
   const renewal = setInterval(() => {
     shown.progress.renew();
   }, RENEW_EVERY_MS);
   try {
-    const path = files.localPath(`${scratch}/mixture.wav`);
+    const path = files.localPath(`${layout.attemptScratch(taskId, attempt)}/mixture.wav`);
     const staged = await media.stage(
-      { task_id: taskId, attempt, path: uploaded, container: mixture.container, output_path: path },
+      {
+        task_id: taskId,
+        attempt,
+        path: files.localPath(mixture.storageKey),
+        container: mixture.container,
+        duration_seconds: mixture.durationSeconds,
+        output_path: path,
+      },
       signal,
     );
-    // What was decoded, not what the probe counted: damaged packets are left out.
-    return { path, durationSeconds: staged.duration_seconds, warnings: staged.warnings };
+    // What was written, not what the probe counted: a warning says what is missing.
+    return { path, durationSeconds: staged.duration_seconds, warnings: staged.warnings, isStaged: true };
   } finally {
     clearInterval(renewal);
   }

@@ -44,6 +44,7 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
       free.prepare({
         mixture_path: parts.files.localPath(task.mixture.storageKey),
         sample_rate: model.sampleRate,
+        duration_seconds: task.mixture.durationSeconds,
       });
     }
   };

@@ -80,6 +80,7 @@ const FULL_DISK = 'The disk of the server is full, so this task could not be don
 const CODE_OF: Record<FailureKind, TaskFailureCode> = {
   UNSUPPORTED_FORMAT: 'INVALID_AUDIO',
   INVALID_AUDIO: 'INVALID_AUDIO',
+  NEEDS_STAGING: 'INVALID_AUDIO',
   OUT_OF_MEMORY: 'OUT_OF_MEMORY',
   INSUFFICIENT_STORAGE: 'INSUFFICIENT_STORAGE',
   MODEL_UNAVAILABLE: 'SEPARATION_FAILED',

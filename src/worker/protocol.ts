@@ -85,7 +85,7 @@ export const separateParamsSchema = z.object({
   output_dir: z.string(),
   /** There and empty; the caller removes it whatever happens. */
   scratch_dir: z.string(),
-  /** As probed. MSST's own decoding must come to the same length. */
+  /** As counted, or as staged. MSST's own decoding must come to the same length. */
   duration_seconds: z.number().positive(),
   /** Too long to be held as a whole: it goes through MSST in pieces of at most so many seconds. Null: as a whole. */
   piece_seconds: z.number().positive().nullable(),
@@ -111,6 +111,8 @@ export type SeparateParams = z.infer<typeof separateParamsSchema>;
 export const prepareSchema = z.object({
   mixture_path: z.string(),
   sample_rate: z.int().positive(),
+  /** As counted: a mixture that is longer is not decoded. */
+  duration_seconds: z.number().positive(),
 });
 export type PrepareMessage = z.infer<typeof prepareSchema>;
 
@@ -200,6 +202,8 @@ export const stageParamsSchema = z.object({
   ...attemptKey,
   path: z.string(),
   container: probeResultSchema.shape.container,
+  /** As counted, and as accepted: what goes far beyond it is refused. */
+  duration_seconds: z.number().positive(),
   /** Written whole or not at all: a float WAV (RF64 above 4 GiB) of one or two channels. */
   output_path: z.string(),
 });
@@ -218,6 +222,8 @@ export type StageResult = z.infer<typeof stageResultSchema>;
 export const failureKindSchema = z.enum([
   'UNSUPPORTED_FORMAT',
   'INVALID_AUDIO',
+  /** Of `separate`: MSST's decoder does not read this file whole. FFmpeg may. */
+  'NEEDS_STAGING',
   'MODEL_UNAVAILABLE',
   'OUT_OF_MEMORY',
   'INSUFFICIENT_STORAGE',

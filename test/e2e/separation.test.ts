@@ -125,7 +125,7 @@ describe('the default model', () => {
       const task = await separate(server, song);
       expect(task).toMatchObject({ status: 'completed', error: null });
       const staged = path.join(files, `${kind}.staged.wav`);
-      await stageByHand(song, staged);
+      await stageByHand(song, staged, 5);
       const stems = await download(server, task);
       expect(await compareWithMsst({ mixture: staged, stems })).toMatchObject({
         drums: same,
@@ -210,15 +210,15 @@ function lastWorkerPid(server: ServerProcess): number {
   return ready.at(-1)?.['pid'] as number;
 }
 
-async function stageByHand(from: string, to: string): Promise<void> {
+async function stageByHand(from: string, to: string, seconds: number): Promise<void> {
   const code = [
     'import sys',
     'from python_worker.media import stage',
     'from python_worker.protocol import StageParams',
-    'stage(StageParams(task_id="t", attempt=1, path=sys.argv[1], container="mp4", output_path=sys.argv[2]), lambda: False)',
+    'stage(StageParams(task_id="t", attempt=1, path=sys.argv[1], container="mp4", duration_seconds=float(sys.argv[3]), output_path=sys.argv[2]), lambda: False)',
   ].join('\n');
   await new Promise<void>((resolve, reject) => {
-    execFile(mediaPython, ['-c', code, from, to], { cwd: projectRoot }, (error) => {
+    execFile(mediaPython, ['-c', code, from, to, String(seconds)], { cwd: projectRoot }, (error) => {
       if (error) reject(new Error(error.message));
       else resolve();
     });

@@ -305,23 +305,23 @@ def test_a_cancel_stops_at_the_next_chunk_and_the_next_run_works(
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF\x24\0\0\0WAVEfmt nothing at all", b"plain text" * 100])
-def test_an_unreadable_file_is_invalid_audio(
+def test_an_unreadable_file_needs_staging(
     engine: Engine, model: ModelParams, tmp_path: Path, content: bytes
 ) -> None:
     song = tmp_path / "song.wav"
     song.write_bytes(content)
     failure = failure_of(Run(tmp_path / "run", song, model, duration_seconds=3.0), engine)
-    assert failure.kind == "INVALID_AUDIO"
+    assert failure.kind == "NEEDS_STAGING"
     assert str(tmp_path) not in failure.message
 
 
-def test_a_file_that_decodes_to_less_than_was_probed_is_invalid_audio(
+def test_a_file_that_decodes_to_less_than_was_counted_needs_staging(
     engine: Engine, model: ModelParams, tmp_path: Path
 ) -> None:
     song = mixture(tmp_path / "song.wav")
     failure = failure_of(Run(tmp_path / "run", song, model, duration_seconds=9.5), engine)
     assert (failure.kind, failure.message) == (
-        "INVALID_AUDIO",
+        "NEEDS_STAGING",
         "Only 3.00 of 9.50 seconds of the file can be decoded.",
     )
 

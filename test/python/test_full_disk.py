@@ -135,6 +135,7 @@ def test_a_media_child_that_meets_a_full_disk_says_so_leaves_nothing_and_serves_
             "attempt": 1,
             "path": str(path),
             "container": "flac",
+            "duration_seconds": 2.0,
             "output_path": str(output / name),
         }
         return child.call("stage", params, request_id)

@@ -276,7 +276,10 @@ def test_what_is_staged_is_as_long_as_probed_and_of_two_channels_at_most(row: Ro
     path = made(row, tmp_path)
     output = tmp_path / "mixture.wav"
     probed = probe(str(path))
-    staged = stage(StageParams("task", 1, str(path), probed.container, str(output)), lambda: False)
+    staged = stage(
+        StageParams("task", 1, str(path), probed.container, probed.duration_seconds, str(output)),
+        lambda: False,
+    )
     assert staged.sample_rate == probed.sample_rate
     assert staged.channels == min(2, probed.channels)
     # The engine's own measure of what is too short.

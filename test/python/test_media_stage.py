@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import make_audio
 
 
-def params(path: Path, output: Path, container: Container) -> StageParams:
-    return StageParams("task", 1, str(path), container, str(output))
+def params(path: Path, output: Path, container: Container, seconds: float | None = None) -> StageParams:
+    counted = probe(str(path)).duration_seconds if seconds is None else seconds
+    return StageParams("task", 1, str(path), container, counted, str(output))
 
 
 def decoded(path: Path) -> bytes:
@@ -123,6 +124,6 @@ def test_what_cannot_be_decoded_at_all_is_invalid_and_leaves_nothing(tmp_path: P
     folder = tmp_path / "out"
     folder.mkdir()
     with pytest.raises(Failure) as refused:
-        stage(params(path, folder / "mixture.wav", "mp4"), lambda: False)
+        stage(params(path, folder / "mixture.wav", "mp4", 1.0), lambda: False)
     assert refused.value.kind == "INVALID_AUDIO"
     assert list(folder.iterdir()) == []

@@ -245,7 +245,10 @@ def test_a_mixture_is_decoded_block_by_block_as_librosa_decodes_it_at_once(
     path, sound = tmp_path / f"song.{suffix}", soundfile.read(mixture(tmp_path / "a.wav", 15.0, rate=rate))[0]
     soundfile.write(path, sound, rate)
     expected, _ = librosa.load(path, sr=RATE, mono=False)
-    with decode_to_file(path, RATE, tmp_path / "decoded", lambda block: block) as decoded:
+    with (
+        soundfile.SoundFile(path) as source,
+        decode_to_file(source, RATE, tmp_path / "decoded", lambda block: block, 15.0) as decoded,
+    ):
         got = decoded.read(0, decoded.samples)
     assert got.shape == expected.shape
     assert numpy.abs(got - expected).max() <= (1e-6 if suffix == "mp3" else 0.0)

@@ -47,8 +47,8 @@ def test_a_prepared_mixture_is_what_librosa_gives_and_is_given_once(tmp_path: Pa
     counting = CountingLibrosa()
     prepared = PreparedMixture(counting)
     song = mixture(tmp_path / "song.wav", rate=48000)
-    prepared.begin(song, 44100)
-    prepared.begin(song, 44100)
+    prepared.begin(song, 44100, 3.0)
+    prepared.begin(song, 44100, 3.0)
     taken = prepared.take(song, (), MSST_OPTIONS)
     assert taken is not None
     expected, _ = librosa.load(song, **MSST_OPTIONS)
@@ -71,7 +71,7 @@ def test_what_was_not_asked_for_is_not_given(
     tmp_path: Path, path: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> None:
     prepared = PreparedMixture(librosa)
-    prepared.begin(mixture(tmp_path / "song.wav"), 44100)
+    prepared.begin(mixture(tmp_path / "song.wav"), 44100, 3.0)
     assert prepared.take(tmp_path / path, arguments, options) is None
 
 
@@ -80,7 +80,7 @@ def test_the_song_asked_for_last_is_the_one_that_is_ready(tmp_path: Path) -> Non
     counting.go.clear()
     prepared = PreparedMixture(counting)
     for name in ("a.wav", "b.wav", "c.wav"):
-        prepared.begin(mixture(tmp_path / name), 44100)
+        prepared.begin(mixture(tmp_path / name), 44100, 3.0)
     counting.go.set()
     assert prepared.take(tmp_path / "c.wav", (), MSST_OPTIONS) is not None
     assert [name for name, _ in counting.loads] == ["a.wav", "c.wav"], "b was not wanted any more"
@@ -89,7 +89,7 @@ def test_the_song_asked_for_last_is_the_one_that_is_ready(tmp_path: Path) -> Non
 def test_a_song_that_cannot_be_decoded_is_left_to_who_separates_it(tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     prepared = PreparedMixture(librosa)
-    prepared.begin(tmp_path / "broken.wav", 44100)
+    prepared.begin(tmp_path / "broken.wav", 44100, 3.0)
     assert prepared.take(tmp_path / "broken.wav", (), MSST_OPTIONS) is None
 
 
@@ -105,7 +105,7 @@ def test_a_separation_takes_what_was_prepared_during_the_one_before(engine: Engi
 
     def prepare(method: str, message: Any) -> None:
         if method == "progress" and message.stage == "separating":
-            engine.prepare(Prepare(str(songs[1]), 44100))
+            engine.prepare(Prepare(str(songs[1]), 44100, 4.0))
 
     first.on_message = prepare
     first.on(engine)
@@ -116,7 +116,7 @@ def test_a_separation_takes_what_was_prepared_during_the_one_before(engine: Engi
 
 def test_what_is_wrong_with_a_prepared_mixture_is_told_as_ever(engine: Engine, tmp_path: Path) -> None:
     song = mixture(tmp_path / "song.wav")
-    engine.prepare(Prepare(str(song), 44100))
+    engine.prepare(Prepare(str(song), 44100, 3.0))
     run = Run(tmp_path / "run", song, tiny_model(tmp_path / "model"), duration_seconds=9.5)
     with pytest.raises(Failure, match=r"Only 3.00 of 9.50 seconds"):
         run.on(engine)

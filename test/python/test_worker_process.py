@@ -118,7 +118,7 @@ def test_a_failed_separation_is_answered_and_the_worker_lives_on(child: ChildPro
     broken.write_bytes(b"no audio")
     run = Run(tmp_path / "1", broken, STARTER, duration_seconds=3.0)
     error = child.call("separate", to_json(run.params), 1)["error"]
-    assert (error["code"], error["data"]["kind"]) == (-32001, "INVALID_AUDIO")
+    assert (error["code"], error["data"]["kind"]) == (-32001, "NEEDS_STAGING")
     separate(child, tmp_path / "2", mixture(tmp_path / "good.wav"), 2, STARTER)
     assert "result" in child.answer(2)
 

@@ -170,7 +170,8 @@ describe('a machine with too much to do', () => {
 });
 
 describe('staging', () => {
-  const params = { task_id: 't', attempt: 1, path: 'a', container: 'mp4', output_path: 'b' } as const;
+  const file = { path: 'a', container: 'mp4', duration_seconds: 1, output_path: 'b' } as const;
+  const params = { task_id: 't', attempt: 1, ...file };
   const cancelled = { name: 'ChildFailure', kind: 'CANCELLED' };
 
   test('that is cancelled is told so, and the child is free again', async () => {
