@@ -172,6 +172,28 @@ describe('a failed installation of the npm packages', () => {
     expect(lastLine(outcome)).toContain('no C++ compiler was found');
   });
 
+  const outOfSync = [
+    'npm error code EUSAGE',
+    'npm error `npm ci` can only install packages when your package.json and package-lock.json or npm-shrinkwrap.json are in sync.',
+    'npm error Missing: esbuild@0.28.2 from lock file',
+  ].join('\n');
+
+  test.each([
+    ['of files that nobody changed is put down to the npm', '', /run npx -y npm@10\.8\.2 start/],
+    [
+      'of a changed file asks to restore it',
+      ' M package-lock.json',
+      /Restore both \(git checkout package\.json/,
+    ],
+  ])('a refusal %s, and says what npm missed', async (_case, status, sentence) => {
+    const clone = makeClone();
+    npmFails(clone, outOfSync);
+    clone.command('git', `console.log(${JSON.stringify(status)});`);
+    const outcome = await clone.run({ python: [conda.bin] });
+    expect(lastLine(outcome)).toContain('Missing: esbuild@0.28.2 from lock file');
+    expect(lastLine(outcome)).toMatch(sentence);
+  });
+
   test('leaves no stamp: the next start installs them', async () => {
     const clone = makeClone();
     npmFails(clone, gypFailed);

@@ -1,0 +1,84 @@
+import { findOnPath } from './findOnPath.mjs';
+import { diskProblem } from './setupError.mjs';
+
+/** The lock file is known to satisfy it. */
+const testedNpm = '10.8.2';
+
+/**
+ * What is wrong, and what mends it, when `npm ci` has failed. The compiler comes before the network: fetching a
+ * ready binary fails first also where the compiler is the fault.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {import('./runCommand.mjs').Outcome} outcome
+ * @returns {Promise<string>}
+ */
+export async function npmProblem(setting, { code, output }) {
+  const { env } = setting;
+  const full = diskProblem(output);
+  if (full) return full;
+  if (code === 127) {
+    return 'npm was not found. Install npm (it comes with Node.js) and run the same command again.';
+  }
+  if (/gyp ERR!/.test(output)) {
+    if (/find python|could not find any python/i.test(output)) {
+      return `better-sqlite3 could not be compiled because no Python 3 was found. ${mend('python3')}`;
+    }
+    if (/not found: make|make: (command )?not found/.test(output) || !findOnPath('make', env)) {
+      return `better-sqlite3 could not be compiled because "make" was not found. ${mend('build-essential')}`;
+    }
+    const compilers = ['c++', 'g++', 'clang++', ...(env.CXX?.split(' ').slice(0, 1) ?? [])];
+    if (
+      /(g\+\+|c\+\+|cc|gcc|clang): (command not found|no such file)/i.test(output) ||
+      !compilers.some((name) => findOnPath(name, env))
+    ) {
+      return `better-sqlite3 could not be compiled because no C++ compiler was found. ${mend('build-essential')}`;
+    }
+  }
+  if (/EBADENGINE/.test(output)) {
+    return `A package does not run on this Node.js (${process.version}). Install Node.js 20.20 or newer, or 22 or newer, and run the same command again.`;
+  }
+  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH/.test(output)) {
+    return 'The npm packages could not be downloaded: the network or the package registry cannot be reached. Check the connection (or the proxy settings of npm) and run the same command again.';
+  }
+  if (/EACCES|EPERM|EROFS/.test(output)) {
+    return 'npm may not write into this folder or its cache. Make them yours (ls -ld . ~/.npm shows whose they are) and run the same command again.';
+  }
+  if (/can only install packages when your package\.json and package-lock\.json/.test(output)) {
+    return lockProblem(setting, output);
+  }
+  if (/gyp ERR!/.test(output)) {
+    return 'better-sqlite3 could not be compiled. Check that the C++ compiler works and knows C++20 (g++ 11 or newer) and run the same command again.';
+  }
+  const said = output.split('\n').find((line) => /^npm (error|ERR!) (?!code)/.test(line));
+  return `npm could not install the packages${said ? ` (${said.replace(/^npm (error|ERR!) /, '').trim()})` : ''}.`;
+}
+
+/**
+ * npm 10 and 11 do not read a lock file in the same way, so a refusal need not mean that anybody changed it.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string} output
+ */
+async function lockProblem({ root, run }, output) {
+  const said = /^npm (?:error|ERR!) ((?:Missing|Invalid): .*)/m.exec(output)?.[1]?.replace(/\.$/, '');
+  const refusal = `npm finds that package.json and package-lock.json do not fit together${said ? ` (${said})` : ''}.`;
+  const changed = await run('git', [
+    '-C',
+    root,
+    'status',
+    '--porcelain',
+    '--',
+    'package.json',
+    'package-lock.json',
+  ]);
+  if (changed.code === 0 && changed.stdout.trim() === '') {
+    return `${refusal} Neither was changed since the last commit, so it is this npm that reads them otherwise: run npx -y npm@${testedNpm} start (or test).`;
+  }
+  return `${refusal} Restore both (git checkout package.json package-lock.json) or, after a change of package.json, make the lock file anew (npm install --package-lock-only), and run the same command again.`;
+}
+
+/** @param {string} debian */
+function mend(debian) {
+  const mac = debian === 'python3' ? 'macOS: brew install python' : 'macOS: xcode-select --install';
+  return `Install it (Debian and Ubuntu: apt install ${debian}; ${mac}) and run the same command again.`;
+}
