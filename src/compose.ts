@@ -17,7 +17,7 @@ import { createDeviceAdmission } from './scheduler/deviceAdmission.ts';
 import { createMeasuredPeaks } from './scheduler/measuredPeaks.ts';
 import { createMemoryAdmission } from './scheduler/memoryAdmission.ts';
 import { recover } from './scheduler/recovery.ts';
-import { describeModel } from './scheduler/runnableModel.ts';
+import { describeModel, lookAtModel } from './scheduler/runnableModel.ts';
 import { createPreparation } from './scheduler/preparation.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { lockDataDir } from './store/dataDirLock.ts';
@@ -122,7 +122,7 @@ export async function startServer(
   const peaks = createMeasuredPeaks({
     stored: await devicePeaks.all(),
     store: devicePeaks,
-    versionOf: (modelType) => catalog.find(modelType)?.version,
+    versionOf: (modelType) => catalog.named(modelType)?.version,
     log,
   });
   const deviceAdmission = createDeviceAdmission({ workers: () => pool.ready(), peaks });
@@ -151,7 +151,7 @@ export async function startServer(
   const scheduler = createScheduler({
     memory: createMemoryAdmission({
       usableBytes: usableMemoryBytes,
-      estimate: (task) => taskBytes(task, catalog.find(task.modelType)),
+      estimate: (task) => taskBytes(task, catalog.named(task.modelType)),
       clock,
     }),
     devices: deviceAdmission,
@@ -169,7 +169,7 @@ export async function startServer(
     running,
     pool,
     pace: createPace(await store.recentPaces()),
-    describeModel: (modelType) => describeModel(catalog, modelType),
+    lookAtModel: (modelType) => lookAtModel(catalog, modelType),
     onModelUnavailable,
     onNothingToStart: () => {
       residency.tend();

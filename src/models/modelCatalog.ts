@@ -1,7 +1,14 @@
 import type { ListedModel } from '../config.ts';
 import { closest } from '../didYouMean.ts';
 import { listedCandidates } from './listedModels.ts';
-import { missingModelType, noModels, unavailableModel, unknownModel } from './modelErrors.ts';
+import {
+  goneModel,
+  missingModelType,
+  noModels,
+  unavailability,
+  unavailableModel,
+  unknownModel,
+} from './modelErrors.ts';
 import type { CatalogLog, ModelCandidate, ModelEntry } from './modelEntry.ts';
 import { modelVersion, readModel } from './readModel.ts';
 import { scanForModels } from './scan.ts';
@@ -28,6 +35,14 @@ export interface ModelCatalog {
    * first in list order.
    */
   find(modelType: string): ModelEntry | null;
+  /** The usable model of exactly this name, as a task keeps it; null: there is none now. */
+  named(name: string): ModelEntry | null;
+  /**
+   * The model of exactly this name, its files looked at anew.
+   *
+   * @returns a sentence for clients where it cannot be used
+   */
+  look(name: string): Promise<ModelEntry | string>;
   /** Looks whether files came, went or changed, and reads those models again. */
   refresh(): Promise<void>;
   /**
@@ -85,6 +100,7 @@ export async function createModelCatalog(sources: {
   const names = () => usable().map((entry) => entry.name);
   const defaultSlot = chooseDefault(slots, sources.defaultModelType, log);
   const resolve = (modelType: string) => findSlot(slots, modelType, defaultSlot);
+  const slotOf = (name: string) => slots.find(({ candidate }) => candidate.name === name);
 
   return {
     list: usable,
@@ -96,6 +112,13 @@ export async function createModelCatalog(sources: {
       ),
     default: () => entryOf(defaultSlot),
     find: (modelType) => entryOf(resolve(modelType)),
+    named: (name) => entryOf(slotOf(name)),
+    async look(name) {
+      const slot = slotOf(name);
+      if (!slot) return goneModel(name);
+      await refreshSlot(slot);
+      return 'entry' in slot.state ? slot.state.entry : unavailability(name, slot.state.reason);
+    },
     refresh,
     async require(modelType) {
       await refresh();
@@ -106,7 +129,7 @@ export async function createModelCatalog(sources: {
       return slot.state.entry;
     },
     markUnavailable(name, reason) {
-      const slot = slots.find(({ candidate }) => candidate.name === name);
+      const slot = slotOf(name);
       if (slot) changeState(slot, { reason }, log);
     },
   };

@@ -25,6 +25,9 @@ export function missingModelType(valid: readonly string[]): AppError {
 export const unavailability = (name: string, reason: string) =>
   `The model ${quoted(name)} is unavailable: ${reason.replace(/\.$/, '')}.`;
 
+/** A sentence for clients: a task names a model that this server has no more. */
+export const goneModel = (name: string) => `This server has no model ${quoted(name)} any more.`;
+
 /** The model is known, but its files cannot be used now. */
 export function unavailableModel(name: string, reason: string, valid: readonly string[]): AppError {
   const others = valid.length === 0 ? '' : ` Available: ${valid.join(', ')}.`;

@@ -27,8 +27,8 @@ export interface AttemptParts {
   media: MediaPool;
   progress: ProgressBoard;
   pace: Pace;
-  /** The model of that name as it is now; undefined when it is gone since the task was accepted. */
-  describeModel(modelType: string): RunnableModel | undefined;
+  /** The model of exactly that name as its files are now; a sentence for clients where it cannot be used any more. */
+  lookAtModel(modelType: string): Promise<RunnableModel | string>;
   countOomKills: CountOomKills;
   peaks: Pick<MeasuredPeaks, 'record'>;
   preparation: Preparation;
@@ -58,13 +58,13 @@ export async function runAttempt(
   stages: StageClock,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
-  const model = parts.describeModel(task.modelType);
-  if (!model) return failed(`The model "${task.modelType}" is not available any more.`);
+  const model = await parts.lookAtModel(task.modelType);
+  if (typeof model === 'string') return failed(model);
+  const missing = task.options.instruments.filter((name) => !model.outputs.includes(name));
+  if (missing.length > 0) return failed(noSuchStems(task, missing));
 
-  const rate = parts.pace.expect(
-    { name: task.modelType, checkpointBytes: model.checkpointBytes },
-    lease.device,
-  );
+  const known = { name: task.modelType, version: model.version, checkpointBytes: model.checkpointBytes };
+  const rate = parts.pace.expect(known, lease.device);
   const expectedSeconds = rate * passesOf(task.options) * task.mixture.durationSeconds;
   const progress = parts.progress.begin(task, expectedSeconds);
   const startedAt = parts.clock.monotonic();
@@ -115,9 +115,11 @@ export async function runAttempt(
   if (result.memory_retries === 0) {
     const workSeconds = processingSeconds - result.stage_seconds.loading_model;
     const perAudioSecond = workSeconds / passesOf(task.options) / task.mixture.durationSeconds;
-    parts.pace.record(task.modelType, lease.device, perAudioSecond);
+    parts.pace.record(known, lease.device, perAudioSecond);
   }
-  if (result.device_peak) parts.peaks.record(task, lease.device, result.device_peak);
+  if (result.device_peak) {
+    parts.peaks.record(task, { device: lease.device, version: model.version }, result.device_peak);
+  }
   parts.log.info(
     {
       taskId: task.taskId,
@@ -133,7 +135,7 @@ export async function runAttempt(
   return {
     status: 'completed',
     stems: result.stems.map((stem) => toStem(task, stem)),
-    warnings: [...mixture.warnings, ...result.warnings],
+    warnings: [...changesOf(task, model), ...mixture.warnings, ...result.warnings],
     processingSeconds,
   };
 }
@@ -146,6 +148,18 @@ function failed(message: string): AttemptResult {
     processingSeconds: 0,
   };
 }
+
+/** What its owner should know: the model of that name is not the one that it was submitted for. */
+function changesOf({ modelType, modelVersion }: Task, { version }: RunnableModel): string[] {
+  // A task of a server that did not keep the version yet has none.
+  if (modelVersion === null || modelVersion === version) return [];
+  return [
+    `The model "${modelType}" was changed on the server after this task was submitted: its files, or how it is computed, are not the same. The stems were made with it as it is now.`,
+  ];
+}
+
+const noSuchStems = ({ modelType }: Task, missing: readonly string[]) =>
+  `The model "${modelType}" was changed on the server after this task was submitted, and has no ${missing.join(', ')} any more. Submit it again for what it has now.`;
 
 /** The file that MSST decodes, and how long it is. */
 interface PreparedMixture {

@@ -9,8 +9,12 @@ export type MeasuredTask = Pick<Task, 'modelType' | 'options' | 'mixture'>;
 export interface MeasuredPeaks {
   /** The most that such a task was seen to take (bytes); undefined: none was seen, or none as long. */
   find(task: MeasuredTask, device: string): number | undefined;
-  /** Such a task took so much. */
-  record(task: MeasuredTask, device: string, peak: { bytes: number; any_length: boolean }): void;
+  /** Such a task took so much there, with this version of its model. */
+  record(
+    task: MeasuredTask,
+    where: { device: string; version: string },
+    peak: { bytes: number; any_length: boolean },
+  ): void;
 }
 
 /**
@@ -42,9 +46,9 @@ export function createMeasuredPeaks(parts: {
       const isCovered = peak.upToSeconds === null || task.mixture.durationSeconds <= peak.upToSeconds;
       return isCovered ? peak.bytes : undefined;
     },
-    record(task, device, { bytes, any_length: anyLength }) {
-      const version = parts.versionOf(task.modelType);
-      if (version === undefined) return;
+    record(task, { device, version }, { bytes, any_length: anyLength }) {
+      // Its files may have changed while it ran.
+      if (version !== parts.versionOf(task.modelType)) return;
       const before = known(task, device);
       const seconds = anyLength ? null : task.mixture.durationSeconds;
       const peak: DevicePeak = {

@@ -1,4 +1,5 @@
 import type { ModelCatalog } from '../models/modelCatalog.ts';
+import type { ModelEntry } from '../models/modelEntry.ts';
 import type { SizedModel } from '../tasks/taskMemory.ts';
 import type { SeparateParams } from '../worker/protocol.ts';
 
@@ -6,20 +7,35 @@ import type { SeparateParams } from '../worker/protocol.ts';
 export interface RunnableModel extends SizedModel {
   params: SeparateParams['model'];
   checkpointBytes: number;
+  /** Of its files, and of how it is computed. */
+  version: string;
 }
 
-/** The model that a task names, as it is now; undefined when it is gone since the task was accepted. */
+/** The model that a task names, as it is known to be; undefined when it cannot be used now. */
 export function describeModel(
-  catalog: Pick<ModelCatalog, 'find'>,
+  catalog: Pick<ModelCatalog, 'named'>,
   modelType: string,
 ): RunnableModel | undefined {
-  const model = catalog.find(modelType);
-  if (!model) return undefined;
+  const model = catalog.named(modelType);
+  return model ? toRunnable(model) : undefined;
+}
+
+/** The same, its files looked at anew. @returns a sentence for clients where it cannot be used */
+export async function lookAtModel(
+  catalog: Pick<ModelCatalog, 'look'>,
+  modelType: string,
+): Promise<RunnableModel | string> {
+  const model = await catalog.look(modelType);
+  return typeof model === 'string' ? model : toRunnable(model);
+}
+
+function toRunnable(model: ModelEntry): RunnableModel {
   return {
     sampleRate: model.sampleRate,
     outputs: model.outputs,
     chunking: model.chunking,
     checkpointBytes: model.checkpointBytes,
+    version: model.version,
     params: {
       name: model.name,
       architecture: model.architecture,

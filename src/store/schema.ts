@@ -8,7 +8,8 @@ import type { TaskStatus } from '../tasks/taskState.ts';
 /** What a task is to do. Today always one step; a later pipeline has several. */
 export interface Plan {
   v: 1;
-  steps: { model: string; options: SeparationOptions }[];
+  /** `model`: an exact name; `version`: of its files then, where it was kept. */
+  steps: { model: string; version?: string; options: SeparationOptions }[];
 }
 
 export const inputs = sqliteTable('inputs', {

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import type { Task } from '../tasks/task.ts';
 import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
-import { attempts, counters, inputs, stems, tasks, type AttemptOutcome } from './schema.ts';
+import { attempts, counters, inputs, stems, tasks, type AttemptOutcome, type Plan } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask, visibleTask } from './taskRows.ts';
 import {
   LONGEST_RETRY_DELAY_MS,
@@ -52,7 +52,7 @@ export function taskMoves(
             taskId: task.taskId,
             owner: task.owner,
             inputId: task.mixture.inputId,
-            plan: { v: 1, steps: [{ model: task.modelType, options: task.options }] },
+            plan: { v: 1, steps: [stepOf(task)] },
             status: 'pending',
             warnings: [...task.warnings],
             idempotencyKey: task.idempotencyKey ?? null,
@@ -161,6 +161,12 @@ export function taskMoves(
       }),
   };
 }
+
+const stepOf = ({ modelType, modelVersion, options }: NewTask): Plan['steps'][number] => ({
+  model: modelType,
+  ...(modelVersion === null ? {} : { version: modelVersion }),
+  options,
+});
 
 function earlierOfKey(tx: BetterSQLite3Database, { idempotencyKey, owner }: NewTask): Task | undefined {
   return idempotencyKey === undefined ? undefined : readTask(tx, taskOfKey(idempotencyKey, owner));

@@ -161,6 +161,7 @@ export function taskQueries(
           .all()
           .map(({ plan: { steps }, device, seconds, audio }) => ({
             modelType: steps[0]?.model ?? '',
+            modelVersion: steps[0]?.version ?? null,
             device,
             realTimeFactor: (seconds ?? 0) / audio / (steps[0] ? passesOf(steps[0].options) : 1),
           })),

@@ -48,6 +48,7 @@ export function toTask({ task, input }: TaskRows): Task {
     owner: task.owner,
     status: task.status,
     modelType: step.model,
+    modelVersion: step.version ?? null,
     options: step.options,
     mixture: input,
     attempt: task.attempt,

@@ -8,6 +8,7 @@ export interface NewTask {
   taskId: string;
   owner: string | null;
   modelType: string;
+  modelVersion: string | null;
   options: SeparationOptions;
   mixture: Mixture;
   warnings: readonly string[];
@@ -52,6 +53,8 @@ export interface LostAttempt {
 /** How fast a model worked on a device: seconds of processing for a second of audio that the network hears. */
 export interface MeasuredPace {
   modelType: string;
+  /** Null: not known. */
+  modelVersion: string | null;
   device: string;
   realTimeFactor: number;
 }

@@ -42,7 +42,10 @@ export interface Task {
   /** The key that made it; null: made with authentication off. */
   owner: string | null;
   status: TaskStatus;
+  /** The exact name of its model. */
   modelType: string;
+  /** What `modelType` was when the task was accepted; null: it came to a server that did not keep that. */
+  modelVersion: string | null;
   options: SeparationOptions;
   mixture: Mixture;
   /** Attempts started so far. Its newest number is the fence: a message of an older attempt changes nothing. */

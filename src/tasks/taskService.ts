@@ -165,7 +165,16 @@ export function createTaskService(parts: {
       const taskId = randomUUID();
       const task = await store
         .accept(
-          { taskId, owner, modelType: model.name, options, mixture, warnings: [], idempotencyKey },
+          {
+            taskId,
+            owner,
+            modelType: model.name,
+            modelVersion: model.version,
+            options,
+            mixture,
+            warnings: [],
+            idempotencyKey,
+          },
           limits.maxQueueSize,
         )
         .catch((error: unknown) => {

@@ -39,6 +39,7 @@ export function newTask(given: Partial<NewTask> = {}): NewTask {
     taskId: randomUUID(),
     owner: null,
     modelType: 'starter',
+    modelVersion: '1',
     options: defaultOptions,
     mixture: newMixture(),
     warnings: [],

@@ -28,16 +28,17 @@ const task = (durationSeconds = 100, batchSize: number | null = null, modelType 
   const given = newTask({ modelType, mixture: newMixture({ durationSeconds }) });
   return { ...given, options: { ...given.options, batchSize } };
 };
+const on = (device: string, version = versions['vocals'] ?? 'v1') => ({ device, version });
 const peak = (bytes: number, any_length = true) => ({ bytes, any_length });
 
 test('the largest peak counts, by model, device and batch size, and outlives the server', async () => {
   const first = await start();
   expect(first.find(task(), 'A')).toBeUndefined();
-  first.record(task(), 'A', peak(5));
-  first.record(task(), 'A', peak(7));
-  first.record(task(), 'A', peak(6));
-  first.record(task(100, 4), 'A', peak(9));
-  first.record(task(), 'B', peak(3));
+  first.record(task(), on('A'), peak(5));
+  first.record(task(), on('A'), peak(7));
+  first.record(task(), on('A'), peak(6));
+  first.record(task(100, 4), on('A'), peak(9));
+  first.record(task(), on('B'), peak(3));
   for (const peaks of [first, await start()]) {
     expect(peaks.find(task(), 'A')).toBe(7);
     expect(peaks.find(task(100, 4), 'A')).toBe(9);
@@ -49,27 +50,34 @@ test('the largest peak counts, by model, device and batch size, and outlives the
 
 test('what was measured with less than a full batch holds for no longer mixture', async () => {
   const peaks = await start();
-  peaks.record(task(10), 'A', peak(5, false));
+  peaks.record(task(10), on('A'), peak(5, false));
   expect([peaks.find(task(10), 'A'), peaks.find(task(10.1), 'A')]).toEqual([5, undefined]);
-  peaks.record(task(20), 'A', peak(4, false));
+  peaks.record(task(20), on('A'), peak(4, false));
   expect([peaks.find(task(20), 'A'), (await start()).find(task(21), 'A')]).toEqual([5, undefined]);
-  peaks.record(task(30), 'A', peak(8));
+  peaks.record(task(30), on('A'), peak(8));
   expect([peaks.find(task(5), 'A'), (await start()).find(task(1e6), 'A')]).toEqual([8, 8]);
 });
 
 test('what was measured of other files than the present ones is forgotten, also when less was measured since', async () => {
   const peaks = await start();
-  peaks.record(task(), 'A', peak(9));
+  peaks.record(task(), on('A'), peak(9));
   versions['vocals'] = 'v2';
   expect(peaks.find(task(), 'A')).toBeUndefined();
-  peaks.record(task(5), 'A', peak(2, false));
+  peaks.record(task(5), on('A'), peak(2, false));
   expect([(await start()).find(task(5), 'A'), peaks.find(task(), 'A')]).toEqual([2, undefined]);
+});
+
+test('what was measured of files that changed meanwhile is not taken for that of the new ones', async () => {
+  const peaks = await start();
+  versions['vocals'] = 'v2';
+  peaks.record(task(), on('A', 'v1'), peak(9));
+  expect([peaks.find(task(), 'A'), await store.all()]).toEqual([undefined, []]);
 });
 
 test('a model that is gone has no peak, and none is recorded for it', async () => {
   const peaks = await start();
   delete versions['vocals'];
-  peaks.record(task(), 'A', peak(9));
+  peaks.record(task(), on('A'), peak(9));
   expect(await store.all()).toEqual([]);
   expect(peaks.find(task(), 'A')).toBeUndefined();
 });
@@ -82,7 +90,7 @@ test('one that the database does not take is known all the same, and the log say
     versionOf: () => 'v1',
     log: { warn } as never,
   });
-  peaks.record(task(), 'A', peak(9));
+  peaks.record(task(), on('A'), peak(9));
   expect(peaks.find(task(), 'A')).toBe(9);
   await vi.waitFor(() => {
     expect(warn).toHaveBeenCalledOnce();

@@ -173,7 +173,7 @@ async function schedulerOf(given: {
       stop: async () => undefined,
     },
     pace: createPace([]),
-    describeModel: () => ({ ...starterModel(), params: { name: 'starter' } as never }),
+    lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } as never }),
     usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,
     onEnded: () => undefined,

@@ -499,7 +499,7 @@ describe('looking', () => {
     await store.finish(first.taskId, 1, completion(first.taskId, 1));
     await store.finish(second.taskId, 1, failure());
     expect(await store.recentPaces()).toEqual([
-      { modelType: 'starter', device: 'cpu', realTimeFactor: 0.25 },
+      { modelType: 'starter', modelVersion: '1', device: 'cpu', realTimeFactor: 0.25 },
     ]);
   });
 
