@@ -6,6 +6,7 @@ import { hostMemoryBytes, usableBytes } from './audio/memoryEstimate.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createApp } from './http/app.ts';
+import { connectionBounds } from './http/connections.ts';
 import { reportHealth } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { CLIENT_PATIENCE, listen, type ClientPatience } from './http/server.ts';
@@ -272,7 +273,13 @@ export async function startServer(
     database.close();
     unlock();
   };
-  const server = await listen(app, config, log, clientPatience).catch(async (error: unknown) => {
+  const server = await listen(app, {
+    host: config.host,
+    port: config.port,
+    connections: await connectionBounds(config.trustProxy),
+    log,
+    patience: clientPatience,
+  }).catch(async (error: unknown) => {
     await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop()]);
     closeStores();
     throw error;

@@ -3,7 +3,10 @@ import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Log } from '../log.ts';
 import type { HttpEnv } from './env.ts';
+import { commonHeaders } from './errors.ts';
 import type { Metrics } from './metrics.ts';
+
+const COMMON = Object.entries(commonHeaders);
 
 /** An id that a client may give: it stands in the log and in the answer as it came. */
 const CLIENT_ID = /^[\w\-=]{1,255}$/;
@@ -20,6 +23,7 @@ export function accessLog(root: Log, metrics: Pick<Metrics, 'recordRequest'>): M
     const given = c.req.header('x-request-id') ?? '';
     const requestId = CLIENT_ID.test(given) ? given : randomUUID();
     c.env.outgoing.setHeader('X-Request-Id', requestId);
+    for (const [name, value] of COMMON) c.env.outgoing.setHeader(name, value);
     c.set('requestId', requestId);
     c.set('rootLog', root);
     c.set('owner', null);

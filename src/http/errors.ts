@@ -38,6 +38,9 @@ export const problems = {
 
 export const PROBLEM_JSON = 'application/problem+json';
 
+/** On every answer that names none of its own: it is for its client alone, and is what it says it is. */
+export const commonHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
 /** The body of an error: RFC 9457 at the top, the machine-readable part in `error`. */
 export function problemBody(error: AppError, instance: string, requestId: string) {
   const [status, title] = problems[error.code];

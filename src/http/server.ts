@@ -1,12 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { createApp } from './app.ts';
-import { PROBLEM_JSON, problemBody } from './errors.ts';
+import { clientAddress } from './clientAddress.ts';
+import { boundConnections, type ConnectionBounds } from './connections.ts';
+import { answerConnection, answerMalformed, malformation } from './malformed.ts';
+import { Quota } from './quota.ts';
+import { createTurns } from './turns.ts';
 
 /** A listening server. */
 export interface HttpServer {
@@ -31,28 +33,45 @@ export const CLIENT_PATIENCE: ClientPatience = { headersMs: 60_000, stillMs: 120
 /** How many times a headers' time is looked at before it is over: Node does it every so often, not to the moment. */
 const LOOKS_AT_HEADERS = 6;
 
-/** Starts to listen. @throws when the address cannot be had (in use, not ours, not allowed) */
+/** How many requests may wait for their turn, as they do where clients pipeline. One takes about 4 kB. */
+const MOST_WAITING = { ofAll: 50_000, ofOneAddress: 20_000 };
+
+/**
+ * Starts to listen.
+ *
+ * @throws when the address cannot be had (in use, not ours, not allowed)
+ */
 export async function listen(
   app: ReturnType<typeof createApp>,
-  address: { host: string; port: number },
-  log: Log,
-  patience: ClientPatience = CLIENT_PATIENCE,
+  options: { host: string; port: number; connections: ConnectionBounds; log: Log; patience?: ClientPatience },
 ): Promise<HttpServer> {
+  const { log, patience = CLIENT_PATIENCE } = options;
   const answer = getRequestListener(app.fetch, {
     errorHandler: (error) => {
       // The application answers its own errors; what comes here is a target or a Host that make no URL.
-      const { body, headers } = unreadable(error as Error, log);
-      return new Response(body, { status: 400, headers });
+      const { status, body, headers } = answerMalformed(error as Error, log);
+      return new Response(body, { status, headers });
     },
+  });
+  const turns = createTurns({
+    answer: (request, response) => {
+      const fault = malformation(request);
+      if (!fault) return void answer(request, response);
+      const { status, body, headers } = answerMalformed(fault, log);
+      response.writeHead(status, headers).end(body);
+    },
+    quota: new Quota(MOST_WAITING),
+    addressOf,
   });
   // Node would answer a missing Host itself, without a body.
   const connectionsCheckingInterval = patience.headersMs / LOOKS_AT_HEADERS;
   const server = createServer(
     { requireHostHeader: false, connectionsCheckingInterval },
     (request, response) => {
-      void answer(request, response);
+      turns.request(request, response);
     },
   );
+  boundConnections(server, options.connections, log);
   // Node's own limit of five minutes for a whole request would cut long uploads.
   server.requestTimeout = 0;
   server.headersTimeout = patience.headersMs;
@@ -64,15 +83,21 @@ export async function listen(
       server.emit('request', request, response);
     });
   }
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    answerUnreadable(new Error('this is no proxy'), socket, log);
+  const onFault = (error: NodeJS.ErrnoException, connection: Duplex) => {
+    if (error.code === 'ECONNRESET') connection.destroy();
+    else {
+      turns.fault(connection, () => {
+        answerConnection(error, connection, log);
+      });
+    }
+  };
+  server.on('connect', (_request: IncomingMessage, connection: Duplex) => {
+    onFault(new Error('this is no proxy'), connection);
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    answerUnreadable(error, socket, log);
-  });
+  server.on('clientError', onFault);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address.port, address.host, resolve);
+    server.listen(options.port, options.host, resolve);
   });
   return {
     url: urlOf(server.address() as AddressInfo),
@@ -95,34 +120,5 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${host}:${String(port)}`;
 }
 
-/** What Node's parser refuses never reaches the application; it gets the same body all the same. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex, log: Log): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const { body, headers } = unreadable(error, log);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
-    `HTTP/1.1 400 ${STATUS_CODES[400] ?? ''}\r\n${lines.join('')}` +
-      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
-  );
-}
-
-const SENTENCE_OF: Partial<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: 'The headers of the request are too large: at most 16 KiB are allowed.',
-  ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request took too long: send them without a pause.',
-};
-
-/** The answer to a request that is none, and its line in the log. */
-function unreadable(error: NodeJS.ErrnoException, log: Log) {
-  const message = SENTENCE_OF[error.code ?? ''] ?? 'The request cannot be read as HTTP/1.1.';
-  const requestId = randomUUID();
-  const code = 'INVALID_PARAMETERS';
-  const unknown = { method: null, route: null, durationMs: 0, owner: null };
-  log.info({ requestId, ...unknown, status: 400, code, reason: error.code ?? error.message }, 'request');
-  return {
-    body: JSON.stringify(problemBody(new AppError(code, message), '/', requestId)),
-    headers: { 'content-type': PROBLEM_JSON, 'x-request-id': requestId, connection: 'close' },
-  };
-}
+const addressOf = (connection: Duplex) =>
+  clientAddress((connection instanceof Socket ? connection.remoteAddress : undefined) ?? '', undefined);

@@ -81,6 +81,8 @@ describe('a request that could mean two things to two servers is refused, and no
       'a line feed alone',
       `${POST}${FORM}Content-Length: 0\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     ],
+    ['two Hosts', `${HEALTH}HOST: elsewhere\r\n\r\n`],
+    ['one Host twice', `${HEALTH}Host: localhost\r\n\r\n`],
   ])('%s', async (_name, bytes) => {
     const answers = await sendRaw(server.url, [bytes + smuggled]);
     expect(answers).toHaveLength(1);
@@ -88,6 +90,44 @@ describe('a request that could mean two things to two servers is refused, and no
     expect(answer && [answer.status, expectRefusal(answer).startsWith('INVALID_')]).toEqual([400, true]);
   });
 });
+
+describe.each(['constructor', '__proto__', 'toString', 'hasOwnProperty', 'then'])(
+  '%s, which every object of the language has, is no name of ours',
+  (name) => {
+    test.each([
+      ['/docs/swagger-ui/NAME', 404],
+      ['/NAME', 404],
+      ['/api/v1/NAME', 404],
+      ['/api/v1/models/NAME', 404],
+      ['/api/v1/tasks/NAME', 404],
+      ['/api/v1/tasks/NAME/results', 404],
+      ['/api/v1/download/NAME/NAME', 404],
+      ['/api/v1/tasks?status=NAME', 400],
+      ['/api/v1/tasks?cursor=NAME', 400],
+      ['/api/v1/tasks?limit=NAME', 400],
+    ])('in %s', async (target, status) => {
+      const [answer] = await sendRaw(server.url, [
+        `GET ${target.replaceAll('NAME', name)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+      ]);
+      expect(answer?.status).toBe(status);
+      if (answer) expectRefusal(answer);
+    });
+
+    test('in a form', async () => {
+      const fields = ['model_type', 'output_format', 'pcm_type', 'use_tta', 'instruments', 'bigshifts', name];
+      for (const field of fields) {
+        const form = new FormData();
+        form.append(field, name);
+        form.append('file', new Blob(['RIFF']), name);
+        const answer = await fetch(`${server.url}/api/v1/separate`, { method: 'POST', body: form });
+        const { status, headers } = answer;
+        expect(expectRefusal({ status, headers, body: await answer.text() })).toMatch(
+          /^(INVALID|UNSUPPORTED)_/,
+        );
+      }
+    });
+  },
+);
 
 describe('a body that is not as it was announced leaves nothing', () => {
   const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -140,6 +180,22 @@ describe('several requests on one connection', () => {
       ask('/api/v1/tasks').repeat(99) + ask('/api/v1/tasks', 'Connection: close\r\n'),
     ]);
     expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
+  });
+
+  test('before noise are answered, and the noise after them', async () => {
+    const answers = await sendRaw(server.url, [`${ask('/api/v1/tasks')}${ask('/nothing')}noise\r\n\r\n`]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 400]);
+  });
+
+  test('with bodies, of which one is refused unread, are answered one by one', async () => {
+    const post = (more: string) => `POST /api/v1/separate HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+    const body = PART + END;
+    const sent = `${post(`${FORM}Content-Length: ${String(body.length)}\r\n`)}${body}`;
+    const unread = `${post('Content-Type: text/plain\r\nContent-Length: 3\r\n')}abc`;
+    const answers = await sendRaw(server.url, [
+      sent + ask('/nothing') + unread + sent + ask('/api/v1/tasks', 'Connection: close\r\n'),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([400, 404, 400, 400, 200]);
   });
 });
 

@@ -140,6 +140,12 @@ async function expectDocumented(
   }
   const status = { status: response.status, headers: response.headers };
   const type = response.headers.get('content-type')?.split(';')[0] ?? '';
+  expect(response.headers.get('x-content-type-options'), `${method} ${path}`).toBe('nosniff');
+  // A stem never changes; whatever else is said holds for now, and for who asked.
+  const isKept = template.includes('/download/') && !isError;
+  expect(response.headers.get('cache-control'), `${method} ${path}`).toBe(
+    isKept ? 'private, max-age=31536000, immutable' : 'no-store',
+  );
   if (content === '') return status;
   const documentedBody = answer.content?.[type];
   if (!documentedBody) throw new Error(`${method} ${path}: ${type} is not documented`);

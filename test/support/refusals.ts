@@ -29,6 +29,8 @@ export async function readDeclaredStatuses(baseUrl: string): Promise<DeclaredSta
  */
 export function expectRefusal({ status, headers, body }: RawAnswer): string {
   expect(headers.get('content-type')).toBe('application/problem+json');
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
   const problem = problemSchema.strict().parse(JSON.parse(body));
   expect(status).toBeGreaterThanOrEqual(400);
   expect(status).toBeLessThan(500);

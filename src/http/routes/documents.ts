@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 // Not the package itself: that would run the whole page here, a quarter of a second of every start.
 import swaggerAssetsDir from 'swagger-ui-dist/absolute-path.js';
@@ -11,13 +10,16 @@ import { PAGE, POLICY, START } from '../documented/page.ts';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
-const CONTENT_TYPE: Record<string, string> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-  'favicon-32x32.png': 'image/png',
-};
+const CONTENT_TYPE: ReadonlyMap<string, string> = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+  ['favicon-32x32.png', 'image/png'],
+]);
 
-/** The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. */
+/**
+ * The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. Anybody may
+ * ask for them, as often as he likes: each is made once, and every answer sends the same bytes.
+ */
 export function registerDocuments(
   app: OpenAPIHono<HttpEnv>,
   publicUrl: string,
@@ -25,19 +27,26 @@ export function registerDocuments(
   needsKey: boolean,
 ): void {
   registerDocumentPaths(app);
-  const document = once(() => openApiDocument(app, { publicUrl, version, needsKey }));
+  const document = once(() =>
+    new TextEncoder().encode(JSON.stringify(openApiDocument(app, { publicUrl, version, needsKey }))),
+  );
   for (const at of ['', API_PREFIX]) {
-    app.get(`${at}/openapi.json`, (c) => c.json(document()));
+    app.get(`${at}/openapi.json`, (c) => c.body(document(), 200, { 'content-type': 'application/json' }));
     app.get(`${at}/docs`, (c) => c.html(PAGE, 200, { 'content-security-policy': POLICY }));
   }
   app.get('/', (c) => c.redirect('/docs'));
   app.get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
-  app.get('/docs/swagger-ui/:name', (c) => {
-    const contentType = CONTENT_TYPE[c.req.param('name')];
-    if (contentType === undefined) throw new AppError('FILE_NOT_FOUND', 'There is no such file.');
-    const file = createReadStream(path.join(swaggerAssetsDir(), c.req.param('name')));
-    return c.body(Readable.toWeb(file) as ReadableStream, 200, {
-      'content-type': contentType,
+  const assets = new Map(
+    [...CONTENT_TYPE].map(([name, contentType]) => [
+      name,
+      { contentType, content: kept(path.join(swaggerAssetsDir(), name)) },
+    ]),
+  );
+  app.get('/docs/swagger-ui/:name', async (c) => {
+    const asset = assets.get(c.req.param('name'));
+    if (!asset) throw new AppError('FILE_NOT_FOUND', 'There is no such file.');
+    return c.body(await asset.content(), 200, {
+      'content-type': asset.contentType,
       'cache-control': 'public, max-age=3600',
     });
   });
@@ -47,4 +56,10 @@ export function registerDocuments(
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;
+}
+
+/** Reads a file once, when it is first asked for; a failure is not kept. */
+function kept(file: string): () => Promise<Uint8Array<ArrayBuffer>> {
+  let content: Uint8Array<ArrayBuffer> | undefined;
+  return async () => (content ??= new Uint8Array(await readFile(file)));
 }

@@ -1,0 +1,58 @@
+/** The answer to what is no HTTP request, in the one error shape: it never reaches the application. */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { commonHeaders, PROBLEM_JSON, problemBody } from './errors.ts';
+
+const SENTENCE_OF: Partial<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'The headers of the request are too large: at most 16 KiB are allowed.',
+  ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request took too long: send them without a pause.',
+  SEVERAL_HOSTS: 'The request has several Host headers: send one.',
+};
+
+/** Why a request that Node has parsed is none all the same; undefined: it is one. */
+export function malformation(request: IncomingMessage): NodeJS.ErrnoException | undefined {
+  const { rawHeaders } = request;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  // RFC 9112 §3.2. Of two, a proxy and this server might each believe another.
+  return hosts > 1 ? Object.assign(new Error('several Host headers'), { code: 'SEVERAL_HOSTS' }) : undefined;
+}
+
+/** Makes the answer, and its line in the log. */
+export function answerMalformed(error: NodeJS.ErrnoException, log: Log) {
+  const message = SENTENCE_OF[error.code ?? ''] ?? 'The request cannot be read as HTTP/1.1.';
+  const requestId = randomUUID();
+  const code = 'INVALID_PARAMETERS';
+  const unknown = { method: null, route: null, durationMs: 0, owner: null };
+  log.info({ requestId, ...unknown, status: 400, code, reason: error.code ?? error.message }, 'request');
+  return {
+    status: 400,
+    body: JSON.stringify(problemBody(new AppError(code, message), '/', requestId)),
+    headers: {
+      'content-type': PROBLEM_JSON,
+      ...commonHeaders,
+      'x-request-id': requestId,
+      connection: 'close',
+    },
+  };
+}
+
+/** Writes the answer to a connection on which Node's parser gave up. */
+export function answerConnection(error: NodeJS.ErrnoException, connection: Duplex, log: Log): void {
+  if (!connection.writable) {
+    connection.destroy();
+    return;
+  }
+  const { status, body, headers } = answerMalformed(error, log);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  connection.end(
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}` +
+      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
+  );
+}
