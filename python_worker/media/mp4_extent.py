@@ -16,13 +16,13 @@ def measure(file: InputContainer, stream: AudioStream, head: Look, deadline: Dea
     """The extent of an open MP4 file, of which `head` has been decoded."""
     if head.samples == 0:
         return Extent(0)
-    declared = _declared(stream, head)
-    if declared is not None and _reaches(file, stream, declared / head.sample_rate, head):
+    declared = _declared(stream, head, deadline)
+    if declared is not None and _reaches(file, stream, declared / head.sample_rate, head, deadline):
         return Extent(declared, declared, REASON)
     return Extent(_count(file, stream, head, deadline), declared, REASON)
 
 
-def _declared(stream: AudioStream, head: Look) -> int | None:
+def _declared(stream: AudioStream, head: Look, deadline: Deadline) -> int | None:
     """The samples that the tables list; None for a fragmented file, which has them piece by piece."""
     if stream.frames == 0:
         return None
@@ -31,10 +31,26 @@ def _declared(stream: AudioStream, head: Look) -> int | None:
         return by_packets
     # The times are exact, and may be forged; how many packets there are can be cross-checked.
     by_times = round(stream.duration * stream.time_base * head.sample_rate)
-    return by_times if abs(by_times - by_packets) <= max(head.sample_rate, by_packets // 100) else by_packets
+    edited = abs(len(stream.index_entries) - stream.frames) * head.samples_per_packet
+    if edited <= head.sample_rate and abs(by_times - by_packets) <= max(head.sample_rate, by_packets // 100):
+        return by_times
+    # An edit list plays some packets only, or some twice, and may begin and end within one.
+    by_packets = _played_packets(stream, deadline) * head.samples_per_packet
+    return by_times if abs(by_times - by_packets) <= 2 * head.samples_per_packet else by_packets
 
 
-def _reaches(file: InputContainer, stream: AudioStream, seconds: float, head: Look) -> bool:
+def _played_packets(stream: AudioStream, deadline: Deadline) -> int:
+    played = 0
+    for number, entry in enumerate(stream.index_entries):
+        played += not entry.is_discard
+        if number % 1024 == 0:
+            deadline.check()
+    return played
+
+
+def _reaches(
+    file: InputContainer, stream: AudioStream, seconds: float, head: Look, deadline: Deadline
+) -> bool:
     """Whether the last packets of the tables lie within the file."""
     assert stream.time_base is not None
     end = 0
@@ -42,6 +58,7 @@ def _reaches(file: InputContainer, stream: AudioStream, seconds: float, head: Lo
         file.seek(max(0, int((seconds - 1) / stream.time_base)), stream=stream)
         try:
             for packet in file.demux(stream):
+                deadline.check()
                 if packet.size and packet.pts is not None and not packet.is_corrupt:
                     end = packet.pts + (packet.duration or 0)
         except OSError:
@@ -55,9 +72,8 @@ def _count(file: InputContainer, stream: AudioStream, head: Look, deadline: Dead
     packets = 0
     try:
         for packet in file.demux(stream):
-            packets += bool(packet.size and not packet.is_corrupt)
-            if packets % 1024 == 0:
-                deadline.check()
+            packets += bool(packet.size and not packet.is_corrupt and not packet.is_discard)
+            deadline.check()
     except OSError:
         pass
     return packets * head.samples_per_packet

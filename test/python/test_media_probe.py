@@ -215,6 +215,12 @@ ROWS = [
     Row("m4a-aac-faststart", mp4()),
     Row("m4a-aac-fragmented", mp4(samples=134144)),
     Row("m4a-alac", mp4("alac")),
+    Row("m4a-end-trimmed", mp4(samples=44100)),
+    Row("m4a-start-trimmed", mp4(samples=44100)),
+    Row("m4a-middle-removed", mp4(samples=44100)),
+    Row("m4a-played-twice", mp4(samples=266240)),
+    Row("m4a-alac-trimmed", mp4("alac", 44100)),
+    Row("m4a-trimmed-cut", cut("1.0", "0.5")),
     Row("mp4-video-and-audio", mp4()),
     Row("mp4-video-only", ("INVALID_AUDIO", "The file holds no audio stream.")),
     # No format of ours

@@ -78,6 +78,56 @@ def _mp4_video_and_audio(sound: Sound) -> bytes:
     return _movie(sound, with_sound=True)
 
 
+def _edited(whole: bytes, *edits: tuple[float, float]) -> bytes:
+    """As lossless cutters trim: only what the edit list names is played; seconds, and where they begin."""
+    (ticks,) = struct.unpack_from(">I", whole, whole.index(b"mvhd") + 16)
+    (media_ticks,) = struct.unpack_from(">I", whole, whole.index(b"mdhd") + 16)
+    at = whole.index(b"elst")
+    (primed,) = struct.unpack_from(">i", whole, at + 16)
+    entries = b"".join(
+        struct.pack(">IiI", round(seconds * ticks), primed + round(start * media_ticks), 1 << 16)
+        for seconds, start in edits
+    )
+    changed = bytearray(whole[: at + 8] + struct.pack(">I", len(edits)) + entries + whole[at + 24 :])
+    for name in (b"moov", b"trak", b"edts", b"elst"):
+        place = changed.rindex(name, 0, at + 4) - 4
+        (size,) = struct.unpack_from(">I", changed, place)
+        struct.pack_into(">I", changed, place, size + 12 * (len(edits) - 1))
+    return bytes(changed)
+
+
+@kind("m4a-end-trimmed")
+def _m4a_end_trimmed(sound: Sound) -> bytes:
+    return _edited(aac(sound), (sound.seconds / 3, 0))
+
+
+@kind("m4a-start-trimmed")
+def _m4a_start_trimmed(sound: Sound) -> bytes:
+    return _edited(aac(sound), (sound.seconds / 3, sound.seconds * 2 / 3))
+
+
+@kind("m4a-middle-removed")
+def _m4a_middle_removed(sound: Sound) -> bytes:
+    return _edited(aac(sound), (sound.seconds / 6, 0), (sound.seconds / 6, sound.seconds * 5 / 6))
+
+
+@kind("m4a-played-twice")
+def _m4a_played_twice(sound: Sound) -> bytes:
+    return _edited(aac(sound), (sound.seconds, 0), (sound.seconds, 0))
+
+
+@kind("m4a-alac-trimmed")
+def _m4a_alac_trimmed(sound: Sound) -> bytes:
+    return _edited(alac(sound), (sound.seconds / 3, sound.seconds / 3))
+
+
+@kind("m4a-trimmed-cut")
+def _m4a_trimmed_cut(sound: Sound) -> bytes:
+    """Trimmed at its start, and cut off in the middle of what is left."""
+    whole = _moov_first(_m4a_start_trimmed(sound))
+    return whole[: len(whole) * 5 // 6]
+
+
 def _moov_first(whole: bytes) -> bytes:
     """Moves `moov` to the front, as FFmpeg's faststart does (which needs a real file to read back)."""
     boxes = dict(_boxes(whole))
