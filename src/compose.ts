@@ -191,7 +191,7 @@ export async function startServer(
     files,
     progress,
     running,
-    probe: (file) => probeMixture(media, file),
+    probe: (file, caller) => probeMixture(media, file, caller),
     onAccepted: ({ mixture }) => {
       metrics.recordUpload(mixture.bytes);
       scheduler.wake();

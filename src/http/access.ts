@@ -50,6 +50,7 @@ export function access(rules: AccessRules): MiddlewareHandler<HttpEnv> {
         c.env.incoming.socket.remoteAddress ?? '',
         rules.trustProxy ? c.req.header('x-forwarded-for') : undefined,
       );
+    c.set('address', address);
     const refuse = (error: AppError) => {
       requestLog(c).warn(
         { code: error.code, owner: c.get('owner'), address: address() },

@@ -25,6 +25,7 @@ const EXPOSED_HEADERS = [
   'Content-Range',
   'Content-Disposition',
   'Retry-After',
+  'Server-Timing',
   'X-RateLimit-Limit',
   'X-RateLimit-Remaining',
   'X-RateLimit-Reset',

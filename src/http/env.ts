@@ -13,5 +13,7 @@ export interface HttpEnv {
     rootLog: Log;
     /** Whose tasks this request may see; null: authentication is off. */
     owner: string | null;
+    /** The address that it counts for. Absent on routes that are open to all. */
+    address?: () => string;
   };
 }

@@ -19,14 +19,19 @@ import type { TaskStatus } from './taskState.ts';
 import { scratchBytes } from './taskMemory.ts';
 import { createTaskView, type TaskView } from './taskView.ts';
 
-/** The probe of an upload: what the media child found. */
+/** The probe of an upload: what the media child found, and how long the upload waited for its turn among all callers. */
 export type Probe = (
   path: string,
-) => Promise<Omit<Mixture, 'inputId' | 'filename' | 'bytes' | 'sha256' | 'storageKey'>>;
+  caller: string,
+) => Promise<
+  Omit<Mixture, 'inputId' | 'filename' | 'bytes' | 'sha256' | 'storageKey'> & { waitedMs: number }
+>;
 
 /** A received file and what is to be done with it, resolved and checked. */
 export interface Submission {
   owner: string | null;
+  /** With whom others take turns: its owner, or the address it comes from. */
+  caller: string;
   upload: StoredUpload;
   filename: string;
   model: ModelEntry;
@@ -39,6 +44,8 @@ export interface Submission {
 export interface SubmittedView extends TaskView {
   /** It came before with the same key; the file that came now is not kept. */
   isRepeat: boolean;
+  /** How long the file waited until it was looked into. */
+  waitedMs: number;
 }
 
 /** A task that was just cancelled, and how far it had come. */
@@ -112,7 +119,7 @@ export function createTaskService(parts: {
       // The next sweep removes it: it is nobody's.
       log.warn({ inputId: upload.inputId, err: error }, 'a file that came again could not be removed');
     });
-    return { ...(await view(earlier)), isRepeat: true };
+    return { ...(await view(earlier)), isRepeat: true, waitedMs: 0 };
   };
 
   const eraseNow = async (task: Task): Promise<void> => {
@@ -149,7 +156,8 @@ export function createTaskService(parts: {
       // Before the file is looked into: what was accepted once is not refused when it comes again.
       const known = idempotencyKey === undefined ? undefined : await store.findByKey(idempotencyKey, owner);
       if (known) return repeat(known, submission);
-      const probed = await parts.probe(files.localPath(layout.upload(upload.inputId)));
+      const stored = files.localPath(layout.upload(upload.inputId));
+      const { waitedMs, ...probed } = await parts.probe(stored, submission.caller);
       admission.requireLength(probed, model, options);
       const stems = options.instruments.length + (options.extractInstrumental ? 1 : 0);
       await admission.requireSpace(
@@ -189,7 +197,7 @@ export function createTaskService(parts: {
       tellSafely(log, () => {
         parts.onAccepted(task);
       });
-      return { ...accepted, isRepeat: false };
+      return { ...accepted, isRepeat: false, waitedMs };
     },
     async find(taskId, owner) {
       const task = await store.find(taskId, owner);

@@ -1,46 +1,57 @@
-/** Lends what there is to those who ask, the first come first, and no more of it to one kind of work than it may have. */
+import { createFairQueue } from './fairQueue.ts';
+
+/** How much of what there is one kind of work may have at a time. */
+export interface Share {
+  /** All who do it together. */
+  atOnce: number;
+  /** One owner alone: less than all, so that there is something left for another. */
+  each: number;
+}
+
+/** Who asks, and for what. */
+export interface Wish<Item> {
+  /** Among owners it goes by turns. */
+  owner: string;
+  accepts: (item: Item) => boolean;
+  /** Ends the wait, with its reason. */
+  signal: AbortSignal;
+}
+
+/** What was lent. */
+export interface Loan<Item> {
+  item: Item;
+  /** The work is over; the item can be lent again, unless it is gone. */
+  end(how: 'returned' | 'gone'): void;
+}
+
+/** Lends what there is to those who ask, owner by owner in turn, and no more of it to one kind of work than it may have. */
 export interface Lending<Item, Work extends string> {
   /** Something new can be lent. */
   offer(item: Item): void;
   /** It is gone while nobody had it. */
   withdraw(item: Item): void;
-  /**
-   * Waits for one that the borrower accepts.
-   *
-   * @param signal ends the wait, with its reason
-   */
-  borrow(work: Work, accepts: (item: Item) => boolean, signal: AbortSignal): Promise<Item>;
-  /** The work is over; what was lent can be lent again, unless it is gone. */
-  end(work: Work, item?: Item): void;
+  /** Waits for one that the borrower accepts. */
+  borrow(work: Work, wish: Wish<Item>): Promise<Loan<Item>>;
 }
 
 /**
  * Builds an empty one.
  *
- * @param most how many of each kind of work may go on at a time
  * @param onShortage called when more could be put to use than is at hand, with how many
  */
 export function createLending<Item, Work extends string>(
-  most: Record<Work, number>,
+  shares: Record<Work, Share>,
   onShortage: (missing: number) => void,
 ): Lending<Item, Work> {
-  type Wait = { work: Work; accepts: (item: Item) => boolean; take: (item: Item) => void };
   const idle: Item[] = [];
-  const waiting: Wait[] = [];
-  const going = new Map<Work, number>();
-  const room = (work: Work) => most[work] - (going.get(work) ?? 0);
-  const startable = (work: Work) => Math.min(room(work), waiting.filter((wait) => wait.work === work).length);
+  const desks = (Object.keys(shares) as Work[]).map(
+    (work) => [work, createDesk<Item>(shares[work])] as const,
+  );
+  const deskOf = new Map(desks);
 
   const match = () => {
-    for (const wait of [...waiting]) {
-      const at = room(wait.work) > 0 ? idle.findIndex(wait.accepts) : -1;
-      const [item] = at < 0 ? [] : idle.splice(at, 1);
-      if (item === undefined) continue;
-      waiting.splice(waiting.indexOf(wait), 1);
-      going.set(wait.work, (going.get(wait.work) ?? 0) + 1);
-      wait.take(item);
-    }
-    const missing = (Object.keys(most) as Work[]).reduce((sum, work) => sum + startable(work), 0);
+    for (const [, desk] of desks) while (desk.serveNext(idle, match));
+    const missing = desks.reduce((sum, [, desk]) => sum + desk.startable(), 0);
     if (missing > 0) onShortage(missing);
   };
 
@@ -53,29 +64,75 @@ export function createLending<Item, Work extends string>(
       const at = idle.indexOf(item);
       if (at >= 0) idle.splice(at, 1);
     },
-    borrow: (work, accepts, signal) =>
+    borrow: (work, wish) =>
       new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        const wait: Wait = {
-          work,
-          accepts,
-          take(item) {
-            signal.removeEventListener('abort', giveUp);
-            resolve(item);
-          },
-        };
-        const giveUp = () => {
-          waiting.splice(waiting.indexOf(wait), 1);
-          reject(signal.reason as Error);
-        };
-        signal.addEventListener('abort', giveUp, { once: true });
-        waiting.push(wait);
+        wish.signal.throwIfAborted();
+        deskOf.get(work)?.add(wish, resolve, reject);
         match();
       }),
-    end(work, item) {
-      going.set(work, (going.get(work) ?? 1) - 1);
-      if (item !== undefined) idle.push(item);
-      match();
+  };
+}
+
+/** One kind of work: who waits for it, and how many have something. */
+function createDesk<Item>({ atOnce, each }: Share) {
+  type Wait = Pick<Wish<Item>, 'accepts'> & { take: (loan: Loan<Item>) => void };
+  const queue = createFairQueue<Wait>();
+  const going = new Map<string, number>();
+  const room = () => atOnce - [...going.values()].reduce((sum, n) => sum + n, 0);
+  const roomOf = (owner: string) => each - (going.get(owner) ?? 0);
+
+  const lend = (owner: string, item: Item, onEnd: () => void, idle: Item[]): Loan<Item> => {
+    going.set(owner, (going.get(owner) ?? 0) + 1);
+    return {
+      item,
+      end(how) {
+        const left = (going.get(owner) ?? 1) - 1;
+        if (left > 0) going.set(owner, left);
+        else going.delete(owner);
+        if (how === 'returned') idle.push(item);
+        onEnd();
+      },
+    };
+  };
+
+  return {
+    add: (wish: Wish<Item>, resolve: (loan: Loan<Item>) => void, reject: (reason: Error) => void): void => {
+      const { owner, signal, accepts } = wish;
+      const giveUp = () => {
+        queue.remove(owner, wait);
+        reject(signal.reason as Error);
+      };
+      const take = (loan: Loan<Item>) => {
+        signal.removeEventListener('abort', giveUp);
+        resolve(loan);
+      };
+      const wait: Wait = { accepts, take };
+      signal.addEventListener('abort', giveUp, { once: true });
+      queue.add(owner, wait);
     },
+    /** Gives something of what is idle to the one whose turn it is. @returns whether there was both */
+    serveNext: (idle: Item[], onEnd: () => void): boolean => {
+      if (idle.length === 0 || room() <= 0) return false;
+      for (const { owner, waits } of queue.inOrder()) {
+        if (roomOf(owner) <= 0) continue;
+        for (const wait of waits) {
+          const at = idle.findIndex((item) => wait.accepts(item));
+          const [item] = at < 0 ? [] : idle.splice(at, 1);
+          if (item === undefined) continue;
+          queue.serve(owner, wait);
+          wait.take(lend(owner, item, onEnd, idle));
+          return true;
+        }
+      }
+      return false;
+    },
+    /** How many more could work if they had something. */
+    startable: () =>
+      Math.min(
+        room(),
+        queue
+          .inOrder()
+          .reduce((sum, { owner, waits }) => sum + Math.min(Math.max(0, roomOf(owner)), waits.length), 0),
+      ),
   };
 }

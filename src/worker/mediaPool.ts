@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { restartDelayMs } from './backoff.ts';
@@ -16,11 +17,13 @@ import {
   type StageResult,
 } from './protocol.ts';
 
-/** Another is started when all that live are busy. */
-const MAX_CHILDREN = 3;
-/** A long file takes minutes to stage: however many are, there is a child to probe with. */
-const MOST_AT_ONCE = { probe: 2, stage: 2 } as const;
-type Work = keyof typeof MOST_AT_ONCE;
+type Work = 'probe' | 'stage';
+/** A long file takes minutes to stage: however many are, there are children to probe with. */
+const STAGES_AT_ONCE = 2;
+/** A host with more cores than this looks into no more files at once. */
+const MOST_PROBES_OF_ONE = 32;
+/** All staging is the server's own: the scheduler has put the tasks in order. */
+const SCHEDULER = '';
 const HELLO_TIMEOUT_MS = 30_000;
 /** Decoding runs some hundred times faster than the music; this is for the slowest disk there is. */
 const STAGE_TIMEOUT_MS = 3_600_000;
@@ -39,25 +42,41 @@ export interface MediaPatience {
 
 const PATIENCE: MediaPatience = { freeMs: 60_000, probeMs: 60_000 };
 
+/** What a file holds. */
+export interface Probed extends ProbeResult {
+  /** How long it waited for its turn. */
+  waitedMs: number;
+}
+
 /** The children that look into audio files, so that a hostile one costs them and not the server. */
 export interface MediaPool {
   start(): void;
   /** Whether any child lives: without one no upload can be looked into. */
   isAlive(): boolean;
   /**
-   * What a stored file holds.
+   * What a stored file holds. As many files are looked into at once as there are cores; beyond them owners take turns.
    *
+   * @param owner whose file it is
    * @throws {ChildFailure} UNSUPPORTED_FORMAT or INVALID_AUDIO, with a sentence for the client
    * @throws {MediaBusy} when no child came to it
    */
-  probe(path: string): Promise<ProbeResult>;
+  probe(path: string, owner: string): Promise<Probed>;
   /** Decodes what MSST cannot into a float WAV. @throws {ChildFailure} as above, or CANCELLED */
   stage(params: StageParams, signal: AbortSignal): Promise<StageResult>;
   stop(): Promise<void>;
 }
 
-/** Builds the pool: one media child, and more as soon as several files are to be read at once. */
-export function createMediaPool(command: ChildCommand, log: Log, patience = PATIENCE): MediaPool {
+/**
+ * Builds the pool: one media child, and more as soon as several files are to be read at once.
+ *
+ * @param cores how many files of one owner are looked into at once
+ */
+export function createMediaPool(
+  command: ChildCommand,
+  log: Log,
+  patience = PATIENCE,
+  cores = availableParallelism(),
+): MediaPool {
   const stopping = new AbortController();
   const alive = new Set<ChildProcess>();
   // A function, because the compiler believes a property that it has just seen false.
@@ -65,8 +84,17 @@ export function createMediaPool(command: ChildCommand, log: Log, patience = PATI
   const loops: Promise<void>[] = [];
   /** Children that can be lent soon. */
   let starting = 0;
-  const children = createLending<ChildProcess, Work>(MOST_AT_ONCE, (missing) => {
-    if (missing > starting && loops.length < MAX_CHILDREN) loops.push(keepAlive());
+  const each = Math.min(cores, MOST_PROBES_OF_ONE);
+  // One more than an owner may have: whatever it sends, another's file is looked into at once.
+  const shares = {
+    probe: { atOnce: each + 1, each },
+    stage: { atOnce: STAGES_AT_ONCE, each: STAGES_AT_ONCE },
+  };
+  const mostChildren = shares.probe.atOnce + shares.stage.atOnce;
+  const children = createLending<ChildProcess, Work>(shares, (missing) => {
+    for (let more = missing - starting; more > 0 && loops.length < mostChildren; more -= 1) {
+      loops.push(keepAlive());
+    }
   });
 
   const keepAlive = async (): Promise<void> => {
@@ -100,24 +128,25 @@ export function createMediaPool(command: ChildCommand, log: Log, patience = PATI
   /** Lends a child to `use`; a child that dies of it is replaced, and the work is tried once more. */
   const withChild = async <T>(
     work: Work,
-    wait: { signal: AbortSignal; failure: (cause: unknown) => Error },
+    wait: { owner: string; signal: AbortSignal; failure: (cause: unknown) => Error },
     use: (child: ChildProcess) => Promise<T>,
   ): Promise<T> => {
-    const patient = AbortSignal.any([wait.signal, stopping.signal]);
+    const { owner } = wait;
+    const signal = AbortSignal.any([wait.signal, stopping.signal]);
     let accepts = (_: ChildProcess) => true;
     for (let tries = 1; ; tries += 1) {
-      const child = await children.borrow(work, accepts, patient).catch((error: unknown) => {
+      const loan = await children.borrow(work, { owner, accepts, signal }).catch((error: unknown) => {
         throw wait.failure(error);
       });
       // One that lives beside it may die with it, of something else: only a younger one proves anything.
       const elders = new Set(alive);
       accepts = (candidate) => !elders.has(candidate);
       try {
-        const result = await use(child);
-        children.end(work, child);
+        const result = await use(loan.item);
+        loan.end('returned');
         return result;
       } catch (error) {
-        children.end(work, error instanceof ChildDied ? undefined : child);
+        loan.end(error instanceof ChildDied ? 'gone' : 'returned');
         if (!(error instanceof ChildDied)) throw error;
         if (work === 'probe' && error.tookTooLong) throw new MediaBusy(error);
         if (tries < TRIES) continue;
@@ -136,17 +165,23 @@ export function createMediaPool(command: ChildCommand, log: Log, patience = PATI
       loops.push(keepAlive());
     },
     isAlive: () => alive.size > 0,
-    probe(path) {
+    async probe(path, owner) {
+      const askedAt = performance.now();
+      let begunAt = askedAt;
       const wait = {
+        owner,
         signal: AbortSignal.timeout(patience.freeMs),
         failure: (cause: unknown) => new MediaBusy(cause),
       };
-      return withChild('probe', wait, (child) =>
-        child.request('probe', { path }, probeResultSchema, { timeoutMs: patience.probeMs }),
-      );
+      const found = await withChild('probe', wait, (child) => {
+        begunAt = performance.now();
+        return child.request('probe', { path }, probeResultSchema, { timeoutMs: patience.probeMs });
+      });
+      return { ...found, waitedMs: begunAt - askedAt };
     },
     stage(params, signal) {
       const wait = {
+        owner: SCHEDULER,
         signal,
         failure: () => new ChildFailure('CANCELLED', 'The request was cancelled.', null),
       };

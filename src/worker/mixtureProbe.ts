@@ -5,11 +5,12 @@ import type { MediaPool } from './mediaPool.ts';
 /**
  * Probes a stored upload by a media child, in the words of the domain.
  *
+ * @param owner whose upload it is: owners take turns
  * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO, with the child's own sentence; SERVER_BUSY
  */
-export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string) {
+export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string, owner: string) {
   try {
-    const found = await media.probe(path);
+    const found = await media.probe(path, owner);
     return {
       container: found.container,
       codec: found.codec,
@@ -17,6 +18,7 @@ export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string
       sampleRate: found.sample_rate,
       channels: found.channels,
       stagingReason: found.staging_reason,
+      waitedMs: found.waitedMs,
     };
   } catch (error) {
     if (error instanceof MediaBusy) {

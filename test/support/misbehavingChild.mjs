@@ -3,7 +3,7 @@
 // tell it to, which no well-behaved child would. MISBEHAVIOUR changes it as a whole:
 //   mute (never answers initialize or shutdown) | die-at-start | old-protocol
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import {
   createMessageConnection,
@@ -70,10 +70,10 @@ connection.onRequest('flood', ({ bytes }) => {
   return null;
 });
 
-/** What a probe does stands in the path: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`
+/** What a probe does stands in the path, or in the file there: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`
  *  (says so beside the file and waits until it is there); else it succeeds. */
 connection.onRequest('probe', async ({ path }) => {
-  const [what, argument] = path.split(':');
+  const [what, argument] = (existsSync(path) ? readFileSync(path, 'utf8') : path).split(':');
   if (what === 'die') process.exit(1);
   if (what === 'die-once' && !existsSync(argument)) {
     writeFileSync(argument, '');

@@ -60,6 +60,12 @@ export const headers = {
       'true',
     ),
   },
+  serverTiming: {
+    'Server-Timing': text(
+      '`wait;dur=` how many milliseconds the file waited until it was looked into. As many files are looked into at once as the server has cores; beyond them, callers take turns.',
+      'wait;dur=0',
+    ),
+  },
   etag: { ETag: text('The sha256 of the whole file, quoted.', `"${EXAMPLE.stemSha256}"`) },
   acceptRanges: { 'Accept-Ranges': text('Always `bytes`.', 'bytes') },
   contentRange: {

@@ -113,7 +113,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         'The task, which waits for a worker now.',
         { pending: taskExamples.pending },
         {
-          headers: { ...headers.location, ...headers.replayed },
+          headers: { ...headers.location, ...headers.replayed, ...headers.serverTiming },
           links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'],
         },
       ),
@@ -150,6 +150,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
     try {
       const { file, model, options } = await check(form, services);
       const view = await tasks.submit({
+        caller: c.get('owner') ?? c.get('address')?.() ?? '',
         owner: c.get('owner'),
         upload: file.upload,
         filename: displayFilename(file.filename),
@@ -158,12 +159,16 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         idempotencyKey,
       });
       const task = taskToWire(view, services.publicUrl);
+      const answered = { location: task.links.self, 'server-timing': `wait;dur=${view.waitedMs.toFixed(0)}` };
       if (view.isRepeat) {
         requestLog(c).info({ taskId: task.task_id }, 'a submission came again');
-        return c.json(task, 201, { location: task.links.self, 'idempotent-replayed': 'true' });
+        return c.json(task, 201, { ...answered, 'idempotent-replayed': 'true' });
       }
-      logStatus(requestLog(c), task.task_id, 'pending', { modelType: model.name });
-      return c.json(task, 201, { location: task.links.self });
+      logStatus(requestLog(c), task.task_id, 'pending', {
+        modelType: model.name,
+        waitedMs: Math.round(view.waitedMs),
+      });
+      return c.json(task, 201, answered);
     } catch (error) {
       if (form.file) await tasks.discard(form.file.upload.inputId);
       throw error;

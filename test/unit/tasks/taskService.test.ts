@@ -22,6 +22,7 @@ import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const model = starterModel();
 const FOUND: Awaited<ReturnType<Probe>> = {
+  waitedMs: 0,
   container: 'mp3',
   codec: 'mp3',
   durationSeconds: 10,
@@ -82,7 +83,15 @@ async function submit(
   given: Partial<Submission> = {},
 ): Promise<TaskView> {
   const upload = await service.receive(Readable.from([Buffer.from('audio')]));
-  return service.submit({ owner, upload, filename: 'song.mp3', model, options: defaultOptions, ...given });
+  return service.submit({
+    owner,
+    caller: owner ?? 'somebody',
+    upload,
+    filename: 'song.mp3',
+    model,
+    options: defaultOptions,
+    ...given,
+  });
 }
 
 async function claim(): Promise<void> {
@@ -122,7 +131,14 @@ describe('submitting', () => {
       },
     });
     const upload = await service.receive(Readable.from([Buffer.from('text')]));
-    const submitting = service.submit({ owner: null, upload, filename: 'x', model, options: defaultOptions });
+    const submitting = service.submit({
+      owner: null,
+      caller: 'somebody',
+      upload,
+      filename: 'x',
+      model,
+      options: defaultOptions,
+    });
     await expect(submitting).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
     await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
@@ -134,7 +150,14 @@ describe('submitting', () => {
     const upload = await service.receive(Readable.from([Buffer.from('audio')]));
     disk.database.orm.get('PRAGMA max_page_count = 1');
     const filename = 'long '.repeat(4_000);
-    const submitting = service.submit({ owner: null, upload, filename, model, options: defaultOptions });
+    const submitting = service.submit({
+      owner: null,
+      caller: 'somebody',
+      upload,
+      filename,
+      model,
+      options: defaultOptions,
+    });
     await expect(submitting).rejects.toSatisfy(isFullDisk);
     await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
@@ -210,7 +233,14 @@ describe('submitting', () => {
     const service = newService();
     const upload = await service.receive(Readable.from([Buffer.from('audio')]));
     service.close();
-    const submitting = service.submit({ owner: null, upload, filename: 'x', model, options: defaultOptions });
+    const submitting = service.submit({
+      owner: null,
+      caller: 'somebody',
+      upload,
+      filename: 'x',
+      model,
+      options: defaultOptions,
+    });
     await expect(submitting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(await disk.store.countByStatus()).toMatchObject({ pending: 0 });
   });

@@ -1,40 +1,47 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createLending } from '../../../src/worker/lending.ts';
+import { createLending, type Wish } from '../../../src/worker/lending.ts';
 
-const any = () => true;
 const { signal: patient } = new AbortController();
 
+const wish = (owner = 'one', more: Partial<Wish<string>> = {}): Wish<string> => ({
+  owner,
+  accepts: () => true,
+  signal: patient,
+  ...more,
+});
+
 function lending(onShortage: (missing: number) => void = () => undefined) {
-  return createLending<string, 'quick' | 'slow'>({ quick: 2, slow: 1 }, onShortage);
+  const shares = { quick: { atOnce: 3, each: 2 }, slow: { atOnce: 1, each: 1 } };
+  return createLending<string, 'quick' | 'slow'>(shares, onShortage);
 }
 
 describe('what is offered', () => {
-  test('goes to those who wait, the first come first', async () => {
+  test('goes to those who wait, of one owner the first come first', async () => {
     const things = lending();
-    const first = things.borrow('quick', any, patient);
-    const second = things.borrow('quick', any, patient);
+    const first = things.borrow('quick', wish());
+    const second = things.borrow('quick', wish());
     things.offer('a');
     things.offer('b');
-    expect(await Promise.all([first, second])).toEqual(['a', 'b']);
+    expect((await Promise.all([first, second])).map(({ item }) => item)).toEqual(['a', 'b']);
   });
 
   test('waits for a borrower that accepts it, and passes one that does not', async () => {
     const things = lending();
-    const choosy = things.borrow('quick', (thing) => thing === 'b', patient);
-    const other = things.borrow('quick', any, patient);
+    const choosy = things.borrow('quick', wish('one', { accepts: (thing) => thing === 'b' }));
+    const other = things.borrow('quick', wish());
     things.offer('a');
-    expect(await other).toBe('a');
+    expect((await other).item).toBe('a');
     things.offer('b');
-    expect(await choosy).toBe('b');
+    expect((await choosy).item).toBe('b');
   });
 
   test('is not lent any more once it is withdrawn', async () => {
     const things = lending();
     things.offer('a');
     things.withdraw('a');
-    const waiting = things.borrow('quick', any, patient);
+    const waiting = things.borrow('quick', wish());
     things.offer('b');
-    expect(await waiting).toBe('b');
+    expect((await waiting).item).toBe('b');
   });
 });
 
@@ -42,13 +49,13 @@ describe('one kind of work', () => {
   test('gets no more than it may have, whatever else is idle, and goes on when some of it ends', async () => {
     const things = lending();
     for (const thing of ['a', 'b', 'c']) things.offer(thing);
-    expect(await things.borrow('slow', any, patient)).toBe('a');
+    const first = await things.borrow('slow', wish());
+    expect(first.item).toBe('a');
     const taken = vi.fn();
-    const second = things.borrow('slow', any, patient).then(taken);
-    expect(await things.borrow('quick', any, patient)).toBe('b');
+    const second = things.borrow('slow', wish('two')).then(({ item }) => taken(item));
+    expect((await things.borrow('quick', wish())).item).toBe('b');
     expect(taken).not.toHaveBeenCalled();
-    // What it had is gone.
-    things.end('slow');
+    first.end('gone');
     await second;
     expect(taken).toHaveBeenCalledWith('c');
   });
@@ -56,33 +63,67 @@ describe('one kind of work', () => {
   test('that ends gives back what it had', async () => {
     const things = lending();
     things.offer('a');
-    expect(await things.borrow('slow', any, patient)).toBe('a');
-    const next = things.borrow('slow', any, patient);
-    things.end('slow', 'a');
-    expect(await next).toBe('a');
+    const loan = await things.borrow('slow', wish());
+    const next = things.borrow('slow', wish());
+    loan.end('returned');
+    expect((await next).item).toBe('a');
+  });
+});
+
+describe('one owner', () => {
+  test('however much it asks for, leaves something that another gets at once', async () => {
+    const things = lending();
+    for (const thing of ['a', 'b', 'c']) things.offer(thing);
+    const greedy = Array.from({ length: 6 }, () => things.borrow('quick', wish('greedy')));
+    const held = await Promise.all(greedy.slice(0, 2));
+    const third = vi.fn();
+    void greedy[2]?.then(third);
+    expect((await things.borrow('quick', wish('other'))).item).toBe('c');
+    expect(third).not.toHaveBeenCalled();
+    held[0]?.end('returned');
+    await greedy[2];
+    expect(third).toHaveBeenCalled();
+  });
+
+  test('that asked for much before two others came is passed by both as soon as something is free', async () => {
+    const things = lending();
+    things.offer('a');
+    const served: string[] = [];
+    const ask = async (owner: string) => {
+      const loan = await things.borrow('quick', wish(owner));
+      served.push(owner);
+      return loan;
+    };
+    const first = ask('greedy');
+    const all = [...Array(5).fill('greedy'), 'x', 'y'].map((owner: string) => ask(owner));
+    (await first).end('returned');
+    for (const loan of all) void loan.then(({ end }) => end('returned'));
+    await Promise.all(all);
+    expect(served.slice(0, 4)).toEqual(['greedy', 'x', 'y', 'greedy']);
   });
 });
 
 test('a wait that is given up ends with the reason, and takes nothing from the others', async () => {
   const things = lending();
   const controller = new AbortController();
-  const given = things.borrow('quick', any, controller.signal);
-  const waiting = things.borrow('quick', any, patient);
+  const given = things.borrow('quick', wish('one', { signal: controller.signal }));
+  const waiting = things.borrow('quick', wish());
   controller.abort(new Error('enough'));
   await expect(given).rejects.toThrow('enough');
-  await expect(things.borrow('quick', any, controller.signal)).rejects.toThrow('enough');
+  await expect(things.borrow('quick', wish('one', { signal: controller.signal }))).rejects.toThrow('enough');
   things.offer('a');
-  expect(await waiting).toBe('a');
+  expect((await waiting).item).toBe('a');
 });
 
 test('a shortage tells how many could work who have nothing', () => {
   const onShortage = vi.fn();
   const things = lending(onShortage);
-  for (const work of ['slow', 'quick'] as const) void things.borrow(work, any, patient);
+  for (const work of ['slow', 'quick'] as const) void things.borrow(work, wish());
   expect(onShortage.mock.calls).toEqual([[1], [2]]);
   things.offer('a');
   expect(onShortage).toHaveBeenLastCalledWith(1);
-  // It may not begin before the other has ended, so nothing is missing for it.
-  void things.borrow('slow', any, patient);
-  expect(onShortage).toHaveBeenLastCalledWith(1);
+  // They may not begin before others have ended, so nothing is missing for them.
+  void things.borrow('slow', wish());
+  for (let asked = 0; asked < 3; asked += 1) void things.borrow('quick', wish());
+  expect(onShortage).toHaveBeenLastCalledWith(2);
 });

@@ -1,6 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { createMediaPool, type MediaPatience, type MediaPool } from '../../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../../support/childCommand.ts';
@@ -9,17 +9,17 @@ import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const started: MediaPool[] = [];
 
-function start(
-  misbehaviour?: Parameters<typeof misbehavingChild>[0],
-  patience: Partial<MediaPatience> = {},
-): MediaPool {
-  const pool = createMediaPool(misbehavingChild(misbehaviour), createLog('silent'), {
-    ...{ freeMs: 60_000, probeMs: 60_000 },
-    ...patience,
-  });
+/** A pool for a host of two cores. */
+function start(misbehaviour?: Parameters<typeof misbehavingChild>[0], patience: Partial<MediaPatience> = {}) {
+  const pool = createMediaPool(
+    misbehavingChild(misbehaviour),
+    createLog('silent'),
+    { ...{ freeMs: 60_000, probeMs: 60_000 }, ...patience },
+    2,
+  );
   pool.start();
   started.push(pool);
-  return pool;
+  return { ...pool, probe: (path: string, owner = 'somebody') => pool.probe(path, owner) };
 }
 
 afterEach(async () => {
@@ -63,6 +63,48 @@ describe('probing', () => {
       await expect(pool.probe('next')).resolves.toBeDefined();
     },
   );
+});
+
+describe('of several owners', () => {
+  test('one that has its files waiting in heaps keeps no other from being answered at once', async () => {
+    const pool = start();
+    const gate = path.join(await temporaryFolder(), 'gate');
+    const heap = Array.from({ length: 6 }, () => pool.probe(`wait:${gate}`, 'greedy'));
+    const ended = vi.fn();
+    for (const probing of heap) void probing.then(ended);
+    await expect.poll(() => readdir(path.dirname(gate))).toHaveLength(2);
+    const other = await pool.probe('song.wav', 'other');
+    expect(ended).not.toHaveBeenCalled();
+    expect(other.waitedMs).toBeGreaterThanOrEqual(0);
+    await writeFile(gate, '');
+    const waits = (await Promise.all(heap)).map(({ waitedMs }) => waitedMs);
+    expect(Math.max(...waits)).toBeGreaterThan(Math.min(...waits));
+  });
+
+  test('two that fill every place let a third in as soon as one file is done', async () => {
+    const pool = start();
+    const folder = await temporaryFolder();
+    const gates = ['a', 'b', 'c'].map((name) => path.join(folder, name));
+    const order: string[] = [];
+    const ask = async (file: string, owner: string) => {
+      await pool.probe(file, owner);
+      order.push(owner);
+    };
+    const first = [
+      ask(`wait:${gates[0]!}`, 'a'),
+      ask(`wait:${gates[1]!}`, 'a'),
+      ask(`wait:${gates[2]!}`, 'b'),
+    ];
+    await expect.poll(() => readdir(folder)).toHaveLength(3);
+    const later = [...Array(4).fill('a'), ...Array(4).fill('b'), 'third'].map((owner: string) =>
+      ask('x', owner),
+    );
+    await writeFile(gates[0]!, '');
+    await Promise.all([first[0], ...later]);
+    expect(order.indexOf('third')).toBeLessThanOrEqual(3);
+    await Promise.all(gates.map((gate) => writeFile(gate, '')));
+    await Promise.all(first);
+  });
 });
 
 describe('a child that dies', () => {

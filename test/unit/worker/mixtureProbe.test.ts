@@ -2,15 +2,17 @@ import { expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
 import { ChildFailure, MediaBusy } from '../../../src/worker/childErrors.ts';
 import { probeMixture } from '../../../src/worker/mixtureProbe.ts';
-import type { FailureKind, ProbeResult } from '../../../src/worker/protocol.ts';
+import type { Probed } from '../../../src/worker/mediaPool.ts';
+import type { FailureKind } from '../../../src/worker/protocol.ts';
 
-const found: ProbeResult = {
+const found: Probed = {
   container: 'mp4',
   codec: 'alac',
   sample_rate: 48_000,
   channels: 2,
   duration_seconds: 3.5,
   staging_reason: 'MSST cannot decode MP4 audio',
+  waitedMs: 7,
 };
 const refusing = (error: Error) => ({
   probe: async () => {
@@ -19,20 +21,21 @@ const refusing = (error: Error) => ({
 });
 
 test('what the child found is told in the words of the domain', async () => {
-  expect(await probeMixture({ probe: async () => found }, '/x')).toEqual({
+  expect(await probeMixture({ probe: async () => found }, '/x', 'owner')).toEqual({
     container: 'mp4',
     codec: 'alac',
     sampleRate: 48_000,
     channels: 2,
     durationSeconds: 3.5,
     stagingReason: 'MSST cannot decode MP4 audio',
+    waitedMs: 7,
   });
 });
 
 test.each(['UNSUPPORTED_FORMAT', 'INVALID_AUDIO'] as const)(
   'a file refused as %s is the fault of the client',
   async (kind) => {
-    const probing = probeMixture(refusing(new ChildFailure(kind, 'In words.', 'Traceback')), '/x');
+    const probing = probeMixture(refusing(new ChildFailure(kind, 'In words.', 'Traceback')), '/x', 'owner');
     await expect(probing).rejects.toBeInstanceOf(AppError);
     await expect(probing).rejects.toMatchObject({ code: kind, message: 'In words.' });
   },
@@ -42,12 +45,14 @@ test.each(['INTERNAL', 'OUT_OF_MEMORY', 'CANCELLED'] as const satisfies FailureK
   'a failure as %s is not',
   async (kind) => {
     const failure = new ChildFailure(kind, 'x', null);
-    await expect(probeMixture(refusing(failure), '/x')).rejects.toBe(failure);
+    await expect(probeMixture(refusing(failure), '/x', 'owner')).rejects.toBe(failure);
   },
 );
 
 test('a file that nobody came to look into may be sent again', async () => {
-  await expect(probeMixture(refusing(new MediaBusy(new Error('waited'))), '/x')).rejects.toMatchObject({
+  await expect(
+    probeMixture(refusing(new MediaBusy(new Error('waited'))), '/x', 'owner'),
+  ).rejects.toMatchObject({
     name: 'AppError',
     code: 'SERVER_BUSY',
     hints: { retryAfterSeconds: 10 },
