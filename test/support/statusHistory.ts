@@ -6,6 +6,8 @@ import type { TaskStatus } from '../../src/tasks/taskState.ts';
 export interface StatusHistory {
   /** In their order, each as often as it was entered. */
   of(taskId: string): TaskStatus[];
+  /** Which of these tasks began to be processed, in that order, each as often as it did. */
+  starts(taskIds: readonly string[]): string[];
   close(): void;
 }
 
@@ -24,7 +26,15 @@ export function watchStatuses(dataDir: string): StatusHistory {
   const select = database.prepare<[string], TaskStatus>(
     'SELECT status FROM seen_statuses WHERE task_id = ? ORDER BY n',
   );
+  const selectStarts = database.prepare<[], string>(
+    "SELECT task_id FROM seen_statuses WHERE status = 'processing' ORDER BY n",
+  );
   return {
+    starts: (taskIds) =>
+      selectStarts
+        .pluck()
+        .all()
+        .filter((taskId) => taskIds.includes(taskId)),
     of: (taskId) => select.pluck().all(taskId),
     close() {
       database.close();

@@ -12,6 +12,17 @@ export interface ToldCall {
   answer(says?: Record<string, unknown>): Promise<void>;
   /** Ends it with a failure of this kind. */
   fail(kind: string): Promise<void>;
+  /** The worker dies in it. */
+  die(): Promise<void>;
+}
+
+/** The call of one attempt, where all calls wait to be told. */
+export function toldTask(
+  { dataDir }: Pick<TestServer, 'dataDir'>,
+  taskId: string,
+  attempt: number,
+): ToldCall {
+  return callBy(path.join(dataDir, `plan.told.${taskId}.${String(attempt)}`), 'told');
 }
 
 let calls = 0;
@@ -20,11 +31,16 @@ let calls = 0;
 export function toldCall({ dataDir }: Pick<TestServer, 'dataDir'>): ToldCall {
   calls += 1;
   const file = path.join(dataDir, `told-${String(calls)}`);
+  return callBy(file, `told:${file}`);
+}
+
+function callBy(file: string, word: string): ToldCall {
   const say = (line: object) => appendFile(file, `${JSON.stringify(line)}\n`);
   return {
-    word: `told:${file}`,
+    word,
     report: (stage, done = 0, total = 0) => say({ stage, done, total }),
     answer: (says = {}) => say({ answer: says }),
     fail: (kind) => say({ fail: `fail:${kind}` }),
+    die: () => say({ die: true }),
   };
 }

@@ -14,6 +14,8 @@ export function deviceEnvironment() {
 
 /** Takes the next word of the plan; the file is shared with the workers that come after this one. */
 export function nextStep() {
+  // Several workers at once would read the plan while another writes it.
+  if (existsSync(`${file}.told`)) return 'told';
   return takeStep((steps) => (steps.length > 0 ? 0 : -1));
 }
 
@@ -73,6 +75,9 @@ export async function* linesAsTheyCome(path, token) {
     for (; seen < lines.length; seen += 1) yield JSON.parse(lines[seen]);
   }
 }
+
+/** The path of a file beside the plan. */
+export const ownFile = (name) => `${file}.${name}`;
 
 /** What stands in a file beside the plan; empty where there is none. */
 function beside(name) {

@@ -26,6 +26,8 @@ export interface StandIns {
   /** Every call that comes to this stage waits there, until `release`. */
   hold(stage: ProgressStage): Promise<void>;
   release(): Promise<void>;
+  /** Whatever the plan says, every call does what `toldTask` tells it. */
+  waitToBeTold(): Promise<void>;
   /** Workers of these devices cannot start from now on; of all others they can. */
   breakDevices(devices: readonly string[]): Promise<void>;
   /** Workers of these devices end themselves in every task from now on, as their GPU failed them; no others do. */
@@ -47,6 +49,7 @@ export function standInsOf(server: Pick<TestServer, 'dataDir'>): StandIns {
   return {
     hold: (stage) => put('hold', stage),
     release: () => rm(beside('hold'), { force: true }),
+    waitToBeTold: () => put('told', ''),
     breakDevices: (devices) => put('broken', devices.join('\n')),
     failDevices: (devices) => put('failing', devices.join('\n')),
     giveMemory: (memory) => put('memory', JSON.stringify(memory)),

@@ -16,6 +16,7 @@ import {
   nextLoadStep,
   nextStep,
   note,
+  ownFile,
   untilThere,
   whileHeld,
 } from './plan.mjs';
@@ -96,7 +97,7 @@ connection.onRequest('separate', async (params, token) => {
   }
   if (word === 'at' || word === 'hang') await untilCancelled(token);
   if (word === 'hold') await untilThere(step.slice('hold:'.length), token);
-  const told = word === 'told' ? await tellAsTold(step.slice('told:'.length), token, tell) : {};
+  const told = word === 'told' ? await tellAsTold(step, params, token, tell) : {};
   const isFailed = word === 'fail' || told.fail !== undefined;
   const failure = token.isCancellationRequested ? cancelled() : isFailed && planned(told.fail ?? step);
   if (failure) {
@@ -178,8 +179,13 @@ async function writeStems(step, params, dieAt) {
 }
 
 /** Tells the reports that a test writes, until it says how the call is to end. @returns that */
-async function tellAsTold(path, token, tell) {
-  for await (const line of linesAsTheyCome(path, token)) {
+async function tellAsTold(step, { task_id, attempt }, token, tell) {
+  const file = step.slice('told:'.length) || ownFile(`told.${task_id}.${attempt}`);
+  for await (const line of linesAsTheyCome(file, token)) {
+    if ('die' in line) {
+      note('die', { task_id, attempt });
+      process.kill(process.pid, 'SIGKILL');
+    }
     if ('stage' in line) await tell(line.stage, line.done, line.total);
     else return line;
   }
