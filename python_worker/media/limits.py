@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..protocol import Failure
@@ -16,10 +16,24 @@ MOST_SECONDS = 12
 
 
 def limit_memory() -> None:
-    """Caps this process's address space; what goes beyond raises MemoryError. For the media role alone."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    allowed = ADDRESS_SPACE_BYTES if hard == resource.RLIM_INFINITY else min(ADDRESS_SPACE_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+    """Caps this process's address space; what goes beyond raises MemoryError. For the media role alone.
+
+    A platform without this limit (macOS) does without it.
+    """
+    _lower("RLIMIT_AS", ADDRESS_SPACE_BYTES)
+
+
+def _lower(name: str, most: int) -> Callable[[], None] | None:
+    """Lowers a soft limit; gives what sets it back, or None where the platform lacks or refuses it."""
+    which = getattr(resource, name, None)
+    if which is None:
+        return None
+    before, hard = resource.getrlimit(which)
+    try:
+        resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    except (ValueError, OSError):
+        return None
+    return lambda: resource.setrlimit(which, (before, hard))
 
 
 class Deadline:
@@ -43,10 +57,9 @@ class Deadline:
 @contextmanager
 def limited_work(seconds: int = MOST_SECONDS) -> Iterator[None]:
     """Has the kernel end this process (SIGXCPU) when the block uses more of the processor's time."""
-    before, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    end = int(time.process_time()) + 1 + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (end if hard == resource.RLIM_INFINITY else min(end, hard), hard))
+    set_back = _lower("RLIMIT_CPU", int(time.process_time()) + 1 + seconds)
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_CPU, (before, hard))
+        if set_back:
+            set_back()

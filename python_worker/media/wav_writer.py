@@ -50,7 +50,8 @@ class WavWriter:
         # One sync of everything at the end would stall every other writer of the disk.
         if self._unsynced_bytes >= SYNC_BYTES:
             self._file.flush()
-            os.fdatasync(self._file.fileno())
+            # macOS has no fdatasync.
+            getattr(os, "fdatasync", os.fsync)(self._file.fileno())
             self._unsynced_bytes = 0
 
     def __exit__(

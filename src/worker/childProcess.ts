@@ -211,8 +211,9 @@ function sendSignal(target: number, signal: 'SIGKILL' | 'SIGUSR1'): void {
   try {
     process.kill(target, signal);
   } catch (error) {
-    // ESRCH: it is gone already.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    // It is gone already: ESRCH; or all that is left of its group is dead and not reaped, which macOS answers with EPERM.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }
 

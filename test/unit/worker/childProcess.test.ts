@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { createLog } from '../../../src/log.ts';
 import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
@@ -215,4 +215,20 @@ test('a child that is asked to shut down ends by itself', async () => {
   const child = start();
   await child.shutdown();
   expect(await child.exited).toEqual({ exitCode: 0, signal: null });
+});
+
+test('a group that is dead and not reaped counts as gone, also where the platform answers EPERM (macOS)', async () => {
+  const child = start();
+  const kill = process.kill.bind(process);
+  const spy = vi.spyOn(process, 'kill').mockImplementation((target, signal) => {
+    kill(target, signal);
+    throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+  });
+  try {
+    expect(() => child.kill()).not.toThrow();
+    expect((await child.exited).signal).toBe('SIGKILL');
+    expect(spy).toHaveBeenCalledWith(-child.pid, 'SIGKILL');
+  } finally {
+    spy.mockRestore();
+  }
 });
