@@ -6,22 +6,34 @@ from typing import BinaryIO
 
 from ..protocol import Container, Failure
 from . import mp3_frames, wav_header
+from .extent import size_of
+from .limits import MOST_PIECES, TOO_MANY_PIECES, Deadline
 
 FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
 
-JUNK_AFTER_TAG = 64 * 1024
-"""Some taggers leave padding between the ID3 tag and the sound; libsndfile searches as far."""
+FARTHEST_FRAME = 64 * 1024
+"""What stands before the first MP3 frame may be as long; MSST's decoder searches as far."""
+BLOCK_BYTES = 1 << 20
+MOST_ZEROS = 64 << 20
+OTHERS = (
+    *(b"PK\3\4", b"7z\xbc\xaf", b"Rar!", b"SQLite", b"%PDF", b"\x7fELF", b"\xd0\xcf\x11\xe0"),
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"FORM", b"caff", b"riff", b"OggS", b"MThd"),
+    *(b"\x1aE\xdf\xa3", b"FLV\1", b"\x30\x26\xb2\x75", b"\0\0\x01\xba"),
+)
+"""How files begin that may hold a whole MP3 and are none."""
+TAR_MAGIC = slice(257, 262)
+BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 
 
-def recognise(file: BinaryIO) -> tuple[Container, int]:
-    """The container of an open file, and the offset of its first byte behind any ID3v2 tags.
+def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
+    """The container of an open file, and the offset of its first byte behind any tags, or junk before an MP3.
 
     Raises:
         Failure: INVALID_AUDIO for an empty file, UNSUPPORTED_FORMAT for one that is none of FORMATS.
     """
-    start = skip_id3(file)
+    start = skip_id3(file, deadline)
     file.seek(start)
-    head = file.read(JUNK_AFTER_TAG + 2 * mp3_frames.LONGEST)
+    head = file.read(FARTHEST_FRAME + 2 * mp3_frames.LONGEST)
     if start == 0 and not head:
         raise Failure("INVALID_AUDIO", "The file is empty.")
     if head[:4] in wav_header.SIGNATURES and head[8:12] == b"WAVE":
@@ -32,21 +44,60 @@ def recognise(file: BinaryIO) -> tuple[Container, int]:
         return "ogg", start
     if start == 0 and head[4:8] == b"ftyp":
         return "mp4", start
-    if mp3_frames.find(head, 0 if start == 0 else JUNK_AFTER_TAG) is not None:
+    if mp3_frames.find(head, 0 if start == 0 else FARTHEST_FRAME) is not None:
         return "mp3", start
+    first_frame = _first_frame(file, start, head, deadline)
+    if first_frame is not None:
+        return "mp3", first_frame
     if start > 0 and not head.strip(b"\0"):
         raise Failure("INVALID_AUDIO", "The file is empty: it holds tags and no sound.")
     raise Failure("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
 
 
-def skip_id3(file: BinaryIO) -> int:
-    """The offset behind the ID3v2 tags at the start of the file; 0 without any."""
+def _first_frame(file: BinaryIO, start: int, head: bytes, deadline: Deadline) -> int | None:
+    """Where an MP3 begins behind zeros, a foreign tag, or half a frame; None: the file is none."""
+    if start == 0 and (head.startswith(OTHERS) or head[4:8] in BOXES or head[TAR_MAGIC] == b"ustar"):
+        return None
+    if head.startswith(b"APETAGEX"):
+        start = min(start + 32 + int.from_bytes(head[12:16], "little"), size_of(file))
+    at = _skip_zeros(file, start, deadline)
+    file.seek(at)
+    found = mp3_frames.find_run(file.read(FARTHEST_FRAME + mp3_frames.RUN * mp3_frames.LONGEST))
+    return None if found is None else at + found
+
+
+def _skip_zeros(file: BinaryIO, at: int, deadline: Deadline) -> int:
+    end = at + MOST_ZEROS
+    while at < end:
+        deadline.check()
+        file.seek(at)
+        block = file.read(BLOCK_BYTES)
+        zeros = len(block) - len(block.lstrip(b"\0"))
+        at += zeros
+        if zeros < len(block) or not block:
+            break
+    return at
+
+
+def skip_id3(file: BinaryIO, deadline: Deadline) -> int:
+    """The offset behind the ID3v2 tags at the start of the file; 0 without any.
+
+    Raises:
+        Failure: INVALID_AUDIO where there is no end of them.
+    """
     at = 0
-    while True:
+    for _ in range(MOST_PIECES):
+        deadline.check()
         file.seek(at)
         header = file.read(10)
-        if len(header) < 10 or header[:3] != b"ID3" or max(header[6:10]) > 0x7F:
+        if len(header) < 10 or header[:3] != b"ID3" or max(header[3:5]) == 0xFF:
             return at
-        size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+        # Some taggers write the size in all eight bits of its bytes, where the standard has seven.
+        bits = 7 if max(header[6:10]) <= 0x7F else 8
+        size = sum(byte << bits * place for place, byte in enumerate(reversed(header[6:10])))
         has_footer = header[5] & 0x10
-        at += 10 + size + (10 if has_footer else 0)
+        after = at + 10 + size + (10 if has_footer else 0)
+        if bits == 8 and after > size_of(file):
+            return at
+        at = after
+    raise Failure("INVALID_AUDIO", TOO_MANY_PIECES)

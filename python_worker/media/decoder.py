@@ -17,8 +17,8 @@ from av.container import InputContainer
 
 from ..protocol import Container, Failure
 from . import wav_header
-from .container import FORMATS, skip_id3
-from .extent import Region
+from .container import FORMATS, recognise, skip_id3
+from .extent import Region, size_of
 from .limits import Deadline
 
 # FFmpeg writes to stderr by itself unless told not to; what matters comes back as exceptions.
@@ -54,7 +54,9 @@ class Look:
 
 
 @contextmanager
-def opened(path: str | Path, container: Container) -> Iterator[tuple[InputContainer, AudioStream]]:
+def opened(
+    path: str | Path, container: Container, deadline: Deadline | None = None
+) -> Iterator[tuple[InputContainer, AudioStream]]:
     """FFmpeg's view of a file and of its first audio stream.
 
     A WAV whose header FFmpeg takes otherwise than MSST's decoder is handed to it as bare samples.
@@ -72,9 +74,14 @@ def opened(path: str | Path, container: Container) -> Iterator[tuple[InputContai
         # Without it FFmpeg seeks by walking a whole MP3 that has no table.
         options["fflags"] = "+fastseek"
     with ExitStack() as used:
+        deadline = deadline or Deadline()
+        if container in ("wav", "mp3"):
+            raw = used.enter_context(Path(path).open("rb", buffering=0))
+            tagged = skip_id3(raw, deadline)
+        if container == "mp3" and (start := recognise(raw, deadline)[1]) != tagged:
+            source = Region(raw, start, size_of(raw) - start)
         if container == "wav":
-            raw = used.enter_context(Path(path).open("rb"))
-            header = wav_header.read(raw, skip_id3(raw), Deadline())
+            header = wav_header.read(raw, tagged, deadline)
             named = None if header.is_plain else header.raw_demuxer()
             if named is not None:
                 demuxer, extra = named

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import BinaryIO
 
+from ..protocol import Failure
 from .extent import Extent, Window
-from .limits import Deadline
+from .limits import MOST_PIECES, TOO_MANY_PIECES, Deadline
 
 DAMAGED = "MSST's decoder refuses a FLAC file with damaged frames"
 LONGEST_HEADER = 18
@@ -41,7 +42,7 @@ def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int,
     """The number of samples that STREAMINFO declares, and the offset behind the metadata."""
     declared = 0
     at = start + 4
-    while True:
+    for _ in range(MOST_PIECES):
         deadline.check()
         file.seek(at)
         header = file.read(4)
@@ -52,6 +53,7 @@ def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int,
         at += 4 + int.from_bytes(header[1:4], "big")
         if header[0] & 0x80:
             return declared, at
+    raise Failure("INVALID_AUDIO", TOO_MANY_PIECES)
 
 
 def _count(window: Window) -> tuple[int, int]:

@@ -36,6 +36,11 @@ def _lower(name: str, most: int) -> Callable[[], None] | None:
     return lambda: resource.setrlimit(which, (before, hard))
 
 
+MOST_PIECES = 65_536
+"""Of chunks, tags or blocks of a header, one by one; a file of a person's has some dozens."""
+TOO_MANY_PIECES = "The file takes too long to examine: it consists of too many tiny or damaged pieces."
+
+
 class Deadline:
     """Ends an examination that a file has made too long, in words rather than by a kill.
 
@@ -50,7 +55,7 @@ class Deadline:
         if time.process_time() > self._end:
             raise Failure(
                 "INVALID_AUDIO",
-                "The file takes too long to examine: it consists of too many tiny or damaged pieces.",
+                TOO_MANY_PIECES,
             )
 
 

@@ -53,6 +53,32 @@ def key_at(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "big") >> 6 if at + 4 <= len(data) else 0
 
 
+RUN = 4
+"""So many frames of one stream, one right behind the other, are no accident."""
+
+
+def find_run(data: bytes) -> int | None:
+    """The index of the first of RUN frames in a row; of fewer, where `data` ends with their last one."""
+    at = data.find(b"\xff")
+    while at >= 0:
+        if _is_run(data, at):
+            return at
+        at = data.find(b"\xff", at + 1)
+    return None
+
+
+def _is_run(data: bytes, at: int) -> bool:
+    first = known().get(key_at(data, at))
+    if first is None:
+        return False
+    for number in range(RUN):
+        frame = known().get(key_at(data, at))
+        if frame is None or not frame.continues(first):
+            return number == RUN - 1 and at == len(data)
+        at += frame.bytes
+    return True
+
+
 def find(data: bytes, farthest: int, at: int = 0) -> int | None:
     """The index of the first header, from `at` to `farthest` beyond, that a second one confirms."""
     end = at + farthest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +12,7 @@ from av.container import InputContainer
 
 from ..protocol import Container, Failure, ProbeResult
 from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, sndfile, wav_extent, wav_header
-from .container import recognise
+from .container import recognise, skip_id3
 from .decoder import Look, decode_head, decode_tail, opened
 from .extent import Extent
 from .limits import Deadline, limited_work
@@ -35,7 +36,7 @@ def probe(path: str) -> ProbeResult:
     """
     deadline = Deadline()
     with limited_work(), Path(path).open("rb", buffering=0) as raw:
-        container, start = recognise(raw)
+        container, start = recognise(raw, deadline)
         try:
             return _examine(path, raw, container, start, deadline)
         except (ValueError, ArithmeticError, LookupError, struct.error) as error:
@@ -44,7 +45,7 @@ def probe(path: str) -> ProbeResult:
 
 
 def _examine(path: str, raw: BinaryIO, container: Container, start: int, deadline: Deadline) -> ProbeResult:
-    with opened(path, container) as (file, stream):
+    with opened(path, container, deadline) as (file, stream):
         codec = stream.codec_context.name
         _check_shape(stream.codec_context.sample_rate, stream.codec_context.channels)
         head = decode_head(file, stream)
@@ -85,11 +86,18 @@ def _measure(
         case "flac":
             return flac_extent.measure(raw, start, deadline)
         case "mp3":
-            return mp3_extent.measure(raw, start, deadline)
+            return _measure_mp3(raw, start, deadline)
         case "ogg":
             return ogg_extent.measure(raw, max(0, stream.start_time or 0), deadline)
         case "mp4":
             return mp4_extent.measure(file, stream, head, deadline)
+
+
+def _measure_mp3(raw: BinaryIO, start: int, deadline: Deadline) -> Extent:
+    extent = mp3_extent.measure(raw, start, deadline)
+    if start == skip_id3(raw, deadline):
+        return extent
+    return replace(extent, staging_reason="MSST's decoder may not find the first frame of the MP3")
 
 
 def _check_shape(sample_rate: int, channels: int) -> None:

@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 from ..protocol import Failure
 from .extent import size_of
-from .limits import Deadline
+from .limits import MOST_PIECES, TOO_MANY_PIECES, Deadline
 
 PCM, FLOAT, ALAW, MULAW, MP3, EXTENSIBLE = 1, 3, 6, 7, 0x55, 0xFFFE
 SIGNATURES = (b"RIFF", b"RIFX", b"RF64")
+NO_SOUND = "The file is cut off: its WAV header is not followed by any sound."
 UNKNOWN_LENGTH = 0xFFFFFFFF
 RAW_NAMES = {
     **{(PCM, width): f"s{8 * width}" for width in (2, 3, 4)},
@@ -74,7 +75,9 @@ def read(file: BinaryIO, start: int, deadline: Deadline) -> WavHeader:
     at = start + 12
     format_body = b""
     long_length: int | None = None
-    while at + 8 <= end:
+    for _ in range(MOST_PIECES):
+        if at + 8 > end:
+            raise Failure("INVALID_AUDIO", NO_SOUND)
         deadline.check()
         file.seek(at)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
@@ -93,7 +96,7 @@ def read(file: BinaryIO, start: int, deadline: Deadline) -> WavHeader:
             held = end - at - 8 if is_missing else min(declared, end - at - 8)
             return _header(format_body, order, start, at + 8, held, is_missing)
         at += 8 + length + length % 2
-    raise Failure("INVALID_AUDIO", "The file is cut off: its WAV header is not followed by any sound.")
+    raise Failure("INVALID_AUDIO", TOO_MANY_PIECES)
 
 
 def _header(body: bytes, order: str, start: int, data_start: int, held: int, is_missing: bool) -> WavHeader:
@@ -137,7 +140,9 @@ def _sample_bytes(tag: int, bits: int, block: int, channels: int) -> int:
 
 
 def _only_chunks(file: BinaryIO, at: int, end: int, order: str, deadline: Deadline) -> bool:
-    while at + 8 <= end:
+    for _ in range(MOST_PIECES):
+        if at + 8 > end:
+            break
         deadline.check()
         file.seek(at + 4)
         (length,) = struct.unpack(f"{order}I", file.read(4))

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from python_worker.media import container
 from python_worker.media.decoder import DEMUXERS, decode_head, opened
 from python_worker.media.limits import Deadline
 from python_worker.protocol import Container, Failure
@@ -144,14 +145,29 @@ def test_a_file_with_bytes_changed_anywhere_gets_a_plain_answer(
     check(child, upload, bytes(content[:length]))
 
 
+TEXTS = st.text(max_size=2000).map(lambda text: text.encode())
+FEW = st.integers(0, 255) | st.sampled_from((0, 0xFF, 0xFB, 0x90))
+JUNK = TEXTS | st.binary(max_size=2000) | st.lists(FEW, max_size=2000).map(bytes)
+FRONTS = (*container.OTHERS, b"", b"ID3\x03\0\0\0\0\0\x0a", b"APETAGEX", b"<html>", b"#EXTM3U\n", b"v=0\r\n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(front=st.sampled_from(FRONTS), junk=JUNK, times=st.sampled_from((1, 40)))
+def test_neither_text_nor_junk_is_taken_for_sound(
+    child: ProbingChild, upload: Path, front: bytes, junk: bytes, times: int
+) -> None:
+    upload.write_bytes(front + junk * times)
+    assert child.probe(upload)["kind"] in ("INVALID_AUDIO", "UNSUPPORTED_FORMAT")
+
+
 @pytest.mark.parametrize("kind", ["ffconcat", "m3u8", "sdp"])
-@pytest.mark.parametrize("container", sorted(DEMUXERS))
-def test_no_text_makes_ffmpeg_open_another_file(kind: str, container: Container, tmp_path: Path) -> None:
+@pytest.mark.parametrize("demuxed", sorted(DEMUXERS))
+def test_no_text_makes_ffmpeg_open_another_file(kind: str, demuxed: Container, tmp_path: Path) -> None:
     make_audio.make("wav", tmp_path / "other.wav")
     path = make_audio.make(kind, tmp_path / "song.wav")
     samples = 0
     # FFmpeg's FLAC demuxer opens any bytes; what counts is that none of the other file's sound comes out.
-    with suppress(Failure), opened(str(path), container) as (file, stream):
+    with suppress(Failure), opened(str(path), demuxed) as (file, stream):
         samples = decode_head(file, stream).samples
     assert samples == 0
 

@@ -206,6 +206,22 @@ ROWS = [
     Row("mp3-joined-rates", mp3(268416, staged="sample rate")),
     Row("mp3-xing-too-small", mp3(133632, staged="joined")),
     Row("mp3-xing-too-large", cut("6.1", "3.0")),
+    Row("mp3-mid-frame", mp3(126720, staged="first frame")),
+    Row("mp3-zeros-first", mp3(133632, staged="first frame")),
+    Row("mp3-ape-first", mp3(133632, staged="first frame")),
+    Row("mp3-id3v1-first", mp3(133632, staged="first frame")),
+    Row("mp3-http-first", mp3(133632, staged="first frame")),
+    Row("mp3-bom-first", mp3(133632, staged="first frame")),
+    Row("mp3-id3-wide-size", mp3(133632, staged="not open")),
+    Row("mp3-id3-then-zeros", mp3(133632, staged="first frame")),
+    Row("mp3-three-frames", UNSUPPORTED),
+    Row(
+        "mp3-tags-alone",
+        (
+            "INVALID_AUDIO",
+            "The file takes too long to examine: it consists of too many tiny or damaged pieces.",
+        ),
+    ),
     # Ogg and MP4
     Row("ogg-vorbis", Accepted("ogg", "vorbis", 132352)),
     Row("ogg-opus", Accepted("ogg", "opus", 144000, rate=48000)),
@@ -230,6 +246,7 @@ ROWS = [
         ("UNSUPPORTED_FORMAT", f"The file's sound is coded as mp3float; supported are {FORMATS}."),
     ),
     *(Row(kind, UNSUPPORTED) for kind in ("text", "ffconcat", "sdp", "m3u8", "random")),
+    *(Row(kind, UNSUPPORTED) for kind in ("html", "zip", "tar", "pdf", "jpeg", "avi")),
     *(Row(kind, UNSUPPORTED) for kind in ("aiff", "matroska", "mp2")),
 ]
 READABLE = [row for row in ROWS if isinstance(row.outcome, Accepted) and row.outcome.staged is None]
@@ -319,7 +336,9 @@ def test_what_is_staged_is_the_sound_that_was_packed(
 
 def staged_samples(kind: str, options: dict[str, float], folder: Path) -> array[float]:
     path, output = make_audio.make(kind, folder / kind, seconds=0.2, **options), folder / f"{kind}.wav"
-    stage(StageParams("task", 1, str(path), probe(str(path)).container, str(output)), lambda: False)
+    found = probe(str(path))
+    params = StageParams("task", 1, str(path), found.container, found.duration_seconds, str(output))
+    stage(params, lambda: False)
     whole = output.read_bytes()
     return array("f", whole[whole.index(b"data") + 8 :])
 

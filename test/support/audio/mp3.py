@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .encoder import damaged, encode, in_the_middle
-from .sound import Sound, kind
+from .sound import MAKERS, Maker, Sound, kind
 from .tags import id3_tag
 
 PLAIN_MP3 = {"write_xing": "0", "id3v2_version": "0"}
@@ -120,6 +120,48 @@ def _mp2(sound: Sound) -> bytes:
 @kind("mp3-no-samples")
 def _mp3_no_samples(_sound: Sound) -> bytes:
     return id3_tag(picture=True)
+
+
+def _after(junk: bytes) -> Maker:
+    """An MP3 that does not begin with a frame."""
+
+    def maker(sound: Sound) -> bytes:
+        return junk + _mp3_no_xing(sound)
+
+    return maker
+
+
+APE_TAG = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0xA0000000) + bytes(8)
+HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nicy-name: a station\r\n\r\n"
+MAKERS["mp3-zeros-first"] = _after(bytes(100_000))
+MAKERS["mp3-ape-first"] = _after(APE_TAG + bytes(32))
+MAKERS["mp3-id3v1-first"] = _after(b"TAG" + bytes(125))
+MAKERS["mp3-http-first"] = _after(HTTP)
+MAKERS["mp3-bom-first"] = _after(b"\xef\xbb\xbf")
+MAKERS["mp3-id3-wide-size"] = _after(b"ID3\x03\0\0" + struct.pack(">I", 100_000) + bytes(100_000))
+
+
+@kind("mp3-id3-then-zeros")
+def _mp3_id3_then_zeros(sound: Sound) -> bytes:
+    return id3_tag(picture=False) + MAKERS["mp3-zeros-first"](sound)
+
+
+@kind("mp3-mid-frame")
+def _mp3_mid_frame(sound: Sound) -> bytes:
+    """As a recorded broadcast begins."""
+    return _mp3_no_xing(sound)[5 * 417 + 200 :]
+
+
+@kind("mp3-three-frames")
+def _mp3_three_frames(sound: Sound) -> bytes:
+    """Too few frames behind junk to be sure of."""
+    return b"junk" + _mp3_no_xing(sound)[: 3 * 417]
+
+
+@kind("mp3-tags-alone")
+def _mp3_tags_alone(_sound: Sound) -> bytes:
+    """Six million empty tags."""
+    return b"ID3\x03\0\0\0\0\0\0" * 6_000_000
 
 
 def _with_xing_frames(whole: bytes, change: Callable[[int], int]) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import struct
 
 from .encoder import encode
-from .sound import Sound, kind
+from .sound import MAKERS, Maker, Sound, kind
 
 
 @kind("empty")
@@ -50,6 +51,27 @@ def _aiff(sound: Sound) -> bytes:
 @kind("matroska")
 def _matroska(sound: Sound) -> bytes:
     return encode("matroska", "flac", sound)
+
+
+def _before_mp3(start: bytes) -> Maker:
+    """A file that holds a whole MP3 and is none."""
+
+    def maker(sound: Sound) -> bytes:
+        return start + MAKERS["mp3-no-xing"](sound)
+
+    return maker
+
+
+MAKERS["zip"] = _before_mp3(b"PK\3\4\x14" + bytes(21) + struct.pack("<HH", 6, 0) + b"a.mp3\n")
+MAKERS["tar"] = _before_mp3(b"a.mp3".ljust(257, b"\0") + b"ustar".ljust(255, b"\0"))
+MAKERS["pdf"] = _before_mp3(b"%PDF-1.7\n")
+MAKERS["jpeg"] = _before_mp3(b"\xff\xd8\xff\xe0\0\x10JFIF")
+MAKERS["avi"] = _before_mp3(b"RIFF\xff\xff\xff\0AVI LIST")
+
+
+@kind("html")
+def _html(_sound: Sound) -> bytes:
+    return b"<!DOCTYPE html><title>404</title>" + b"<p>Not found</p>\n" * 100
 
 
 @kind("random")
