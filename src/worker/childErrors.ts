@@ -63,3 +63,6 @@ export class WorkerHung extends Error {
     this.hang = hang;
   }
 }
+
+/** A media child was killed because it hung over the file that it staged for an attempt. */
+export class StagingHung extends WorkerHung {}

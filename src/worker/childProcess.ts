@@ -17,6 +17,9 @@ import { readLines } from './stderrLines.ts';
 /** The highest of the codes that JSON-RPC 2.0 reserves for a peer's own refusals. */
 const INVALID_REQUEST = -32600;
 
+/** What waits for a disk or a driver within the kernel may outlive its kill; it counts as gone after this. */
+const GONE_AFTER_KILL_MS = 2_000;
+
 /** How a Python child is started: always `python -m python_worker`, in the project's root. */
 export interface ChildCommand {
   python: string;
@@ -40,6 +43,8 @@ export class ChildProcess {
   readonly #log: Log;
   #exit: ChildExit | undefined;
   #isClosed = false;
+  #leaveBehind: ((exit: ChildExit) => void) | undefined;
+  #leaving: NodeJS.Timeout | undefined;
   #tookTooLong = false;
 
   private constructor(pid: number, connection: MessageConnection, exited: Promise<ChildExit>, log: Log) {
@@ -47,8 +52,10 @@ export class ChildProcess {
     this.#connection = connection;
     this.#log = log;
     connection.onClose(() => (this.#isClosed = true));
-    this.exited = exited.then((exit) => {
+    const leftBehind = new Promise<ChildExit>((resolve) => (this.#leaveBehind = resolve));
+    this.exited = Promise.race([exited, leftBehind]).then((exit) => {
       this.#exit = exit;
+      clearTimeout(this.#leaving);
       // vscode-jsonrpc settles what is pending only when it is disposed of, never when its pipe closes.
       connection.dispose();
       return exit;
@@ -168,9 +175,14 @@ export class ChildProcess {
     if (this.#exit === undefined && this.pid > 0) sendSignal(this.pid, 'SIGUSR1');
   }
 
-  /** Ends the child and everything it started, at once. */
+  /** Ends the child and everything it started, at once. One that does not die of it is left behind, and nobody waits for it. */
   kill(): void {
-    if (this.#exit === undefined && this.pid > 0) sendSignal(-this.pid, 'SIGKILL');
+    if (this.#exit !== undefined || this.pid <= 0) return;
+    sendSignal(-this.pid, 'SIGKILL');
+    this.#leaving ??= setTimeout(() => {
+      this.#log.error({ pid: this.pid }, 'a Python child does not die when it is killed, and is left behind');
+      this.#leaveBehind?.({ exitCode: null, signal: 'SIGKILL' });
+    }, GONE_AFTER_KILL_MS);
   }
 
   #giveUp(method: string, timeoutMs: number): void {

@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { restartDelayMs } from './backoff.ts';
-import { ChildDied, ChildFailure, MediaBusy } from './childErrors.ts';
+import { ChildDied, ChildFailure, MediaBusy, StagingHung } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
 import { createLending } from './lending.ts';
 import {
+  heartbeatSchema,
   logSchema,
   mediaReadySchema,
   probeResultSchema,
@@ -16,6 +17,7 @@ import {
   type StageParams,
   type StageResult,
 } from './protocol.ts';
+import { STAGING_PATIENCE, watchStaging, type StagingPatience } from './stagingWatch.ts';
 
 type Work = 'probe' | 'stage';
 /** A long file takes minutes to stage: however many are, there are children to probe with. */
@@ -25,22 +27,25 @@ const MOST_PROBES_OF_ONE = 32;
 /** All staging is the server's own: the scheduler has put the tasks in order. */
 const SCHEDULER = '';
 const HELLO_TIMEOUT_MS = 30_000;
-/** Decoding runs some hundred times faster than the music; this is for the slowest disk there is. */
-const STAGE_TIMEOUT_MS = 3_600_000;
-/** A child that is busy hears of the end only after its file. */
-const STOP_TIMEOUT_MS = 5_000;
 /** A file that kills the child that reads it is tried this often. */
 const TRIES = 2;
 
 /** How long somebody who uploads is let wait. No setting: only tests put other numbers in. */
-export interface MediaPatience {
+export interface MediaPatience extends StagingPatience {
   /** For a child that is free. */
   freeMs: number;
   /** For its answer. The child itself ends what costs it too much work (`python_worker/media/limits.py`); this is for a machine that does not let it work. */
   probeMs: number;
+  /** For a child to end when the server stops; a busy one hears of it only after its file. */
+  stopMs: number;
 }
 
-const PATIENCE: MediaPatience = { freeMs: 60_000, probeMs: 60_000 };
+export const MEDIA_PATIENCE: MediaPatience = {
+  ...STAGING_PATIENCE,
+  freeMs: 60_000,
+  probeMs: 60_000,
+  stopMs: 5_000,
+};
 
 /** What a file holds. */
 export interface Probed extends ProbeResult {
@@ -61,7 +66,13 @@ export interface MediaPool {
    * @throws {MediaBusy} when no child came to it
    */
   probe(path: string, owner: string): Promise<Probed>;
-  /** Decodes what MSST cannot into a float WAV. @throws {ChildFailure} as above, or CANCELLED */
+  /**
+   * Decodes what MSST cannot into a float WAV.
+   *
+   * @param signal ends the wait at once, whatever the child does; one that does not let go is killed
+   * @throws {ChildFailure} as above, or CANCELLED
+   * @throws {StagingHung} when the child was killed for getting nowhere
+   */
   stage(params: StageParams, signal: AbortSignal): Promise<StageResult>;
   stop(): Promise<void>;
 }
@@ -74,7 +85,7 @@ export interface MediaPool {
 export function createMediaPool(
   command: ChildCommand,
   log: Log,
-  patience = PATIENCE,
+  patience = MEDIA_PATIENCE,
   cores = availableParallelism(),
 ): MediaPool {
   const stopping = new AbortController();
@@ -82,6 +93,8 @@ export function createMediaPool(
   // A function, because the compiler believes a property that it has just seen false.
   const isStopping = () => stopping.signal.aborted;
   const loops: Promise<void>[] = [];
+  /** Who hears the heartbeats of a child that stages. */
+  const onBeat = new Map<ChildProcess, (cpuSeconds: number) => void>();
   /** Children that can be lent soon. */
   let starting = 0;
   const each = Math.min(cores, MOST_PROBES_OF_ONE);
@@ -106,6 +119,9 @@ export function createMediaPool(
       alive.add(child);
       starting += 1;
       try {
+        child.onNotification('heartbeat', heartbeatSchema, ({ cpu_seconds: cpu }) =>
+          onBeat.get(child)?.(cpu),
+        );
         child.onNotification('log', logSchema, ({ level, message }) => {
           log[level]({ pid: child.pid, line: message }, 'message of a media child');
         });
@@ -146,8 +162,10 @@ export function createMediaPool(
         loan.end('returned');
         return result;
       } catch (error) {
-        loan.end(error instanceof ChildDied ? 'gone' : 'returned');
+        loan.end(error instanceof ChildDied || error instanceof StagingHung ? 'gone' : 'returned');
         if (!(error instanceof ChildDied)) throw error;
+        // Killed for not letting go.
+        if (work === 'stage' && wait.signal.aborted) throw wait.failure(error);
         if (work === 'probe' && error.tookTooLong) throw new MediaBusy(error);
         if (tries < TRIES) continue;
         log.warn({ err: error }, 'a file killed the media child that read it, twice');
@@ -179,25 +197,43 @@ export function createMediaPool(
       });
       return { ...found, waitedMs: begunAt - askedAt };
     },
-    stage(params, signal) {
-      const wait = {
-        owner: SCHEDULER,
-        signal,
-        failure: () => new ChildFailure('CANCELLED', 'The request was cancelled.', null),
-      };
-      return withChild('stage', wait, (child) =>
-        child.request('stage', params, stageResultSchema, { signal, timeoutMs: STAGE_TIMEOUT_MS }),
+    async stage(params, signal) {
+      const audioSeconds = params.duration_seconds;
+      const cancelled = () => new ChildFailure('CANCELLED', 'The request was cancelled.', null);
+      const wait = { owner: SCHEDULER, signal, failure: cancelled };
+      const staging = withChild('stage', wait, (child) =>
+        watchStaging({ child, audioSeconds, signal, patience }, (hear) => {
+          onBeat.set(child, hear);
+          return child
+            .request('stage', params, stageResultSchema, { signal })
+            .finally(() => onBeat.delete(child));
+        }),
       );
+      return endAtOnce(staging, signal, cancelled);
     },
     async stop() {
       stopping.abort();
       const living = [...alive];
       const timer = setTimeout(() => {
         for (const child of living) child.kill();
-      }, STOP_TIMEOUT_MS);
+      }, patience.stopMs);
       await Promise.all(living.map((child) => child.shutdown().finally(() => child.kill())));
       clearTimeout(timer);
       await Promise.all(loops);
     },
   };
+}
+
+/** The end of the work, or its cancellation as soon as it is asked for; the work then ends unheard. */
+function endAtOnce<T>(work: Promise<T>, signal: AbortSignal, cancelled: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = () => {
+      reject(cancelled());
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', cancel);
+    });
+  });
 }

@@ -70,7 +70,7 @@ connection.onRequest('flood', ({ bytes }) => {
   return null;
 });
 
-/** What a probe does stands in the path, or in the file there: `die`, `die-once:FILE`, `refuse:KIND`, `wait:FILE`
+/** What a probe does stands in the path, or in the file there: `die`, `die-once:FILE`, `refuse:KIND`, `stage:HOW`, `wait:FILE`
  *  (says so beside the file and waits until it is there); else it succeeds. */
 connection.onRequest('probe', async ({ path }) => {
   const [what, argument] = (existsSync(path) ? readFileSync(path, 'utf8') : path).split(':');
@@ -90,10 +90,23 @@ connection.onRequest('probe', async ({ path }) => {
     sample_rate: 44100,
     channels: 2,
     duration_seconds: 1,
-    staging_reason: null,
+    staging_reason: what === 'stage' ? 'it is to be staged' : null,
   };
 });
-connection.onRequest('stage', (_params, token) => untilCancelled(token));
+/** What a staging does stands in the path, or in the file there: `ignore` a cancel; `beat` with (or `work`, with CPU
+ *  time in each beat) or without heartbeats (`silent`), ending when it is cancelled; else nothing until then. */
+connection.onRequest('stage', async ({ task_id, attempt, path }, token) => {
+  const what = (existsSync(path) ? readFileSync(path, 'utf8') : path).replace('stage:', '');
+  if (what === 'ignore') return never;
+  let cpu = 0;
+  const beat = () => {
+    if (what === 'work') cpu += 1;
+    const message = { task_id, attempt, cpu_seconds: cpu, rss_bytes: 0 };
+    void connection.sendNotification('heartbeat', message);
+  };
+  const beating = what === 'beat' || what === 'work' ? setInterval(beat, 20) : undefined;
+  return untilCancelled(token).finally(() => clearInterval(beating));
+});
 
 /** What separating does stands in the name of the model. */
 connection.onRequest('separate', async ({ task_id, attempt, model }, token) => {

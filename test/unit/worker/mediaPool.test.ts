@@ -2,7 +2,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
-import { createMediaPool, type MediaPatience, type MediaPool } from '../../../src/worker/mediaPool.ts';
+import {
+  createMediaPool,
+  MEDIA_PATIENCE,
+  type MediaPatience,
+  type MediaPool,
+} from '../../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../../support/childCommand.ts';
 import { childrenOf, waitUntilGone } from '../../support/serverProcess.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -14,7 +19,7 @@ function start(misbehaviour?: Parameters<typeof misbehavingChild>[0], patience: 
   const pool = createMediaPool(
     misbehavingChild(misbehaviour),
     createLog('silent'),
-    { ...{ freeMs: 60_000, probeMs: 60_000 }, ...patience },
+    { ...MEDIA_PATIENCE, ...patience },
     2,
   );
   pool.start();
@@ -239,4 +244,55 @@ describe('staging', () => {
     await Promise.all(ends);
     await expect(pool.probe('afterwards')).resolves.toMatchObject({ container: 'wav' });
   });
+
+  test('that ignores its cancel ends at once for the one who waits, and its child is killed after the grace and replaced', async () => {
+    const pool = start(undefined, { cancelGraceMs: 50 });
+    const pid = pidOf(await pool.probe('first'));
+    const controller = new AbortController();
+    const staging = pool.stage({ ...params, path: 'ignore' }, controller.signal);
+    await expect(pool.probe('meanwhile')).resolves.toBeDefined();
+    controller.abort();
+    await expect(staging).rejects.toMatchObject(cancelled);
+    await waitUntilGone([pid]);
+    await expect(Promise.all([pool.probe('x'), pool.probe('y')])).resolves.toHaveLength(2);
+  });
+
+  test('that ignores its cancel does not hold up a stop', async () => {
+    const pool = start(undefined, { cancelGraceMs: 3_600_000, stopMs: 50 });
+    const controller = new AbortController();
+    const staging = pool.stage({ ...params, path: 'ignore' }, controller.signal);
+    await pool.probe('meanwhile');
+    controller.abort();
+    await expect(staging).rejects.toMatchObject(cancelled);
+    await pool.stop();
+    await expect.poll(childPids).toEqual([]);
+  });
+
+  test.each([
+    ['without heartbeats', 'silence', 'silent', { silentMs: 100 }],
+    ['with heartbeats and no CPU time', 'beat', 'stalled', { stalledMs: 300 }],
+    ['far beyond its time', 'work', 'overdue', { deadlineMs: 1_000 }],
+  ])('%s is a hang: its child is killed and replaced', async (_how, what, hang, patience) => {
+    const pool = start(undefined, { lookEveryMs: 50, ...patience });
+    const pid = pidOf(await pool.probe('first'));
+    const staging = pool.stage({ ...params, path: what }, new AbortController().signal);
+    await expect(staging).rejects.toMatchObject({ name: 'WorkerHung', hang });
+    await waitUntilGone([pid]);
+    await expect(pool.probe('afterwards')).resolves.toBeDefined();
+  });
+});
+
+test('a child that even a kill does not end is left behind: its work fails, another takes its place, and a stop does not wait', async () => {
+  const pool = start(undefined, { probeMs: 500 });
+  const pid = pidOf(await pool.probe('first'));
+  const never = path.join(await temporaryFolder(), 'gate');
+  const kill = vi.spyOn(process, 'kill').mockImplementation(() => true);
+  try {
+    await expect(pool.probe(`wait:${never}`)).rejects.toMatchObject({ name: 'MediaBusy' });
+    expect(pidOf(await pool.probe('next'))).not.toBe(pid);
+    await pool.stop();
+  } finally {
+    kill.mockRestore();
+    for (const left of await childPids()) process.kill(left, 'SIGKILL');
+  }
 });

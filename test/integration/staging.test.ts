@@ -1,0 +1,79 @@
+/** A mixture whose staging is stuck, as on a disk that does not answer: in the way of nobody. */
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, expect, test, vi } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { createMediaPool, MEDIA_PATIENCE } from '../../src/worker/mediaPool.ts';
+import { misbehavingChild } from '../support/childCommand.ts';
+import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
+import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { startTestServer, type TestServer } from '../support/testServer.ts';
+
+const projectRoot = path.resolve(import.meta.dirname, '../..');
+const servers: TestServer[] = [];
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all(servers.splice(0).map((server) => server.dispose()));
+});
+
+/** A server whose media child never lets go of what it stages. */
+async function startStuck(): Promise<TestServer> {
+  vi.stubEnv('MSST_SERVE_INTERNAL_MEDIA_PYTHON', misbehavingChild().python);
+  const server = await startTestServer();
+  servers.push(server);
+  return server;
+}
+const stuck = form({}, { bytes: Buffer.from('stage:ignore') });
+const isDecoding = ({ progress }: Awaited<ReturnType<typeof getTask>>) => progress.stage === 'decoding';
+
+test.each([
+  ['cancelled', 'POST', '/cancel'],
+  ['deleted', 'DELETE', ''],
+])('a task that is %s while it is staged frees its worker at once', async (_how, method, route) => {
+  const server = await startStuck();
+  const { task_id } = await submit(server.url, stuck);
+  await waitForTask(server.url, task_id, isDecoding);
+  const next = await submit(server.url, form({}, { bytes: Buffer.from('plain') }));
+  const answer = await call(`${server.url}/api/v1/tasks/${task_id}${route}`, { method });
+  expect(answer.status).toBeLessThan(300);
+  // There is one worker, and the grace of the child that is stuck is longer than this test may take.
+  expect(await waitForTask(server.url, next.task_id, ended, 8_000)).toMatchObject({ status: 'completed' });
+});
+
+test('a server that is stopped meanwhile stops, and its next life has the task again', async () => {
+  const server = await startStuck();
+  const { task_id } = await submit(server.url, stuck);
+  await waitForTask(server.url, task_id, isDecoding);
+  await server.stop(0);
+  const again = await startTestServer({}, server.dataDir);
+  servers.splice(0, servers.length, again);
+  expect(['pending', 'processing', 'failed']).toContain((await getTask(again.url, task_id)).status);
+});
+
+test('a real child that hangs in the system, reading what never comes, is killed and replaced', async () => {
+  const folder = await temporaryFolder();
+  const pipe = path.join(folder, 'upload');
+  await promisify(execFile)('mkfifo', [pipe]);
+  const python =
+    process.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(projectRoot, '.venv/bin/python');
+  const command = { python, projectRoot, env: { PATH: process.env['PATH'] ?? '' } };
+  const pool = createMediaPool(command, createLog('silent'), {
+    ...MEDIA_PATIENCE,
+    cancelGraceMs: 50,
+    stopMs: 50,
+  });
+  pool.start();
+  const params = {
+    ...{ task_id: 't', attempt: 1, path: pipe, container: 'mp4' as const },
+    ...{ duration_seconds: 1, output_path: path.join(folder, 'mixture.wav') },
+  };
+  const [first, second] = [new AbortController(), new AbortController()];
+  const both = [first, second].map(({ signal }) => pool.stage(params, signal));
+  await expect(pool.probe(path.join(folder, 'nothing'), 'owner')).rejects.toThrow();
+  first.abort();
+  await expect(both[0]).rejects.toMatchObject({ kind: 'CANCELLED' });
+  second.abort();
+  await expect(both[1]).rejects.toMatchObject({ kind: 'CANCELLED' });
+  await pool.stop();
+});
