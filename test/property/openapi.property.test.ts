@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createApp } from '../../src/http/app.ts';
-import type { HttpServices } from '../../src/http/services.ts';
-import { createLog } from '../../src/log.ts';
-import { ManualClock } from '../support/manualClock.ts';
+import { appRoutes } from '../support/appRoutes.ts';
 import {
   fetchDocument,
   operationsOf,
@@ -39,13 +36,7 @@ test('Property 25: every route of the app is documented, each with an example of
 
 /** The routes below the prefix, as the router itself has them; the same without it, and assets, are no API. */
 function routesOfTheApp(): string[] {
-  const app = createApp({ publicUrl: '' } as HttpServices, {
-    corsOrigins: [],
-    access: { apiKeys: null, requestsPerHour: null, trustProxy: false, clock: new ManualClock() },
-    version: '0',
-    log: createLog('silent'),
-  });
-  const routes = app.routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/v1/'));
+  const routes = appRoutes().filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/v1/'));
   return [
     ...new Set(routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)),
   ].sort();
