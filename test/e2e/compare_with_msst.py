@@ -1,9 +1,9 @@
 """Runs plain `proc_folder` of an MSST on one mixture and compares its stems with those that a server gave.
 
 Reads a JSON object on stdin: msst_root, model_type, config_path, checkpoint_path, mixture, pcm_type,
-flac_file, perhaps bigshifts and use_tta, and `stems`, the server's file for each instrument. Prints a JSON object: for
-each instrument whether both decode to the same samples, and the largest difference. Nothing of ours is
-imported: this is MSST as run by hand.
+flac_file, perhaps bigshifts and use_tta, and `stems`, the server's file for each instrument. Prints a JSON
+object: for each instrument whether both decode to the same samples, and the largest difference. Nothing of
+ours is imported: this is MSST as run by hand.
 """
 
 from __future__ import annotations

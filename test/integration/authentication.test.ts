@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { taskSchema } from '../../src/http/schemas.ts';
+import { guardedRoutes, OPEN_PATHS } from '../support/appRoutes.ts';
 import { call, ended, form, parseProblem, submit, type WireTask } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
@@ -51,19 +52,7 @@ beforeAll(async () => {
 afterAll(() => server.dispose());
 
 const id = randomUUID();
-const ROUTES = [
-  ['POST', '/separate'],
-  ['GET', '/tasks'],
-  ['GET', `/tasks/${id}`],
-  ['DELETE', `/tasks/${id}`],
-  ['POST', `/tasks/${id}/cancel`],
-  ['GET', `/tasks/${id}/results`],
-  ['GET', `/download/${id}/drums.wav`],
-  ['GET', '/models'],
-  ['GET', '/models/starter'],
-  ['GET', '/no-such-route'],
-  ['PUT', '/tasks'],
-] as const;
+const ROUTES = guardedRoutes({ task_id: id, filename: 'drums.wav', model_type: 'starter' });
 
 describe('a request without a good key', () => {
   test.each(ROUTES)('%s %s is answered 401, with a challenge and the limit', async (method, path) => {
@@ -173,16 +162,7 @@ describe('a good key', () => {
 });
 
 describe('without a key and uncounted', () => {
-  test.each([
-    '/',
-    '/docs',
-    '/docs/start.js',
-    '/docs/swagger-ui/swagger-ui.css',
-    '/openapi.json',
-    '/api/v1/docs',
-    '/api/v1/openapi.json',
-    '/api/v1/health',
-  ])('%s', async (path) => {
+  test.each(OPEN_PATHS.map((path) => path.replace(':name', 'swagger-ui.css')))('%s', async (path) => {
     const answer = await fetch(server.url + path);
     await answer.arrayBuffer();
     expect([answer.status, answer.headers.has('x-ratelimit-limit')]).toEqual([200, false]);

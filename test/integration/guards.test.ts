@@ -8,7 +8,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { problemSchema, taskSchema } from '../../src/http/schemas.ts';
-import { appPaths, appRoutes } from '../support/appRoutes.ts';
+import { appPaths, appRoutes, OPEN_PATHS } from '../support/appRoutes.ts';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
@@ -18,18 +18,6 @@ vi.setConfig({ testTimeout: 60_000 });
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'MERGE'];
 /** Whatever Node reads; a tunnel is another thing, and answered before any route. */
 const EVERY_METHOD = http.METHODS.filter((method) => method !== 'CONNECT');
-/** The only paths that need no key. Whoever adds one here opens it to everybody. */
-const OPEN = [
-  '/',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui/:name',
-  '/openapi.json',
-  '/api/v1/health',
-  '/api/v1/docs',
-  '/api/v1/openapi.json',
-];
-
 const ANN = 'the-key-of-ann-0123456789';
 const BEN = 'the-key-of-ben-0123456789';
 const LIMIT = 1_000_000;
@@ -102,7 +90,7 @@ const named = (taskId: string) => ({
   name: 'swagger-ui.css',
 });
 const pathsFor = (taskId: string) => appPaths(named(taskId));
-const openPaths = OPEN.map((at) => at.replace(':name', named('').name));
+const openPaths = OPEN_PATHS.map((at) => at.replace(':name', named('').name));
 const guardedPaths = (taskId: string) => [
   ...pathsFor(taskId).filter((at) => !openPaths.includes(at)),
   '/no-such-route',
@@ -111,8 +99,8 @@ const guardedPaths = (taskId: string) => [
 
 test('what needs no key is a closed list, and all of it exists', () => {
   const paths = new Set(appRoutes().map((route) => route.path));
-  expect(OPEN.filter((at) => !paths.has(at))).toEqual([]);
-  expect(paths.size).toBeGreaterThan(OPEN.length + 8);
+  expect(OPEN_PATHS.filter((at) => !paths.has(at))).toEqual([]);
+  expect(paths.size).toBeGreaterThan(OPEN_PATHS.length + 8);
 });
 
 describe('with authentication and a limit', () => {

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { guardedRoutes, OPEN_PATHS } from '../support/appRoutes.ts';
 import { call, form, parseProblem, submit } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
@@ -16,21 +17,8 @@ const apiKeys = [
 
 /** Every route that needs a key, for any task. */
 const routesFor = (taskId: string) =>
-  [
-    ['POST', '/separate'],
-    ['GET', '/tasks'],
-    ['GET', `/tasks/${taskId}`],
-    ['DELETE', `/tasks/${taskId}`],
-    ['POST', `/tasks/${taskId}/cancel`],
-    ['GET', `/tasks/${taskId}/results`],
-    ['GET', `/download/${taskId}/drums.wav`],
-    ['GET', '/models'],
-    ['GET', '/models/starter'],
-    ['GET', '/metrics'],
-    ['GET', '/no-such-route'],
-    ['PUT', '/tasks'],
-  ] as const;
-const openRoutes = ['/api/v1/health', '/docs', '/openapi.json', '/api/v1/docs', '/api/v1/openapi.json'];
+  guardedRoutes({ task_id: taskId, filename: 'drums.wav', model_type: 'starter' });
+const openRoutes = OPEN_PATHS.map((path) => path.replace(':name', 'swagger-ui.css'));
 
 describe('with authentication', () => {
   let server: TestServer;

@@ -1,5 +1,6 @@
 import { createApp } from '../../src/http/app.ts';
 import type { HttpServices } from '../../src/http/services.ts';
+import { API_PREFIX } from '../../src/http/wire.ts';
 import { createLog } from '../../src/log.ts';
 import { ManualClock } from './manualClock.ts';
 
@@ -24,9 +25,30 @@ export function appRoutes(): AppRoute[] {
   return [...routes.values()];
 }
 
+/** The only paths that need no key, in the router's spelling. Whoever adds one here opens it to everybody. */
+export const OPEN_PATHS = [
+  '/',
+  '/docs',
+  '/docs/start.js',
+  '/docs/swagger-ui/:name',
+  '/openapi.json',
+  '/api/v1/health',
+  '/api/v1/docs',
+  '/api/v1/openapi.json',
+];
+
+/** Method and path of every route that needs a key, with these values, below the API's prefix; with one that is not there, and a method that no route takes. */
+export function guardedRoutes(values: Record<string, string>): (readonly [method: string, path: string])[] {
+  const routes = appRoutes()
+    .filter(({ path }) => !OPEN_PATHS.includes(path) && path.startsWith(API_PREFIX))
+    .map(({ method, path }) => [method, fill(path, values).slice(API_PREFIX.length)] as const);
+  return [...routes, ['GET', '/no-such-route'], ['PUT', '/tasks']];
+}
+
 /** Their paths, each once, with these values for the parameters; one that nobody thought of gets a value of its own. */
 export function appPaths(values: Record<string, string>): string[] {
-  const fill = (path: string) =>
-    path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, (_, name: string) => values[name] ?? 'x').replaceAll('*', 'x');
-  return [...new Set(appRoutes().map(({ path }) => fill(path)))];
+  return [...new Set(appRoutes().map(({ path }) => fill(path, values)))];
 }
+
+const fill = (path: string, values: Record<string, string>) =>
+  path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, (_, name: string) => values[name] ?? 'x').replaceAll('*', 'x');

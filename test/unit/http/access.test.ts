@@ -7,6 +7,7 @@ import { access, type AccessRules } from '../../../src/http/access.ts';
 import { accessLog } from '../../../src/http/accessLog.ts';
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { answerError } from '../../../src/http/errors.ts';
+import { OPEN_PATHS } from '../../support/appRoutes.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 
 const KEY = 'key-of-ann-0123456789';
@@ -44,18 +45,7 @@ function appWith(rules: Partial<AccessRules>) {
   };
 }
 
-const OPEN = [
-  '/',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui/swagger-ui.css',
-  '/openapi.json',
-  '/api/v1/docs',
-  '/api/v1/openapi.json',
-  '/api/v1/health',
-];
-
-test.each(OPEN)('%s needs no key and is not counted', async (path) => {
+test.each(OPEN_PATHS)('%s needs no key and is not counted', async (path) => {
   const { ask } = appWith({ apiKeys, requestsPerHour: 1 });
   for (let n = 0; n < 3; n += 1) {
     const answer = await ask(path);
