@@ -13,6 +13,8 @@ DAMAGED = "MSST's decoder refuses a FLAC file with damaged frames"
 LONGEST_HEADER = 18
 """Of 16 bytes at most, with the checksum."""
 STREAMINFO = 0
+SIGNATURE = b"fLaC"
+FIRST_BLOCKS = (b"\0\0\0\x22", b"\x80\0\0\x22")
 UNCOMMON_8_BIT, UNCOMMON_16_BIT = 6, 7
 UNCOMMON_BLOCK = {UNCOMMON_8_BIT: 1, UNCOMMON_16_BIT: 2}
 UNCOMMON_RATE = {12: 1, 13: 2, 14: 2}
@@ -25,8 +27,10 @@ MOST_FRAMES_LOST = 1000
 
 def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
     """The extent of an open FLAC file whose `fLaC` stands at offset `start`."""
-    declared, first_frame = _read_metadata(file, start, deadline)
-    samples, gaps = _count(Window(file, first_frame, deadline))
+    declared, rate, first_frame = _read_metadata(file, start, deadline)
+    samples, gaps, following = _count(Window(file, first_frame, deadline), declared)
+    if following is not None:
+        return _joined(file, following, Extent(samples, declared or None), rate, deadline)
     if declared == 0 and samples > 0:
         reason = "MSST's decoder needs a FLAC header that says how many samples follow"
     elif declared < samples:
@@ -38,42 +42,60 @@ def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
     return Extent(samples, declared or None, reason)
 
 
-def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int, int]:
-    """The number of samples that STREAMINFO declares, and the offset behind the metadata."""
-    declared = 0
+def _joined(file: BinaryIO, at: int | None, first: Extent, rate: int, deadline: Deadline) -> Extent:
+    """The extent of several FLAC files in one, at the rate of the first; the second stands at offset `at`."""
+    samples, declared = float(first.samples), float(first.declared or first.samples)
+    while at is not None:
+        said, own_rate, first_frame = _read_metadata(file, at, deadline)
+        held, _, at = _count(Window(file, first_frame, deadline), said)
+        samples += held * rate / max(1, own_rate)
+        declared += (said or held) * rate / max(1, own_rate)
+    reason = "MSST's decoder reads only the first of the joined FLAC files"
+    return Extent(round(samples), round(declared), reason)
+
+
+def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int, int, int]:
+    """The number of samples and the rate that STREAMINFO declares, and the offset behind the metadata."""
+    declared = rate = 0
     at = start + 4
     for _ in range(MOST_PIECES):
         deadline.check()
         file.seek(at)
         header = file.read(4)
         if len(header) < 4:
-            return declared, at
+            return declared, rate, at
         if header[0] & 0x7F == STREAMINFO:
-            declared = int.from_bytes(file.read(18)[13:18], "big") & (1 << 36) - 1
+            info = file.read(18)
+            rate = int.from_bytes(info[10:13], "big") >> 4
+            declared = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
         at += 4 + int.from_bytes(header[1:4], "big")
         if header[0] & 0x80:
-            return declared, at
+            return declared, rate, at
     raise Failure("INVALID_AUDIO", TOO_MANY_PIECES)
 
 
-def _count(window: Window) -> tuple[int, int]:
-    """The samples in all frames, and how many gaps there are between them."""
+def _count(window: Window, declared: int) -> tuple[int, int, int | None]:
+    """The samples in all frames, how many gaps there are between them, and where another file follows.
+
+    Another one is looked for behind the declared samples, where a whole file has nothing more.
+    """
     samples = gaps = expected = at = 0
     sync, usual, depth = window.data[:2], window.data[2:3], window.data[3:4]
     if sync not in (b"\xff\xf8", b"\xff\xf9") or not depth:
-        return 0, 0
+        return 0, 0, None
     counts_samples = sync == b"\xff\xf9"
     farthest = MOST_FRAMES_LOST * (LONGEST_BLOCK if counts_samples else 1)
     coded = _coded(expected)
-    data = _padded(window)
+    data, searched = _padded(window), 0
     while True:
         at = data.find(sync, at)
         if at < 0 or len(data) - at < LONGEST_HEADER:
-            if window.ended:
-                return samples, gaps
+            following = _next_file(data, searched, len(data)) if samples >= declared else -1
+            if following >= 0 or window.ended:
+                return samples, gaps, window.base + following if following >= 0 else None
             # The sync code may lie across the end of the stretch.
-            window.move_to(len(data) - 1 if at < 0 else at)
-            data, at = _padded(window), 0
+            window.move_to(max(0, len(data) - len(SIGNATURE) - 4) if at < 0 else at)
+            data, at, searched = _padded(window), 0, 0
             continue
         looks_usual = data[at + 2] == usual[0] and (data[at + 3] ^ depth[0]) & 0x0F == 0
         # A million headers would take long to checksum. The one that is expected, in every bit that can be
@@ -83,6 +105,10 @@ def _count(window: Window) -> tuple[int, int]:
             if number != expected and not (
                 looks_usual and number and expected < number <= expected + farthest
             ):
+                following = _next_file(data, searched, at) if samples >= declared else -1
+                if following >= 0:
+                    return samples, gaps, window.base + following
+                searched = max(searched, at - len(SIGNATURE))
                 at += 1
                 continue
             gaps += number > expected
@@ -92,6 +118,15 @@ def _count(window: Window) -> tuple[int, int]:
         expected += length if counts_samples else 1
         coded = _coded(expected)
         at += SHORTEST_FRAME
+        searched = at
+
+
+def _next_file(data: bytes, at: int, end: int) -> int:
+    """Where another FLAC file begins in this stretch; -1: nowhere."""
+    at = data.find(SIGNATURE, at, end)
+    while at >= 0 and data[at + 4 : at + 8] not in FIRST_BLOCKS:
+        at = data.find(SIGNATURE, at + 1, end)
+    return at
 
 
 def _padded(window: Window) -> bytes:

@@ -49,6 +49,21 @@ def _flac_count_too_small(sound: Sound) -> bytes:
     return _with_total_samples(flac(sound), sound.samples // 2)
 
 
+@kind("flac-joined")
+def _flac_joined(sound: Sound) -> bytes:
+    return flac(sound) * 2
+
+
+@kind("flac-joined-rates")
+def _flac_joined_rates(sound: Sound) -> bytes:
+    return flac(sound) + id3_tag(picture=False) + flac(replace(sound, rate=sound.rate // 2))
+
+
+@kind("flac-joined-cut")
+def _flac_joined_cut(sound: Sound) -> bytes:
+    return flac(sound) + in_the_middle(flac(sound))
+
+
 @kind("flac-id3")
 def _flac_id3(sound: Sound) -> bytes:
     return id3_tag(picture=False) + flac(sound)
