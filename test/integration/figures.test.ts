@@ -1,21 +1,22 @@
 /** Every figure that is shown, held against one that the test planned or measured itself: the clocks stand still but for it. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { healthSchema, metricsSchema } from '../../src/http/schemas.ts';
 import { call, ended, form, getTask, parseResults, submit, type WireTask } from '../support/client.ts';
+import { misbehavingChild } from '../support/childCommand.ts';
 import { fetchDocument } from '../support/openApi.ts';
 import { parseSamples } from '../support/prometheus.ts';
 import { familyOf, numbersIn, numbersOf } from '../support/shownFigures.ts';
+import { uploadSlowly } from '../support/slowUpload.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
 import { eventually, passSeconds, stopClocks } from '../support/stoppedClock.ts';
+import { temporaryFolder } from '../support/temporaryFolder.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { toldCall, type ToldCall } from '../support/toldWorker.ts';
 import { makeWav } from '../support/wav.ts';
@@ -91,6 +92,7 @@ const PROOFS: Record<string, string> = {
   'log stageSeconds.separating': ESTIMATE,
   'log status': REQUESTS,
   'log swept': RESTART,
+  'log waitedMs': `${HERE} > how long an upload waited for its turn`,
   msst_audio_seconds_total: COUNTS,
   msst_build_info: DISK,
   msst_http_request_duration_seconds: DURATION,
@@ -299,37 +301,11 @@ test('counts, averages and the time since the start are those of what was done',
 });
 
 test('a request is logged and counted with the time it took', async () => {
-  const boundary = 'x'.repeat(20);
-  const body = Buffer.concat([
-    Buffer.from(
-      `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="song.wav"\r\n` +
-        'Content-Type: audio/wav\r\n\r\n',
-    ),
-    TEN,
-    Buffer.from(`\r\n--${boundary}--\r\n`),
-  ]);
   const before = await scrape();
   await server.plan('hang');
-  const uploads = (await server.stored('inputs')).length;
-  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-  await once(socket, 'connect');
-  const head = [
-    'POST /api/v1/separate HTTP/1.1',
-    'Host: localhost',
-    'X-Request-Id: a-slow-upload',
-    'Connection: close',
-    `Content-Type: multipart/form-data; boundary=${boundary}`,
-    `Content-Length: ${String(body.length)}`,
-  ];
-  socket.write(`${head.join('\r\n')}\r\n\r\n`);
-  socket.write(body.subarray(0, 5000));
-  await eventually(async () => {
-    expect(await server.stored('inputs')).toHaveLength(uploads + 1);
+  await uploadSlowly(server, { requestId: 'a-slow-upload', file: TEN }, () => {
+    passSeconds(1.2345);
   });
-  passSeconds(1.2345);
-  socket.write(body.subarray(5000));
-  socket.resume();
-  await once(socket, 'close');
 
   const lines = (await entries()).filter(
     ({ requestId, msg }) => requestId === 'a-slow-upload' && msg === 'request',
@@ -443,6 +419,35 @@ test('after a restart the totals go on, the time since the start does not, and t
     completed_tasks: 3,
     average_processing_seconds: (25 + 50 + 20) / 3,
   });
+});
+
+test('how long an upload waited for its turn to be looked into is told to its client and to the log', async () => {
+  // A child that looks into a file for as long as the file says; there are as many as there are cores, and one more.
+  vi.stubEnv('MSST_SERVE_INTERNAL_MEDIA_PYTHON', misbehavingChild().python);
+  const slow = await startTestServer({ log_file: 'server.log' });
+  onTestFinished(() => slow.dispose());
+  vi.unstubAllEnvs();
+  const gate = path.join(await temporaryFolder(), 'gate');
+  const cores = os.availableParallelism();
+  const uploads = Array.from({ length: cores + 1 }, () =>
+    call(`${slow.url}/api/v1/separate`, {
+      method: 'POST',
+      body: form({}, { bytes: Buffer.from(`wait:${gate}`) }),
+    }),
+  );
+  await eventually(async () => {
+    expect(await readdir(path.dirname(gate))).toHaveLength(cores);
+    expect(await slow.stored('inputs')).toHaveLength(cores + 1);
+  });
+  // The last has its file, and asks for a child within the next moments.
+  for (let n = 0; n < 10; n += 1) await call(`${slow.url}/api/v1/health`);
+  passSeconds(2.5);
+  await writeFile(gate, '');
+  const waits = (await Promise.all(uploads)).map(({ headers }) => headers.get('server-timing'));
+  expect(waits.sort()).toEqual([...Array<string>(cores).fill('wait;dur=0'), 'wait;dur=2500']);
+  const lines = (await readFile(path.join(slow.dataDir, 'server.log'), 'utf8')).trimEnd().split('\n');
+  const logged = lines.flatMap((line) => (JSON.parse(line) as { waitedMs?: number }).waitedMs ?? []);
+  expect(logged.sort((a, b) => a - b)).toEqual([...Array<number>(cores).fill(0), 2500]);
 });
 
 test('no figure is shown without a test of its truth', async () => {

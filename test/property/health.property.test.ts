@@ -2,13 +2,16 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { z } from 'zod';
 import { healthSchema, metricsSchema } from '../../src/http/schemas.ts';
 import { call, ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
+import { parseSamples } from '../support/prometheus.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
+import { eventually, passSeconds, stopClocks } from '../support/stoppedClock.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
+import { toldTask } from '../support/toldWorker.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint, makeYaml, putFile } from '../unit/models/modelFolder.ts';
 
@@ -257,6 +260,60 @@ test('Property 37: a required model, the database or a GPU that cannot be used i
   );
 });
 
+test('Property 37: whatever is required is so by itself: the default model, a GPU that was configured, the last worker', async () => {
+  /** A server of its own; its devices are broken from the start where they are not there. */
+  const startOther = async (settings: Record<string, unknown>, gone: readonly string[] = []) => {
+    const dataDir = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-'));
+    await standInsOf({ dataDir }).breakDevices(gone);
+    const other = await startTestServer({ msst_root: msst, ...settings }, dataDir);
+    onTestFinished(() => other.dispose());
+    return other;
+  };
+  const isTold = (other: TestServer, status: number, word: string, problem?: RegExp) =>
+    vi.waitFor(
+      async () => {
+        const told = await healthOf(other);
+        expect([told.status, told.health.status]).toEqual([status, word]);
+        if (problem) expect(told.health.problems.join('\n')).toMatch(problem);
+        else expect(told.health.problems).toEqual([]);
+        return told.health.dependencies;
+      },
+      { timeout: 15_000, interval: 25 },
+    );
+
+  // A model that was only found is required where it is the default one, by whichever way.
+  const byName = await startOther({ default_model_type: SCANNED[1]!.toUpperCase() });
+  await isTold(byName, 200, 'healthy');
+  await rename(checkpointOf(SCANNED[0]!), `${checkpointOf(SCANNED[0]!)}.away`);
+  await isTold(byName, 200, 'degraded', /"scanned-a" is unavailable/);
+  await rename(checkpointOf(SCANNED[1]!), `${checkpointOf(SCANNED[1]!)}.away`);
+  await isTold(byName, 503, 'unhealthy', /"scanned-b" is unavailable/);
+  await repair();
+  await isTold(byName, 200, 'healthy');
+
+  // Every worker is down: there is but one.
+  await standInsOf(byName).breakDevices(['cpu']);
+  process.kill((await standInsOf(byName).diary()).at(-1)?.pid ?? Number.NaN, 'SIGKILL');
+  await isTold(byName, 503, 'unhealthy', /Every worker is down/);
+  await standInsOf(byName).breakDevices([]);
+  await isTold(byName, 200, 'healthy');
+
+  // A GPU that was configured and is not there, beside one that is.
+  const lacking = await startOther({ devices: [GPUS[0], 'GPU-gone'] }, ['GPU-gone']);
+  const { gpu, workers } = await isTold(lacking, 503, 'unhealthy', /GPU-gone is not in use/);
+  expect(gpu).toEqual({ status: 'failed', devices: [GPUS[0], 'GPU-gone'] });
+  expect(workers.status).not.toBe('failed');
+
+  // And the server itself, while it stops.
+  await standInsOf(byName).hold('separating');
+  const { task_id } = await submit(byName.url, form({}, { bytes: song }));
+  await waitForTask(byName.url, task_id, (task) => task.progress.stage === 'separating');
+  const stopping = byName.stop(20_000);
+  await isTold(byName, 503, 'unhealthy', /shutting down/);
+  await standInsOf(byName).release();
+  await stopping;
+});
+
 test('Property 38: the metrics count active, queued, completed, failed and cancelled tasks and their average time, whatever happened', async () => {
   const before = metricsSchema.parse((await call(`${server.url}/api/v1/metrics`)).body);
   const total = { completed: 0, failed: 0, cancelled: 0 };
@@ -306,6 +363,157 @@ test('Property 38: the metrics count active, queued, completed, failed and cance
       }
     }),
     { numRuns: 6, endOnFailure: true },
+  );
+});
+
+const END = { completes: 'completed', fails: 'failed', 'is cancelled': 'cancelled' } as const;
+/** What happens to a server, in seconds; at the end of a life it is started again, some hours later. */
+const happening = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('task' as const),
+      how: fc.constantFrom<keyof typeof END>('completes', 'completes', 'fails', 'is cancelled'),
+      took: fc.integer({ min: 0, max: 90 }),
+      audio: fc.constantFrom(1, 3),
+      isQueuedBehind: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), which: fc.nat({ max: 9 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('restart' as const), hours: fc.constantFrom(0, 30, 200) }),
+  },
+);
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+const task = (how: keyof typeof END, took: number) =>
+  ({ do: 'task', how, took, audio: 1, isQueuedBehind: true }) satisfies Happening;
+
+test('Property 38: every figure of the metrics, in both forms, is what the history says, over deletions, restarts and cleanup', async () => {
+  stopClocks();
+  let other = await startTestServer();
+  onTestFinished(async () => {
+    await other.dispose();
+    vi.useRealTimers();
+  });
+  await standInsOf(other).waitToBeTold();
+  const ever = { completed: 0, failed: 0, cancelled: 0, seconds: 0 };
+  /** The tasks that are known, with how and when they ended. */
+  const rows = new Map<string, { status: 'completed' | 'failed' | 'cancelled'; at: number }>();
+  const newLife = () => ({ startedAt: Date.now(), tasks: 0, seconds: 0, audio: 0, uploads: 0, bytes: 0 });
+  let life = newLife();
+
+  const isTold = (active: number, queued: number) =>
+    eventually(async () => {
+      const shown = metricsSchema.strict().parse((await call(`${other.url}/api/v1/metrics`)).body);
+      const average = ever.completed === 0 ? null : expect.closeTo(ever.seconds / ever.completed, 9);
+      expect(shown).toEqual({
+        active_tasks: active,
+        queued_tasks: queued,
+        completed_tasks: ever.completed,
+        failed_tasks: ever.failed,
+        cancelled_tasks: ever.cancelled,
+        average_processing_seconds: average as number | null,
+        uptime_seconds: Math.round((Date.now() - life.startedAt) / 1000),
+        workers: [{ id: 'worker-0', device: 'cpu', state: active > 0 ? 'busy' : 'idle', restarts: 0 }],
+      });
+      const accept = { headers: { accept: 'text/plain' } };
+      const samples = parseSamples(await (await fetch(`${other.url}/api/v1/metrics`, accept)).text());
+      const known = (status: string) => [...rows.values()].filter((row) => row.status === status).length;
+      const expected: Record<string, number> = {
+        'msst_tasks_total{status="completed"}': ever.completed,
+        'msst_tasks_total{status="failed"}': ever.failed,
+        'msst_tasks_total{status="cancelled"}': ever.cancelled,
+        'msst_tasks{status="pending"}': queued,
+        'msst_tasks{status="processing"}': active,
+        'msst_tasks{status="completed"}': known('completed'),
+        'msst_tasks{status="failed"}': known('failed'),
+        'msst_tasks{status="cancelled"}': known('cancelled'),
+        'msst_task_duration_seconds_count{model_type="starter"}': life.tasks,
+        'msst_task_duration_seconds_sum{model_type="starter"}': life.seconds,
+        'msst_audio_seconds_total{}': life.audio,
+        'msst_upload_bytes_total{}': life.bytes,
+        'msst_http_requests_total{method="POST",route="/api/v1/separate",status="201"}': life.uploads,
+        'msst_worker_up{worker="worker-0",device="cpu"}': 1,
+        'msst_worker_restarts_total{worker="worker-0"}': 0,
+      };
+      // A series of labels begins with its first event.
+      const found = Object.keys(expected).map((series) => [series, samples.get(series) ?? 0]);
+      expect(Object.fromEntries(found)).toEqual(expected);
+    });
+
+  const upload = async (audio: number) => {
+    const bytes = makeWav(audio, 8000);
+    const { task_id } = await submit(other.url, form({}, { bytes }));
+    life.uploads += 1;
+    life.bytes += bytes.length;
+    return task_id;
+  };
+  const end = (taskId: string, status: (typeof END)[keyof typeof END]) => {
+    ever[status] += 1;
+    rows.set(taskId, { status, at: Date.now() });
+  };
+  const cancel = async (taskId: string) => {
+    await call(`${other.url}/api/v1/tasks/${taskId}/cancel`, { method: 'POST' });
+    end(taskId, 'cancelled');
+  };
+
+  const live: { [Kind in Happening['do']]: (what: Extract<Happening, { do: Kind }>) => Promise<void> } = {
+    async task({ how, took, audio, isQueuedBehind }) {
+      const taskId = await upload(audio);
+      const begins = { event: 'begin', task_id: taskId };
+      await eventually(async () => {
+        expect(await standInsOf(other).diary()).toContainEqual(expect.objectContaining(begins));
+      });
+      const behind = isQueuedBehind ? await upload(1) : undefined;
+      await isTold(1, isQueuedBehind ? 1 : 0);
+      if (behind !== undefined) await cancel(behind);
+      passSeconds(took);
+      await isTold(1, 0);
+      const told = toldTask(other, taskId, 1);
+      if (how === 'is cancelled') return cancel(taskId);
+      await (how === 'completes' ? told.answer() : told.fail('SEPARATION_FAILED'));
+      end(taskId, END[how]);
+      if (how !== 'completes') return;
+      ever.seconds += took;
+      life.tasks += 1;
+      life.seconds += took;
+      life.audio += audio;
+    },
+    async delete({ which }) {
+      const taskId = [...rows.keys()][which % Math.max(1, rows.size)];
+      if (taskId === undefined) return;
+      expect((await call(`${other.url}/api/v1/tasks/${taskId}`, { method: 'DELETE' })).status).toBe(204);
+      rows.delete(taskId);
+    },
+    async restart({ hours }) {
+      await other.stop();
+      passSeconds(hours * 3600);
+      life = newLife();
+      other = await startTestServer({}, other.dataDir);
+      for (const [taskId, { at }] of rows) if (Date.now() - at > 7 * 24 * 3_600_000) rows.delete(taskId);
+    },
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { minLength: 4, maxLength: 8 }), async (history) => {
+      for (const each of history) {
+        await live[each.do](each as never);
+        await isTold(0, 0);
+      }
+    }),
+    {
+      numRuns: 4,
+      endOnFailure: true,
+      examples: [
+        [
+          [
+            ...[task('completes', 12), task('fails', 50), task('completes', 31), task('is cancelled', 70)],
+            ...[{ do: 'delete', which: 0 } as const, { do: 'restart', hours: 30 } as const],
+            ...[task('completes', 7), { do: 'restart', hours: 200 } as const],
+          ],
+        ],
+      ],
+    },
   );
 });
 

@@ -1,10 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { form } from '../support/client.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { taskPageSchema } from '../../src/http/schemas.ts';
+import { call, form } from '../support/client.ts';
+import { uploadSlowly } from '../support/slowUpload.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
+import { eventually, passSeconds, stopClocks } from '../support/stoppedClock.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
+import { toldTask } from '../support/toldWorker.ts';
 import { makeWav } from '../support/wav.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Entry extends Record<string, unknown> {
   level: number;
@@ -130,4 +138,107 @@ test('Property 39: every request leaves exactly one line with its id, method, ro
     expect(requests[at]?.['durationMs']).toBeGreaterThanOrEqual(0);
   }
   for (const secret of secrets) expect(text).not.toContain(secret);
+});
+
+test('Property 39: every task leaves its times in the log, truly, an error its stack, and a request the time it took', async () => {
+  stopClocks();
+  const timed = await startTestServer({ log_file: 'logs/server.log' });
+  onTestFinished(async () => {
+    await timed.dispose();
+    vi.useRealTimers();
+  });
+  await standInsOf(timed).waitToBeTold();
+  const seconds = fc.integer({ min: 0, max: 900_000 }).map((milliseconds) => milliseconds / 1000);
+  const course = fc.record({
+    waits: fc.integer({ min: 0, max: 99_999 }).map((tenths) => tenths / 10_000),
+    loading: seconds,
+    separating: seconds,
+    encoding: seconds,
+    failure: fc.option(fc.constantFrom('SEPARATION_FAILED', 'INVALID_AUDIO', 'INTERNAL')),
+  });
+  const linesOf = async (facts: Record<string, unknown>) => {
+    const text = await readFile(path.join(timed.dataDir, 'logs/server.log'), 'utf8');
+    const entries = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Entry);
+    return entries.filter((entry) => Object.entries(facts).every(([key, value]) => entry[key] === value));
+  };
+  const now = () => new Date().toISOString();
+  const newest = async () => {
+    const { body } = await call(`${timed.url}/api/v1/tasks?limit=1`);
+    const [task] = taskPageSchema.parse(body).tasks;
+    if (!task) throw new Error('there is no task');
+    return task;
+  };
+  const isIn = (stage: string) =>
+    eventually(async () => {
+      expect((await newest()).progress).toMatchObject({ stage, updated_at: now() });
+    });
+  let requests = 0;
+
+  await fc.assert(
+    fc.asyncProperty(course, async ({ waits, loading, separating, encoding, failure }) => {
+      requests += 1;
+      const requestId = `upload-${String(requests)}`;
+      await uploadSlowly(timed, { requestId, file: makeWav(1, 8000) }, () => {
+        passSeconds(waits);
+      });
+      const durationMs = Math.round(waits * 10_000) / 10;
+      const [request, ...more] = await linesOf({ msg: 'request', requestId });
+      expect([request, more]).toMatchObject([{ method: 'POST', status: 201, durationMs, time: now() }, []]);
+
+      const { task_id: taskId } = await newest();
+      await eventually(async () => {
+        const begun = { event: 'begin', task_id: taskId };
+        expect(await standInsOf(timed).diary()).toContainEqual(expect.objectContaining(begun));
+      });
+      const startedAt = now();
+      const told = toldTask(timed, taskId, 1);
+      passSeconds(loading);
+      await told.report('separating', 1, 2);
+      await isIn('separating');
+      passSeconds(separating);
+      await told.report('encoding');
+      await isIn('encoding');
+      passSeconds(encoding);
+      await (failure === null ? told.answer() : told.fail(failure));
+      await eventually(async () => {
+        expect((await newest()).status).toBe(failure === null ? 'completed' : 'failed');
+      });
+      const processingSeconds = expect.closeTo(loading + separating + encoding, 3) as number;
+      const stageSeconds = {
+        loading_model: expect.closeTo(loading, 3) as number,
+        separating: expect.closeTo(separating, 3) as number,
+        encoding: expect.closeTo(encoding, 3) as number,
+      };
+      const where = { attempt: 1, modelType: 'starter' };
+      expect(await linesOf({ msg: 'task status', taskId })).toMatchObject([
+        { status: 'pending', requestId, time: startedAt },
+        { status: 'processing', ...where, time: startedAt },
+        {
+          ...{ ...where, status: failure === null ? 'completed' : 'failed', time: now() },
+          ...{ processingSeconds, stageSeconds },
+        },
+      ]);
+      expect((await newest()).processing_seconds).toEqual(processingSeconds);
+      // The reason, where it failed, with the stacks of both sides; and nothing like it where it did not.
+      const error = {
+        traceback: 'Traceback: the plan said so',
+        err: { stack: expect.stringMatching(/\n {4}at /) as string },
+      };
+      expect(await linesOf({ level: 50, taskId })).toMatchObject(failure === null ? [] : [error]);
+    }),
+    { numRuns: 10, endOnFailure: true },
+  );
+
+  // What goes wrong in the server itself, too.
+  const database = new Database(path.join(timed.dataDir, 'tasks.db'));
+  database.exec('ALTER TABLE tasks RENAME TO tasks_away');
+  const headers = { 'x-request-id': 'that-failed' };
+  expect((await call(`${timed.url}/api/v1/tasks/none`, { headers })).status).toBe(500);
+  database.exec('ALTER TABLE tasks_away RENAME TO tasks');
+  database.close();
+  const [failed] = await linesOf({ level: 50, requestId: 'that-failed' });
+  expect(failed).toMatchObject({ err: { stack: expect.stringMatching(/\n {4}at /) as string } });
 });
