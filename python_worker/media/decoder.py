@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import av
 from av.audio.frame import AudioFrame
@@ -53,6 +54,13 @@ class Look:
     """Where the last frame that was decoded ends, on the file's clock; 0 if that is not known."""
 
 
+class Readable(Protocol):
+    """What stands for a file that is read once, from its start."""
+
+    def read(self, size: int) -> bytes:
+        """Up to so many of the next bytes; none at the end."""
+
+
 @contextmanager
 def opened(
     path: str | Path, container: Container, deadline: Deadline | None = None
@@ -92,6 +100,17 @@ def opened(
         file = av.open(source, "r", format=demuxer, options=options, metadata_errors="ignore")
         used.enter_context(file)
         yield file, _audio_stream(file, container)
+
+
+@contextmanager
+def opened_pages(pages: Readable) -> Iterator[tuple[InputContainer, AudioStream]]:
+    """As `opened`, of the pages of an Ogg that are handed out one after the other."""
+    with refusing_what_cannot_be_read():
+        file = av.open(
+            pages, "r", format="ogg", options={"format_whitelist": "ogg"}, metadata_errors="ignore"
+        )
+        with file:
+            yield file, _audio_stream(file, "ogg")
 
 
 @contextmanager

@@ -1,79 +1,45 @@
-"""Counts the samples of an Ogg file from the positions that its pages carry."""
+"""Counts the samples of an Ogg file by what its packets hold, and by the positions of its pages."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from .extent import Extent, Window
+from ..protocol import Failure
+from .extent import Extent
 from .limits import Deadline
+from .ogg_streams import Link, Streams
 
-FIRST_PAGE = 2
-NO_POSITION = -1
-HEADER = struct.Struct("<4sBBqIIIB")
-LONGEST_PAGE = HEADER.size + 255 + 255 * 255
-
-
-@dataclass
-class _Link:
-    """One logical stream of sound; a chained file has several, one after the other."""
-
-    serial: int
-    skipped: int
-    position: int = 0
+LOST = "MSST's decoder joins what is left around a lost or damaged Ogg page"
+SEVERAL = "MSST's decoder reads only the first of the Ogg streams in it"
+ODD = "MSST's decoder believes the positions in the Ogg, which do not fit its packets"
 
 
-def measure(file: BinaryIO, first_position: int, deadline: Deadline) -> Extent:
-    """The extent of an open Ogg file. A cut file looks whole: it declares nothing.
+def measure(file: BinaryIO, deadline: Deadline) -> Extent:
+    """The extent of an open Ogg file, with what lost pages held. A cut file looks whole: it declares nothing.
 
-    Args:
-        first_position: where the sound begins on the stream's own clock; above 0 in a recorded broadcast.
+    Raises:
+        Failure: INVALID_AUDIO when more is lost than is there.
     """
-    links: list[_Link] = []
-    streams = 0
-    for flags, position, serial, start in _pages(file, deadline):
-        if flags & FIRST_PAGE:
-            streams += 1
-            link = _sound(serial, start)
-            if link is not None:
-                links.append(link)
-        elif links and links[-1].serial == serial and position != NO_POSITION:
-            links[-1].position = max(position, links[-1].position)
-    samples = sum(max(0, link.position - link.skipped) for link in links) - first_position
-    reason = "MSST's decoder reads only the first of the Ogg streams in it" if streams > 1 else None
-    return Extent(max(0, samples), staging_reason=reason)
-
-
-def _sound(serial: int, start: bytes) -> _Link | None:
-    if start.startswith(b"OpusHead") and len(start) >= 12:
-        return _Link(serial, skipped=int.from_bytes(start[10:12], "little"))
-    if start.startswith(b"\x01vorbis"):
-        return _Link(serial, skipped=0)
-    return None
-
-
-def _pages(file: BinaryIO, deadline: Deadline) -> Iterator[tuple[int, int, int, bytes]]:
-    """Every whole page: flags, position, serial number, and how its body starts."""
-    window = Window(file, 0, deadline)
-    at = 0
-    while True:
-        if len(window.data) - at < LONGEST_PAGE and not window.ended:
-            window.move_to(at)
-            at = 0
-        data = window.data
-        if len(data) - at < HEADER.size:
-            return
-        magic, version, flags, position, serial, _, _, segments = HEADER.unpack_from(data, at)
-        if magic != b"OggS" or version != 0:
-            found = data.find(b"OggS", at + 1)
-            # The last three bytes may begin the next page's magic.
-            at = found if found >= 0 else max(at + 1, len(data) - 3)
-            continue
-        body = at + HEADER.size + segments
-        after = body + sum(data[at + HEADER.size : body])
-        if after > len(data):
-            return
-        yield flags, position, serial, data[body : body + 12]
-        at = after
+    streams = Streams(file, deadline)
+    links: list[Link] = []
+    is_odd = is_torn = False
+    for page in streams.sound_pages():
+        if not links or page.link is not links[-1]:
+            links.append(page.link)
+        is_odd = is_odd or page.is_odd
+        is_torn = is_torn or page.is_torn
+    if not links:
+        return Extent(0)
+    lost_seconds = sum(link.lost / link.packets.rate for link in links) + streams.cut_seconds
+    seconds = sum(link.seconds for link in links) + streams.cut_seconds
+    if lost_seconds > seconds / 2:
+        raise Failure(
+            "INVALID_AUDIO",
+            f"The file is damaged: of its {seconds:.1f} s only {seconds - lost_seconds:.1f} s are there.",
+        )
+    samples = round(seconds * links[0].packets.rate)
+    if is_torn or streams.cut_seconds:
+        return Extent(samples, staging_reason=LOST)
+    if streams.count > 1:
+        return Extent(samples, staging_reason=SEVERAL)
+    return Extent(samples, staging_reason=ODD if is_odd else None)

@@ -88,7 +88,7 @@ def _measure(
         case "mp3":
             return _measure_mp3(raw, start, deadline)
         case "ogg":
-            return ogg_extent.measure(raw, max(0, stream.start_time or 0), deadline)
+            return ogg_extent.measure(raw, deadline)
         case "mp4":
             return mp4_extent.measure(file, stream, head, deadline)
 

@@ -3,131 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
-import av
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, StageParams, StageResult
-from .decoder import opened, refuse_non_finite
-from .wav_writer import BYTES_PER_SAMPLE, WavWriter
+from .decoder import opened, opened_pages
+from .decoding import Decoding
+from .ogg_runs import OggRuns
+from .staged_wav import CHANNELS, StagedWav
 
-SHORTEST_GAP_SECONDS = 0.001
-LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+PADDING_SECONDS: dict[Container, float] = {"mp3": 0.1, "mp4": 0.1}
+"""Which encoders add, and FFmpeg takes away where it can."""
+EXACT_SECONDS = 0.005
+"""For every other file: what converters of sample rates round."""
+MOST_TORN = (0.5, 0.1)
+"""Seconds, or a share: what a file may lack of what it declares without being refused as cut off."""
+LEAST_SHARE = 0.5
+"""Of what was counted; a file of which less can be decoded is no song any more."""
 
 
 def stage(params: StageParams, is_cancelled: Callable[[], bool]) -> StageResult:
     """Decodes `params.path` into a WAV of 32-bit floats at `params.output_path`, whole or not at all.
 
-    The sample rate stays; more than two channels are mixed down to stereo. Packets that cannot be decoded are
-    left out, and counted in a warning. Memory does not grow with the file.
+    The sample rate stays, that of the first part where they differ; more than two channels are mixed down to
+    stereo, one becomes two. Where pieces cannot be decoded, silence keeps what follows in its place, and a
+    warning says how much is missing and where. Memory does not grow with the file.
 
     Returns:
         The shape of what was written; its duration is that of the samples written.
 
     Raises:
-        Failure: CANCELLED once `is_cancelled()`; INVALID_AUDIO when nothing could be decoded.
+        Failure: CANCELLED once `is_cancelled()`; INVALID_AUDIO when too little could be decoded, or far more
+            than was counted.
         OSError: the disk is full or the input is gone.
     """
-    with opened(params.path, params.container) as (file, stream):
-        decoding = _Decoding(file, stream, is_cancelled)
-        frames = decoding.frames()
+    with Path(params.path).open("rb", buffering=0) as raw:
+        return _Staging(params, raw, is_cancelled).run()
+
+
+class _Staging:
+    def __init__(self, params: StageParams, raw: BinaryIO, is_cancelled: Callable[[], bool]) -> None:
+        self._params = params
+        self._raw = raw
+        self._is_cancelled = is_cancelled
+        self._counted = params.duration_seconds
+        self._tolerance = PADDING_SECONDS.get(params.container, EXACT_SECONDS)
+        self._expected = self._counted
+        self._output: StagedWav | None = None
+
+    def run(self) -> StageResult:
+        params = self._params
+        frames = self._frames()
         first = next(frames, None)
         if first is None:
             raise Failure("INVALID_AUDIO", "Nothing in the file can be decoded: it is damaged.")
-        rate, channels = first.sample_rate, len(first.layout.channels)
-        written_channels = min(channels, 2)
-        with WavWriter(Path(params.output_path), rate, written_channels) as writer:
-            shaper = _Shaper(rate, LAYOUTS[written_channels])
-            for frame in chain((first,), frames):
-                _write(writer, shaper.shape(frame))
-            _write(writer, shaper.rest())
-        missing_seconds = _declared_seconds(params.container, stream) - writer.samples / rate
-    return StageResult(
-        task_id=params.task_id,
-        attempt=params.attempt,
-        sample_rate=rate,
-        channels=written_channels,
-        duration_seconds=writer.samples / rate,
-        warnings=_warnings(channels, decoding.bad_packets, missing_seconds),
-    )
+        channels = len(first[0].layout.channels)
+        with StagedWav(Path(params.output_path), first[0], self._counted) as output:
+            self._output = output
+            for frame, lost_seconds in chain((first,), frames):
+                output.add(frame, lost_seconds)
+            output.finish()
+            if output.sounding_seconds < LEAST_SHARE * self._counted:
+                raise Failure(
+                    "INVALID_AUDIO",
+                    f"Only {output.sounding_seconds:.2f} of {self._counted:.2f} seconds of the file can be "
+                    "decoded: it is damaged.",
+                )
+        warnings = [f"the {channels} channels were mixed down to stereo"] if channels > 2 else []
+        return StageResult(
+            task_id=params.task_id,
+            attempt=params.attempt,
+            sample_rate=output.rate,
+            channels=CHANNELS,
+            duration_seconds=output.seconds,
+            warnings=[*warnings, *output.holes.warnings(output.seconds, self._expected, self._tolerance)],
+        )
 
+    def _frames(self) -> Iterator[tuple[AudioFrame, float]]:
+        """All of them, each with the seconds that are missing before it."""
+        if self._params.container == "ogg":
+            yield from self._frames_of_runs()
+            return
+        with opened(self._params.path, self._params.container) as (file, stream):
+            self._expected = max(self._counted, self._declared_seconds(stream))
+            yield from self._decoding(file, stream).frames()
 
-class _Decoding:
-    """Every frame that can be decoded, and how many packets could not."""
+    def _frames_of_runs(self) -> Iterator[tuple[AudioFrame, float]]:
+        lost_seconds = 0.0
+        for run in OggRuns(self._raw):
+            lost_seconds += run.lost_seconds
+            with ExitStack() as open_run:
+                try:
+                    file, stream = open_run.enter_context(opened_pages(run.file))
+                except Failure:
+                    lost_seconds += run.pass_over()
+                    continue
+                for frame, lost_within in self._decoding(file, stream).frames():
+                    yield frame, lost_seconds + lost_within
+                    lost_seconds = 0.0
 
-    def __init__(self, file: InputContainer, stream: AudioStream, is_cancelled: Callable[[], bool]) -> None:
-        self._file = file
-        self._stream = stream
-        self._is_cancelled = is_cancelled
-        self.bad_packets = 0
+    def _decoding(self, file: InputContainer, stream: AudioStream) -> Decoding:
+        # The end of a run is one; elsewhere the demuxer may have lost its way.
+        is_short = self._is_short if self._params.container != "ogg" else lambda: False
+        return Decoding(
+            file, stream, self._params.container, is_short=is_short, check=self._check, read=self._read
+        )
 
-    def frames(self) -> Iterator[AudioFrame]:
-        packets = self._file.demux(self._stream)
-        while True:
-            if self._is_cancelled():
-                raise Failure("CANCELLED", "The request was cancelled.")
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                decoded = packet.decode()
-            except av.FFmpegError:
-                self.bad_packets += 1
-                continue
-            for frame in decoded:
-                refuse_non_finite(frame)
-                yield frame
+    def _is_short(self) -> bool:
+        written = self._output.seconds if self._output else 0.0
+        return self._expected - written > self._tolerance
 
+    def _check(self) -> None:
+        if self._is_cancelled():
+            raise Failure("CANCELLED", "The request was cancelled.")
 
-class _Shaper:
-    """Brings frames to one format; a new converter whenever the stream changes its own."""
+    def _read(self, at: int, size: int) -> bytes:
+        self._raw.seek(at)
+        return self._raw.read(size)
 
-    def __init__(self, rate: int, layout: str) -> None:
-        self._rate = rate
-        self._layout = layout
-        self._resampler: AudioResampler | None = None
-        self._source: tuple[str, str, int] | None = None
-
-    def shape(self, frame: AudioFrame) -> Iterator[AudioFrame]:
-        source = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if source != self._source:
-            yield from self.rest()
-            self._resampler = AudioResampler(format="flt", layout=self._layout, rate=self._rate)
-            self._source = source
-        assert self._resampler is not None
-        # Joined files start their clocks anew; the converter would fill or cut to follow them.
-        frame.pts = None
-        yield from self._resampler.resample(frame)
-
-    def rest(self) -> Iterator[AudioFrame]:
-        if self._resampler is not None:
-            yield from self._resampler.resample(None)
-
-
-def _write(writer: WavWriter, frames: Iterator[AudioFrame]) -> None:
-    for frame in frames:
-        used = frame.samples * len(frame.layout.channels) * BYTES_PER_SAMPLE
-        writer.write(bytes(frame.planes[0])[:used])
-
-
-def _declared_seconds(container: Container, stream: AudioStream) -> float:
-    """What a FLAC says it holds: its damaged frames vanish without a word. Nothing where it says nothing."""
-    if container != "flac" or stream.duration is None or stream.time_base is None:
-        return 0.0
-    return float(stream.duration * stream.time_base)
-
-
-def _warnings(channels: int, bad_packets: int, missing_seconds: float) -> list[str]:
-    warnings = []
-    if channels > 2:
-        warnings.append(f"the {channels} channels were mixed down to stereo")
-    if bad_packets:
-        warnings.append(f"{bad_packets} damaged pieces of the file could not be decoded and were left out")
-    elif missing_seconds > SHORTEST_GAP_SECONDS:
-        warnings.append(f"{missing_seconds:.2f} s of the file are damaged and were left out")
-    return warnings
+    def _declared_seconds(self, stream: AudioStream) -> float:
+        """What a FLAC or MP4 says it holds, if that is little more than was counted: a torn end is not."""
+        if self._params.container not in ("flac", "mp4") or not stream.duration or stream.time_base is None:
+            return 0.0
+        declared = float(stream.duration * stream.time_base)
+        more = declared - self._counted
+        return declared if more <= max(MOST_TORN[0], MOST_TORN[1] * declared) else 0.0

@@ -204,7 +204,7 @@ export const stageParamsSchema = z.object({
   container: probeResultSchema.shape.container,
   /** As counted, and as accepted: what goes far beyond it is refused. */
   duration_seconds: z.number().positive(),
-  /** Written whole or not at all: a float WAV (RF64 above 4 GiB) of one or two channels. */
+  /** Written whole or not at all: a float WAV (RF64 above 4 GiB), in stereo. */
   output_path: z.string(),
 });
 export type StageParams = z.infer<typeof stageParamsSchema>;

@@ -63,6 +63,26 @@ def _m4a_damaged(sound: Sound) -> bytes:
     return damaged(aac(sound), 2000)
 
 
+@kind("mp4-lost-chunk")
+def _mp4_lost_chunk(sound: Sound) -> bytes:
+    """A chunk of the sound in the middle lies beyond the end of the file."""
+    whole = bytearray(_movie(sound, with_sound=True))
+    at = whole.find(b"stco", whole.find(b"soun")) + 8
+    (count,) = struct.unpack_from(">I", whole, at)
+    struct.pack_into(">I", whole, at + 4 + 4 * (count // 2), 0x7FFFFFF0)
+    return bytes(whole)
+
+
+@kind("m4a-lost-fragment")
+def _m4a_lost_fragment(sound: Sound) -> bytes:
+    """The table of one fragment in the middle is damaged."""
+    boxes = list(_boxes(_aac_fragmented(sound)))
+    tables = [index for index, (name, _) in enumerate(boxes) if name == b"moof"]
+    lost = tables[len(tables) // 2]
+    boxes[lost] = (b"none", boxes[lost][1][:4] + b"none" + boxes[lost][1][8:])
+    return b"".join(box for _, box in boxes)
+
+
 @kind("m4a-mp3")
 def _m4a_mp3(sound: Sound) -> bytes:
     return encode("mp4", "libmp3lame", sound)

@@ -1,0 +1,100 @@
+"""Walks through an Ogg file page by page; what is damaged is told by checksums."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from .extent import Window
+from .limits import Deadline
+
+CONTINUES, FIRST, LAST = 1, 2, 4
+NO_POSITION = -1
+HEADER = struct.Struct("<4sBBqIIIB")
+CHECKSUM = slice(22, 26)
+LONGEST_PAGE = HEADER.size + 255 + 255 * 255
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Attributes:
+        raw: all of its bytes.
+        flags: FIRST, LAST of its stream.
+        position: of the last sample that ends on it, on the stream's own clock; NO_POSITION: none does.
+        serial: of its stream.
+        sequence: its number in it.
+        lacing: the lengths of the pieces of packets on it.
+        is_whole: whether its checksum is right.
+    """
+
+    raw: bytes
+    flags: int
+    position: int
+    serial: int
+    sequence: int
+    lacing: bytes
+    is_whole: bool
+
+    @property
+    def body(self) -> bytes:
+        """What it carries."""
+        return self.raw[HEADER.size + len(self.lacing) :]
+
+    @property
+    def continues(self) -> bool:
+        """Whether it begins in the middle of a packet."""
+        return bool(self.flags & CONTINUES)
+
+    @property
+    def ended_packets(self) -> int:
+        """How many packets end on it."""
+        return len(self.lacing) - self.lacing.count(255)
+
+
+def pages(file: BinaryIO, deadline: Deadline | None = None) -> Iterator[Page]:
+    """Every page, also those with a wrong checksum, behind which the next one is searched byte by byte."""
+    window = Window(file, 0, deadline or Deadline(float("inf")))
+    at = 0
+    while True:
+        if len(window.data) - at < LONGEST_PAGE and not window.ended:
+            window.move_to(at)
+            at = 0
+        data = window.data
+        if len(data) - at < HEADER.size:
+            return
+        page = _page(data, at)
+        if page is not None:
+            yield page
+            if page.is_whole:
+                at += len(page.raw)
+                continue
+        if deadline is not None:
+            deadline.check()
+        found = data.find(b"OggS", at + 1)
+        # The last three bytes may begin the next page's magic.
+        at = found if found >= 0 else max(at + 1, len(data) - 3)
+
+
+def _page(data: bytes, at: int) -> Page | None:
+    magic, version, flags, position, serial, sequence, checksum, segments = HEADER.unpack_from(data, at)
+    if magic != b"OggS" or version != 0:
+        return None
+    body = at + HEADER.size + segments
+    lacing = data[at + HEADER.size : body]
+    raw = data[at : body + sum(lacing)]
+    if len(raw) < HEADER.size + segments + sum(lacing) or len(lacing) < segments:
+        return None
+    return Page(raw, flags, position, serial, sequence, lacing, _checksum(raw) == checksum)
+
+
+def _checksum(raw: bytes) -> int:
+    """Ogg's is the CRC of zlib with every bit order turned round, without its inversions."""
+    blanked = raw[: CHECKSUM.start] + bytes(4) + raw[CHECKSUM.stop :]
+    mirrored = zlib.crc32(blanked.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(mirrored.to_bytes(4, "little").translate(MIRRORED), "big")
