@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requireWork } from './access.mjs';
 import { bundle } from './bundle.mjs';
 import { diskProblem, SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
@@ -10,7 +11,8 @@ import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mj
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
-export async function build({ root, run, report }) {
+export async function build(setting) {
+  const { root, run, report } = setting;
   const folder = join(root, 'dist');
   const stamp = hashOf(
     ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) => readText(join(root, name))),
@@ -18,6 +20,7 @@ export async function build({ root, run, report }) {
     readText(join(root, 'setup', 'bundle.mjs')),
   );
   if (readStamp(folder) === stamp) return;
+  requireWork(setting, 'The server');
   removeStamp(folder);
   await report.step('building the server', async () => {
     // What was compiled from a source that is gone must not stay importable.

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
+import { NeedsWork } from './access.mjs';
 import { checkEngine } from './engineCheck.mjs';
 import { engineVenv, engineVenvStamp } from './engineVenv.mjs';
 import { describe, findInterpreters, interpreterMarks } from './interpreters.mjs';
@@ -28,7 +29,7 @@ const mostRecords = 8;
  * @returns {Promise<string>}
  */
 export async function enginePython(setting, keys) {
-  const { root, report } = setting;
+  const { root, report, access } = setting;
   const msstRoot = resolve(keys.msstRoot ?? root);
   const python = keys.python === 'auto' ? null : keys.python;
   const key = keyOf(setting, python, msstRoot);
@@ -37,14 +38,18 @@ export async function enginePython(setting, keys) {
   const recorded = records.find((record) => record.key === key);
   if (recorded && stillHolds(root, recorded)) return recorded.python;
 
+  // Where nothing can be written it is looked for all the same, at each start, and not remembered.
+  if (access.kind === 'look') throw new NeedsWork('The Python that runs MSST');
   return report.step('preparing the Python that runs MSST', async () => {
     const engine = python
       ? await configured(setting, resolve(python), msstRoot)
       : await automatic(setting, msstRoot);
     const record = await recordOf(setting, key, engine);
-    mkdirSync(dirname(recordFile), { recursive: true });
-    const others = records.filter((one) => one.key !== key).slice(0, mostRecords - 1);
-    writeWhole(recordFile, JSON.stringify([record, ...others], null, 2));
+    if (access.kind === 'work') {
+      mkdirSync(dirname(recordFile), { recursive: true });
+      const others = records.filter((one) => one.key !== key).slice(0, mostRecords - 1);
+      writeWhole(recordFile, JSON.stringify([record, ...others], null, 2));
+    }
     report.detail(`MSST runs on ${engine.python}`);
     return engine.python;
   });

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requireWork } from './access.mjs';
 import { checkEngine } from './engineCheck.mjs';
 import { bestForVenv, describe } from './interpreters.mjs';
 import { failingModules } from './probeModules.mjs';
@@ -49,6 +50,7 @@ export async function engineVenv(setting, { interpreters, msstRoot }) {
  * @param {{ venv: string, base: Interpreter, log: string }} options
  */
 async function makeLayer(setting, { venv, base, log }) {
+  requireWork(setting, 'The Python that runs MSST');
   removeStamp(venv);
   await makeVenv(setting, { venv, base, flags: base.is_venv ? [] : ['--system-site-packages'], log });
   if (base.is_venv) await showPackagesOf(setting, { venv, below: base });
@@ -137,6 +139,7 @@ async function installMissing(setting, layer) {
   if (first) throw new SetupError(unusable(layer, first[0], first[1]));
   const failingMsst = await failingOf(setting, layer, msst);
   if (failingMsst.size > 0) {
+    requireWork(setting, 'The Python that runs MSST');
     const args = ['--no-deps', '--ignore-requires-python', ...msst.map(({ requirement }) => requirement)];
     removeStamp(layer.venv);
     await pipInstall(setting, { venv: layer.venv, args, log: layer.log });
@@ -164,6 +167,7 @@ function failingOf(setting, { venv }, needs) {
  * @param {string[]} flags
  */
 async function install(setting, layer, needs, failing, flags) {
+  requireWork(setting, 'The Python that runs MSST');
   const wanted = needs.filter(({ module }) => failing.has(module)).map(({ requirement }) => requirement);
   if (failing.has('torch')) {
     setting.report.detail('torch is not here yet: this is the large part, several minutes on a slow line');

@@ -7,13 +7,15 @@ import { readText, writeWhole } from './stamp.mjs';
 const pollMs = 250;
 const abandonedMs = 10_000;
 
+/** @typedef {{ child: (pid: number | null) => void, release: () => void }} Lock */
+
 /**
  * One set-up at a time in a clone: waits for the other one, and takes over a lock whose owner died.
  * A dead owner's npm or pip may still be writing, so its lock holds until that child is gone too.
  *
  * @param {string} path
  * @param {{ onWait: (pid: number) => void, isStopped: () => boolean }} options
- * @returns {Promise<{ child: (pid: number | null) => void, release: () => void } | null>} null when stopped meanwhile
+ * @returns {Promise<Lock | null>} null when stopped meanwhile
  */
 export async function takeLock(path, { onWait, isStopped }) {
   mkdirSync(dirname(path), { recursive: true });

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requireWork } from './access.mjs';
 import { bestForVenv, findInterpreters } from './interpreters.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
 import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
@@ -25,6 +26,7 @@ export async function mediaPython(setting) {
   const { root, report } = setting;
   const venv = join(root, '.venv');
   if (isMediaPythonReady(setting)) return pythonOf(venv);
+  requireWork(setting, 'The Python that reads audio files');
   removeStamp(venv);
   const log = join(root, '.setup', 'media.log');
   await report.step('preparing the Python that reads audio files', async () => {

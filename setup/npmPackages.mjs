@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
+import { requireWork } from './access.mjs';
 import { npmProblem } from './npmProblem.mjs';
 import { SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
@@ -10,7 +11,8 @@ import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mj
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
-export async function npmPackages({ root, env, run, report }) {
+export async function npmPackages(setting) {
+  const { root, env, run, report } = setting;
   const folder = join(root, 'node_modules');
   const stamp = hashOf(
     readText(join(root, 'package-lock.json')),
@@ -19,6 +21,7 @@ export async function npmPackages({ root, env, run, report }) {
     process.arch,
   );
   if (readStamp(folder) === stamp) return;
+  requireWork(setting, `The npm packages for Node.js ${process.version}`);
   removeStamp(folder);
   const log = join(root, '.setup', 'npm.log');
   await report.step('installing npm packages (about a minute)', async () => {
@@ -27,9 +30,7 @@ export async function npmPackages({ root, env, run, report }) {
     const args = [...npm.args, 'ci', '--include=dev', '--loglevel=warn', '--no-audit', '--no-fund'];
     const outcome = await run(npm.command, args, { env: { ...env, ...nodeHeaders() }, log });
     if (outcome.code !== 0) {
-      throw new SetupError(
-        `${await npmProblem({ root, env, run, report }, outcome)} npm's whole output is in ${log}.`,
-      );
+      throw new SetupError(`${await npmProblem(setting, outcome)} npm's whole output is in ${log}.`);
     }
   });
   writeStamp(folder, stamp);

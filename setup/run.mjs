@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { isReadOnly, NeedsWork } from './access.mjs';
 import { bundleFolder } from './bundle.mjs';
 import { takeLock } from './lock.mjs';
 import { createReport } from './report.mjs';
@@ -54,19 +55,29 @@ async function prepare(root, mode, argv) {
 
   try {
     const setting = { root, env: process.env, run: runner.run, report };
-    const lock = await takeLock(join(root, '.setup', 'lock'), {
-      onWait: (pid) => report.say(`waiting for the set-up that process ${pid} does in this folder`),
-      isStopped: () => isStopped,
+    /** @param {import('./access.mjs').Access} access */
+    const setUpWith = (access) => setUp({ ...setting, access }, { mode, argv: mode === 'start' ? argv : [] });
+    const work = async () => {
+      const lock = await lockOrWhyNot(root, report, () => isStopped);
+      if (lock === null) return null;
+      if ('why' in lock) return setUpWith({ kind: 'read', why: lock.why });
+      noteChild = lock.child;
+      return setUpWith({ kind: 'work' }).finally(() => {
+        noteChild = undefined;
+        lock.release();
+      });
+    };
+    const pythons = await setUpWith({ kind: 'look' }).catch((error) => {
+      if (!(error instanceof NeedsWork)) throw error;
+      return work();
     });
-    if (!lock) return false;
-    noteChild = lock.child;
-    const pythons = await setUp(setting, { mode, argv: mode === 'start' ? argv : [] }).finally(() => {
-      noteChild = undefined;
-      lock.release();
-    });
+    if (pythons === null) return false;
     handOn(pythons, report);
     if (mode === 'test') {
-      const isWell = await runTests(setting, { python: pythons.test ?? pythons.engine, argv });
+      const isWell = await runTests(
+        { ...setting, access: { kind: 'look' } },
+        { python: pythons.test ?? pythons.engine, argv },
+      );
       process.exitCode ??= isWell ? 0 : 1;
     }
     return !isStopped;
@@ -79,6 +90,25 @@ async function prepare(root, mode, argv) {
     return false;
   } finally {
     for (const signal of signals) process.off(signal, stop);
+  }
+}
+
+/**
+ * @param {string} root
+ * @param {import('./report.mjs').Report} report
+ * @param {() => boolean} isStopped
+ * @returns {Promise<import('./lock.mjs').Lock | { why: Error } | null>} `why` nothing can be written here; null
+ *   when stopped meanwhile
+ */
+async function lockOrWhyNot(root, report, isStopped) {
+  try {
+    return await takeLock(join(root, '.setup', 'lock'), {
+      onWait: (pid) => report.say(`waiting for the set-up that process ${pid} does in this folder`),
+      isStopped,
+    });
+  } catch (why) {
+    if (!isReadOnly(why)) throw why;
+    return { why };
   }
 }
 

@@ -19,6 +19,7 @@ import { testPython } from './testPython.mjs';
  * @property {NodeJS.ProcessEnv} env
  * @property {import('./runCommand.mjs').Run} run
  * @property {import('./report.mjs').Report} report
+ * @property {import('./access.mjs').Access} access
  */
 
 /** @typedef {{ media: string, engine: string, test: string | null }} Pythons */
@@ -35,7 +36,8 @@ export async function setUp(setting, { mode, argv }) {
   requireNode();
   const timed = stopwatch(setting);
   // Without a Python nothing can run: that is said before the minute that npm takes.
-  if (!isMediaPythonReady(setting)) await timed('look for Python', () => findInterpreters(setting));
+  if (setting.access.kind !== 'look' && !isMediaPythonReady(setting))
+    await timed('look for Python', () => findInterpreters(setting));
   await timed('npm packages', () => npmPackages(setting));
   await timed('build', () => build(setting));
   const media = await timed('media Python', () => mediaPython(setting));

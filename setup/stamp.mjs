@@ -59,7 +59,7 @@ export function removeStamp(folder) {
  * @param {string} stamp
  */
 export function writeStamp(folder, stamp) {
-  writeWhole(join(folder, stampName), stamp);
+  if (readStamp(folder) !== stamp) writeWhole(join(folder, stampName), stamp);
 }
 
 /**

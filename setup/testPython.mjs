@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { requireWork } from './access.mjs';
 import { showPackagesOf } from './engineVenv.mjs';
 import { describe } from './interpreters.mjs';
 import { SetupError } from './setupError.mjs';
@@ -31,6 +32,7 @@ export async function testPython(setting, engine) {
       realpathSync(pythonOf(venv)),
     );
   if (existsSync(pythonOf(venv)) && readStamp(venv) === stampOf()) return pythonOf(venv);
+  requireWork(setting, 'The Python that runs the tests');
   removeStamp(venv);
   const log = join(root, '.setup', 'test.log');
   await report.step('preparing the Python that runs the tests', async () => {
