@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks' as const };
+const shared = {
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  pool: 'forks' as const,
+  // What is waited for comes when the machine has time; by itself Vitest gives up after a second.
+  expect: { poll: { timeout: 20_000 } },
+};
 
 export default defineConfig({
   test: {
