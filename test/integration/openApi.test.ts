@@ -113,6 +113,12 @@ test('every link leads to an operation, by parameters that it has', () => {
   ]);
 });
 
+/** What any HTTP server says of its answers, its connections and its pages. */
+const OF_HTTP = new Set([
+  ...['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding'],
+  ...['cache-control', 'x-content-type-options', 'content-security-policy'],
+]);
+
 /** Sends a request and holds its answer against what the document says of it. */
 async function expectDocumented(
   method: string,
@@ -138,6 +144,12 @@ async function expectDocumented(
     if (name === 'Idempotent-Replayed') continue;
     expect(response.headers.has(name), `${method} ${path}: ${name}`).toBe(true);
   }
+  const described = new Set(Object.keys(answer.headers ?? {}).map((name) => name.toLowerCase()));
+  const untold = [...response.headers.keys()].filter((name) => !described.has(name) && !OF_HTTP.has(name));
+  expect(
+    untold,
+    `${method} ${path} ${String(response.status)}: headers of which the document says nothing`,
+  ).toEqual([]);
   const status = { status: response.status, headers: response.headers };
   const type = response.headers.get('content-type')?.split(';')[0] ?? '';
   expect(response.headers.get('x-content-type-options'), `${method} ${path}`).toBe('nosniff');

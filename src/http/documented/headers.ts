@@ -81,6 +81,7 @@ export const headers = {
       'attachment; filename="song_drums.wav"',
     ),
   },
+  vary: { Vary: text('The header of the request that the form of the answer depends on.', 'Accept') },
   cacheControl: {
     'Cache-Control': text(
       'What this URL gives never changes: a private copy may be kept.',

@@ -4,6 +4,7 @@ import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer, textContent } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
 import { metricsExamples } from '../documented/examples.ts';
+import { headers } from '../documented/headers.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
 import { metricsSchema } from '../schemas.ts';
@@ -28,6 +29,7 @@ const route = createRoute({
   responses: {
     200: {
       ...figures,
+      headers: { ...figures.headers, ...headers.vary },
       content: {
         ...figures.content,
         'text/plain': textContent(
