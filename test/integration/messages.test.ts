@@ -5,10 +5,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { separationBytes } from '../../src/audio/memoryEstimate.ts';
 import { writeWav } from '../support/anyWav.ts';
-import { ended, form, submit, waitForTask } from '../support/client.ts';
+import { call, ended, form, getTask, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';
 import { pretendGpus } from '../support/pretendedGpus.ts';
 import { recordMediaChildren, type RecordedMedia } from '../support/recordedMedia.ts';
+import { ownServerHours } from '../support/serverHours.ts';
 import { makeSongs } from '../support/songs.ts';
 import { standInsOf, type DiaryEntry } from '../support/standIn/standIns.ts';
 import { expectedParameters, LISTED, MODELS, validSubmission, type Meant } from '../support/submissions.ts';
@@ -190,7 +191,11 @@ test('a worker that computes is told which mixture comes next, and the rate of i
   await standInsOf(server).release();
   for (const { task_id } of [first, next]) await waitForTask(server.url, task_id, ended);
   const told = (await diaryOf('prepare')).at(-1)?.params;
-  expect(told).toEqual({ mixture_path: await mixtureOf(next.task_id), sample_rate: 44_100 });
+  expect(told).toEqual({
+    mixture_path: await mixtureOf(next.task_id),
+    sample_rate: 44_100,
+    duration_seconds: 4,
+  });
 });
 
 test('a media child is told what to probe, and what to decode to which file', async () => {
@@ -214,6 +219,40 @@ test('a media child is told what to probe, and what to decode to which file', as
     const inputOf = (at: unknown) => path.dirname(String(at));
     const probes = (await media.sent()).filter(({ method }) => method === 'probe');
     expect(probes.map(({ params }) => inputOf(params['path']))).toContain(inputOf(stage?.params['path']));
+  }
+});
+
+test('while a song is decoded, by a media child or by its worker, its task says that it goes on', async () => {
+  const { 'm4a-aac': staged } = await makeSongs(['m4a-aac']);
+  const release = await media.holdStaging();
+  ownServerHours();
+  try {
+    const { task_id } = await submit(server.url, form({}, { bytes: staged }));
+    const isDecoding = (task: WireTask) => task.progress.stage === 'decoding';
+    await waitForTask(server.url, task_id, isDecoding);
+    // A child that says nothing for a minute is taken to hang.
+    for (let n = 0; n < 6; n += 1) {
+      vi.advanceTimersByTime(5_000);
+      const { progress } = await getTask(server.url, task_id);
+      expect(progress).toMatchObject({ stage: 'decoding', eta_seconds: expect.any(Number) as number });
+      expect(Date.parse(progress.updated_at)).toBeGreaterThanOrEqual(Date.now() - 5_000);
+    }
+    await server.plan('at:decoding:0:0');
+    await release();
+
+    // A worker's heartbeats say so, whatever else it says; these come by the machine's clock.
+    await waitForTask(
+      server.url,
+      task_id,
+      (task) => task.progress.stage !== 'loading_model' && isDecoding(task),
+    );
+    vi.setSystemTime(Date.now() + 60_000);
+    const isRenewed = ({ progress }: WireTask) => Date.parse(progress.updated_at) >= Date.now();
+    expect(await waitForTask(server.url, task_id, isRenewed)).toMatchObject({ status: 'processing' });
+    await call(`${server.url}/api/v1/tasks/${task_id}/cancel`, { method: 'POST' });
+  } finally {
+    vi.useRealTimers();
+    await release();
   }
 });
 

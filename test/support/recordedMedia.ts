@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { vi } from 'vitest';
@@ -14,6 +14,8 @@ export interface SentRequest {
 export interface RecordedMedia {
   /** So far, child by child. */
   sent(): Promise<SentRequest[]>;
+  /** Whatever is to be staged from now on waits, until the returned function is called. */
+  holdStaging(): Promise<() => Promise<void>>;
   /** Ends the recording, for servers that start later. */
   remove(): Promise<void>;
 }
@@ -28,6 +30,11 @@ export async function recordMediaChildren(): Promise<RecordedMedia> {
     async sent() {
       const notes = (await readdir(folder)).map((name) => readFile(path.join(folder, name), 'utf8'));
       return (await Promise.all(notes)).flatMap(requestsIn);
+    },
+    async holdStaging() {
+      const held = path.join(folder, 'sent.hold');
+      await writeFile(held, '');
+      return () => rm(held, { force: true });
     },
     async remove() {
       vi.unstubAllEnvs();
