@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { requestId } from 'hono/request-id';
+import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { AppError, type ErrorCode } from '../../../src/errors.ts';
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { answerError, problems } from '../../../src/http/errors.ts';
 import { problemSchema } from '../../../src/http/schemas.ts';
-import { createLog } from '../../../src/log.ts';
+import { createLog, type Log } from '../../../src/log.ts';
 
 const STATUS: Record<ErrorCode, number> = {
   INVALID_PARAMETERS: 400,
@@ -38,11 +39,11 @@ const STATUS: Record<ErrorCode, number> = {
 };
 const codes = Object.keys(STATUS) as ErrorCode[];
 
-async function answerTo(thrown: unknown) {
+async function answerTo(thrown: unknown, log: Log = createLog('silent')) {
   const app = new Hono<HttpEnv>();
   app.use(requestId());
   app.use(async (c, next) => {
-    c.set('rootLog', createLog('silent'));
+    c.set('rootLog', log);
     await next();
   });
   app.get('/some/path', () => {
@@ -103,6 +104,28 @@ describe('what was thrown without a code', () => {
     expect(answer.body.error.code).toBe('INTERNAL');
     expect(answer.text).not.toMatch(/srv|secret|\bat\b .*:\d+|ENOENT/);
     expect(answer.body.request_id).toBe('the-id');
+  });
+
+  test('is told to the log, with its stack and what caused it; a fault of the request or of the moment is not', async () => {
+    const lines: string[] = [];
+    const log = pino(
+      { serializers: { err: pino.stdSerializers.errWithCause } },
+      { write: (line: string) => lines.push(line) },
+    );
+    const mistake = new TypeError('it is not a function', { cause: new Error('the cause') });
+    await answerTo(mistake, log);
+    await answerTo(new AppError('MODEL_UNAVAILABLE', 'It cannot be loaded.', { cause: mistake }), log);
+    const told = lines.map(
+      (line) => JSON.parse(line) as { level: number; requestId: string; err: { stack: string } },
+    );
+    expect(told.map(({ level, requestId }) => [level, requestId])).toEqual(Array(2).fill([50, 'the-id']));
+    for (const { err } of told) {
+      expect(err.stack).toMatch(/it is not a function\n {4}at |caused by|errors\.test\.ts/);
+      expect(JSON.stringify(err)).toContain('errors.test.ts');
+    }
+    const faults = codes.filter((code) => STATUS[code] < 500 || STATUS[code] === 503);
+    for (const code of faults) await answerTo(new AppError(code, 'Not ours.'), log);
+    expect(lines).toHaveLength(2);
   });
 
   test.each(['ENOSPC', 'EDQUOT', 'SQLITE_FULL'])('because the disk is full (%s) is 507', async (code) => {
