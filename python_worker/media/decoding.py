@@ -86,12 +86,15 @@ class Decoding:
 
     def _lost_before(self, frame: AudioFrame) -> float:
         """By the clock of the file, where something else shows as well that pieces are missing."""
+        tick = float(frame.time_base or 0)
         start, seconds = frame.time, frame.samples / frame.sample_rate
+        if self._container == "flac" and tick:
+            # It counts samples, also where a joined one goes on at another rate.
+            seconds = frame.samples * tick
         if start is None:
             # Until the clock is known again, it goes on.
             self._end = None if self._end is None else self._end + seconds
             return 0.0
-        tick = float(frame.time_base or 0)
         expected = self._end
         if expected is None:
             expected = float((self._stream.start_time or 0) * (self._stream.time_base or 0))

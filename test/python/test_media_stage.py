@@ -177,6 +177,14 @@ def test_holes_beyond_what_was_counted_are_left_out_and_told() -> None:
     ]
 
 
+def test_a_flac_that_goes_on_at_another_rate_has_no_holes(tmp_path: Path) -> None:
+    path = make_audio.make("flac", tmp_path / "in")
+    path.write_bytes(path.read_bytes() + make_audio.make("flac", tmp_path / "other", rate=48000).read_bytes())
+    staged = stage(params(path, tmp_path / "mixture.wav", "flac"), lambda: False)
+    assert staged.warnings == []
+    assert staged.duration_seconds == pytest.approx(6.0, abs=0.001)
+
+
 def test_what_turns_from_mono_to_stereo_keeps_both_sides(tmp_path: Path) -> None:
     path, output = make_audio.make("opus-chained-mono", tmp_path / "in"), tmp_path / "mixture.wav"
     stage(params(path, output, "ogg"), lambda: False)
