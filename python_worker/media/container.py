@@ -21,6 +21,8 @@ OTHERS = (
     *(b"\x1aE\xdf\xa3", b"FLV\1", b"\x30\x26\xb2\x75", b"\0\0\x01\xba"),
 )
 """How files begin that may hold a whole MP3 and are none."""
+W64 = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+"""A WAV in all but the length of its fields."""
 TAR_MAGIC = slice(257, 262)
 BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 
@@ -38,6 +40,8 @@ def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
         raise Failure("INVALID_AUDIO", "The file is empty.")
     if head[:4] in wav_header.SIGNATURES and head[8:12] == b"WAVE":
         return "wav", start
+    if is_for_libsndfile(head):
+        return ("wav" if head[:16] == W64 else "mp3"), start
     if head[:4] == b"fLaC":
         return "flac", start
     if start == 0 and head[:4] == b"OggS":
@@ -52,6 +56,11 @@ def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
     if start > 0 and not head.strip(b"\0"):
         raise Failure("INVALID_AUDIO", "The file is empty: it holds tags and no sound.")
     raise Failure("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
+
+
+def is_for_libsndfile(head: bytes) -> bool:
+    """Whether a file that begins so is a Wave64, or an MP3 of free format, which FFmpeg does not decode."""
+    return head[:16] == W64 or mp3_frames.is_free_format(head)
 
 
 def _first_frame(file: BinaryIO, start: int, head: bytes, deadline: Deadline) -> int | None:

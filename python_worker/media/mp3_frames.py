@@ -8,6 +8,9 @@ from functools import cache
 LONGEST = 1445
 """Bytes of the longest frame, with the next one's header."""
 
+SHORTEST_FREE, LONGEST_FREE = 24, 5762
+"""Bytes of a frame of free format, up to 640 kbit/s; in libmpg123's words."""
+
 BITRATES = {
     1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -77,6 +80,30 @@ def _is_run(data: bytes, at: int) -> bool:
             return number == RUN - 1 and at == len(data)
         at += frame.bytes
     return True
+
+
+def is_free_format(data: bytes) -> bool:
+    """Whether RUN frames begin here that do not name their bit rate: only their even distance tells it."""
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2 or data[2] & 0xF0 or data[2] & 0x0C == 0x0C:
+        return False
+    distance = data.find(data[:2], SHORTEST_FREE, LONGEST_FREE)
+    while distance >= 0:
+        at, frames = 0, 1
+        while frames < RUN and (after := _same_header(data, at + distance)) is not None:
+            at, frames = after, frames + 1
+        if frames == RUN:
+            return True
+        distance = data.find(data[:2], distance + 1, LONGEST_FREE)
+    return False
+
+
+def _same_header(data: bytes, near: int) -> int | None:
+    """The index at which a header like the first one stands: here, or a byte off where a frame is padded."""
+    for at in (near, near + 1, near - 1):
+        is_like = data[at : at + 2] == data[:2] and at + 2 < len(data)
+        if is_like and (data[at + 2] ^ data[2]) & 0xFD == 0:
+            return at
+    return None
 
 
 def find(data: bytes, farthest: int, at: int = 0) -> int | None:

@@ -11,8 +11,18 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, ProbeResult
-from . import flac_extent, mp3_extent, mp4_extent, ogg_extent, sndfile, wav_extent, wav_header
-from .container import recognise, skip_id3
+from . import (
+    flac_extent,
+    mp3_extent,
+    mp3_frames,
+    mp4_extent,
+    ogg_extent,
+    sndfile,
+    unfamiliar,
+    wav_extent,
+    wav_header,
+)
+from .container import FORMATS, is_for_libsndfile, recognise, skip_id3
 from .decoder import Look, decode_head, decode_tail, opened
 from .extent import Extent
 from .limits import Deadline, limited_work
@@ -38,10 +48,23 @@ def probe(path: str) -> ProbeResult:
     with limited_work(), Path(path).open("rb", buffering=0) as raw:
         container, start = recognise(raw, deadline)
         try:
-            return _examine(path, raw, container, start, deadline)
+            return _examine_by_best(path, raw, container, start, deadline)
         except (ValueError, ArithmeticError, LookupError, struct.error) as error:
             # What a reader of hostile bytes stumbles over is the file's fault.
             raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged.") from error
+
+
+def _examine_by_best(
+    path: str, raw: BinaryIO, container: Container, start: int, deadline: Deadline
+) -> ProbeResult:
+    raw.seek(start)
+    if not is_for_libsndfile(raw.read(4 * mp3_frames.LONGEST_FREE)):
+        return _examine(path, raw, container, start, deadline)
+    found = unfamiliar.examine(path, container, deadline)
+    if found is None:
+        raise Failure("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
+    _check_shape(found.sample_rate, found.channels)
+    return found
 
 
 def _examine(path: str, raw: BinaryIO, container: Container, start: int, deadline: Deadline) -> ProbeResult:

@@ -45,6 +45,7 @@ class SoundFile:
         samples: a channel, as it judges without reading them; it never reads more.
         sample_rate: in Hz.
         channels: how many.
+        format: container and coding, as sndfile.h numbers them.
     """
 
     def __init__(self, handle: int, info: _Info) -> None:
@@ -52,6 +53,7 @@ class SoundFile:
         self.samples: int = info.frames
         self.sample_rate: int = info.samplerate
         self.channels: int = info.channels
+        self.format: int = info.format
 
     def read(self, most: int) -> array[float]:
         """At most so many samples a channel from here on, interleaved; empty at the end."""
@@ -63,8 +65,10 @@ class SoundFile:
     def read_end(self, from_sample: int, deadline: Deadline) -> int:
         """Reads from there on; returns where the sound ends, 0 where it cannot be got at."""
         at: int = load().sf_seek(self._handle, max(0, from_sample), FROM_START)
-        if at < 0:
-            return 0
+        return 0 if at < 0 else self.read_on(at, deadline)
+
+    def read_on(self, at: int, deadline: Deadline) -> int:
+        """Reads from sample `at`, where it stands, to the end; returns where that is."""
         while at < self.samples:
             deadline.check()
             got = len(self.read(min(BLOCK_SAMPLES, self.samples - at))) // self.channels

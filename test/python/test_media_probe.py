@@ -147,6 +147,20 @@ ROWS = [
     Row("wav-wrong-block", wav()),
     Row("wav-rifx", wav("pcm_s16be")),
     Row("wav-id3", wav()),
+    Row("wav-w64", wav()),
+    Row(
+        "wav-w64",
+        (
+            "INVALID_AUDIO",
+            "The file has 6 channels, and is coded in a way that allows one or two alone. "
+            "Save it as an ordinary WAV or FLAC.",
+        ),
+        {"channels": 6},
+    ),
+    Row(
+        "wav-gsm",
+        ("UNSUPPORTED_FORMAT", f"The file's sound is coded as gsm_ms; supported are {FORMATS}."),
+    ),
     Row("wav-mp3", wav("mp3")),
     Row("wav-peak-of-one", wav("pcm_f32le", staged="not open")),
     Row("wav-zeros-before-data", wav("pcm_f32le", staged="not open")),
@@ -220,6 +234,7 @@ ROWS = [
     Row("mp3-bom-first", mp3(133632, staged="first frame")),
     Row("mp3-id3-wide-size", mp3(133632, staged="not open")),
     Row("mp3-id3-then-zeros", mp3(133632, staged="first frame")),
+    Row("mp3-free-format", mp3(133632)),
     Row("mp3-three-frames", UNSUPPORTED),
     Row(
         "mp3-tags-alone",

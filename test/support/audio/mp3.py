@@ -152,6 +152,17 @@ def _mp3_mid_frame(sound: Sound) -> bytes:
     return _mp3_no_xing(sound)[5 * 417 + 200 :]
 
 
+@kind("mp3-free-format")
+def _mp3_free_format(sound: Sound) -> bytes:
+    """The frames do not name their bit rate."""
+    whole, at = bytearray(_mp3_no_xing(sound)), 0
+    while at < len(whole):
+        is_padded = whole[at + 2] >> 1 & 1
+        whole[at + 2] &= 0x0F
+        at += 144 * sound.bitrate // sound.rate + is_padded
+    return bytes(whole)
+
+
 @kind("mp3-three-frames")
 def _mp3_three_frames(sound: Sound) -> bytes:
     """Too few frames behind junk to be sure of."""

@@ -144,6 +144,26 @@ def _wav_rifx(sound: Sound) -> bytes:
     return b"RIFX" + struct.pack(">I", len(body)) + body
 
 
+@kind("wav-w64")
+def _wav_w64(sound: Sound) -> bytes:
+    """Sony Wave64: names of 16 bytes, lengths of eight."""
+    wave, tail = bytes.fromhex("f3acd3118cd100c04f8edb8a"), shorts(sound)
+    parts = b"wave" + wave
+    for name, body in ((b"fmt ", wave_format(1, 16, sound.rate, sound.channels)), (b"data", tail)):
+        parts += name + wave + struct.pack("<Q", 24 + len(body)) + body
+    start = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+    return start + struct.pack("<Q", 24 + len(parts)) + parts
+
+
+@kind("wav-gsm")
+def _wav_gsm(sound: Sound) -> bytes:
+    """GSM 6.10, as telephone exchanges record; its blocks of 320 samples hold nothing."""
+    form = struct.pack("<HHIIHHHH", 0x31, 1, 8000, 1625, 65, 0, 2, 320)
+    blocks = round(sound.seconds * 25)
+    fact = chunk(b"fact", struct.pack("<I", 320 * blocks))
+    return riff(chunk(b"fmt ", form), fact, chunk(b"data", bytes(65 * blocks)))
+
+
 @kind("wav-id3")
 def _wav_id3(sound: Sound) -> bytes:
     return id3_tag(picture=True) + wav16(sound)
