@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import av
 from av.audio.frame import AudioFrame
@@ -61,6 +61,15 @@ class Readable(Protocol):
         """Up to so many of the next bytes; none at the end."""
 
 
+def first_byte(file: BinaryIO, container: Container, deadline: Deadline) -> int:
+    """Where that begins which FFmpeg is given; the places of its packets count from there."""
+    if container != "mp3":
+        return 0
+    # It steps over ID3 tags by itself, and not surely over anything else.
+    start = recognise(file, deadline)[1]
+    return 0 if start == skip_id3(file, deadline) else start
+
+
 @contextmanager
 def opened(
     path: str | Path, container: Container, deadline: Deadline | None = None
@@ -85,11 +94,10 @@ def opened(
         deadline = deadline or Deadline()
         if container in ("wav", "mp3"):
             raw = used.enter_context(Path(path).open("rb", buffering=0))
-            tagged = skip_id3(raw, deadline)
-        if container == "mp3" and (start := recognise(raw, deadline)[1]) != tagged:
+        if container == "mp3" and (start := first_byte(raw, container, deadline)):
             source = Region(raw, start, size_of(raw) - start)
         if container == "wav":
-            header = wav_header.read(raw, tagged, deadline)
+            header = wav_header.read(raw, skip_id3(raw, deadline), deadline)
             named = None if header.is_plain else header.raw_demuxer()
             if named is not None:
                 demuxer, extra = named

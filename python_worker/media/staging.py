@@ -13,8 +13,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, StageParams, StageResult
-from .decoder import opened, opened_pages
+from .decoder import first_byte, opened, opened_pages
 from .decoding import Decoding
+from .limits import Deadline
 from .ogg_runs import OggRuns
 from .staged_wav import CHANNELS, StagedWav
 
@@ -51,6 +52,7 @@ class _Staging:
     def __init__(self, params: StageParams, raw: BinaryIO, is_cancelled: Callable[[], bool]) -> None:
         self._params = params
         self._raw = raw
+        self._begins = first_byte(raw, params.container, Deadline())
         self._is_cancelled = is_cancelled
         self._counted = params.duration_seconds
         self._tolerance = PADDING_SECONDS.get(params.container, EXACT_SECONDS)
@@ -124,7 +126,7 @@ class _Staging:
             raise Failure("CANCELLED", "The request was cancelled.")
 
     def _read(self, at: int, size: int) -> bytes:
-        self._raw.seek(at)
+        self._raw.seek(self._begins + at)
         return self._raw.read(size)
 
     def _declared_seconds(self, stream: AudioStream) -> float:

@@ -235,6 +235,8 @@ ROWS = [
     Row("mp3-id3-wide-size", mp3(133632, staged="not open")),
     Row("mp3-id3-then-zeros", mp3(133632, staged="first frame")),
     Row("mp3-free-format", mp3(133632)),
+    Row("mp3-zeros-first-joined", mp3(267264, staged="first frame")),
+    Row("mp3-tags-last", mp3(133632, staged="follows the last")),
     Row("mp3-three-frames", UNSUPPORTED),
     Row(
         "mp3-tags-alone",
@@ -380,6 +382,17 @@ def staged_samples(kind: str, options: dict[str, float], folder: Path) -> array[
     stage(params, lambda: False)
     whole = output.read_bytes()
     return array("f", whole[whole.index(b"data") + 8 :])
+
+
+@pytest.mark.parametrize(
+    "kind", ["mp3-mid-frame", "mp3-zeros-first", "flac-joined", "m4a-start-trimmed", "mp3-tags-last"]
+)
+def test_what_is_whole_is_staged_without_a_warning(kind: str, tmp_path: Path) -> None:
+    path = make_audio.make(kind, tmp_path / "upload")
+    found = probe(str(path))
+    output = str(tmp_path / "out.wav")
+    params = StageParams("task", 1, str(path), found.container, found.duration_seconds, output)
+    assert stage(params, lambda: False).warnings == []
 
 
 def test_without_libsndfile_everything_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

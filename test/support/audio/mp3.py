@@ -146,6 +146,12 @@ def _mp3_id3_then_zeros(sound: Sound) -> bytes:
     return id3_tag(picture=False) + MAKERS["mp3-zeros-first"](sound)
 
 
+@kind("mp3-zeros-first-joined")
+def _mp3_zeros_first_joined(sound: Sound) -> bytes:
+    """Zeros in front, and a tag between the two."""
+    return MAKERS["mp3-zeros-first"](sound) + id3_tag(picture=True) + _mp3_no_xing(sound)
+
+
 @kind("mp3-mid-frame")
 def _mp3_mid_frame(sound: Sound) -> bytes:
     """As a recorded broadcast begins."""
@@ -161,6 +167,14 @@ def _mp3_free_format(sound: Sound) -> bytes:
         whole[at + 2] &= 0x0F
         at += 144 * sound.bitrate // sound.rate + is_padded
     return bytes(whole)
+
+
+@kind("mp3-tags-last")
+def _mp3_tags_last(sound: Sound) -> bytes:
+    """An APE tag with a picture, lyrics and an ID3v1 tag at the end."""
+    lyrics = b"LYRICSBEGIN" + b"words " * 300 + b"000018LYRICS200"
+    ape = b"APETAGEX" + struct.pack("<IIII", 2000, 4032, 1, 0xA0000000) + bytes(8) + bytes(range(250)) * 16
+    return _mp3_no_xing(sound) + ape + lyrics + b"TAG" + bytes(125)
 
 
 @kind("mp3-three-frames")
