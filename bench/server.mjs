@@ -35,7 +35,7 @@ export async function startServer({ folder, media, engine }, { settings = {}, en
   const dataDir = await mkdtemp(path.join(folder, 'server-'));
   const port = await freePort();
   const configFile = path.join(dataDir, 'config.json');
-  const fixed = { port, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'] };
+  const fixed = { port, data_dir: '.', min_free_disk: '1MB', reserve_disk: '1MB', devices: ['cpu'] };
   writeFileSync(configFile, JSON.stringify({ ...fixed, ...settings }));
   const child = spawn(process.execPath, ['dist/main.js', '--config', configFile], {
     cwd: projectRoot,

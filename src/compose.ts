@@ -21,6 +21,7 @@ import { recover } from './scheduler/recovery.ts';
 import { describeModel, lookAtModel } from './scheduler/runnableModel.ts';
 import { createPreparation } from './scheduler/preparation.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import { createBallast } from './store/ballast.ts';
 import { lockDataDir } from './store/dataDirLock.ts';
 import { openDatabase } from './store/database.ts';
 import { createDevicePeakStore } from './store/devicePeaks.ts';
@@ -51,6 +52,8 @@ export interface RunningServer {
 /** Open requests get this long, or less where less grace is given, to end once everything behind them has stopped. */
 const HTTP_GRACE_MS = 2_000;
 const HOUR_MS = 3_600_000;
+/** With less free disk than this, the room that was set aside for deletions is taken to start at all. */
+const ROOM_TO_START = 4_000_000;
 
 /**
  * Builds and starts the server.
@@ -67,7 +70,15 @@ export async function startServer(
 ): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
-  await mkdir(config.dataDir, { recursive: true });
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const files = createLocalFileStore(config.dataDir);
+  const ballast = createBallast({
+    file: path.join(config.dataDir, 'ballast'),
+    freeBytes: () => files.freeBytes(),
+    log,
+  });
+  // Taking the lock and opening the database take room too.
+  if ((await files.freeBytes()) < ROOM_TO_START) ballast.release();
   const unlock = lockDataDir(config.dataDir);
   const command = { projectRoot: config.projectRoot, env: config.childEnv };
   // First of all, for nothing else takes as long; and awaited by nobody who is to answer requests.
@@ -77,11 +88,12 @@ export async function startServer(
   const database = openDatabase(
     path.join(config.dataDir, 'tasks.db'),
     path.join(config.projectRoot, 'drizzle'),
+    () => ballast.release(),
   );
-  const files = createLocalFileStore(config.dataDir);
   const store = createSqliteTaskStore(database, clock);
   await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
   await recover({ store, files, log });
+  void ballast.renew();
 
   const catalog = await createModelCatalog({
     projectRoot: config.projectRoot,
@@ -201,6 +213,7 @@ export async function startServer(
       maxAudioSeconds: config.maxAudioSeconds,
       maxQueueSize: config.maxQueueSize,
       hostMemoryBytes: memoryBytes,
+      reserveDiskBytes: config.reserveDiskBytes,
     },
     log,
   });
@@ -280,7 +293,7 @@ export async function startServer(
     log,
     patience: clientPatience,
   }).catch(async (error: unknown) => {
-    await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop()]);
+    await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop(), ballast.stop()]);
     closeStores();
     throw error;
   });
@@ -293,6 +306,7 @@ export async function startServer(
       await scheduler.stop(graceMs);
       await media.stop();
       await cleanup.stop();
+      await ballast.stop();
       await server.close(Math.min(graceMs, HTTP_GRACE_MS));
       closeStores();
     },

@@ -64,6 +64,8 @@ export interface Config {
   logFile: RotatingFileOptions;
   shutdownTimeoutSeconds: number;
   minFreeDiskBytes: number;
+  /** Below it no upload is taken. */
+  reserveDiskBytes: number;
   /** The folder whose `inference.py` hands out `proc_folder`; the project itself unless configured. */
   msstRoot: string;
   /** The interpreter that the configuration names; null: the set-up chooses. */
@@ -161,6 +163,7 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     },
     shutdownTimeoutSeconds: settings.shutdown_timeout_seconds,
     minFreeDiskBytes: settings.min_free_disk,
+    reserveDiskBytes: settings.reserve_disk,
     msstRoot: settings.msst_root ?? sources.projectRoot,
     python,
     listedModels: (settings.models ?? []).map(toListedModel),

@@ -1,5 +1,5 @@
 /** What says that there is no room: of the file system, or of SQLite. */
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE']);
 
 /** Whether an error, or what caused it, says that the disk is full. */
 export function isFullDisk(error: unknown): boolean {

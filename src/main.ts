@@ -4,6 +4,7 @@ import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
+import { makeDataDirPrivate } from './store/dataDir.ts';
 import { DataDirInUse } from './store/dataDirLock.ts';
 
 /** npm forwards a terminal's Ctrl-C a second time at once; only a later signal means "now". */
@@ -11,13 +12,15 @@ const SECOND_SIGNAL_AFTER_MS = 1_000;
 
 const projectRoot = path.resolve(import.meta.dirname, '..');
 const { config, warnings } = readConfig();
+// First of all that writes there: the log may lie in it.
+const openness = makeDataDir();
 const logFile = openLogFile();
 const log = createLog(config.logLevel, { file: logFile });
 process.on('uncaughtException', (error) => {
   log.fatal({ err: error }, 'the server ended by an error of its own');
   process.exit(1);
 });
-for (const warning of warnings) log.warn(warning);
+for (const warning of [...warnings, ...openness]) log.warn(warning);
 
 const server = await start(log);
 log.info({ url: server.url, docs: `${server.url}/docs` }, 'listening');
@@ -30,6 +33,15 @@ function readConfig(): LoadedConfig {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) process.stderr.write(`configuration: ${problem}\n`);
     process.exit(1);
+  }
+}
+
+function makeDataDir(): string[] {
+  try {
+    return [makeDataDirPrivate(config.dataDir) ?? []].flat();
+  } catch {
+    // Whatever is wrong with it, opening what lies in it says so.
+    return [];
   }
 }
 

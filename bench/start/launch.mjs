@@ -43,7 +43,10 @@ export async function launch({ folder, media, engine }, how, settings = {}) {
   const dataDir = await mkdtemp(path.join(folder, 'start-'));
   const port = await freePort();
   const configFile = path.join(dataDir, 'config.json');
-  writeFileSync(configFile, JSON.stringify({ port, data_dir: '.', min_free_disk: '1MB', ...settings }));
+  writeFileSync(
+    configFile,
+    JSON.stringify({ port, data_dir: '.', min_free_disk: '1MB', reserve_disk: '1MB', ...settings }),
+  );
   const [command, ...args] = /** @type {[string, ...string[]]} */ (COMMANDS[how]);
   const setUpFor = Object.entries(process.env).filter(([name]) => SET_UP_FOR.includes(name));
   const prepared = { MSST_SERVE_INTERNAL_MEDIA_PYTHON: media, MSST_SERVE_INTERNAL_ENGINE_PYTHON: engine };

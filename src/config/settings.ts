@@ -114,6 +114,7 @@ export const settingsSchema = z.strictObject({
   log_max_files: whole(1, 1000).default(5),
   shutdown_timeout_seconds: duration('a duration such as 30s').default(30),
   min_free_disk: size.default(10e9),
+  reserve_disk: size.default(1e9),
   msst_root: filePath.optional(),
   python: z.union([z.literal('auto'), filePath]).default('auto'),
   models: z.array(listedModelSchema).optional(),

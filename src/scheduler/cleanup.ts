@@ -1,3 +1,4 @@
+import { isFullDisk } from '../fullDisk.ts';
 import { layout } from '../store/layout.ts';
 import type { ExpiryQuery } from '../store/taskStore.ts';
 import type { Task } from '../tasks/task.ts';
@@ -86,17 +87,50 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
 
   await step('tasks', () => {
     const query = before(retention.metadataMs);
-    const next = (after: ExpiryQuery['after']) => store.retire({ ...query, after });
+    const next = marking(parts, query, (page) => store.retire(page));
     return removePages(parts, signal, next, (task) => store.erase(task.taskId));
   });
   for (const { status, kept } of FILE_STEPS) {
     await step(`files of ${status} tasks`, () => {
       const query = { ...before(retention[kept]), status };
-      const next = (after: ExpiryQuery['after']) => store.expire({ ...query, after });
+      const next = marking(parts, query, (page) => store.expire(page));
       return removePages(parts, signal, next, (task) => store.markFilesRemoved(task.taskId));
     });
   }
+  await step('deleted tasks', async () => {
+    const marked = [await store.markedDeleted()];
+    const next = () => Promise.resolve(marked.pop() ?? []);
+    return removePages(parts, signal, next, (task) => store.erase(task.taskId));
+  });
   await step('orphans', () => sweepOrphans(parts, signal));
+}
+
+/**
+ * Marks page after page. A full disk may not take even the mark: then the files go before it. Nobody is given them
+ * any more, for their time is over, and the row says from when on.
+ */
+function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStatus }>(
+  { store, files, running }: CleanupParts,
+  query: Query,
+  mark: (page: Query & ExpiryQuery) => Promise<Task[]>,
+): (after: ExpiryQuery['after']) => Promise<Task[]> {
+  return async (after) => {
+    const page = { ...query, after };
+    try {
+      return await mark(page);
+    } catch (error) {
+      if (!isFullDisk(error)) throw error;
+      for (const task of await store.ended(page)) {
+        if (!running.has(task.taskId)) await removeFiles(files, task);
+      }
+      return mark(page);
+    }
+  };
+}
+
+async function removeFiles(files: CleanupParts['files'], task: Task): Promise<void> {
+  await files.remove(layout.task(task.taskId));
+  await files.remove(layout.input(task.mixture.inputId));
 }
 
 /** Removes the files of task after task, page by page, and notes each task as done. */
@@ -115,8 +149,7 @@ async function removePages(
       // Cancelled, and its worker has not let go yet.
       if (running.has(task.taskId)) continue;
       try {
-        await files.remove(layout.task(task.taskId));
-        await files.remove(layout.input(task.mixture.inputId));
+        await removeFiles(files, task);
         await done(task);
         counts.removed += 1;
       } catch (error) {

@@ -2,6 +2,7 @@ import type { Log } from '../log.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { LostAttempt, PoisonRule, TaskStore } from '../store/taskStore.ts';
+import { eraseTask } from '../tasks/erasing.ts';
 import { logStatus } from '../tasks/statusLog.ts';
 
 /** What takes the server down start after start must end some time; a kill that hit it by chance costs nothing. */
@@ -42,9 +43,7 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
   let erased = 0;
   for (const task of deleted) {
     erased += await removing({ taskId: task.taskId }, async () => {
-      await files.remove(layout.task(task.taskId));
-      await files.remove(layout.input(task.mixture.inputId));
-      await store.erase(task.taskId);
+      await eraseTask(store, files, task);
     });
   }
   await removing({ key: layout.scratch }, () => files.createFolder(layout.scratch));

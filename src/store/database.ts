@@ -10,6 +10,8 @@ export interface Database {
   orm: BetterSQLite3Database;
   /** Runs one writing transaction. */
   write: Write;
+  /** The same for what makes room: where the disk has none for it, `makeRoom` is asked for some, and it is tried again. */
+  writeFreeing: Write;
   /** Another value after every write; this process is the only one that writes (`dataDirLock.ts`). */
   revision(): number;
   /** Whether its file is where it was and a read comes back: for the health report. */
@@ -27,8 +29,13 @@ const TRIAL = 'is there room? '.repeat(1_000);
  *
  * @param file where the database lies, on a local disk: WAL does not work over a network file system
  * @param migrationsDir the folder of SQL migrations
+ * @param makeRoom says whether it made some
  */
-export function openDatabase(file: string, migrationsDir: string): Database {
+export function openDatabase(
+  file: string,
+  migrationsDir: string,
+  makeRoom: () => boolean = () => false,
+): Database {
   // A busy database blocks the event loop for as long as it waits; this process is its only writer.
   const sqlite = new Sqlite(file, { timeout: 1000 });
   sqlite.pragma('journal_mode = WAL');
@@ -40,17 +47,23 @@ export function openDatabase(file: string, migrationsDir: string): Database {
   migrate(orm, { migrationsFolder: migrationsDir });
   const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
   const countWrites = sqlite.prepare<[], number>('SELECT total_changes()').pluck();
-  const write = createWrite(orm);
+  let foundNoRoom = false;
+  const writeOnce = createWrite(orm);
+  const write: Write = (body) =>
+    writeOnce(body).catch((error: unknown) => {
+      foundNoRoom ||= isFullDisk(error);
+      throw error;
+    });
   const tryWriting = sqlite.transaction(() => {
     sqlite.prepare('INSERT INTO counters (name, value) VALUES (?, 0)').run(TRIAL);
     sqlite.prepare('DELETE FROM counters WHERE name = ?').run(TRIAL);
   });
-  let foundNoRoom = false;
   return {
     orm,
-    write: (body) =>
+    write,
+    writeFreeing: (body) =>
       write(body).catch((error: unknown) => {
-        foundNoRoom ||= isFullDisk(error);
+        if (isFullDisk(error) && makeRoom()) return write(body);
         throw error;
       }),
     revision: () => countWrites.get() ?? 0,

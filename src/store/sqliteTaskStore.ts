@@ -8,12 +8,12 @@ import type { TaskStore } from './taskStore.ts';
 
 /** The task store on SQLite, through Drizzle. */
 export function createSqliteTaskStore(
-  { orm, revision, write }: Pick<Database, 'orm' | 'revision' | 'write'>,
+  { orm, revision, write, writeFreeing }: Pick<Database, 'orm' | 'revision' | 'write' | 'writeFreeing'>,
   clock: Clock,
 ): TaskStore {
   return {
     ...taskQueries(orm, createReadMemo(revision)),
-    ...taskMoves(write, clock),
-    ...taskRemoval(orm, write, clock),
+    ...taskMoves({ write, writeFreeing }, clock),
+    ...taskRemoval(orm, writeFreeing, clock),
   };
 }

@@ -21,7 +21,7 @@ type TaskRow = typeof tasks.$inferSelect;
 
 /** What brings a task from one status to the next. */
 export function taskMoves(
-  write: Write,
+  { write, writeFreeing }: { write: Write; writeFreeing: Write },
   clock: Clock,
 ): Pick<TaskStore, 'accept' | 'claimNext' | 'finish' | 'requeue' | 'requeueLost' | 'cancel'> {
   const endAttempt = (tx: BetterSQLite3Database, taskId: string, attempt: number, outcome: AttemptOutcome) =>
@@ -119,7 +119,7 @@ export function taskMoves(
       }),
 
     requeueLost: ({ deathsInARow, failure }) =>
-      write((tx) => {
+      writeFreeing((tx) => {
         const lost = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
@@ -145,7 +145,7 @@ export function taskMoves(
       }),
 
     cancel: (taskId, owner) =>
-      write((tx) => {
+      writeFreeing((tx) => {
         const task = readTask(tx, visibleTask(taskId, owner));
         if (!task) return undefined;
         if (!canMove(task.status, 'cancelled')) return 'ended';

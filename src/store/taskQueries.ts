@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, isNull, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { passesOf } from '../models/optionRules.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
@@ -19,6 +19,7 @@ export function taskQueries(
   | 'findByKey'
   | 'page'
   | 'queuePosition'
+  | 'queuePositions'
   | 'countByStatus'
   | 'totals'
   | 'nextNotBefore'
@@ -53,6 +54,26 @@ export function taskQueries(
 
     queuePosition: (seq) =>
       settle(() => memo(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
+
+    queuePositions: (seqs) =>
+      settle(() => {
+        if (seqs.length === 0) return new Map();
+        // Numbered in one walk over those that wait, however many are asked for.
+        const waiting = db
+          .select({
+            seq: tasks.seq,
+            position: sql<number>`row_number() OVER (ORDER BY ${tasks.seq})`.as('position'),
+          })
+          .from(tasks)
+          .where(and(pendingTask(), lte(tasks.seq, Math.max(...seqs))))
+          .as('waiting');
+        const rows = db
+          .select()
+          .from(waiting)
+          .where(inArray(waiting.seq, [...seqs]))
+          .all();
+        return new Map(rows.map(({ seq, position }) => [seq, position]));
+      }),
 
     page: ({ owner, status, before, limit }) =>
       settle(() =>

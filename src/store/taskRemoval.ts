@@ -13,7 +13,10 @@ export function taskRemoval(
   db: BetterSQLite3Database,
   write: Write,
   clock: Clock,
-): Pick<TaskStore, 'markDeleted' | 'markedDeleted' | 'erase' | 'expire' | 'markFilesRemoved' | 'retire'> {
+): Pick<
+  TaskStore,
+  'markDeleted' | 'markedDeleted' | 'erase' | 'ended' | 'expire' | 'markFilesRemoved' | 'retire'
+> {
   return {
     markDeleted: (taskId, owner) =>
       write((tx) => {
@@ -36,6 +39,17 @@ export function taskRemoval(
           tx.select({ n: count() }).from(tasks).where(eq(tasks.inputId, row.inputId)).get()?.n ?? 0;
         if (users === 0) tx.delete(inputs).where(eq(inputs.inputId, row.inputId)).run();
       }),
+
+    ended: ({ status, ...query }) =>
+      settle(() =>
+        selectEnded(
+          db,
+          status === undefined
+            ? anyEnded()
+            : and(eq(tasks.status, status), isNull(tasks.filesRemovedAt), isNull(tasks.deletedAt)),
+          query,
+        ),
+      ),
 
     expire: ({ status, ...query }) =>
       write((tx) => {
@@ -61,8 +75,7 @@ export function taskRemoval(
 
     retire: (query) =>
       write((tx) => {
-        // The plus keeps SQLite from the index on status, with which it would sort every ended task for a page.
-        const retired = selectEnded(tx, sql`+${tasks.status} IN ${ENDED}`, query);
+        const retired = selectEnded(tx, anyEnded(), query);
         tx.update(tasks)
           .set({ deletedAt: clock.now() })
           .where(and(inArray(tasks.taskId, idsOf(retired)), isNull(tasks.deletedAt)))
@@ -73,6 +86,9 @@ export function taskRemoval(
 }
 
 const ENDED: EndedStatus[] = ['completed', 'failed', 'cancelled'];
+
+// The plus keeps SQLite from the index on status, with which it would sort every ended task for a page.
+const anyEnded = () => sql`+${tasks.status} IN ${ENDED}`;
 
 const idsOf = (page: readonly Task[]) => page.map((task) => task.taskId);
 

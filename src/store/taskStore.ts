@@ -93,6 +93,8 @@ export interface TaskStore {
   }): Promise<Task[]>;
   /** How many pending tasks start before this one, and itself: 1 is next. */
   queuePosition(seq: number): Promise<number>;
+  /** The same of several; those that do not wait any more are left out. */
+  queuePositions(seqs: readonly number[]): Promise<Map<number, number>>;
   countByStatus(): Promise<Record<TaskStatus, number>>;
   /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
   totals(): Promise<TaskTotals>;
@@ -130,6 +132,8 @@ export interface TaskStore {
   markedDeleted(): Promise<Task[]>;
   /** Removes the rows of a marked task, and of its mixture when no other task uses it. */
   erase(taskId: string): Promise<void>;
+  /** Those that `expire`, or without a status `retire`, would mark. */
+  ended(query: ExpiryQuery & { status?: EndedStatus | undefined }): Promise<Task[]>;
   /**
    * Marks tasks of one status as expired, the first step of removing their files, and gives them back; also
    * those that were marked before and whose files have not gone since.

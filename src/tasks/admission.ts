@@ -13,6 +13,8 @@ export interface TaskLimits {
   maxAudioSeconds: number | 'memory';
   maxQueueSize: number;
   hostMemoryBytes: number;
+  /** Free bytes of the disk that no upload and no stems to come may use. */
+  reserveDiskBytes: number;
 }
 
 /** Says whether a task can be taken now, with a sentence when it cannot. */
@@ -67,7 +69,14 @@ export function createAdmission(parts: {
     });
 
   const requireSpace = async (bytes: number) => {
-    if ((await files.freeBytes()) > bytes) return;
+    const free = (await files.freeBytes()) - limits.reserveDiskBytes;
+    if (free > bytes) return;
+    if (free <= 0) {
+      throw new AppError(
+        'INSUFFICIENT_STORAGE',
+        'The disk of the server is nearly full, so it takes no uploads now. Delete tasks that are not needed any more, or try again later.',
+      );
+    }
     throw new AppError(
       'INSUFFICIENT_STORAGE',
       `The server has no room for this task: it would need ${String(Math.ceil(bytes / 1e6))} MB. Try again later.`,

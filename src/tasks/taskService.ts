@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { stemBytes } from '../audio/stemSize.ts';
 import { AppError } from '../errors.ts';
+import { isFullDisk } from '../fullDisk.ts';
 import type { Log } from '../log.ts';
 import type { ModelEntry } from '../models/modelEntry.ts';
 import type { SeparationOptions } from '../models/optionRules.ts';
@@ -8,6 +9,7 @@ import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
 import { tellSafely } from '../tellSafely.ts';
+import { createErasing } from './erasing.ts';
 import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
@@ -15,9 +17,9 @@ import type { RunningAttempts } from './runningAttempts.ts';
 import { requireSameRequest } from './sameRequest.ts';
 import type { StageSeconds } from './stageClock.ts';
 import type { Mixture, Stem, Task } from './task.ts';
-import type { TaskStatus } from './taskState.ts';
+import { hasEnded, type TaskStatus } from './taskState.ts';
 import { scratchBytes } from './taskMemory.ts';
-import { createTaskView, type TaskView } from './taskView.ts';
+import { createTaskViews, type TaskView } from './taskView.ts';
 
 /** The probe of an upload: what the media child found, and how long the upload waited for its turn among all callers. */
 export type Probe = (
@@ -102,7 +104,7 @@ export function createTaskService(parts: {
   // From before the folder is made until its row is committed or it is removed.
   const openUploads = new Set<string>();
 
-  const view = createTaskView(store, progress);
+  const views = createTaskViews(store, progress);
 
   const discard = async (inputId: string): Promise<void> => {
     try {
@@ -119,18 +121,22 @@ export function createTaskService(parts: {
       // The next sweep removes it: it is nobody's.
       log.warn({ inputId: upload.inputId, err: error }, 'a file that came again could not be removed');
     });
-    return { ...(await view(earlier)), isRepeat: true, waitedMs: 0 };
+    return { ...(await views.of(earlier)), isRepeat: true, waitedMs: 0 };
   };
 
-  const eraseNow = async (task: Task): Promise<void> => {
-    await files.remove(layout.task(task.taskId));
-    await files.remove(layout.input(task.mixture.inputId));
-    await store.erase(task.taskId);
-  };
+  const erasing = createErasing(parts);
 
-  // It stays marked, so the next start carries the deletion out.
-  const noteUnerased = (taskId: string) => (error: unknown) => {
-    log.error({ taskId, err: error }, 'a deleted task could not be erased');
+  /** The first step of a deletion. @throws where the disk is so full that this cannot be written */
+  const markDeleted = async (taskId: string, owner: string | null): Promise<Task | undefined> => {
+    try {
+      return await store.markDeleted(taskId, owner);
+    } catch (error) {
+      const task = isFullDisk(error) ? await store.find(taskId, owner) : undefined;
+      if (!task || !hasEnded(task.status)) throw error;
+      // Nobody reads the upload of an ended task any more: what it leaves is room for the mark.
+      await files.remove(layout.input(task.mixture.inputId));
+      return store.markDeleted(taskId, owner);
+    }
   };
 
   return {
@@ -193,7 +199,7 @@ export function createTaskService(parts: {
       // The same came at the same time, and was a little faster.
       if (task.taskId !== taskId) return repeat(task, submission);
       openUploads.delete(upload.inputId);
-      const accepted = await view(task);
+      const accepted = await views.of(task);
       tellSafely(log, () => {
         parts.onAccepted(task);
       });
@@ -201,32 +207,34 @@ export function createTaskService(parts: {
     },
     async find(taskId, owner) {
       const task = await store.find(taskId, owner);
-      return task && view(task);
+      return task && views.of(task);
     },
     async page(query) {
       const tasks = await store.page(query);
-      return Promise.all(tasks.map(view));
+      return views.ofAll(tasks);
     },
     async cancel(taskId, owner) {
       const task = await store.cancel(taskId, owner);
       if (task === undefined || task === 'ended') return task;
       const stageSeconds = running.stageSeconds(taskId) ?? {};
       void running.abort(taskId);
-      return { ...(await view(task)), stageSeconds };
+      return { ...(await views.of(task)), stageSeconds };
     },
     async remove(taskId, owner) {
-      const task = await store.markDeleted(taskId, owner);
+      const task = await markDeleted(taskId, owner);
       if (!task) return false;
       const letGo = running.abort(taskId);
+      const erase = () => erasing.erase(task);
       // The worker may still be writing; its files go when it lets go of them.
-      if (letGo) void letGo.then(() => eraseNow(task)).catch(noteUnerased(taskId));
-      else await eraseNow(task);
+      if (letGo) void letGo.then(erase, erase);
+      else await erase();
       return true;
     },
     stemsOf: (task) => store.stemsOf(task),
     countByStatus: () => store.countByStatus(),
     close: () => {
       admission.close();
+      erasing.stop();
     },
   };
 }

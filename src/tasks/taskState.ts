@@ -24,3 +24,6 @@ export function canMove(from: TaskStatus, to: TaskStatus): boolean {
 export function statusesBefore(to: TaskStatus): TaskStatus[] {
   return taskStatuses.filter((from) => canMove(from, to));
 }
+
+/** Whether a status is one that a task never leaves. */
+export const hasEnded = (status: TaskStatus): status is EndedStatus => NEXT[status].length === 0;

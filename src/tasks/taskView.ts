@@ -10,18 +10,34 @@ export interface TaskView {
   queuePosition: number | null;
 }
 
-/** Makes the view of a task: its row beside what is known of it at this moment. */
-export function createTaskView(
-  store: Pick<TaskStore, 'queuePosition'>,
+/** Makes the views of tasks: their rows beside what is known of them at this moment. */
+export interface TaskViews {
+  of(task: Task): Promise<TaskView>;
+  /** Of a page of them, their places in the queue asked for together. */
+  ofAll(tasks: readonly Task[]): Promise<TaskView[]>;
+}
+
+/** Builds it. */
+export function createTaskViews(
+  store: Pick<TaskStore, 'queuePosition' | 'queuePositions'>,
   progress: Pick<ProgressBoard, 'find'>,
-): (task: Task) => Promise<TaskView> {
-  return async (task) => ({
+): TaskViews {
+  const viewAt = (task: Task, position: number): TaskView => ({
     task,
     progress: progressOf(task, task.status === 'processing' ? progress.find(task.taskId) : undefined),
     // At least 1: a worker may have taken it since its row was read.
-    queuePosition: task.status === 'pending' ? Math.max(1, await store.queuePosition(task.seq)) : null,
+    queuePosition: isPending(task) ? Math.max(1, position) : null,
   });
+  return {
+    of: async (task) => viewAt(task, isPending(task) ? await store.queuePosition(task.seq) : 1),
+    async ofAll(tasks) {
+      const positions = await store.queuePositions(tasks.filter(isPending).map(({ seq }) => seq));
+      return tasks.map((task) => viewAt(task, positions.get(task.seq) ?? 1));
+    },
+  };
 }
+
+const isPending = ({ status }: Task) => status === 'pending';
 
 function progressOf(task: Task, live: Progress | undefined): Progress {
   if (live) return live;

@@ -81,6 +81,7 @@ const SETTINGS: Record<string, { property: keyof Config; values: fc.Arbitrary<Me
   trust_proxy: { property: 'trustProxy', values: asItIs(fc.boolean()) },
   log_level: { property: 'logLevel', values: asItIs(fc.constantFrom('debug', 'info', 'warn', 'silent')) },
   min_free_disk: { property: 'minFreeDiskBytes', values: size(1e12) },
+  reserve_disk: { property: 'reserveDiskBytes', values: size(1e12) },
   shutdown_timeout_seconds: {
     property: 'shutdownTimeoutSeconds',
     values: fc
@@ -104,6 +105,7 @@ const DEFAULTS: Record<string, unknown> = {
   trust_proxy: false,
   log_level: 'info',
   min_free_disk: 10e9,
+  reserve_disk: 1e9,
   shutdown_timeout_seconds: 30,
 };
 

@@ -170,6 +170,8 @@ const SHOWN: Record<SettingKey, string | (() => Promise<void>)> = {
   min_free_disk: async () => {
     expect((await health()).dependencies.disk.minimum_bytes).toBe(3e6);
   },
+  reserve_disk:
+    'integration/reserveDisk.test.ts > below reserve_disk no upload is taken, with a sentence, and everything else is as ever',
   models: async () => {
     expect((await api('/models/listed')).status).toBe(200);
   },

@@ -38,7 +38,14 @@ export async function startServerProcess(
   const configFile = path.join(dataDir, 'config.json');
   await writeFile(
     configFile,
-    JSON.stringify({ port: 0, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'], ...options.settings }),
+    JSON.stringify({
+      port: 0,
+      data_dir: '.',
+      min_free_disk: '1MB',
+      reserve_disk: '1MB',
+      devices: ['cpu'],
+      ...options.settings,
+    }),
   );
   const [command, ...args] = options.command ?? [process.execPath, 'dist/main.js'];
   const child = spawn(command, [...args, '--config', configFile], {

@@ -50,7 +50,14 @@ export async function startTestServer(
   const configFile = path.join(home, 'config.json');
   await writeFile(
     configFile,
-    JSON.stringify({ port: 0, data_dir: '.', min_free_disk: '1MB', devices: ['cpu'], ...settings }),
+    JSON.stringify({
+      port: 0,
+      data_dir: '.',
+      min_free_disk: '1MB',
+      reserve_disk: '1MB',
+      devices: ['cpu'],
+      ...settings,
+    }),
   );
   const env = {
     ...process.env,

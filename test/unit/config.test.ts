@@ -63,6 +63,7 @@ describe('a missing file', () => {
       },
       shutdownTimeoutSeconds: 30,
       minFreeDiskBytes: 10_000_000_000,
+      reserveDiskBytes: 1_000_000_000,
       msstRoot: PROJECT,
       python: null,
       listedModels: [],

@@ -16,6 +16,7 @@ const SETTINGS = {
   port: 0,
   data_dir: 'data',
   min_free_disk: '1MB',
+  reserve_disk: '1MB',
   devices: ['cpu'],
   shutdown_timeout_seconds: 0.3,
 };

@@ -236,6 +236,35 @@ describe('a file that cannot be removed', () => {
   });
 });
 
+test('a task that was deleted while it waited and could not be erased then goes with the next pass', async () => {
+  const waiting = await aged('pending', 0);
+  await disk.store.markDeleted(waiting.taskId, null);
+  await pass({ running: { has: () => true } });
+  expect(await left(waiting)).toMatchObject({ upload: true });
+  await pass();
+  expect(await left(waiting)).toEqual(NOTHING);
+  expect(await disk.store.markedDeleted()).toEqual([]);
+});
+
+test.each(['expire', 'retire'] as const)(
+  'on a disk too full to be told, what is due is removed first, and told then: %s',
+  async (mark) => {
+    const task = await aged('completed', mark === 'expire' ? 25 : 169);
+    const young = await aged('completed', 23);
+    const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+    const store = {
+      ...disk.store,
+      async [mark](query: never) {
+        if ((await left(task)).output) throw full;
+        return disk.store[mark](query);
+      },
+    };
+    await pass({ store });
+    expect(await left(task)).toEqual(mark === 'expire' ? ROW_ONLY : NOTHING);
+    expect(await left(young)).toEqual(ALL);
+  },
+);
+
 describe('what no row names', () => {
   test('goes after an hour without a write, and not before', async () => {
     for (const folder of ['inputs', 'results', 'tmp']) {

@@ -503,6 +503,19 @@ describe('looking', () => {
     ]);
   });
 
+  test('the places of several are those of each alone, without those that do not wait', async () => {
+    const accepted = await acceptSeveral(6);
+    await claim();
+    await store.markDeleted((accepted[3] as Task).taskId, null);
+    const waiting = accepted.filter((_, n) => ![0, 3].includes(n));
+    const alone = await Promise.all(
+      waiting.map(async ({ seq }) => [seq, await store.queuePosition(seq)] as const),
+    );
+    expect(await store.queuePositions(accepted.map(({ seq }) => seq))).toEqual(new Map(alone));
+    expect(alone.map(([, position]) => position)).toEqual([1, 2, 3, 4]);
+    expect(await store.queuePositions([])).toEqual(new Map());
+  });
+
   test('a pace is for a second that the network hears: two shifts with three passes each hear six', async () => {
     const options = { ...defaultOptions, bigshifts: 2, useTta: true };
     const { taskId } = await store.accept(newTask({ options }), 10);

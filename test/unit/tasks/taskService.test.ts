@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
 import { isFullDisk } from '../../../src/fullDisk.ts';
 import { createLog } from '../../../src/log.ts';
@@ -71,6 +71,7 @@ function newService(
       maxAudioSeconds: 600,
       maxQueueSize: 2,
       hostMemoryBytes: 8e9,
+      reserveDiskBytes: 0,
       ...given.limits,
     },
     log: createLog('silent'),
@@ -274,6 +275,17 @@ describe('admitting, before the body is read', () => {
     await expect(service.admit(100)).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
   });
 
+  test('keeps its reserve of the disk from uploads, and says that it does', async () => {
+    const withFree = (free: number) =>
+      newService({ files: { freeBytes: async () => free }, limits: { reserveDiskBytes: 1_000 } });
+    await expect(withFree(1_100).admit(99)).resolves.toBeUndefined();
+    await expect(withFree(1_100).admit(100)).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
+    await expect(withFree(1_000).admit(0)).rejects.toMatchObject({
+      code: 'INSUFFICIENT_STORAGE',
+      message: expect.stringContaining('Delete tasks'),
+    });
+  });
+
   test('refuses once the server shuts down, with a time to come back', async () => {
     const service = newService();
     service.close();
@@ -374,8 +386,12 @@ describe('looking at a task', () => {
   test('a page shows each task as a look at it alone does', async () => {
     const service = newService();
     const views = [await submit(service), await submit(service)];
+    const alone = vi.spyOn(disk.store, 'queuePosition');
+    const together = vi.spyOn(disk.store, 'queuePositions');
     const page = await service.page({ owner: null, status: 'pending', before: undefined, limit: 9 });
     expect(page.map((view) => view.queuePosition)).toEqual([2, 1]);
+    // One look at the queue, however long the page is.
+    expect([alone.mock.calls.length, together.mock.calls.length]).toEqual([0, 1]);
     expect(page.map((view) => view.task.taskId)).toEqual(views.map((view) => view.task.taskId).reverse());
   });
 });
@@ -433,7 +449,7 @@ describe('removing', () => {
     expect(await files.list('results')).toEqual([]);
   });
 
-  test('whose files cannot be removed stays marked for the next start', async () => {
+  test('whose files cannot be removed is gone for its owner, and stays marked until they are', async () => {
     const { task } = await submit(newService());
     const stuck = newService({
       files: {
@@ -442,7 +458,9 @@ describe('removing', () => {
         },
       },
     });
-    await expect(stuck.remove(task.taskId, null)).rejects.toThrow('EIO');
+    expect(await stuck.remove(task.taskId, null)).toBe(true);
+    stuck.close();
+    expect(await stuck.find(task.taskId, null)).toBeUndefined();
     expect((await disk.store.markedDeleted()).map((each) => each.taskId)).toEqual([task.taskId]);
   });
 });
