@@ -109,7 +109,7 @@ export function bestForVenv(interpreters) {
  * @returns {string}
  */
 export function noVenvModule({ executable, version }) {
-  return `Python ${version.join('.')} (${executable}) cannot make virtual environments: its venv and ensurepip modules are missing. Install them (Debian and Ubuntu: apt install python3-venv) and run the same command again.`;
+  return `Python ${version.join('.')} (${executable}) cannot make virtual environments: its venv and ensurepip modules are missing. Install them (Debian and Ubuntu: apt install python${version[0]}.${version[1]}-venv) and run the same command again.`;
 }
 
 /**

@@ -2,9 +2,16 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 import { requireWork } from './access.mjs';
+import { proveNativeModule } from './nativeModule.mjs';
 import { npmProblem } from './npmProblem.mjs';
 import { SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
+
+/** A person's npm settings stay (registry, proxy, cache) but for those with which this folder would not be whole. */
+const ourOwn = [
+  ...['--include=dev', '--include=optional', '--include=peer', '--ignore-scripts=false', '--dry-run=false'],
+  ...['--global=false', '--legacy-peer-deps=false', '--strict-peer-deps=false', '--install-strategy=hoisted'],
+];
 
 /**
  * Installs the npm packages of the lock file, unless they are there for this lock file and this Node.
@@ -27,11 +34,12 @@ export async function npmPackages(setting) {
   await report.step('installing npm packages (about a minute)', async () => {
     const npm = npmCommand(env);
     // The log level is set here because `npm --silent` would hand its own down and leave nothing to diagnose.
-    const args = [...npm.args, 'ci', '--include=dev', '--loglevel=warn', '--no-audit', '--no-fund'];
+    const args = [...npm.args, 'ci', ...ourOwn, '--loglevel=warn', '--no-audit', '--no-fund'];
     const outcome = await run(npm.command, args, { env: { ...env, ...nodeHeaders() }, log });
     if (outcome.code !== 0) {
       throw new SetupError(`${await npmProblem(setting, outcome)} npm's whole output is in ${log}.`);
     }
+    await proveNativeModule(setting, { ...npm, log });
   });
   writeStamp(folder, stamp);
 }
@@ -52,5 +60,7 @@ function npmCommand(env) {
 /** better-sqlite3 is compiled where no ready binary can be fetched; Node's own headers spare node-gyp a download. */
 function nodeHeaders() {
   const prefix = dirname(dirname(process.execPath));
-  return existsSync(join(prefix, 'include', 'node', 'node.h')) ? { npm_config_nodedir: prefix } : {};
+  const version = readText(join(prefix, 'include', 'node', 'node_version.h')) ?? '';
+  const abi = /^#define NODE_MODULE_VERSION (\d+)/m.exec(version)?.[1];
+  return abi === process.versions.modules ? { npm_config_nodedir: prefix } : {};
 }

@@ -239,6 +239,8 @@ export const stubNpm = `
 fs.appendFileSync(root + '/runs', 'npm\\n');
 fs.mkdirSync(root + '/node_modules/typescript/bin', { recursive: true });
 fs.writeFileSync(root + '/node_modules/typescript/bin/tsc', ${JSON.stringify(stubCompiler)});
+fs.mkdirSync(root + '/node_modules/better-sqlite3', { recursive: true });
+fs.writeFileSync(root + '/node_modules/better-sqlite3/index.js', 'module.exports = class { close() {} };');
 fs.mkdirSync(root + '/node_modules/esbuild', { recursive: true });
 fs.writeFileSync(root + '/node_modules/esbuild/index.js', ${JSON.stringify(stubBundler)});
 `;

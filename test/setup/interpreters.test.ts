@@ -299,6 +299,6 @@ describe('without a usable Python', () => {
     clone.command('python3', `console.log(${JSON.stringify(JSON.stringify(description))});`);
     const outcome = await clone.run();
     expect(outcome.code).toBe(1);
-    expect(lastLine(outcome)).toMatch(/Python 3\.11\.2 .* apt install python3-venv/);
+    expect(lastLine(outcome)).toMatch(/Python 3\.11\.2 .* apt install python3\.11-venv/);
   });
 });

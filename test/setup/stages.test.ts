@@ -194,6 +194,33 @@ describe('a failed installation of the npm packages', () => {
     expect(lastLine(outcome)).toMatch(sentence);
   });
 
+  const foreign = "throw new Error('compiled against NODE_MODULE_VERSION 999');";
+  const putForeign = `fs.writeFileSync(root + '/node_modules/better-sqlite3/index.js', ${JSON.stringify(foreign)});`;
+
+  test('of which better-sqlite3 is for another Node: it is built again, without the headers npm was set to', async () => {
+    const clone = makeClone();
+    clone.command(
+      'npm',
+      `${stubNpm} if (process.argv[2] === 'ci') { ${putForeign} }
+       else fs.writeFileSync(root + '/rebuilt', JSON.stringify([process.argv.slice(2, 4), process.env.npm_config_nodedir]));`,
+    );
+    const outcome = await clone.run({ python: [conda.bin], env: { npm_config_nodedir: '/another' } });
+    expect(outcome.code, outcome.output).toBe(0);
+    expect(JSON.parse(clone.read('rebuilt'))).toEqual([['rebuild', 'better-sqlite3'], '']);
+  });
+
+  test('of which better-sqlite3 does not load in the end is a sentence, with no stamp and no stack', async () => {
+    const clone = makeClone();
+    clone.command('npm', `${stubNpm} ${putForeign}`);
+    const outcome = await clone.run({ python: [conda.bin] });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatch(
+      /does not load in this Node\.js .*NODE_MODULE_VERSION 999.*npm config delete nodedir/,
+    );
+    expect(outcome.output).not.toContain('    at ');
+    expect(clone.has('node_modules/.msst-serve-stamp')).toBe(false);
+  });
+
   test('leaves no stamp: the next start installs them', async () => {
     const clone = makeClone();
     npmFails(clone, gypFailed);
