@@ -1,10 +1,11 @@
 /** The composition root: every part is built here, once, and handed what it needs. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { hostMemoryBytes, usableBytes } from './audio/memoryEstimate.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { connectionBounds } from './http/connections.ts';
 import { reportHealth } from './http/health.ts';
@@ -236,6 +237,12 @@ export async function startServer(
     cleanupInterval(retention),
   );
 
+  const access = createAccess({
+    apiKeys: config.enableAuth ? config.apiKeys : null,
+    requestsPerHour: config.enableRateLimit ? config.requestsPerHour : null,
+    trustProxy: config.trustProxy,
+    clock,
+  });
   let isShuttingDown = false;
   const app = createApp(
     {
@@ -244,12 +251,14 @@ export async function startServer(
       readStem: (key, range) => files.read(key, range),
       stemSize: (key) => files.size(key),
       resultsKeptMs: retention.completedMs,
+      clock,
       metrics,
       health: () =>
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
           lacksRoom: () => database.lacksRoom(),
           freeDiskBytes: () => files.freeBytes(),
+          canOpenFiles,
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,
           workers,
@@ -265,12 +274,7 @@ export async function startServer(
     },
     {
       corsOrigins: config.corsOrigins,
-      access: {
-        apiKeys: config.enableAuth ? config.apiKeys : null,
-        requestsPerHour: config.enableRateLimit ? config.requestsPerHour : null,
-        trustProxy: config.trustProxy,
-        clock,
-      },
+      access,
       version,
       log,
     },
@@ -290,6 +294,7 @@ export async function startServer(
     host: config.host,
     port: config.port,
     connections: await connectionBounds(config.trustProxy),
+    rateHeaders: access.rateHeaders,
     log,
     patience: clientPatience,
   }).catch(async (error: unknown) => {
@@ -311,6 +316,15 @@ export async function startServer(
       closeStores();
     },
   };
+}
+
+async function canOpenFiles(): Promise<boolean> {
+  try {
+    await (await open(os.devNull)).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function readVersion(projectRoot: string): Promise<string> {

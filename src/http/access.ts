@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
 import type { ApiKey } from '../config/apiKeys.ts';
 import type { AppError } from '../errors.ts';
@@ -6,7 +6,7 @@ import { createAuthenticator } from './auth.ts';
 import { clientAddress } from './clientAddress.ts';
 import { requestLog } from './requestLog.ts';
 import type { HttpEnv } from './env.ts';
-import { createRateLimit } from './rateLimit.ts';
+import { createRateLimit, type RateHeaders } from './rateLimit.ts';
 import { API_PREFIX } from './wire.ts';
 
 /** Who may use the server, and how much. */
@@ -22,49 +22,80 @@ export interface AccessRules {
 
 const OPEN_PATHS = new Set([
   '/',
-  ...['', API_PREFIX].flatMap((at) => [`${at}/health`, `${at}/docs`, `${at}/openapi.json`]),
+  ...['', API_PREFIX].flatMap((at) => [`${at}/health`, `${at}/docs`, `${at}/docs/`, `${at}/openapi.json`]),
 ]);
 
 /** What needs no key and is not counted; everything that is not named here does and is. */
 const isOpen = (path: string) => OPEN_PATHS.has(path) || path.startsWith('/docs/');
 
-/**
- * Lets a request pass when its key is known and its caller has not asked too often. Both are decided before
- * anything of the body is read; a request without a good key counts for the address it comes from.
- *
- * @throws {AppError} RATE_LIMITED, UNAUTHORIZED
- */
-export function access(rules: AccessRules): MiddlewareHandler<HttpEnv> {
+/** What stands before the routes: the counting, and who may pass. */
+export interface Access {
+  needsKey: boolean;
+  /**
+   * Lets a request pass when its key is known and its caller has not asked too often. Both are decided before
+   * anything of the body is read; a request without a good key counts for the address it comes from.
+   *
+   * @throws {AppError} RATE_LIMITED, UNAUTHORIZED
+   */
+  admit: MiddlewareHandler<HttpEnv>;
+  /** Says on the answer to a preflight, which counts for nothing, what its caller has left. */
+  tellPreflight: MiddlewareHandler<HttpEnv>;
+  /** The same for a request that nobody could read; `address` is the other end of its connection. */
+  rateHeaders: (address: string) => Partial<RateHeaders>;
+}
+
+/** Makes it, by these rules. */
+export function createAccess(rules: AccessRules): Access {
   const identify = rules.apiKeys && createAuthenticator(rules.apiKeys);
   const rate =
     rules.requestsPerHour === null
       ? null
       : createRateLimit({ requestsPerHour: rules.requestsPerHour, clock: rules.clock });
-
-  return async (c, next) => {
-    if (isOpen(c.req.path)) return next();
+  const addressOf = (c: Context<HttpEnv>) =>
+    clientAddress(
+      c.env.incoming.socket.remoteAddress ?? '',
+      rules.trustProxy ? c.req.header('x-forwarded-for') : undefined,
+    );
+  const tellRate = (c: Context<HttpEnv>) => {
+    if (!rate) return;
     const identity = identify?.(c.req.header('authorization'));
-    if (identity && 'owner' in identity) c.set('owner', identity.owner);
-    const address = () =>
-      clientAddress(
-        c.env.incoming.socket.remoteAddress ?? '',
-        rules.trustProxy ? c.req.header('x-forwarded-for') : undefined,
-      );
-    c.set('address', address);
-    const refuse = (error: AppError) => {
-      requestLog(c).warn(
-        { code: error.code, owner: c.get('owner'), address: address() },
-        'a request was refused',
-      );
-      return error;
-    };
-
-    if (rate) {
-      const rating = rate(identity && 'owner' in identity ? identity : { address: address() });
-      for (const [name, value] of Object.entries(rating.headers)) c.env.outgoing.setHeader(name, value);
-      if (rating.refusal) throw refuse(rating.refusal);
-    }
-    if (identity && 'refusal' in identity) throw refuse(identity.refusal);
-    await next();
+    const caller = identity && 'owner' in identity ? identity : { address: addressOf(c) };
+    setHeaders(c, rate.look(caller));
   };
+  const refuse = (c: Context<HttpEnv>, error: AppError) => {
+    const told = { code: error.code, owner: c.get('owner'), address: addressOf(c) };
+    requestLog(c).warn(told, 'a request was refused');
+    return error;
+  };
+
+  return {
+    needsKey: rules.apiKeys !== null,
+    async admit(c, next) {
+      if (isOpen(c.req.path)) {
+        tellRate(c);
+        return next();
+      }
+      const identity = identify?.(c.req.header('authorization'));
+      if (identity && 'owner' in identity) c.set('owner', identity.owner);
+      c.set('address', () => addressOf(c));
+      if (rate) {
+        const { headers, refusal } = rate.take(
+          identity && 'owner' in identity ? identity : { address: addressOf(c) },
+        );
+        setHeaders(c, headers);
+        if (refusal) throw refuse(c, refusal);
+      }
+      if (identity && 'refusal' in identity) throw refuse(c, identity.refusal);
+      await next();
+    },
+    tellPreflight(c, next) {
+      if (c.req.method === 'OPTIONS') tellRate(c);
+      return next();
+    },
+    rateHeaders: (address) => rate?.look({ address: clientAddress(address, undefined) }) ?? {},
+  };
+}
+
+function setHeaders(c: Context<HttpEnv>, headers: RateHeaders): void {
+  for (const [name, value] of Object.entries(headers)) c.env.outgoing.setHeader(name, value);
 }

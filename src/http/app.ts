@@ -4,7 +4,7 @@ import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { access, type AccessRules } from './access.ts';
+import type { Access } from './access.ts';
 import { accessLog } from './accessLog.ts';
 import type { HttpEnv } from './env.ts';
 import { answerError } from './errors.ts';
@@ -35,15 +35,18 @@ const EXPOSED_HEADERS = [
 /** Builds the HTTP application: what every request passes, then the routes. */
 export function createApp(
   services: HttpServices,
-  options: { corsOrigins: readonly string[]; access: AccessRules; version: string; log: Log },
+  options: { corsOrigins: readonly string[]; access: Access; version: string; log: Log },
 ): OpenAPIHono<HttpEnv> {
   const app = new OpenAPIHono<HttpEnv>();
   app.use(accessLog(options.log, services.metrics));
+  const { access } = options;
   if (options.corsOrigins.length > 0) {
+    // A preflight is answered by the next line and goes no further.
+    app.use(access.tellPreflight);
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
   }
-  app.use(access(options.access));
-  const needsKey = options.access.apiKeys !== null;
+  app.use(access.admit);
+  const { needsKey } = access;
   app.use(originGuard({ allowedOrigins: options.corsOrigins, publicUrl: services.publicUrl, needsKey }));
 
   registerSeparate(app, services);

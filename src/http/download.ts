@@ -1,8 +1,11 @@
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import contentDisposition from 'content-disposition';
 import type { Context } from 'hono';
 import parseRange from 'range-parser';
 import { AppError } from '../errors.ts';
+import type { HttpEnv } from './env.ts';
+import { requestLog } from './requestLog.ts';
 
 /** A file to send. */
 export interface SentFile {
@@ -11,16 +14,17 @@ export interface SentFile {
   etag: string;
   contentType: string;
   downloadName: string;
-  read(range: { start: number; end: number }): Readable;
+  /** Opens it; not asked for where no byte of it is sent. */
+  read(range: { start: number; end: number }): Promise<Readable>;
 }
 
 /**
  * Answers GET and HEAD for a file: whole (200), one range (206) or nothing new (304). Several ranges at once
  * get the whole file, which RFC 9110 §14.2 allows.
  *
- * @throws {AppError} RANGE_NOT_SATISFIABLE
+ * @throws {AppError} RANGE_NOT_SATISFIABLE; or what opening the file throws
  */
-export function sendFile(c: Context, file: SentFile): Response {
+export async function sendFile(c: Context<HttpEnv>, file: SentFile): Promise<Response> {
   const headers: Record<string, string> = {
     etag: file.etag,
     'accept-ranges': 'bytes',
@@ -38,18 +42,37 @@ export function sendFile(c: Context, file: SentFile): Response {
   if (range) headers['content-range'] = `bytes ${String(start)}-${String(end)}/${String(file.bytes)}`;
   const status = range ? 206 : 200;
   if (c.req.method === 'HEAD') return c.body(null, status, headers);
-  return c.body(bodyOf(file.read({ start, end })), status, headers);
+  const source = await file.read({ start, end });
+  const { outgoing } = c.env;
+  closeWith(outgoing, source);
+  const body = bodyOf(source, (error) => {
+    // That the client went away is no news.
+    if (!outgoing.destroyed) requestLog(c).error({ err: error }, 'a download broke off');
+    outgoing.destroy();
+  });
+  return c.body(body, status, headers);
 }
 
-/** What `Readable.toWeb` gives, but for its copy of every chunk. */
-function bodyOf(source: Readable): ReadableStream<Uint8Array> {
+/** However the answer ends, also before anything was read of the file, it is let go of. */
+function closeWith(outgoing: ServerResponse, source: Readable): void {
+  if (outgoing.destroyed) source.destroy();
+  else outgoing.once('close', () => source.destroy());
+}
+
+/** What `Readable.toWeb` gives, but for its copy of every chunk; a fault ends it, and is told here alone. */
+function bodyOf(source: Readable, onFault: (error: unknown) => void): ReadableStream<Uint8Array> {
   const chunks = source.iterator() as AsyncIterator<Uint8Array, undefined>;
   return new ReadableStream(
     {
       async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        try {
+          const { done, value } = await chunks.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          onFault(error);
+          controller.close();
+        }
       },
       // By the source itself: an iterator that was never asked for anything would leave its file open.
       cancel: () => void source.destroy(),
@@ -59,11 +82,19 @@ function bodyOf(source: Readable): ReadableStream<Uint8Array> {
   );
 }
 
+/** RFC 9110 §14.1.1, with the empty elements that any list may have. */
+const RANGES = /^bytes=[\s,]*(?:\d+-\d*|-\d+)(?:\s*,\s*(?:\d+-\d*|-\d+)?)*\s*$/i;
+
+/** Whether a Range header says anything: one that is malformed, or ends before it begins, is as if it were not there. */
+const isValid = (header: string) =>
+  RANGES.test(header) &&
+  [...header.matchAll(/(\d+)-(\d+)/g)].every(([, first, last]) => Number(first) <= Number(last));
+
 function requestedRange(c: Context, file: SentFile): { start: number; end: number } | undefined {
   const header = c.req.header('range');
   const condition = c.req.header('if-range');
   // RFC 9110 §14.2 defines ranges for GET alone.
-  if (header === undefined || !/^bytes=/i.test(header) || c.req.method !== 'GET') return undefined;
+  if (header === undefined || !isValid(header) || c.req.method !== 'GET') return undefined;
   // Strong comparison: a range of another version must not be glued to what the client has.
   if (condition !== undefined && condition !== file.etag) return undefined;
   // The parser takes a suffix longer than the file for unsatisfiable; it means the whole of it.

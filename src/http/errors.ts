@@ -71,7 +71,7 @@ export function problemHeaders(hints: ErrorHints): Record<string, string> {
 /** Answers with an error; what is not an `AppError` becomes INTERNAL, or INSUFFICIENT_STORAGE where the disk is full. What is the server's own fault is told to the log, with its stack. */
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
-  const isFault = problems[error.code][0] >= 500 && problems[error.code][0] !== 503;
+  const isFault = problems[error.code][0] >= 500 && (problems[error.code][0] !== 503 || error !== thrown);
   if (isFault) requestLog(c).error({ err: thrown }, 'a request failed');
   c.set('code', error.code);
   const body = problemBody(error, c.req.path, c.get('requestId'));
@@ -90,6 +90,10 @@ function toAppError(thrown: unknown): AppError {
     const message = 'The disk of the server is full. Try again later.';
     return new AppError('INSUFFICIENT_STORAGE', message, { cause: thrown });
   }
+  if (isOutOfDescriptors(thrown)) {
+    const message = 'The server has too many files open. Try again in a moment.';
+    return new AppError('SERVER_BUSY', message, { cause: thrown, hints: { retryAfterSeconds: 10 } });
+  }
   return new AppError(
     'INTERNAL',
     'Internal error. Quote the request_id to the administrator of this server.',
@@ -98,3 +102,7 @@ function toAppError(thrown: unknown): AppError {
     },
   );
 }
+
+/** Whether something failed because this process, or the whole machine, has no descriptor left to open anything with. */
+const isOutOfDescriptors = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');

@@ -11,6 +11,8 @@ export interface HealthSources {
   /** Whether the database can be read only, because the disk is full. */
   lacksRoom: () => boolean;
   freeDiskBytes: () => Promise<number>;
+  /** Whether one more file could be opened: of uploads, stems and connections each takes a descriptor. */
+  canOpenFiles: () => Promise<boolean>;
   minFreeDiskBytes: number;
   catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable'>;
   /** Whether uploads can be looked into. */
@@ -25,18 +27,22 @@ export interface HealthSources {
   uptimeSeconds: () => number;
 }
 
+const NO_DESCRIPTORS =
+  'No file can be opened: the server has as many open as it may. Start it with a higher limit (ulimit -n).';
+
 type Finding = { status: 'degraded' | 'failed'; problem: string };
 
 /** Looks at every dependency and says how the server is. */
 export async function reportHealth(sources: HealthSources): Promise<HealthReport> {
   await sources.catalog.refresh();
   const freeBytes = await sources.freeDiskBytes().catch(() => null);
+  const canOpenFiles = await sources.canOpenFiles();
   const workers = sources.workers();
   const unavailable = sources.catalog.unavailable();
   const gpus = workers.filter((worker) => worker.device !== 'cpu');
 
   const database = databaseFindings(sources);
-  const disk =
+  const room =
     freeBytes === null
       ? [fail('The data directory cannot be reached.')]
       : freeBytes < sources.minFreeDiskBytes
@@ -46,6 +52,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
             ),
           ]
         : [];
+  const disk = canOpenFiles ? room : [...room, fail(NO_DESCRIPTORS)];
   const gpu = gpuFindings(gpus, new Set(sources.quarantinedGpus()));
   const models = modelFindings(sources, unavailable);
   const workerList = [...workerFindings(workers), ...sources.quarantined().map(quarantineFinding)];

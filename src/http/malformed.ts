@@ -4,6 +4,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { RateHeaders } from './rateLimit.ts';
 import { commonHeaders, PROBLEM_JSON, problemBody } from './errors.ts';
 
 const SENTENCE_OF: Partial<Record<string, string>> = {
@@ -24,8 +25,14 @@ export function malformation(request: IncomingMessage): NodeJS.ErrnoException | 
   return hosts > 1 ? Object.assign(new Error('several Host headers'), { code: 'SEVERAL_HOSTS' }) : undefined;
 }
 
+/** What the answers need. `rateHeaders`: what every answer says to this client. */
+interface Teller {
+  log: Log;
+  rateHeaders: Partial<RateHeaders>;
+}
+
 /** Makes the answer, and its line in the log. */
-export function answerMalformed(error: NodeJS.ErrnoException, log: Log) {
+export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders }: Teller) {
   const message = SENTENCE_OF[error.code ?? ''] ?? 'The request cannot be read as HTTP/1.1.';
   const requestId = randomUUID();
   const code = 'INVALID_PARAMETERS';
@@ -37,6 +44,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, log: Log) {
     headers: {
       'content-type': PROBLEM_JSON,
       ...commonHeaders,
+      ...rateHeaders,
       'x-request-id': requestId,
       connection: 'close',
     },
@@ -44,12 +52,12 @@ export function answerMalformed(error: NodeJS.ErrnoException, log: Log) {
 }
 
 /** Writes the answer to a connection on which Node's parser gave up. */
-export function answerConnection(error: NodeJS.ErrnoException, connection: Duplex, log: Log): void {
+export function answerConnection(error: NodeJS.ErrnoException, connection: Duplex, teller: Teller): void {
   if (!connection.writable) {
     connection.destroy();
     return;
   }
-  const { status, body, headers } = answerMalformed(error, log);
+  const { status, body, headers } = answerMalformed(error, teller);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   connection.end(
     `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}` +

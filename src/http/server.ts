@@ -3,6 +3,7 @@ import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Log } from '../log.ts';
+import type { Access } from './access.ts';
 import type { createApp } from './app.ts';
 import { clientAddress } from './clientAddress.ts';
 import { boundConnections, type ConnectionBounds } from './connections.ts';
@@ -43,21 +44,36 @@ const MOST_WAITING = { ofAll: 50_000, ofOneAddress: 20_000 };
  */
 export async function listen(
   app: ReturnType<typeof createApp>,
-  options: { host: string; port: number; connections: ConnectionBounds; log: Log; patience?: ClientPatience },
+  options: {
+    host: string;
+    port: number;
+    connections: ConnectionBounds;
+    /** What every answer says to an address, also to what is no request. */
+    rateHeaders: Access['rateHeaders'];
+    log: Log;
+    patience?: ClientPatience;
+  },
 ): Promise<HttpServer> {
   const { log, patience = CLIENT_PATIENCE } = options;
+  const tellerFor = (connection: Duplex) => ({
+    log,
+    rateHeaders: options.rateHeaders(addressOf(connection)),
+  });
+  // Whose target is being read: that happens within the call of `answer`, before it gives way to others.
+  let asking: Duplex;
   const answer = getRequestListener(app.fetch, {
     errorHandler: (error) => {
       // The application answers its own errors; what comes here is a target or a Host that make no URL.
-      const { status, body, headers } = answerMalformed(error as Error, log);
+      const { status, body, headers } = answerMalformed(error as Error, tellerFor(asking));
       return new Response(body, { status, headers });
     },
   });
   const turns = createTurns({
     answer: (request, response) => {
+      asking = request.socket;
       const fault = malformation(request);
       if (!fault) return void answer(request, response);
-      const { status, body, headers } = answerMalformed(fault, log);
+      const { status, body, headers } = answerMalformed(fault, tellerFor(asking));
       response.writeHead(status, headers).end(body);
     },
     quota: new Quota(MOST_WAITING),
@@ -87,7 +103,7 @@ export async function listen(
     if (error.code === 'ECONNRESET') connection.destroy();
     else {
       turns.fault(connection, () => {
-        answerConnection(error, connection, log);
+        answerConnection(error, connection, tellerFor(connection));
       });
     }
   };

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { HealthReport } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import type { ModelCatalog } from '../models/modelCatalog.ts';
@@ -13,6 +14,7 @@ export interface HttpServices {
   stemSize: FileStore['size'];
   /** How long results are kept after the end of their task, in milliseconds. */
   resultsKeptMs: number;
+  clock: Clock;
   metrics: Metrics;
   health: () => Promise<HealthReport>;
   /** Stands before every URL in an answer; empty: they are relative. */

@@ -45,6 +45,16 @@ export class SlidingWindow {
     return { accepted, remaining: limit - times.count, resetInMs: times.oldest + WINDOW_MS - now };
   }
 
+  /** What is left to this caller, without counting anything. `resetInMs` is 0 for one who asked nothing in the hour. */
+  look(caller: string): Omit<Allowance, 'accepted'> {
+    const { limit, clock } = this.#options;
+    const now = clock.monotonic();
+    const times = this.#callers.get(caller);
+    times?.forgetUntil(now - WINDOW_MS);
+    if (!times || times.count === 0) return { remaining: limit, resetInMs: 0 };
+    return { remaining: limit - times.count, resetInMs: times.oldest + WINDOW_MS - now };
+  }
+
   #forgetCallers(now: number): void {
     for (const [caller, times] of this.#callers) {
       if (times.seenAt > now - WINDOW_MS && this.#callers.size <= this.#options.maxCallers) return;

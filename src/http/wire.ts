@@ -93,9 +93,13 @@ export function resultsToWire(
       peak: stem.peak,
       clipped_samples: stem.clippedSamples,
     })),
-    expires_at: isoTime((task.completedAt ?? task.createdAt) + keptMs),
+    expires_at: isoTime(expiresAt(task, keptMs)),
   };
 }
+
+/** The moment from which a completed task's results are gone, whenever their files are removed. */
+export const expiresAt = (task: Task, keptMs: number): number =>
+  (task.completedAt ?? task.createdAt) + keptMs;
 
 /** A model as the API shows it. */
 export function modelToWire(model: ModelEntry, isDefault: boolean): z.output<typeof modelSchema> {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,8 +23,8 @@ export interface FileStore {
   size(key: string): Promise<number | undefined>;
   /** When a file was written, or a folder's own entries changed: milliseconds since the epoch; undefined when it is not there. */
   modifiedAt(key: string): Promise<number | undefined>;
-  /** The bytes from `start` to `end`, both included. */
-  read(key: string, range: { start: number; end: number }): Readable;
+  /** The bytes from `start` to `end`, both included, of a file that is open when this resolves. */
+  read(key: string, range: { start: number; end: number }): Promise<Readable>;
   /** Removes a file or a folder with all in it; one that is not there is fine. */
   remove(key: string): Promise<void>;
   /** Removes a folder that has nothing in it; any other is left as it is. */
@@ -78,8 +79,12 @@ export function createLocalFileStore(root: string): FileStore {
         throw error;
       }
     },
-    read: (key, { start, end }) =>
-      end < start ? Readable.from([]) : createReadStream(at(key), { start, end, highWaterMark: READ_BYTES }),
+    async read(key, { start, end }) {
+      if (end < start) return Readable.from([]);
+      const file = createReadStream(at(key), { start, end, highWaterMark: READ_BYTES });
+      await once(file, 'open');
+      return file;
+    },
     remove: (key) => rm(at(key), { recursive: true, force: true }),
     async removeEmptyFolder(key) {
       await rmdir(at(key)).catch((error: unknown) => {

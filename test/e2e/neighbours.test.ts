@@ -1,10 +1,19 @@
 /** Clients without a key that ask for far more than they read: the others must not notice. */
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { json } from 'node:stream/consumers';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { taskSchema } from '../../src/http/schemas.ts';
+import { form } from '../support/client.ts';
+import { enginePython } from '../support/python.ts';
 import { projectRoot, startServerProcess, type ServerProcess } from '../support/serverProcess.ts';
+import { makeWav } from '../support/wav.ts';
 
 const KEY = 'key-of-the-tests-0123456789';
 const ATTACK_BYTES = 61_000;
@@ -13,14 +22,44 @@ const PROMPT_MS = 10_000;
 const MAX_GROWTH_BYTES = 300_000_000;
 
 let server: ServerProcess;
+/** Where a stem of 60 MB lies: more than the buffers of two sockets hold. */
+let stem: string;
+const standIn = path.join(projectRoot, 'test', 'support', 'standIn', 'worker.mjs');
 beforeAll(async () => {
-  const standIn = path.join(projectRoot, 'test', 'support', 'standIn', 'worker.mjs');
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-plan-'));
+  await writeFile(path.join(folder, 'plan'), 'encode:1:10000000:2:0.5');
   server = await startServerProcess({
     settings: { enable_auth: true, api_keys: [{ name: 'tests', key: KEY }] },
-    env: { MSST_SERVE_INTERNAL_ENGINE_PYTHON: standIn },
+    env: {
+      MSST_SERVE_INTERNAL_ENGINE_PYTHON: standIn,
+      STAND_IN_PYTHON: enginePython,
+      STAND_IN_PLAN: path.join(folder, 'plan'),
+    },
   });
+  stem = await separateOne();
+  await rm(folder, { recursive: true });
 }, 60_000);
 afterAll(() => server.end('SIGKILL'));
+
+const authorization = `Bearer ${KEY}`;
+
+async function separateOne(): Promise<string> {
+  const body = form({ instruments: 'drums' }, { bytes: makeWav(0.5) });
+  const submitted = await fetch(`${server.url}/api/v1/separate`, {
+    method: 'POST',
+    body,
+    headers: { authorization },
+  });
+  const { task_id, links } = taskSchema.parse(await submitted.json());
+  const results = () => fetch(server.url + links.results, { headers: { authorization } });
+  let answer = await results();
+  while (answer.status === 409) {
+    await sleep(50);
+    answer = await results();
+  }
+  if (answer.status !== 200) throw new Error(`no stem to download: ${await answer.text()}`);
+  return `/api/v1/download/${task_id}/drums.wav`;
+}
 
 const own = (file: string) => `/proc/${String(server.process.pid)}/${file}`;
 const descriptors = async () => (await readdir(own('fd'))).length;
@@ -60,7 +99,7 @@ test.each([
   ['the OpenAPI document, by more of them', 25, pipelined(ask('GET', '/api/v1/openapi.json'))],
   ['HEAD of the largest asset', 12, pipelined(ask('HEAD', '/docs/swagger-ui/swagger-ui-bundle.js'))],
   ['the largest asset', 12, pipelined(ask('GET', '/docs/swagger-ui/swagger-ui-bundle.js'))],
-  ['health', 12, pipelined(ask('GET', '/health'))],
+  ['health', 12, pipelined(ask('GET', '/api/v1/health'))],
   ['no route', 12, pipelined(ask('GET', '/nothing'))],
   ['what needs a key', 12, pipelined(ask('DELETE', '/api/v1/tasks/x'))],
   [
@@ -91,3 +130,57 @@ test.each([
   },
   60_000,
 );
+
+const KEYED = `Authorization: ${authorization}\r\n`;
+
+test.each([
+  ['downloads', 'GET', ''],
+  ['ranges of it', 'GET', 'Range: bytes=5-\r\n'],
+  ['its HEAD', 'HEAD', ''],
+  ['what the client has already', 'GET', 'If-None-Match: *\r\n'],
+])(
+  '%s, pipelined and never read, hold one file open for each connection, and none when it has gone',
+  async (_what, method, more) => {
+    const before = { memory: await memoryBytes(), descriptors: await descriptors() };
+    const count = 10;
+    const sockets = await attack(count, pipelined(ask(method, stem, KEYED + more)));
+    for (let n = 0; n < 3; n += 1) {
+      await expectHealthy();
+      expect((await memoryBytes()) - before.memory).toBeLessThan(MAX_GROWTH_BYTES);
+      expect((await descriptors()) - before.descriptors).toBeLessThanOrEqual(2 * count + 5);
+    }
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(descriptors, { timeout: PROMPT_MS }).toBeLessThanOrEqual(before.descriptors + 1);
+  },
+  60_000,
+);
+
+test('a server that can open no more files says so, and is healthy when it can again', async () => {
+  const small = await startServerProcess({
+    env: { MSST_SERVE_INTERNAL_ENGINE_PYTHON: standIn },
+  });
+  onTestFinished(() => small.end('SIGKILL'));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => {
+    agent.destroy();
+  });
+  const health = async () => {
+    const [answer] = (await once(get(`${small.url}/api/v1/health`, { agent }), 'response')) as [
+      IncomingMessage,
+    ];
+    return { status: answer.statusCode, problems: ((await json(answer)) as { problems: string[] }).problems };
+  };
+  await expect.poll(health, { timeout: 20_000 }).toEqual({ status: 200, problems: [] });
+  const { pid } = small.process;
+  const held = (await readdir(`/proc/${String(pid)}/fd`)).map(Number);
+  const limit = (descriptorsAllowed: number) =>
+    execa('prlimit', ['--pid', String(pid), `--nofile=${String(descriptorsAllowed)}:20000`]);
+  // None below it is free: the next one would be too many.
+  const lowestFree = Array.from({ length: held.length + 1 }, (_, fd) => fd).find((fd) => !held.includes(fd));
+  await limit(lowestFree ?? 0);
+  const full = await health();
+  expect(full.status).toBe(503);
+  expect(full.problems).toEqual([expect.stringContaining('No file can be opened')]);
+  await limit(20_000);
+  expect(await health()).toEqual({ status: 200, problems: [] });
+}, 60_000);

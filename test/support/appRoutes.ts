@@ -1,3 +1,4 @@
+import { createAccess } from '../../src/http/access.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpServices } from '../../src/http/services.ts';
 import { API_PREFIX } from '../../src/http/wire.ts';
@@ -14,7 +15,12 @@ export interface AppRoute {
 export function appRoutes(): AppRoute[] {
   const app = createApp({ publicUrl: '' } as HttpServices, {
     corsOrigins: [],
-    access: { apiKeys: null, requestsPerHour: null, trustProxy: false, clock: new ManualClock() },
+    access: createAccess({
+      apiKeys: null,
+      requestsPerHour: null,
+      trustProxy: false,
+      clock: new ManualClock(),
+    }),
     version: '0',
     log: createLog('silent'),
   });

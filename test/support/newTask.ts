@@ -67,7 +67,7 @@ export function runningTask(given: Partial<Task> = {}): Task {
 }
 
 /** A finished stem of an attempt. */
-function newStem(taskId: string, attempt: number, instrument = 'drums'): Stem {
+export function newStem(taskId: string, attempt: number, instrument = 'drums'): Stem {
   return {
     instrument,
     filename: `${instrument}.wav`,

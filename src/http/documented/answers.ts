@@ -1,11 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { countedRouteHeaders, headers, openRouteHeaders, type DocumentedHeaders } from './headers.ts';
+import { commonHeaders, headers, type DocumentedHeaders } from './headers.ts';
 import { links, type LinkName } from './links.ts';
 
 /** What an answer has beside its body. */
 interface Beside {
-  /** The route needs no key and is not counted. */
-  isOpen?: boolean;
   headers?: DocumentedHeaders;
   links?: readonly LinkName[];
 }
@@ -43,7 +41,7 @@ export function jsonAnswer<Schema extends z.ZodType>(
 export function emptyAnswer(description: string, beside: Beside = {}) {
   return {
     description,
-    headers: { ...(beside.isOpen ? openRouteHeaders : countedRouteHeaders), ...beside.headers },
+    headers: { ...commonHeaders, ...beside.headers },
     ...(beside.links ? { links: links(beside.links) } : {}),
   };
 }

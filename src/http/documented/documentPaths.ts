@@ -28,12 +28,9 @@ export function registerDocumentPaths(app: OpenAPIHono<HttpEnv>): void {
     tags: ['documents'],
     security: [],
     responses: {
-      200: jsonAnswer(
-        documentSchema,
-        'An OpenAPI 3.0 document.',
-        { its_beginning: { openapi: '3.0.3', info: { title: 'msst-serve', version: '0.1.0' }, paths: {} } },
-        { isOpen },
-      ),
+      200: jsonAnswer(documentSchema, 'An OpenAPI 3.0 document.', {
+        its_beginning: { openapi: '3.0.3', info: { title: 'msst-serve', version: '0.1.0' }, paths: {} },
+      }),
       ...problemAnswers(DOCUMENT, [], { isOpen }),
     },
   });
@@ -47,7 +44,7 @@ export function registerDocumentPaths(app: OpenAPIHono<HttpEnv>): void {
     security: [],
     responses: {
       200: {
-        ...emptyAnswer('The page.', { isOpen }),
+        ...emptyAnswer('The page.'),
         content: { 'text/html': textContent('A page that shows this document.', '<!doctype html>…') },
       },
       ...problemAnswers(PAGE, [], { isOpen }),

@@ -31,7 +31,7 @@ export const sharedHeaders = {
   ),
   'X-RateLimit-Remaining': whole('Requests left now.', 987),
   'X-RateLimit-Reset': whole(
-    'When the oldest request leaves the hour, in seconds since 1970 (UTC).',
+    'When the oldest request leaves the hour, in seconds since 1970 (UTC); now, where there was none.',
     1_795_266_031,
   ),
 };
@@ -40,12 +40,9 @@ const shared = (name: keyof typeof sharedHeaders): DocumentedHeaders => ({
   [name]: { $ref: `#/components/headers/${name}` },
 });
 
-/** On every answer of a route that needs no key and is not counted. */
-export const openRouteHeaders = shared('X-Request-Id');
-
-/** On every answer of a route that is counted. */
-export const countedRouteHeaders = {
-  ...openRouteHeaders,
+/** On every answer. */
+export const commonHeaders = {
+  ...shared('X-Request-Id'),
   ...shared('X-RateLimit-Limit'),
   ...shared('X-RateLimit-Remaining'),
   ...shared('X-RateLimit-Reset'),

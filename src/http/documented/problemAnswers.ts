@@ -2,12 +2,7 @@ import { AppError, type ErrorCode } from '../../errors.ts';
 import { problemBody, problemHeaders, problems } from '../errors.ts';
 import { problemSchema } from '../schemas.ts';
 import { EXAMPLE, examplePath } from './exampleIds.ts';
-import {
-  countedRouteHeaders,
-  documentedProblemHeader,
-  openRouteHeaders,
-  type DocumentedHeaders,
-} from './headers.ts';
+import { commonHeaders, documentedProblemHeader, type DocumentedHeaders } from './headers.ts';
 import { problemSamples, type ProblemSample } from './problemSamples.ts';
 
 /** A path with the methods it takes. */
@@ -51,7 +46,7 @@ export function problemAnswers(
         {
           description: answers.map(({ code, meaning }) => `\`${code}\`: ${meaning}`).join('\n\n'),
           headers: {
-            ...(isOpen ? openRouteHeaders : countedRouteHeaders),
+            ...commonHeaders,
             ...Object.assign({}, ...answers.map((answer) => answer.headers)),
           } as DocumentedHeaders,
           ...(hasBody ? { content: problemContent(answers) } : {}),

@@ -119,7 +119,8 @@ export const problemSamples = {
     hints: { retryAfterSeconds: 10 },
   },
   SERVER_BUSY: {
-    meaning: 'Nothing is wrong with the file, but nobody came to look into it for a minute.',
+    meaning:
+      'Nothing is wrong with the request, but nobody came to look into the file for a minute, or too many files are open.',
     message: 'The server has too much to do to look into the file now. Try again in a moment.',
     hints: { retryAfterSeconds: 10 },
   },

@@ -5,6 +5,7 @@ import { curl } from '../documented/curl.ts';
 import { healthExamples } from '../documented/examples.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';
+import type { HealthReport } from '../health.ts';
 import { healthSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
 import { API_PREFIX } from '../wire.ts';
@@ -25,17 +26,22 @@ const route = createRoute({
       healthSchema,
       'Healthy, or degraded: it works, but something wants a look.',
       healthExamples.up,
-      { isOpen },
     ),
-    503: jsonAnswer(healthSchema, 'Unhealthy: `problems` says why.', healthExamples.down, { isOpen }),
+    503: jsonAnswer(healthSchema, 'Unhealthy: `problems` says why.', healthExamples.down),
     ...problemAnswers(HEALTH, [], { isOpen }),
   },
 });
 
 /** GET /health. */
 export function registerHealth(app: OpenAPIHono<HttpEnv>, { health }: HttpServices): void {
+  // Anybody may ask, and one look at everything serves all who ask meanwhile.
+  let looking: Promise<HealthReport> | undefined;
+  const look = () =>
+    (looking ??= health().finally(() => {
+      looking = undefined;
+    }));
   addRoute(app, route, async (c) => {
-    const report = await health();
+    const report = await look();
     return c.json(report, report.status === 'unhealthy' ? 503 : 200);
   });
 }

@@ -13,7 +13,7 @@ import type { HttpEnv } from '../env.ts';
 import { downloadName } from '../filename.ts';
 import { resultsSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
-import { API_PREFIX, resultsToWire } from '../wire.ts';
+import { API_PREFIX, expiresAt, resultsToWire } from '../wire.ts';
 import { taskNotFound } from './tasks.ts';
 
 const RESULTS = { path: `${API_PREFIX}/tasks/{task_id}/results`, allow: ['GET', 'HEAD'] } as const;
@@ -53,6 +53,12 @@ const known = z
     example: `"${EXAMPLE.stemSha256}"`,
   });
 const GONE = ['FILE_NOT_FOUND', 'ROUTE_NOT_FOUND', 'RESULTS_EXPIRED'] as const;
+const TOO_MANY_FILES = {
+  SERVER_BUSY: {
+    message: 'The server has too many files open. Try again in a moment.',
+    hints: { retryAfterSeconds: 10 },
+  },
+};
 
 const downloadRoute = createRoute({
   method: 'get',
@@ -79,7 +85,12 @@ const downloadRoute = createRoute({
       'If-None-Match': known,
     }),
   },
-  responses: { ...stemAnswers, ...problemAnswers(DOWNLOAD, [...GONE, 'RANGE_NOT_SATISFIABLE']) },
+  responses: {
+    ...stemAnswers,
+    ...problemAnswers(DOWNLOAD, [...GONE, 'RANGE_NOT_SATISFIABLE', 'SERVER_BUSY'], {
+      samples: TOO_MANY_FILES,
+    }),
+  },
 });
 const downloadHeadRoute = createRoute({
   method: 'head',
@@ -96,13 +107,15 @@ const CONTENT_TYPE = { wav: 'audio/wav', flac: 'audio/flac' } as const;
 
 /** The routes that give out what a task made. */
 export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
-  const { tasks, publicUrl, resultsKeptMs } = services;
+  const { tasks, publicUrl, resultsKeptMs, clock } = services;
+  const isExpired = (task: Task) =>
+    task.filesExpiredAt !== null || clock.now() >= expiresAt(task, resultsKeptMs);
 
   addRoute(app, resultsRoute, async (c) => {
     const view = await tasks.find(c.req.param('task_id'), c.get('owner'));
     if (!view) throw taskNotFound();
     requireCompleted(view.task);
-    if (view.task.filesExpiredAt !== null) throw resultsExpired();
+    if (isExpired(view.task)) throw resultsExpired();
     const stems = await tasks.stemsOf(view.task);
     return c.json(resultsToWire(view.task, stems, publicUrl, resultsKeptMs), 200);
   });
@@ -117,8 +130,8 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
         'There is no such file. GET /tasks/{task_id}/results lists what there is.',
       );
     }
-    const isGone = view.task.filesExpiredAt !== null;
-    if (isGone || (await services.stemSize(stem.storageKey)) !== stem.bytes) throw resultsExpired();
+    if (isExpired(view.task) || (await services.stemSize(stem.storageKey)) !== stem.bytes)
+      throw resultsExpired();
     return sendFile(c, {
       bytes: stem.bytes,
       etag: `"${stem.sha256}"`,

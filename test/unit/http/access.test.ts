@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { access, type AccessRules } from '../../../src/http/access.ts';
+import { createAccess, type AccessRules } from '../../../src/http/access.ts';
 import { accessLog } from '../../../src/http/accessLog.ts';
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { answerError } from '../../../src/http/errors.ts';
@@ -31,7 +31,7 @@ function appWith(rules: Partial<AccessRules>) {
   const log = pino({ base: null }, { write: (line: string) => lines.push(line) });
   app.use(accessLog(log, { recordRequest: () => undefined }));
   const off = { apiKeys: null, requestsPerHour: null, trustProxy: false, clock: new ManualClock() };
-  app.use(access({ ...off, ...rules }));
+  app.use(createAccess({ ...off, ...rules }).admit);
   app.all('*', (c) => c.text(String(c.get('owner'))));
   app.onError(answerError);
   return {
@@ -48,9 +48,18 @@ function appWith(rules: Partial<AccessRules>) {
 test.each(OPEN_PATHS)('%s needs no key and is not counted', async (path) => {
   const { ask } = appWith({ apiKeys, requestsPerHour: 1 });
   for (let n = 0; n < 3; n += 1) {
-    const answer = await ask(path);
-    expect([answer.status, answer.headers.get('x-ratelimit-limit')]).toEqual([200, null]);
+    const { status, headers } = await ask(path);
+    const left = ['x-ratelimit-limit', 'x-ratelimit-remaining'].map((name) => headers.get(name));
+    expect([status, ...left]).toEqual([200, '1', '1']);
   }
+  await ask('/tasks', { authorization: `Bearer ${KEY}` });
+  const of = async (headers: Record<string, string>) =>
+    (await ask(path, headers)).headers.get('x-ratelimit-remaining');
+  expect([
+    await of({ authorization: `Bearer ${KEY}` }),
+    await of({}),
+    await of({ authorization: 'x' }),
+  ]).toEqual(['0', '1', '1']);
 });
 
 test.each([

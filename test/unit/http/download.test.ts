@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { downloadApp, ETAG } from '../../support/downloadApp.ts';
+import { pino } from 'pino';
+import { downloadApp, ETAG, newOutgoing } from '../../support/downloadApp.ts';
 
 const CONTENT = Buffer.from('0123456789');
 
@@ -50,12 +51,24 @@ test.each(['bytes=10-', 'bytes=10-20', 'bytes=-0', 'bytes=99999999999999999999-'
   },
 );
 
-test.each(['bytes=', 'bytes=a-b', 'bytes=1', 'bytes=1e1-2', 'items=0-1', '0-1', 'bytes=0x1-2', 'bytes=--1'])(
-  'the range %j is none: the whole file comes',
-  async (range) => {
-    expect(await get({ range })).toMatchObject({ status: 200, body: '0123456789' });
-  },
-);
+test.each([
+  'bytes=5-1',
+  'bytes=50-10',
+  'bytes=0-1,5-1',
+  'bytes=5-1,0-1',
+  'bytes=0-1,x',
+  'bytes=-2-',
+  'bytes=',
+  'bytes=a-b',
+  'bytes=1',
+  'bytes=1e1-2',
+  'items=0-1',
+  '0-1',
+  'bytes=0x1-2',
+  'bytes=--1',
+])('the range %j is none: the whole file comes', async (range) => {
+  expect(await get({ range })).toMatchObject({ status: 200, body: '0123456789' });
+});
 
 test.each([0, 1])('a file whose client goes after %i chunks is let go of', async (chunks) => {
   const source = Readable.from([CONTENT.subarray(0, 5), CONTENT.subarray(5)]);
@@ -67,15 +80,51 @@ test.each([0, 1])('a file whose client goes after %i chunks is let go of', async
   expect(source.destroyed).toBe(true);
 });
 
-test('a file that cannot be read to its end breaks the answer off', async () => {
+test.each(['HEAD', 'GET'])('a file of which nothing is sent is not opened: %s', async (method) => {
+  let opened = 0;
+  const app = downloadApp(CONTENT, undefined, () => {
+    opened += 1;
+    return Readable.from([CONTENT]);
+  });
+  const ask = (headers: Record<string, string>) => app.request('/', { method, headers });
+  await ask({ 'if-none-match': ETAG });
+  if (method === 'HEAD') await ask({});
+  else await ask({ range: 'bytes=50-' });
+  expect(opened).toBe(0);
+});
+
+test.each([false, true])(
+  'a file is let go of when its answer is over, read or not (over before: %s)',
+  async (isOver) => {
+    const outgoing = newOutgoing();
+    const source = Readable.from([CONTENT]);
+    const app = downloadApp(CONTENT, undefined, () => source, { makeOutgoing: () => outgoing });
+    if (isOver) outgoing.destroy();
+    await app.request('/');
+    expect(source.destroyed).toBe(isOver);
+    outgoing.destroy();
+    outgoing.emit('close');
+    expect(source.destroyed).toBe(true);
+  },
+);
+
+test('a file that cannot be read to its end breaks the answer off, and the log says why', async () => {
   const source = new Readable({
     read() {
       this.push(CONTENT.subarray(0, 5));
       this.destroy(new Error('the disk is gone'));
     },
   });
-  const response = await downloadApp(CONTENT, undefined, () => source).request('/');
-  await expect(response.text()).rejects.toThrow('the disk is gone');
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push(line) });
+  const outgoing = newOutgoing();
+  const app = downloadApp(CONTENT, undefined, () => source, { log, makeOutgoing: () => outgoing });
+  const response = await app.request('/');
+  expect(await response.text()).toBe('01234');
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { level: 50, msg: 'a download broke off', err: { message: 'the disk is gone' } },
+  ]);
+  expect(outgoing.destroyed).toBe(true);
 });
 
 test('several ranges at once get the whole file', async () => {

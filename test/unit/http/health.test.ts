@@ -26,6 +26,7 @@ const sources = (given: Partial<HealthSources>): HealthSources => ({
   isDatabaseReachable: () => true,
   lacksRoom: () => false,
   freeDiskBytes: () => Promise.resolve(50e9),
+  canOpenFiles: () => Promise.resolve(true),
   minFreeDiskBytes: 10e9,
   catalog: models([]),
   canReadAudio: () => true,
@@ -52,6 +53,15 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     ['The disk is nearly full: 10.0 GB free, at least 10.0 GB wanted.'],
   ],
   ['the disk has just what is wanted', { freeDiskBytes: () => Promise.resolve(10e9) }, 'healthy', null, []],
+  [
+    'no file can be opened',
+    { canOpenFiles: () => Promise.resolve(false) },
+    'unhealthy',
+    'disk',
+    [
+      'No file can be opened: the server has as many open as it may. Start it with a higher limit (ulimit -n).',
+    ],
+  ],
   [
     'the data directory is gone',
     { freeDiskBytes: () => Promise.reject(new Error('ENOENT')) },
