@@ -33,6 +33,14 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
   return pino(options, multistream(streams));
 }
 
+/** The log of what ends the process before there is another: the same lines, on stderr. */
+export function createErrorLog(): Log {
+  const stream = process.stderr.isTTY
+    ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true, destination: 2 })
+    : pino.destination({ dest: 2, sync: true });
+  return pino({ base: null, timestamp: createTimestamp() }, stream);
+}
+
 const standardOutput = () =>
   process.stdout.isTTY
     ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true })

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
-import { createLog, type Log } from './log.ts';
+import { createErrorLog, createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
 import { makeDataDirPrivate } from './store/dataDir.ts';
 import { DataDirInUse } from './store/dataDirLock.ts';
@@ -31,7 +31,9 @@ function readConfig(): LoadedConfig {
     return loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd(), projectRoot });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) process.stderr.write(`configuration: ${problem}\n`);
+    // Nothing is opened yet, the log file neither.
+    const errors = createErrorLog();
+    for (const problem of error.problems) errors.fatal({ problem }, 'the configuration cannot be used');
     process.exit(1);
   }
 }

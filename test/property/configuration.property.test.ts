@@ -238,7 +238,11 @@ test('Property 42: whatever is wrong in a file is told, all of it at once, and t
       expect([exitCode, stdout]).toEqual([1, '']);
       const lines = stderr.trimEnd().split('\n');
       expectProblems(
-        lines.map((line) => line.replace(/^configuration: /, '')),
+        lines.map((line) => {
+          const { level, msg, problem } = JSON.parse(line) as Record<string, unknown>;
+          expect([level, msg]).toEqual([60, 'the configuration cannot be used']);
+          return problem as string;
+        }),
         wrong,
       );
       expect(await readdir(cwd)).toEqual([name]);

@@ -1,8 +1,27 @@
+import type * as nodeFs from 'node:fs';
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi, type MockInstance } from 'vitest';
 import { FileNotWritable, RotatingFile } from '../../src/rotatingFile.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
+
+/** While set, no file can be opened, or renamed to a name that ends so. */
+const refused = vi.hoisted(() => ({ open: '', renameTo: '' }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof nodeFs>();
+  return {
+    ...fs,
+    openSync(...given: Parameters<typeof fs.openSync>) {
+      if (refused.open !== '') throw Object.assign(new Error(refused.open), { code: refused.open });
+      return fs.openSync(...given);
+    },
+    renameSync(from: string, to: string) {
+      if (refused.renameTo !== '' && to.endsWith(refused.renameTo)) throw new Error('EACCES');
+      fs.renameSync(from, to);
+    },
+  };
+});
+beforeEach(() => Object.assign(refused, { open: '', renameTo: '' }));
 
 const line = (n: number) => `${String(n).padStart(9, '0')}\n`;
 
@@ -113,7 +132,7 @@ describe('a file that cannot be written', () => {
     }
   });
 
-  test('whose older files cannot be moved, is told once and does not grow', async () => {
+  test('whose older files cannot be moved, is told once and grows to twice its size and no further', async () => {
     const folder = await temporaryFolder();
     const options = { path: path.join(folder, 'server.log'), maxBytes: 20, maxFiles: 2 };
     await mkdir(`${options.path}.1`);
@@ -124,6 +143,70 @@ describe('a file that cannot be written', () => {
     } finally {
       told.mockRestore();
     }
-    expect(await numbersIn(options.path)).toEqual([0, 1]);
+    expect(await numbersIn(options.path)).toEqual([0, 1, 2, 3]);
+  });
+});
+
+describe('a full file that cannot be begun anew', () => {
+  let told: MockInstance;
+  beforeEach(() => {
+    told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    vi.useFakeTimers({ toFake: ['performance'] });
+    return () => {
+      vi.useRealTimers();
+      told.mockRestore();
+    };
+  });
+  const linesFrom = (file: RotatingFile, from: number, to: number) => {
+    for (let n = from; n < to; n += 1) file.write(line(n));
+  };
+  const openFull = async () => {
+    const options = { path: path.join(await temporaryFolder(), 'server.log'), maxBytes: 30, maxFiles: 4 };
+    const file = new RotatingFile(options);
+    linesFrom(file, 0, 9);
+    return { file, at: options.path, folder: path.dirname(options.path) };
+  };
+
+  test.each(['EMFILE', 'ENOSPC', 'EACCES', 'EROFS'])(
+    'for %s goes on, moves nothing, loses nothing, and is begun anew when it can be',
+    async (code) => {
+      const { file, at, folder } = await openFull();
+      refused.open = code;
+      linesFrom(file, 9, 12);
+      refused.open = '';
+      // Too soon to try again.
+      expect(await readdir(folder)).toHaveLength(3);
+      vi.advanceTimersByTime(1_000);
+      linesFrom(file, 12, 13);
+      file.close();
+      expect(told).toHaveBeenCalledTimes(1);
+      expect(await numbersIn(at)).toEqual([12]);
+      expect(await numbersIn(`${at}.1`)).toEqual([6, 7, 8, 9, 10, 11]);
+      expect(await numbersIn(`${at}.2`)).toEqual([3, 4, 5]);
+      expect(await numbersIn(`${at}.3`)).toEqual([0, 1, 2]);
+    },
+  );
+
+  test('because it cannot be moved shifts no older file away, however often it is tried', async () => {
+    const { file, at, folder } = await openFull();
+    refused.renameTo = 'server.log.1';
+    for (let n = 9; n < 12; n += 1) {
+      linesFrom(file, n, n + 1);
+      vi.advanceTimersByTime(60_000);
+    }
+    refused.renameTo = '';
+    linesFrom(file, 12, 13);
+    file.close();
+    expect((await readdir(folder)).sort()).toEqual([
+      'server.log',
+      'server.log.1',
+      'server.log.2',
+      'server.log.3',
+    ]);
+    expect(await numbersIn(`${at}.1`)).toEqual([6, 7, 8, 9, 10, 11]);
+    expect([await numbersIn(`${at}.2`), await numbersIn(`${at}.3`)]).toEqual([
+      [3, 4, 5],
+      [0, 1, 2],
+    ]);
   });
 });

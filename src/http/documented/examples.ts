@@ -83,10 +83,13 @@ const completed: WireTask = {
   processing_seconds: 30.96,
 };
 
+/** How far an attempt was is not kept beyond its end, unless it completed. */
+const ended = { ...pending.progress, updated_at: '2026-11-21T12:00:14.000Z' };
+
 const failed: WireTask = {
   ...processing,
   status: 'failed',
-  progress: { ...processing.progress, eta_seconds: null },
+  progress: ended,
   error: {
     code: 'OUT_OF_MEMORY',
     message: 'The separation ran out of memory. A smaller batch_size needs less.',
@@ -98,7 +101,7 @@ const failed: WireTask = {
 const cancelled: WireTask = {
   ...processing,
   status: 'cancelled',
-  progress: { ...processing.progress, eta_seconds: null },
+  progress: ended,
   completed_at: '2026-11-21T12:00:14.000Z',
 };
 
