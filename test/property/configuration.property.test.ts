@@ -9,8 +9,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { ConfigError, loadConfig, type Config } from '../../src/config.ts';
+import type { SettingKey } from '../../src/config/settings.ts';
+import { healthSchema } from '../../src/http/schemas.ts';
 import { call, ended, form, parseProblem, parseResults, submit, waitForTask } from '../support/client.ts';
-import { runMain } from '../support/mainProcess.ts';
+import { runMain, startMain } from '../support/mainProcess.ts';
+import { sendRaw } from '../support/rawHttp.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 import { makeCheckpoint, makeYaml, putFile } from '../unit/models/modelFolder.ts';
@@ -141,6 +144,102 @@ test('Property 40: a YAML file and a JSON file give every setting they name, and
     }),
     { numRuns: 150 },
   );
+});
+
+/** What a running server shows of its settings, with as little as can be asked of it. */
+async function shownBy(url: string) {
+  const models = await call(`${url}/api/v1/models`);
+  const health = healthSchema.parse((await call(`${url}/api/v1/health`)).body);
+  const names = (models.body as { models?: { model_type: string; default: boolean }[] }).models ?? [];
+  // Refused by its length alone, before anything of it is sent.
+  const head = [
+    'POST /api/v1/separate HTTP/1.1',
+    'Host: localhost',
+    'Content-Type: multipart/form-data; boundary=x',
+    `Content-Length: ${String(3e9)}`,
+    'Connection: close',
+  ];
+  const [tooLarge] = await sendRaw(url, [`${head.join('\r\n')}\r\n\r\n`]);
+  return {
+    host: new URL(url).hostname,
+    models: models.status,
+    default_model_type: names.find((model) => model.default)?.model_type,
+    requests_per_hour: models.headers.get('x-ratelimit-limit'),
+    min_free_disk: health.dependencies.disk.minimum_bytes,
+    max_file_size: /at most (\d+) bytes/.exec(tooLarge?.body ?? '')?.[1],
+  };
+}
+const SHOWN_DEFAULTS = {
+  host: '127.0.0.1',
+  models: 200,
+  default_model_type: 'starter',
+  requests_per_hour: null,
+  min_free_disk: 10e9,
+  max_file_size: '500000000',
+};
+
+test('Property 40: a server that was started with a YAML or a JSON file works as that says, and by the defaults in all else', async () => {
+  const given = fc.record(
+    {
+      enable_auth: fc.constant(true),
+      max_file_size: fc.integer({ min: 1, max: 900 }),
+      requests_per_hour: fc.integer({ min: 20, max: 9999 }),
+      min_free_disk: fc.integer({ min: 1, max: 99_999 }),
+    },
+    { requiredKeys: [] },
+  );
+  const everyForm = fc.tuple(
+    ...['it.yaml', 'it.json'].map((name) => given.map((values) => ({ name, values }))),
+  );
+  await fc.assert(
+    fc.asyncProperty(everyForm, async (forms) => {
+      for (const { name, values } of forms) {
+        const { enable_auth, max_file_size, requests_per_hour, min_free_disk } = values;
+        const cwd = await mkdtemp(path.join(folder, 'started-'));
+        const settings = {
+          ...{ port: 0, data_dir: 'its-data', devices: ['cpu'] },
+          ...(enable_auth === undefined ? {} : { enable_auth, api_keys: ['a-key-of-16-characters'] }),
+          ...(max_file_size === undefined ? {} : { max_file_size: `${String(max_file_size)}MB` }),
+          ...(requests_per_hour === undefined ? {} : { enable_rate_limit: true, requests_per_hour }),
+          ...(min_free_disk === undefined ? {} : { min_free_disk: `${String(min_free_disk)} KiB` }),
+        };
+        await writeFile(path.join(cwd, name), writers[name]?.(settings) ?? '');
+        const main = await startMain(['--config', name], cwd);
+        try {
+          expect(main.log.filter(({ level }) => level === 40)).toEqual([]);
+          const shown = await shownBy(main.url);
+          expect([name, shown]).toEqual([
+            name,
+            {
+              ...SHOWN_DEFAULTS,
+              ...(enable_auth === undefined
+                ? max_file_size !== undefined && { max_file_size: String(max_file_size * 1e6) }
+                : { models: 401, default_model_type: undefined, max_file_size: undefined }),
+              ...(requests_per_hour !== undefined && { requests_per_hour: String(requests_per_hour) }),
+              ...(min_free_disk !== undefined && { min_free_disk: min_free_disk * 1024 }),
+            },
+          ]);
+          expect(await readdir(path.join(cwd, 'its-data'))).toContain('tasks.db');
+        } finally {
+          await main.end();
+        }
+      }
+    }),
+    { numRuns: 1, endOnFailure: true },
+  );
+});
+
+test('Property 41: a server without its file works by the defaults, over HTTP, and has warned once', async () => {
+  const cwd = await mkdtemp(path.join(folder, 'started-'));
+  const main = await startMain(['--config', 'none.yaml', '--port', '0', '--data-dir', 'd'], cwd);
+  try {
+    expect(await shownBy(main.url)).toEqual(SHOWN_DEFAULTS);
+    const warned = main.log.filter(({ level, msg }) => level === 40 && String(msg).includes('none.yaml'));
+    expect(warned).toMatchObject([{ msg: expect.stringContaining('authentication is off') as string }]);
+    expect(await readdir(cwd)).toEqual(['d']);
+  } finally {
+    await main.end();
+  }
 });
 
 test('Property 41: without a file the server has sensible defaults and warns once, naming the path', async () => {
@@ -374,4 +473,69 @@ test('Property 44: a configuration file that changes changes nothing until the s
     body: form({}, { bytes: song }),
   });
   expect(parseProblem(refused.body).error.code).toBe('FILE_TOO_LARGE');
+});
+
+/** Of every key, a value that it cannot have. */
+const NEVER: Record<SettingKey, unknown> = {
+  host: '',
+  port: 65_536,
+  public_url: 'ftp://a',
+  cors_origins: ['*'],
+  enable_auth: 'yes',
+  api_keys: 'a-key-that-is-no-list',
+  enable_rate_limit: 1,
+  requests_per_hour: 0,
+  trust_proxy: 'yes',
+  data_dir: '',
+  max_file_size: '500 XB',
+  max_audio_duration: 'long',
+  max_queue_size: 0,
+  worker_threads: 'many',
+  devices: [],
+  task_max_attempts: 0,
+  cleanup_retention_hours: -1,
+  failed_retention_hours: 0,
+  metadata_retention_hours: '7 days',
+  default_model_type: 1,
+  preload_models: 'starter',
+  model_idle_unload_seconds: -5,
+  log_level: 'loud',
+  log_file: 7,
+  log_max_size: '0',
+  log_max_files: 1.5,
+  shutdown_timeout_seconds: 'soon',
+  min_free_disk: -1,
+  msst_root: [],
+  python: '',
+  models: 'all',
+};
+
+test('Property 42: every key refuses what it cannot be, by its own name, each beside all others', async () => {
+  const problemsOf = (content: string) => {
+    try {
+      load('it.json', content);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+    return [];
+  };
+  for (const [key, value] of Object.entries(NEVER)) {
+    const problems = problemsOf(JSON.stringify({ [key]: value }));
+    expect([key, problems.filter((problem) => problem.startsWith(`${key}: `))]).toEqual([key, problems]);
+    expect(problems, key).toHaveLength(1);
+  }
+  const { api_keys: _keys, ...wrong } = NEVER;
+  expectProblems(problemsOf(JSON.stringify(wrong)), wrong);
+
+  // A file that is no configuration at all is no missing one.
+  for (const content of ['{"port": 1,', '[1, 2]', '"text"', 'null and void']) {
+    expect(problemsOf(content), content).toHaveLength(1);
+  }
+  const cwd = await mkdtemp(path.join(folder, 'process-'));
+  await writeFile(path.join(cwd, 'it.yaml'), 'port: [1\nhost: {');
+  const { exitCode, stdout, stderr } = await runMain(['--config', 'it.yaml'], cwd);
+  expect(exitCode).toBe(1);
+  expect(stdout + stderr).toContain('it.yaml');
+  expect(await readdir(cwd)).toEqual(['it.yaml']);
 });
