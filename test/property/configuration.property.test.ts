@@ -505,6 +505,7 @@ const NEVER: Record<SettingKey, unknown> = {
   log_max_files: 1.5,
   shutdown_timeout_seconds: 'soon',
   min_free_disk: -1,
+  reserve_disk: 'much',
   msst_root: [],
   python: '',
   models: 'all',

@@ -1,11 +1,21 @@
 /** What POST /separate takes and refuses, and what becomes of it; while one task keeps the only worker. */
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { taskSchema } from '../../src/http/schemas.ts';
 import { anyWav, writeWav } from '../support/anyWav.ts';
-import { call, ended, form, getTask, parseProblem, submit, waitForTask } from '../support/client.ts';
+import {
+  call,
+  ended,
+  form,
+  getTask,
+  parseProblem,
+  parseResults,
+  submit,
+  waitForTask,
+} from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';
 import { makeSongs, SONG_KINDS } from '../support/songs.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import {
   badSubmission,
   expectedParameters,
@@ -207,16 +217,33 @@ test('Property 2: a file is taken only if it holds audio that can be read, and i
   );
 });
 
-test('Property 3: every parameter is optional and is taken in each of its spellings; the task says what it resolved to', async () => {
+test('Property 3: every parameter is optional and is taken in each of its spellings; the task says what it resolved to, its worker is told the same, and its stems are those', async () => {
+  const free = await startTestServer({ models: models.entries, default_model_type: MODELS.default });
+  onTestFinished(() => free.dispose());
+  const file = fc.constantFrom('file', 'audio');
   await fc.assert(
-    fc.asyncProperty(validSubmission, async ({ fields, meant }) => {
-      const answer = await separate(form(fields, { bytes: song }));
+    fc.asyncProperty(validSubmission, file, async ({ fields, meant }, field) => {
+      const body = form(fields);
+      body.append(field, new Blob([new Uint8Array(song)]), 'song.wav');
+      const answer = await call(`${free.url}/api/v1/separate`, { method: 'POST', body });
       expect([answer.status, answer.body]).toEqual([201, expect.anything()]);
       const task = taskSchema.parse(answer.body);
+      const expected = expectedParameters(meant);
       expect(task.model_type).toBe(meant.model);
-      expect(task.parameters).toEqual(expectedParameters(meant));
-      expect((await getTask(server.url, task.task_id)).parameters).toEqual(task.parameters);
-      await expectOnlyTheFirst(task.task_id);
+      expect(task.parameters).toEqual(expected);
+
+      const done = await waitForTask(free.url, task.task_id, ended);
+      expect([done.status, done.parameters]).toEqual(['completed', expected]);
+      const told = (await standInsOf(free).diary()).filter(({ task_id }) => task_id === task.task_id);
+      const params = told.find(({ event }) => event === 'begin')?.params;
+      expect(params).toMatchObject({ model: { name: meant.model }, options: expected });
+      const results = await call(`${free.url}/api/v1/tasks/${task.task_id}/results`);
+      const { stems } = parseResults(results.body);
+      expect(stems.map(({ instrument, format }) => [instrument, format])).toEqual(
+        [...expected.instruments, ...(expected.extract_instrumental ? ['instrumental'] : [])].map(
+          (instrument) => [instrument, expected.output_format],
+        ),
+      );
     }),
     { numRuns: 30 },
   );
@@ -282,6 +309,53 @@ test('Property 5: every accepted submission is a task of its own, with an id tha
       await expectOnlyTheFirst();
     }),
     { numRuns: 10 },
+  );
+});
+
+test("Property 5: an id is never another task's again: sent at once, sent again, deleted, or after a restart", async () => {
+  let other = await startTestServer();
+  onTestFinished(() => other.dispose());
+  await standInsOf(other).hold('separating');
+  const send = async (key: string | null) => {
+    const headers: Record<string, string> = key === null ? {} : { 'idempotency-key': key };
+    const body = form({}, { bytes: song });
+    const answer = await call(`${other.url}/api/v1/separate`, { method: 'POST', body, headers });
+    expect(answer.status).toBe(201);
+    return taskSchema.parse(answer.body).task_id;
+  };
+  const known = async () => {
+    const { body } = await call(`${other.url}/api/v1/tasks?limit=200`);
+    return (body as { tasks: { task_id: string }[] }).tasks.map(({ task_id }) => task_id);
+  };
+  /** By the key that it came with: the same key is the same task for as long as it is there. */
+  const ofKey = new Map<string, string>();
+  const ever = new Set<string>();
+  const keys = fc.array(fc.option(fc.constantFrom('a', 'b', 'c')), { minLength: 2, maxLength: 12 });
+  const round = fc.record({ keys, deleted: fc.nat({ max: 20 }), restarts: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(round, async ({ keys: given, deleted, restarts }) => {
+      const before = await known();
+      const ids = await Promise.all(given.map(send));
+      for (const [n, key] of given.entries()) {
+        const id = ids[n] ?? '';
+        expect(id).toMatch(UUID4);
+        const isRepeat = key !== null && ofKey.get(key) === id;
+        expect([id, ever.has(id)]).toEqual([id, isRepeat]);
+        if (key !== null) expect(ofKey.get(key) ?? id).toBe(id);
+        if (key !== null) ofKey.set(key, id);
+        ever.add(id);
+      }
+      const now = await known();
+      expect([...now].sort()).toEqual([...new Set([...before, ...ids])].sort());
+      const gone = now[deleted % now.length] ?? '';
+      expect((await call(`${other.url}/api/v1/tasks/${gone}`, { method: 'DELETE' })).status).toBe(204);
+      for (const [key, id] of ofKey) if (id === gone) ofKey.delete(key);
+      if (!restarts) return;
+      await other.stop();
+      other = await startTestServer({}, other.dataDir);
+      expect(await known()).toEqual(now.filter((id) => id !== gone));
+    }),
+    { numRuns: 5, endOnFailure: true },
   );
 });
 
