@@ -1,7 +1,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isNull } from 'drizzle-orm';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import {
   cleanupInterval,
@@ -337,20 +337,25 @@ test('of many tasks none is forgotten, and no transaction marks more than a hund
 describe('the cleanup', () => {
   test('begins at once, goes on after every interval, and stops within a pass', async () => {
     let passes = 0;
-    const fifth = gate();
     const retire: CleanupParts['store']['retire'] = async (query) => {
       passes += 1;
-      if (passes === 5) fifth.open();
       return disk.store.retire(query);
     };
     const store = { ...disk.store, retire };
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
     const cleanup = createCleanup(parts({ store }), 5);
     cleanup.start();
     expect(passes).toBe(1);
-    await fifth.opened;
+    while (passes < 5) {
+      vi.advanceTimersByTime(5);
+      await new Promise(setImmediate);
+    }
     await cleanup.stop();
     const before = passes;
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    vi.advanceTimersByTime(5_000);
     expect(passes).toBe(before);
   });
 

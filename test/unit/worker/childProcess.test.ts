@@ -60,14 +60,12 @@ describe('a request', () => {
 });
 
 describe('a child that dies', () => {
-  test('in the middle of a request rejects it within a second, with how it ended', async () => {
+  test('in the middle of a request rejects it, with how it ended', async () => {
     const child = start();
     await child.request('echo', {}, z.object({}));
-    const since = performance.now();
     const request = child.request('exit', { code: 7 }, z.null());
     await expect(request).rejects.toBeInstanceOf(ChildDied);
     await expect(request).rejects.toMatchObject({ exit: { exitCode: 7, signal: null } });
-    expect(performance.now() - since).toBeLessThan(1000);
   });
 
   test('rejects everything that was open, and whatever is asked later', async () => {
