@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 import { findAllOnPath } from './findOnPath.mjs';
+import { installCommand } from './installCommand.mjs';
 import { SetupError } from './setupError.mjs';
 import { markOf } from './stamp.mjs';
 
@@ -153,8 +154,7 @@ function isOurs(root, path) {
 
 /** @param {string[]} tooOld */
 function noPython(tooOld) {
-  const mend =
-    'Install one (Debian and Ubuntu: apt install python3 python3-venv; macOS: brew install python) and run the same command again.';
+  const mend = `Install one (${installCommand('python')}) and run the same command again.`;
   if (tooOld.length > 0) {
     return `msst-serve needs Python 3.10 or newer; what was found is older: ${tooOld.join(', ')}. ${mend}`;
   }

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 
 import { requireWork } from './access.mjs';
 import { proveNativeModule } from './nativeModule.mjs';
+import { npmHome } from './npmHome.mjs';
 import { npmProblem } from './npmProblem.mjs';
 import { SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
@@ -35,7 +36,10 @@ export async function npmPackages(setting) {
     const npm = npmCommand(env);
     // The log level is set here because `npm --silent` would hand its own down and leave nothing to diagnose.
     const args = [...npm.args, 'ci', ...ourOwn, '--loglevel=warn', '--no-audit', '--no-fund'];
-    const outcome = await run(npm.command, args, { env: { ...env, ...nodeHeaders() }, log });
+    const outcome = await run(npm.command, args, {
+      env: { ...env, ...npmHome(root, env), ...nodeHeaders() },
+      log,
+    });
     if (outcome.code !== 0) {
       throw new SetupError(`${await npmProblem(setting, outcome)} npm's whole output is in ${log}.`);
     }

@@ -1,4 +1,5 @@
 import { findOnPath } from './findOnPath.mjs';
+import { installCommand } from './installCommand.mjs';
 import { diskProblem } from './setupError.mjs';
 
 /** The lock file is known to satisfy it. */
@@ -21,17 +22,17 @@ export async function npmProblem(setting, { code, output }) {
   }
   if (/gyp ERR!/.test(output)) {
     if (/find python|could not find any python/i.test(output)) {
-      return `better-sqlite3 could not be compiled because no Python 3 was found. ${mend('python3')}`;
+      return `better-sqlite3 could not be compiled because no Python 3 was found. ${mend('python')}`;
     }
     if (/not found: make|make: (command )?not found/.test(output) || !findOnPath('make', env)) {
-      return `better-sqlite3 could not be compiled because "make" was not found. ${mend('build-essential')}`;
+      return `better-sqlite3 could not be compiled because "make" was not found. ${mend('compiler')}`;
     }
     const compilers = ['c++', 'g++', 'clang++', ...(env.CXX?.split(' ').slice(0, 1) ?? [])];
     if (
       /(g\+\+|c\+\+|cc|gcc|clang): (command not found|no such file)/i.test(output) ||
       !compilers.some((name) => findOnPath(name, env))
     ) {
-      return `better-sqlite3 could not be compiled because no C++ compiler was found. ${mend('build-essential')}`;
+      return `better-sqlite3 could not be compiled because no C++ compiler was found. ${mend('compiler')}`;
     }
   }
   if (/EBADENGINE/.test(output)) {
@@ -77,8 +78,7 @@ async function lockProblem({ root, run }, output) {
   return `${refusal} Restore both (git checkout package.json package-lock.json) or, after a change of package.json, make the lock file anew (npm install --package-lock-only), and run the same command again.`;
 }
 
-/** @param {string} debian */
-function mend(debian) {
-  const mac = debian === 'python3' ? 'macOS: brew install python' : 'macOS: xcode-select --install';
-  return `Install it (Debian and Ubuntu: apt install ${debian}; ${mac}) and run the same command again.`;
+/** @param {import('./installCommand.mjs').Need} need */
+function mend(need) {
+  return `Install it (${installCommand(need)}) and run the same command again.`;
 }

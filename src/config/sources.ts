@@ -138,7 +138,10 @@ export function absolutePaths(values: Record<string, unknown>, base: string): Re
     if (typeof value === 'string' && value !== '') {
       // A bare `python` or `python3` is looked up on PATH, as a shell would.
       if (PATH_KEYS.includes(key) || (key === 'python' && value.includes('/')))
-        resolved[key] = path.resolve(base, value.replace(/^~(?=\/|$)/, os.homedir()));
+        resolved[key] = path.resolve(
+          base,
+          value.replace(/^~(?=\/|$)/, () => os.homedir()),
+        );
     }
     if (key === 'models' && Array.isArray(value)) {
       resolved[key] = value.map((model: unknown) =>

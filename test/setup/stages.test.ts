@@ -221,6 +221,14 @@ describe('a failed installation of the npm packages', () => {
     expect(clone.has('node_modules/.msst-serve-stamp')).toBe(false);
   });
 
+  test('is spared npm where HOME cannot be written: its cache then lies here', async () => {
+    const clone = makeClone();
+    clone.command('npm', `${stubNpm} fs.writeFileSync(root + '/cache', process.env.npm_config_cache ?? '');`);
+    const outcome = await clone.run({ python: [conda.bin], env: { HOME: '/nowhere' } });
+    expect(outcome.code, outcome.output).toBe(0);
+    expect(clone.read('cache')).toBe(path.join(clone.root, '.setup', 'npm-cache'));
+  });
+
   test('leaves no stamp: the next start installs them', async () => {
     const clone = makeClone();
     npmFails(clone, gypFailed);
