@@ -9,6 +9,7 @@ import { accessLog } from './accessLog.ts';
 import type { HttpEnv } from './env.ts';
 import { answerError } from './errors.ts';
 import { originGuard } from './originGuard.ts';
+import { createPathReader } from './publicPath.ts';
 import { registerDocuments } from './routes/documents.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerMetrics } from './routes/metrics.ts';
@@ -37,7 +38,7 @@ export function createApp(
   services: HttpServices,
   options: { corsOrigins: readonly string[]; access: Access; version: string; log: Log },
 ): OpenAPIHono<HttpEnv> {
-  const app = new OpenAPIHono<HttpEnv>();
+  const app = new OpenAPIHono<HttpEnv>({ getPath: createPathReader(services.publicUrl) });
   app.use(accessLog(options.log, services.metrics));
   const { access } = options;
   if (options.corsOrigins.length > 0) {

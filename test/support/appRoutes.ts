@@ -35,11 +35,13 @@ export function appRoutes(): AppRoute[] {
 export const OPEN_PATHS = [
   '/',
   '/docs',
+  '/docs/',
   '/docs/start.js',
   '/docs/swagger-ui/:name',
   '/openapi.json',
   '/api/v1/health',
   '/api/v1/docs',
+  '/api/v1/docs/',
   '/api/v1/openapi.json',
 ];
 

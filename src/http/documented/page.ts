@@ -1,21 +1,20 @@
 /** The page that shows the document, with Swagger UI of our own assets: no browser needs the internet. */
+import { swaggerUI } from '@hono/swagger-ui';
+import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
-export const PAGE = `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <title>msst-serve API</title>
-    <link rel="icon" href="/docs/swagger-ui/favicon-32x32.png">
-    <link rel="stylesheet" href="/docs/swagger-ui/swagger-ui.css">
-  </head>
-  <body>
+/** Makes it. `base`: the path below which the server is reached. Nothing stands inline, which `POLICY` would refuse. */
+export const page = (base: string) =>
+  swaggerUI<HttpEnv>({
+    title: 'msst-serve API',
+    url: `${base}${API_PREFIX}/openapi.json`,
+    manuallySwaggerUIHtml: () => `
+    <link rel="icon" href="${base}/docs/swagger-ui/favicon-32x32.png">
+    <link rel="stylesheet" href="${base}/docs/swagger-ui/swagger-ui.css">
     <div id="swagger-ui"></div>
-    <script src="/docs/swagger-ui/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
-  </body>
-</html>
-`;
+    <script src="${base}/docs/swagger-ui/swagger-ui-bundle.js"></script>
+    <script src="${base}/docs/start.js"></script>`,
+  });
 
 /** What the page may load and do. */
 export const POLICY =
@@ -25,7 +24,7 @@ export const POLICY =
  * Swagger UI fills its forms with the examples, also of what may be left out: "Execute" would then send a cursor or
  * a range that nobody asked for. So on the page such an example stands in words, and the field is empty.
  */
-export const START = `const leaveOut = (schema, described) => {
+export const startScript = (base: string) => `const leaveOut = (schema, described) => {
   if (schema.example === undefined) return;
   described.description += ' Example: ' + String(schema.example) + '.';
   if (schema.default !== undefined) delete schema.example;
@@ -39,7 +38,7 @@ const leaveOutWhatIsOptional = ({ parameters = [], requestBody }) => {
     }
   }
 };
-fetch('${API_PREFIX}/openapi.json').then(async (answer) => {
+fetch('${base}${API_PREFIX}/openapi.json').then(async (answer) => {
   const spec = await answer.json();
   for (const methods of Object.values(spec.paths)) Object.values(methods).forEach(leaveOutWhatIsOptional);
   SwaggerUIBundle({ spec, dom_id: '#swagger-ui', tryItOutEnabled: true });

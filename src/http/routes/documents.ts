@@ -6,8 +6,9 @@ import swaggerAssetsDir from 'swagger-ui-dist/absolute-path.js';
 import { AppError } from '../../errors.ts';
 import { openApiDocument } from '../documented/document.ts';
 import { registerDocumentPaths } from '../documented/documentPaths.ts';
-import { PAGE, POLICY, START } from '../documented/page.ts';
+import { page, POLICY, startScript } from '../documented/page.ts';
 import type { HttpEnv } from '../env.ts';
+import { basePath } from '../publicPath.ts';
 import { API_PREFIX } from '../wire.ts';
 
 const CONTENT_TYPE: ReadonlyMap<string, string> = new Map([
@@ -27,15 +28,23 @@ export function registerDocuments(
   needsKey: boolean,
 ): void {
   registerDocumentPaths(app);
+  const base = basePath(publicUrl);
+  const sendPage = page(base);
+  const start = startScript(base);
   const document = once(() =>
     new TextEncoder().encode(JSON.stringify(openApiDocument(app, { publicUrl, version, needsKey }))),
   );
   for (const at of ['', API_PREFIX]) {
     app.get(`${at}/openapi.json`, (c) => c.body(document(), 200, { 'content-type': 'application/json' }));
-    app.get(`${at}/docs`, (c) => c.html(PAGE, 200, { 'content-security-policy': POLICY }));
+    for (const path of [`${at}/docs`, `${at}/docs/`]) {
+      app.get(path, async (c, next) => {
+        c.header('content-security-policy', POLICY);
+        return sendPage(c, next);
+      });
+    }
   }
-  app.get('/', (c) => c.redirect('/docs'));
-  app.get('/docs/start.js', (c) => c.body(START, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
+  app.get('/', (c) => c.redirect(`${base}/docs`));
+  app.get('/docs/start.js', (c) => c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }));
   const assets = new Map(
     [...CONTENT_TYPE].map(([name, contentType]) => [
       name,
