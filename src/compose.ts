@@ -10,6 +10,7 @@ import { createApp } from './http/app.ts';
 import { connectionBounds } from './http/connections.ts';
 import { reportHealth } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
+import { createPageCursors } from './http/pageCursor.ts';
 import { CLIENT_PATIENCE, listen, type ClientPatience } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
@@ -23,6 +24,7 @@ import { describeModel, lookAtModel } from './scheduler/runnableModel.ts';
 import { createPreparation } from './scheduler/preparation.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import { createBallast } from './store/ballast.ts';
+import { keptKey } from './store/keptKey.ts';
 import { lockDataDir } from './store/dataDirLock.ts';
 import { openDatabase } from './store/database.ts';
 import { createDevicePeakStore } from './store/devicePeaks.ts';
@@ -252,6 +254,7 @@ export async function startServer(
       stemSize: (key) => files.size(key),
       resultsKeptMs: retention.completedMs,
       clock,
+      cursors: createPageCursors(keptKey(path.join(config.dataDir, 'cursor.key'), log)),
       metrics,
       health: () =>
         reportHealth({

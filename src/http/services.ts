@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { HealthReport } from './health.ts';
 import type { Metrics } from './metrics.ts';
+import type { PageCursors } from './pageCursor.ts';
 import type { ModelCatalog } from '../models/modelCatalog.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import type { TaskService } from '../tasks/taskService.ts';
@@ -15,6 +16,7 @@ export interface HttpServices {
   /** How long results are kept after the end of their task, in milliseconds. */
   resultsKeptMs: number;
   clock: Clock;
+  cursors: PageCursors;
   metrics: Metrics;
   health: () => Promise<HealthReport>;
   /** Stands before every URL in an answer; empty: they are relative. */

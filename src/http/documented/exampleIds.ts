@@ -6,6 +6,7 @@ export const EXAMPLE = {
   filename: 'drums.wav',
   stemSha256: '5e'.repeat(32),
   stemBytes: 53_287_124,
+  cursor: 'TsHmGx2c0kq8J5fWb1oPzw',
   server: 'http://localhost:8000',
 } as const;
 

@@ -109,7 +109,7 @@ export const taskExamples = { pending, processing, completed, failed, cancelled 
 
 export const pageExamples = {
   the_last_page: { tasks: [processing], next_cursor: null },
-  a_page_with_more_after_it: { tasks: [completed], next_cursor: '41' },
+  a_page_with_more_after_it: { tasks: [completed], next_cursor: EXAMPLE.cursor },
 } satisfies Record<string, z.output<typeof taskPageSchema>>;
 
 export const resultsExamples = {

@@ -1,14 +1,16 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
-import { closest } from '../../didYouMean.ts';
-import { AppError, type ParamProblem } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
-import { taskStatuses, type TaskStatus } from '../../tasks/taskState.ts';
+import { taskStatuses } from '../../tasks/taskState.ts';
 import { addRoute } from '../documented/addRoute.ts';
 import { emptyAnswer, jsonAnswer } from '../documented/answers.ts';
 import { curl } from '../documented/curl.ts';
+import { EXAMPLE } from '../documented/exampleIds.ts';
 import { pageExamples, taskExamples } from '../documented/examples.ts';
 import { taskIdParameter } from '../documented/parameters.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
+import { CURSOR } from '../pageCursor.ts';
+import { DEFAULT_LIMIT, MAX_LIMIT, readPageQuery } from '../pageQuery.ts';
 import { requestLog } from '../requestLog.ts';
 import type { HttpEnv } from '../env.ts';
 import { taskPageSchema, taskSchema } from '../schemas.ts';
@@ -16,12 +18,6 @@ import type { HttpServices } from '../services.ts';
 import { API_PREFIX, createTaskText, taskToWire } from '../wire.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
-const PAGE_PARAMETERS: readonly string[] = ['status', 'limit', 'cursor'];
-const MOST_UNKNOWN_PARAMETERS = 20;
-const SHOWN_CHARACTERS = 80;
-const CURSOR = /^\d{1,15}$/;
 
 const LIST = { path: `${API_PREFIX}/tasks`, allow: ['GET', 'HEAD'] } as const;
 const TASK = { path: `${API_PREFIX}/tasks/{task_id}`, allow: ['GET', 'HEAD', 'DELETE'] } as const;
@@ -69,8 +65,8 @@ const listRoute = createRoute({
         .openapi({
           param: { name: 'cursor', in: 'query', allowEmptyValue: true },
           pattern: CURSOR.source,
-          description: '`next_cursor` of the page before. Default: the first page.',
-          example: '41',
+          description: '`next_cursor` of the page before, as it was given. Default: the first page.',
+          example: EXAMPLE.cursor,
         }),
     }),
   },
@@ -148,15 +144,16 @@ const cancelRoute = createRoute({
 });
 
 /** The task routes but submitting. */
-export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl }: HttpServices): void {
+export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cursors }: HttpServices): void {
   const taskText = createTaskText(publicUrl);
 
   addRoute(app, listRoute, async (c) => {
-    const { status, limit, before } = readPageQuery(c.req.queries());
-    const views = await tasks.page({ owner: c.get('owner'), status, before, limit: limit + 1 });
+    const owner = c.get('owner');
+    const { status, limit, before } = readPageQuery(c.req.queries(), (cursor) => cursors.read(cursor, owner));
+    const views = await tasks.page({ owner, status, before, limit: limit + 1 });
     const shown = views.slice(0, limit);
     const last = shown.at(-1);
-    const next_cursor = views.length > limit && last ? String(last.task.seq) : null;
+    const next_cursor = views.length > limit && last ? cursors.write(last.task.seq, owner) : null;
     return c.json({ tasks: shown.map((view) => taskToWire(view, publicUrl)), next_cursor }, 200);
   });
 
@@ -192,59 +189,3 @@ const secondsBetween = (start: number | null, end: number | null) =>
 /** The answer for a task that does not exist, and for one that is somebody else's. */
 export const taskNotFound = () =>
   new AppError('TASK_NOT_FOUND', 'There is no task of this id. Finished tasks are removed after some time.');
-
-function readPageQuery(query: Record<string, string[]>): {
-  status: TaskStatus | undefined;
-  limit: number;
-  before: number | undefined;
-} {
-  const problems = unknownParameters(query);
-  const read = <T>(name: string, allowed: string, parse: (value: string) => T | undefined): T | undefined => {
-    const values = query[name] ?? [];
-    const value = values[0];
-    if (value === undefined || value === '') return undefined;
-    const parsed = values.length === 1 ? parse(value) : undefined;
-    if (parsed === undefined) {
-      const received = values.join(', ').slice(0, SHOWN_CHARACTERS);
-      problems.push({
-        name,
-        message: `${name} is ${JSON.stringify(received)}; allowed: ${allowed}.`,
-        received,
-        allowed,
-      });
-    }
-    return parsed;
-  };
-  const whole = (value: string) => (CURSOR.test(value) ? Number(value) : undefined);
-  const status = read('status', taskStatuses.join(', '), (value) =>
-    taskStatuses.find((known) => known === value),
-  );
-  const limit = read('limit', `1 to ${String(MAX_LIMIT)}`, (value) => {
-    const number = whole(value);
-    return number !== undefined && number >= 1 && number <= MAX_LIMIT ? number : undefined;
-  });
-  const before = read('cursor', 'the next_cursor of a page', whole);
-  if (problems.length > 0) {
-    const message = problems.map((problem) => problem.message).join(' ');
-    throw new AppError('INVALID_PARAMETERS', message, { details: { params: problems } });
-  }
-  return { status, limit: limit ?? DEFAULT_LIMIT, before };
-}
-
-/** What would be ignored gives another list than the one that was meant. */
-function unknownParameters(query: Record<string, string[]>): ParamProblem[] {
-  return Object.keys(query)
-    .filter((name) => !PAGE_PARAMETERS.includes(name))
-    .slice(0, MOST_UNKNOWN_PARAMETERS)
-    .map((given) => {
-      const name = given.slice(0, SHOWN_CHARACTERS);
-      const near = closest(given, PAGE_PARAMETERS);
-      const allowed = PAGE_PARAMETERS.join(', ');
-      return {
-        name,
-        message: `There is no parameter ${JSON.stringify(name)}${near === null ? `; allowed: ${allowed}.` : `. Did you mean "${near}"?`}`,
-        allowed,
-        ...(near === null ? {} : { did_you_mean: near }),
-      };
-    });
-}
