@@ -15,6 +15,17 @@ from ..protocol import Failure
 
 MAX_SENTENCE = 300
 MAX_TRACEBACK = 100_000
+MAX_READ = 4 * MAX_SENTENCE
+"""Of a text that may have any length, and of which a sentence is made."""
+
+# What models, their configurations, code and songs are kept in.
+_ENDING = (
+    r"\.(?:ckpt|chpt|th|pth|pt|pt2|bin|safetensors|onnx|pkl|pickle|tar|zip|ya?ml|json|toml|pyc?|so|"
+    r"wav|flac|mp3|ogg|opus|m4a|mp4)\b"
+)
+_QUOTED_FILE = re.compile(rf"(['\"])(?:(?:~|[A-Za-z]:|\.\.?)?[\\/][^'\"]*|[^'\"]*{_ENDING})\1", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w.\\/])(?:~|[A-Za-z]:|\.\.?)?[\\/][^\s'\":,;()\[\]<>]+")
+_FILE_NAME = re.compile(rf"(?<![\w.\\/])[\w.+@\\/-]*?{_ENDING}", re.IGNORECASE)
 
 OUT_OF_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
 # After any of these every further call to the GPU fails, in this process alone.
@@ -76,9 +87,10 @@ def is_broken_device(error: BaseException) -> bool:
 
 
 def without_paths(text: str) -> str:
-    """A text in which every absolute path is cut to its last part."""
-    text = re.sub(r"(['\"])(?:~|[A-Za-z]:)?[\\/][^'\"]*[\\/]([^'\"\\/]*)\1", r"\1\2\1", text)
-    return re.sub(r"(?<![\w.\\/])(?:~|[A-Za-z]:)?[\\/](?:[^\s'\":,;()]*[\\/])?", "", text)
+    """A text for clients, in which every path and every name of a file of ours is just `a file`."""
+    text = _QUOTED_FILE.sub("a file", text[:MAX_READ])
+    text = _PATH.sub("a file", text)
+    return _FILE_NAME.sub("a file", text)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,38 @@ def test_a_model_that_cannot_be_loaded_ahead_says_why_and_the_others_stay(
     with pytest.raises(Failure, match="not there"):
         engine.load(broken, unheard)
     assert model.name in engine.load(model, unheard).resident
+
+
+DAMAGES: dict[str, Callable[[Path, Path], object]] = {
+    "empty checkpoint": lambda config, checkpoint: checkpoint.write_bytes(b""),
+    "text for a checkpoint": lambda config, checkpoint: checkpoint.write_text("no weights"),
+    "half a checkpoint": lambda config, checkpoint: checkpoint.write_bytes(checkpoint.read_bytes()[:-200]),
+    "other weights": lambda config, checkpoint: torch.save({"SECRET.weight": torch.ones(1)}, checkpoint),
+    "no checkpoint": lambda config, checkpoint: checkpoint.unlink(),
+    "a folder for a checkpoint": lambda config, checkpoint: (checkpoint.unlink(), checkpoint.mkdir()),
+    "no YAML": lambda config, checkpoint: config.unlink(),
+    "a broken YAML": lambda config, checkpoint: config.write_text("audio: ["),
+    "an empty YAML": lambda config, checkpoint: config.write_text(""),
+    "a YAML of something else": lambda config, checkpoint: config.write_text("a: 1"),
+}
+
+
+def test_no_failed_load_tells_the_names_of_the_files(engine: Engine, shape: str, tmp_path: Path) -> None:
+    engine.unload()
+    model = model_with(shape, tmp_path / "model")
+    for number, damage in enumerate(DAMAGES.values()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        config, checkpoint = folder / "SECRET one.yaml", folder / "SECRET-2.0.ckpt"
+        config.write_bytes(Path(model.config_path).read_bytes())
+        checkpoint.write_bytes(Path(model.checkpoint_path).read_bytes())
+        damage(config, checkpoint)
+        broken = dataclasses.replace(model, config_path=str(config), checkpoint_path=str(checkpoint))
+        with pytest.raises(Failure) as caught:
+            engine.load(broken, unheard)
+        told = caught.value.message.replace("SECRET.weight", "")
+        assert "SECRET" not in told
+        assert tmp_path.name not in told
 
 
 def test_a_model_whose_yaml_is_not_utf_8_is_loaded_ahead(engine: Engine, shape: str, tmp_path: Path) -> None:
