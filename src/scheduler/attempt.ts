@@ -5,12 +5,11 @@ import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { AttemptResult } from '../store/taskStore.ts';
 import type { Pace } from '../tasks/pace.ts';
-import type { AttemptProgress, ProgressBoard, ProgressReport } from '../tasks/progress.ts';
+import type { ProgressBoard, ProgressReport } from '../tasks/progress.ts';
 import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
 import { pieceSeconds, wholeBytes } from '../tasks/taskMemory.ts';
 import { watchAttempt } from '../worker/attemptWatch.ts';
-import { ChildFailure } from '../worker/childErrors.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
 import { tellOomKill, type CountOomKills } from '../worker/oomKills.ts';
 import type { Patience } from '../worker/patience.ts';
@@ -18,6 +17,7 @@ import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Watchdog } from '../worker/watchdog.ts';
 import type { Lease } from '../worker/workerPool.ts';
 import type { MeasuredPeaks } from './measuredPeaks.ts';
+import { needsStaging, prepareMixture, stageMixture, type PreparedMixture } from './mixture.ts';
 import type { Preparation } from './preparation.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
@@ -38,9 +38,6 @@ export interface AttemptParts {
   clock: Clock;
   log: Log;
 }
-
-/** How often a stage without heartbeats of its own renews what is shown. */
-const RENEW_EVERY_MS = 2_000;
 
 /** What compiling may take within the first forward call. The watchdog waits for many times as long. */
 const COMPILE_SECONDS = 180;
@@ -73,7 +70,7 @@ export async function runAttempt(
     progress.update(report);
   };
   const shown = { enter, progress };
-  let mixture = await prepare(parts, task, shown, signal);
+  let mixture = await prepareMixture(parts, task, shown, signal);
   const watched = {
     ...parts,
     worker: lease.worker,
@@ -105,7 +102,7 @@ export async function runAttempt(
         { err: error, taskId: task.taskId, attempt: task.attempt },
         'a mixture is staged after all',
       );
-      mixture = await stage(parts, task, shown, signal);
+      mixture = await stageMixture(parts, task, shown, signal);
       return await watchAttempt(watched, separate);
     }
   });
@@ -160,73 +157,6 @@ function changesOf({ modelType, modelVersion }: Task, { version }: RunnableModel
 
 const noSuchStems = ({ modelType }: Task, missing: readonly string[]) =>
   `The model "${modelType}" was changed on the server after this task was submitted, and has no ${missing.join(', ')} any more. Submit it again for what it has now.`;
-
-/** The file that MSST decodes, and how long it is. */
-interface PreparedMixture {
-  path: string;
-  durationSeconds: number;
-  warnings: string[];
-  isStaged: boolean;
-}
-
-/** Where staging shows that it goes on. */
-interface Shown {
-  enter: (report: ProgressReport) => void;
-  progress: AttemptProgress;
-}
-
-/** Makes the attempt's folders, and the file that MSST decodes. */
-async function prepare(
-  parts: AttemptParts,
-  task: Task,
-  shown: Shown,
-  signal: AbortSignal,
-): Promise<PreparedMixture> {
-  const { files } = parts;
-  const { taskId, attempt, mixture } = task;
-  const scratch = layout.attemptScratch(taskId, attempt);
-  await Promise.all([
-    files.createFolder(layout.attempt(taskId, attempt)),
-    files.remove(scratch).then(() => files.createFolder(`${scratch}/work`)),
-  ]);
-  if (mixture.stagingReason !== null) return stage(parts, task, shown, signal);
-  const path = files.localPath(mixture.storageKey);
-  return { path, durationSeconds: mixture.durationSeconds, warnings: [], isStaged: false };
-}
-
-/** Whether a worker refused a file only because libsndfile does not read it whole. */
-const needsStaging = (error: unknown) => error instanceof ChildFailure && error.kind === 'NEEDS_STAGING';
-
-/** Has FFmpeg decode the mixture into a file that MSST can. */
-async function stage(
-  { files, media }: AttemptParts,
-  { taskId, attempt, mixture }: Task,
-  shown: Shown,
-  signal: AbortSignal,
-): Promise<PreparedMixture> {
-  shown.enter({ stage: 'decoding', done: 0, total: 0 });
-  const renewal = setInterval(() => {
-    shown.progress.renew();
-  }, RENEW_EVERY_MS);
-  try {
-    const path = files.localPath(`${layout.attemptScratch(taskId, attempt)}/mixture.wav`);
-    const staged = await media.stage(
-      {
-        task_id: taskId,
-        attempt,
-        path: files.localPath(mixture.storageKey),
-        container: mixture.container,
-        duration_seconds: mixture.durationSeconds,
-        output_path: path,
-      },
-      signal,
-    );
-    // What was written, not what the probe counted: a warning says what is missing.
-    return { path, durationSeconds: staged.duration_seconds, warnings: staged.warnings, isStaged: true };
-  } finally {
-    clearInterval(renewal);
-  }
-}
 
 function separateParams(
   { files, usableMemoryBytes }: AttemptParts,
