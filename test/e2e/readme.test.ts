@@ -29,9 +29,9 @@ const filledIn = (yaml: string) =>
     .replaceAll('sha256: CHANGE-ME', `sha256: ${createHash('sha256').update(KEY).digest('hex')}`)
     .replaceAll('key: CHANGE-ME', `key: ${randomBytes(24).toString('hex')}`);
 
-test('no block of code is of a kind that is not run here', () => {
+test('no block of code is of a kind that is not run here, or with a real nginx in subPath.test.ts', () => {
   const kinds = new Set(examples.map(({ language }) => language));
-  expect([...kinds].sort()).toEqual(['console', 'indented', 'yaml']);
+  expect([...kinds].sort()).toEqual(['console', 'indented', 'nginx', 'yaml']);
 });
 
 describe('a session prints what the README shows', () => {

@@ -30,7 +30,7 @@ export async function startNginx(directives: string): Promise<Nginx> {
     file,
     `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
 events {}
-http { access_log off; ${temporary} server { listen unix:${socket}; ${directives} } }
+http { access_log off; absolute_redirect off; ${temporary} server { listen unix:${socket}; ${directives} } }
 `,
   );
   execFileSync(executable ?? 'nginx', ['-t', '-q', '-c', file, '-e', `${folder}/error.log`]);
