@@ -38,7 +38,7 @@ const leaveOutWhatIsOptional = ({ parameters = [], requestBody }) => {
     }
   }
 };
-fetch('${base}${API_PREFIX}/openapi.json').then(async (answer) => {
+fetch(${JSON.stringify(`${base}${API_PREFIX}/openapi.json`)}).then(async (answer) => {
   const spec = await answer.json();
   for (const methods of Object.values(spec.paths)) Object.values(methods).forEach(leaveOutWhatIsOptional);
   SwaggerUIBundle({ spec, dom_id: '#swagger-ui', tryItOutEnabled: true });
