@@ -371,10 +371,8 @@ test('Property 43: what the configuration sets is what the running server does',
   });
   await fc.assert(
     fc.asyncProperty(settings, async ({ more, key: ownKey, ...given }) => {
-      const port = await freePort();
-      const server = await startTestServer({
+      const { server, port } = await startOnAPort({
         ...given,
-        port,
         msst_root: msst,
         metadata_retention_hours: 2000,
         max_file_size: song.byteLength + more,
@@ -390,7 +388,21 @@ test('Property 43: what the configuration sets is what the running server does',
   );
 });
 
-/** A port that nobody listens on. */
+/** Starts a server on a port that is configured; on another one if somebody else took it meanwhile. */
+async function startOnAPort(
+  settings: Record<string, unknown>,
+): Promise<{ server: TestServer; port: number }> {
+  for (;;) {
+    const port = await freePort();
+    try {
+      return { server: await startTestServer({ ...settings, port }), port };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+/** A port that nobody listens on at this moment. */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
