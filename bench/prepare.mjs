@@ -28,7 +28,14 @@ export const projectRoot = path.resolve(import.meta.dirname, '..');
  */
 export async function runBench(work) {
   const { run, stop } = createRunner({ cwd: projectRoot, env: process.env, onSpawn: () => undefined });
-  const setting = { root: projectRoot, env: process.env, run, report: createReport(process.stderr) };
+  /** @type {import('../setup/setUp.mjs').Setting} */
+  const setting = {
+    root: projectRoot,
+    env: process.env,
+    run,
+    report: createReport(process.stderr),
+    access: { kind: 'work' },
+  };
   const { media, engine } = preparedAlready() ?? (await prepare(setting));
   const data = path.join(projectRoot, 'data');
   mkdirSync(data, { recursive: true });
