@@ -29,9 +29,9 @@ const allowed = <T extends z.ZodType>(schema: T, words: string) =>
 
 const withUnit = (units: Record<string, number>) =>
   z.union([z.number(), z.string()]).transform((value, context) => {
-    const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(value));
-    const factor = match && units[(match[2] ?? '').toLowerCase()];
-    if (factor) return Number(match[1]) * factor;
+    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value).trim()) ?? [];
+    const factor = Object.entries(units).find(([name]) => name === unit.toLowerCase())?.[1];
+    if (amount !== undefined && factor !== undefined) return Number(amount) * factor;
     context.addIssue({ code: 'custom', message: 'not a number with a unit' });
     return z.NEVER;
   });
@@ -79,7 +79,7 @@ export const settingsSchema = z.strictObject({
   host: text.default('127.0.0.1'),
   port: whole(0, 65_535).default(8000),
   public_url: allowed(
-    z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')),
+    z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/(?<!\/)\/+$/, '')),
     'an http or https URL',
   ).optional(),
   cors_origins: allowed(

@@ -15,7 +15,7 @@ export type Identity = { owner: string } | { refusal: AppError };
 export function createAuthenticator(keys: readonly ApiKey[]): (header: string | undefined) => Identity {
   const known = keys.map((key) => ({ owner: ownerOf(key), digest: Buffer.from(key.sha256, 'hex') }));
   return (header) => {
-    const given = /^bearer +(.+)$/i.exec(header ?? '')?.[1]?.trim();
+    const given = /^bearer +(\S.*)$/i.exec(header ?? '')?.[1]?.trim();
     if (given === undefined || given === '') {
       return refuse('This server wants an API key: send the header Authorization: Bearer KEY.', 'Bearer');
     }

@@ -15,7 +15,7 @@ export function clientAddress(socketAddress: string, forwardedFor: string | unde
 }
 
 function networkOf(address: string): string {
-  const unscoped = address.replace(/%.*$/, '');
+  const [unscoped = ''] = address.split('%', 1);
   const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(unscoped)?.[1];
   if (mapped !== undefined || isIP(unscoped) !== 6) return mapped ?? unscoped;
   // The shortest spelling, which URL gives, has one gap at most.

@@ -6,7 +6,7 @@ const OURS = ['/docs', '/openapi.json', API_PREFIX];
 
 /** The path of the public URL, without a slash at its end; empty: the server has its host to itself. */
 export const basePath = (publicUrl: string): string =>
-  publicUrl === '' ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
+  publicUrl === '' ? '' : new URL(publicUrl).pathname.replace(/(?<!\/)\/+$/, '');
 
 /**
  * Makes the reader of a request's path. A proxy that serves this server under a path of its own may take that away or

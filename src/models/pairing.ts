@@ -109,7 +109,7 @@ export function cleanName(name: string): string {
   const cleaned = name
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .slice(0, MAX_NAME_LENGTH)
-    .replace(/^[.-]+|-+$/g, '');
+    .replace(/^[.-]+|(?<!-)-+$/g, '');
   return cleaned === '' ? 'model' : cleaned;
 }
 
