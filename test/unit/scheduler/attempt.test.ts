@@ -64,7 +64,7 @@ async function attemptOf(given: { refusals: number; stagingReason?: string }) {
     },
     progress: createProgressBoard(clock),
     pace: createPace([]),
-    describeModel: () => ({ ...starterModel(), params: { name: 'starter' } }),
+    lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } }),
     countOomKills: async () => undefined,
     peaks: { record: () => undefined },
     preparation: { begin: () => undefined, end: () => undefined, look: () => undefined },
