@@ -55,6 +55,12 @@ export async function startServerProcess(
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // A test that ran out of time must not leave a server to compute beside the next ones.
+  const killGroup = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
+  process.once('exit', killGroup);
+  child.once('exit', () => process.off('exit', killGroup));
   const log: Record<string, unknown>[] = [];
   const url = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
