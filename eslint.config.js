@@ -8,7 +8,17 @@ const nodeGlobals = Object.fromEntries(
 );
 
 export default defineConfig(
-  globalIgnores(['dist/', 'data/', '.venv*/', '.setup/', 'coverage/', 'drizzle/', 'configs/', 'pretrain/']),
+  globalIgnores([
+    'dist/',
+    'data/',
+    '.venv*/',
+    '.setup/',
+    '.mutation/',
+    'coverage/',
+    'drizzle/',
+    'configs/',
+    'pretrain/',
+  ]),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],
@@ -63,7 +73,7 @@ export default defineConfig(
   },
   {
     // Tools ask for a default export in their configuration.
-    files: ['*.config.ts'],
+    files: ['**/*.config.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

@@ -1,0 +1,32 @@
+import { createRequire } from 'node:module';
+
+const { resolve } = createRequire(import.meta.url);
+/** Folders of src/, or files; `npm run mutate -- tasks` names others. */
+const places = (process.env.MUTATE ?? 'tasks,store,scheduler,http').split(',');
+
+/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+export default {
+  testRunner: 'vitest',
+  plugins: [resolve('@stryker-mutator/vitest-runner')],
+  vitest: { configFile: 'mutation/vitest.config.ts', related: true },
+  coverageAnalysis: 'perTest',
+  mutate: places.map((place) => (place.endsWith('.ts') ? place : `src/${place}/**/*.ts`)),
+  // What is not needed to run the tests is not copied: the environments alone are gigabytes.
+  ignorePatterns: [
+    '/.venv*',
+    '/.setup',
+    '/.mutation',
+    '/data',
+    '/dist',
+    '/mutation/node_modules',
+    '/docs/listening',
+  ],
+  // What runs once, when its module is loaded, would need a new process for each mutant.
+  ignoreStatic: true,
+  concurrency: Number(process.env.MUTATE_AT_ONCE ?? 2),
+  timeoutMS: 15_000,
+  tempDirName: '.mutation/sandbox',
+  reporters: ['clear-text', 'json', 'progress-append-only'],
+  jsonReporter: { fileName: '.mutation/report.json' },
+  clearTextReporter: { allowColor: false, allowEmojis: false, logTests: false, reportScoreTable: false },
+};
