@@ -15,8 +15,8 @@ export interface UploadForm {
 
 const FILE_FIELDS = ['file', 'audio'];
 const LIMITS = {
-  fields: 100,
-  parts: 110,
+  fields: 300,
+  parts: 310,
   fieldSize: 64 * 1024,
   headerPairs: 50,
   headerSize: 16 * 1024,
