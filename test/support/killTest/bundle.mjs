@@ -33,7 +33,7 @@ export async function bundle(projectRoot) {
     ...shared,
     entryPoints: [path.join(dist, 'main.js')],
     outfile: server,
-    external: ['better-sqlite3', 'vscode-jsonrpc'],
+    external: ['better-sqlite3', 'swagger-ui-dist', 'vscode-jsonrpc'],
     define: { 'import.meta.dirname': JSON.stringify(dist) },
     banner: { js: require },
   });

@@ -15,7 +15,15 @@ const REASONS = [
   /^The worker process ended \d+ times while it worked on this task[.]$/,
   /^The server itself ended without warning three times in a row/,
 ];
-const DATABASE_FILES = ['tasks.db', 'tasks.db-wal', 'tasks.db-shm', 'lock.db', 'lock.db-journal'];
+const SERVER_FILES = [
+  'ballast',
+  'cursor.key',
+  'tasks.db',
+  'tasks.db-wal',
+  'tasks.db-shm',
+  'lock.db',
+  'lock.db-journal',
+];
 
 /**
  * @typedef {object} Findings
@@ -199,7 +207,7 @@ function checkFiles({ tasks, inputs, stems }, dataDir, found) {
   for (const name of readdirSync(dataDir, { recursive: true, encoding: 'utf8' })) {
     const isOurs =
       kin.has(name) ||
-      ['inputs', 'results', 'tmp', 'logs', 'logs/server.log', ...DATABASE_FILES].includes(name);
+      ['inputs', 'results', 'tmp', 'logs', 'logs/server.log', ...SERVER_FILES].includes(name);
     if (!isOurs) found.strays.push(name);
   }
 }
