@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const { resolve } = createRequire(import.meta.url);
 /** Folders of src/, or files; `npm run mutate -- tasks` names others. */
@@ -7,7 +8,11 @@ const places = (process.env.MUTATE ?? 'tasks,store,scheduler,http').split(',');
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'vitest',
-  plugins: [resolve('@stryker-mutator/vitest-runner')],
+  plugins: [
+    resolve('@stryker-mutator/vitest-runner'),
+    fileURLToPath(new URL('logWords.mjs', import.meta.url)),
+  ],
+  ignorers: ['log-words'],
   vitest: { configFile: 'mutation/vitest.config.ts', related: true },
   coverageAnalysis: 'perTest',
   mutate: places.map((place) => (place.endsWith('.ts') ? place : `src/${place}/**/*.ts`)),
