@@ -4,6 +4,7 @@ import type { Task } from '../../../src/tasks/task.ts';
 import { runningTask } from '../../support/newTask.ts';
 
 let stuck: boolean;
+let removed: string[];
 let erased: string[];
 let tries: number;
 let erasing: Erasing;
@@ -12,13 +13,20 @@ const task: Task = runningTask();
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [stuck, erased, tries] = [true, [], 0];
+  [stuck, removed, erased, tries] = [true, [], [], 0];
+  error.mockClear();
   erasing = createErasing({
-    store: { erase: async (taskId) => void erased.push(taskId) },
+    store: {
+      async erase(taskId) {
+        // As long as the rows are there, the files can be found.
+        erased.push(taskId, ...removed);
+      },
+    },
     files: {
-      async remove() {
+      async remove(key) {
         tries += 1;
         if (stuck) throw new Error('EIO');
+        removed.push(key);
       },
     },
     log: { error } as never,
@@ -36,7 +44,25 @@ test('a task that cannot be erased is tried again, ever later, until it is gone'
   await vi.advanceTimersByTimeAsync(3_999);
   expect(erased).toEqual([]);
   await vi.advanceTimersByTimeAsync(1);
-  expect(erased).toEqual([task.taskId]);
+  expect(erased).toEqual([task.taskId, `results/${task.taskId}`, `inputs/${task.mixture.inputId}`]);
+});
+
+test('every try that fails is told, with the task and the reason', async () => {
+  await erasing.erase(task);
+  await vi.advanceTimersByTimeAsync(1_000);
+  const told = { taskId: task.taskId, err: expect.objectContaining({ message: 'EIO' }) as unknown };
+  expect(error.mock.calls).toEqual([
+    [told, expect.any(String)],
+    [told, expect.any(String)],
+  ]);
+});
+
+test('a try that fails while the server stops is the last', async () => {
+  const trying = erasing.erase(task);
+  erasing.stop();
+  await trying;
+  await vi.advanceTimersByTimeAsync(1e9);
+  expect(tries).toBe(1);
 });
 
 test('what stays stuck is left to the cleanup, and at a stop to the next start', async () => {

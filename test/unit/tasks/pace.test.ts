@@ -8,6 +8,8 @@ test('before anything was measured, a bigger network and a CPU are expected to b
   const big = { name: 'big', version: '1', checkpointBytes: 900e6 };
   expect(pace.expect(big, 'cpu')).toBeGreaterThan(pace.expect(starter, 'cpu'));
   expect(pace.expect(big, 'cpu')).toBeGreaterThan(pace.expect(big, 'cuda:0'));
+  // A fiftieth of a second for each megabyte and second of audio.
+  expect(pace.expect(starter, 'cpu')).toBeCloseTo(0.2);
   expect(pace.expect({ name: 'tiny', version: '1', checkpointBytes: 0 }, 'cpu')).toBeGreaterThan(0);
 });
 

@@ -59,6 +59,57 @@ describe('an attempt', () => {
     expect(progress.shown.etaSeconds).toBe(50);
   });
 
+  test('has chunks that take as long as expected until one was measured, and moves within the first', () => {
+    const clock = new ManualClock();
+    const progress = new AttemptProgress(clock, 100);
+    progress.update(separating(0, 10));
+    expect(progress.shown).toMatchObject({ percent: 2, etaSeconds: 100 });
+    clock.advance(7_000);
+    progress.update(separating(1, 10));
+    expect(progress.shown).toMatchObject({ percent: 2, etaSeconds: 100 });
+    clock.advance(5_000);
+    progress.renew();
+    // Half of the first of ten: 4.75 of the 95 percent.
+    expect(progress.shown).toMatchObject({ percent: 6.8, etaSeconds: 95 });
+  });
+
+  test('measures from the first chunk that began, not from the stage, and by nothing that is told twice', () => {
+    const clock = new ManualClock();
+    const progress = new AttemptProgress(clock, 1_000);
+    progress.update(separating(0, 10));
+    clock.advance(30_000);
+    progress.update(separating(1, 10));
+    clock.advance(10_000);
+    progress.update(separating(2, 10));
+    expect(progress.shown.etaSeconds).toBe(90);
+    clock.advance(5_000);
+    progress.update(separating(2, 10));
+    expect(progress.shown).toMatchObject({ percent: 16.3, etaSeconds: 85 });
+  });
+
+  test('whose chunks nobody counts stands at the beginning of its stage', () => {
+    const progress = new AttemptProgress(new ManualClock(), 100);
+    progress.update(separating(0, 0));
+    expect(progress.shown).toEqual({
+      percent: 2,
+      stage: 'separating',
+      etaSeconds: 100,
+      updatedAt: expect.any(Number),
+    });
+  });
+
+  test('does not take what another stage counts for chunks', () => {
+    const progress = new AttemptProgress(new ManualClock(), 100);
+    progress.update({ stage: 'decoding', done: 3, total: 5 });
+    expect(progress.shown).toMatchObject({ percent: 1, stage: 'decoding', etaSeconds: 100 });
+  });
+
+  test('that encodes is about to end, however long it was expected to take', () => {
+    const progress = new AttemptProgress(new ManualClock(), 100);
+    progress.update({ stage: 'encoding', done: 0, total: 0 });
+    expect(progress.shown).toMatchObject({ percent: 97, etaSeconds: 1 });
+  });
+
   test('renewing shows the time of the renewal, and an estimate that went down', () => {
     const clock = new ManualClock();
     const progress = new AttemptProgress(clock, 90);
@@ -137,6 +188,13 @@ describe('the board', () => {
     expect(board.find('b')).toBeUndefined();
     board.end({ taskId: 'a', attempt: 1 });
     expect(board.find('a')).toBeUndefined();
+  });
+
+  test('takes the end of an attempt that never began', () => {
+    const board = createProgressBoard(new ManualClock());
+    expect(() => {
+      board.end({ taskId: 'a', attempt: 1 });
+    }).not.toThrow();
   });
 
   test('the end of an older attempt does not hide the newer one', () => {

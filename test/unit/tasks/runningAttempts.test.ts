@@ -57,6 +57,24 @@ test('the end of an older attempt does not forget the newer one', async () => {
   expect(running.size).toBe(1);
 });
 
+test('all are told to stop together, and their end is that of the last of them', async () => {
+  const running = createRunningAttempts();
+  const [one, two] = [deferred(), deferred()];
+  const controllers = [new AbortController(), new AbortController()] as const;
+  running.add('a', one.promise, controllers[0], stages);
+  running.add('b', two.promise, controllers[1], stages);
+  running.abortAll();
+  expect(controllers.map(({ signal }) => signal.aborted)).toEqual([true, true]);
+  let isOver = false;
+  const settled = running.settled().then(() => (isOver = true));
+  one.resolve(undefined);
+  await new Promise(setImmediate);
+  expect([isOver, running.size]).toEqual([false, 1]);
+  two.resolve(undefined);
+  await settled;
+  expect(running.size).toBe(0);
+});
+
 function deferred() {
   let resolve: (value: undefined) => void = () => undefined;
   const promise = new Promise<undefined>((settle) => {

@@ -3,97 +3,37 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
 import { isFullDisk } from '../../../src/fullDisk.ts';
-import { createLog } from '../../../src/log.ts';
-import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
-import { createProgressBoard, type ProgressBoard } from '../../../src/tasks/progress.ts';
-import { createRunningAttempts, type RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
+import type { FileStore } from '../../../src/store/fileStore.ts';
+import type { ProgressBoard } from '../../../src/tasks/progress.ts';
+import type { RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { StageClock } from '../../../src/tasks/stageClock.ts';
-import {
-  createTaskService,
-  type Probe,
-  type Submission,
-  type TaskService,
-} from '../../../src/tasks/taskService.ts';
+import type { Probe, Submission, TaskService } from '../../../src/tasks/taskService.ts';
 import type { TaskView } from '../../../src/tasks/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
-import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import type { StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
 
 const model = starterModel();
-const FOUND: Awaited<ReturnType<Probe>> = {
-  waitedMs: 0,
-  container: 'mp3',
-  codec: 'mp3',
-  durationSeconds: 10,
-  sampleRate: 44_100,
-  channels: 2,
-  stagingReason: null,
-};
 const WORKER = { id: 'worker-0', device: 'cpu' };
 
+let on: ServiceOnDisk;
 let disk: StoreOnDisk;
 let files: FileStore;
 let progress: ProgressBoard;
 let running: RunningAttempts;
-let wakeUps: number;
+let newService: ServiceOnDisk['service'];
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
-  files = createLocalFileStore(await temporaryFolder());
-  await files.createFolder('inputs');
-  progress = createProgressBoard(disk.clock);
-  running = createRunningAttempts();
-  wakeUps = 0;
+  on = await openServiceOnDisk();
+  ({ disk, files, progress, running, service: newService } = on);
 });
 afterEach(() => disk.dispose());
 
-function newService(
-  given: {
-    probe?: Probe;
-    files?: Partial<FileStore>;
-    limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
-    onAccepted?: () => void;
-  } = {},
-): TaskService {
-  return createTaskService({
-    store: disk.store,
-    files: { ...files, ...given.files },
-    progress,
-    running,
-    probe: given.probe ?? (async () => FOUND),
-    onAccepted:
-      given.onAccepted ??
-      (() => {
-        wakeUps += 1;
-      }),
-    limits: {
-      maxFileSizeBytes: 1000,
-      maxAudioSeconds: 600,
-      maxQueueSize: 2,
-      hostMemoryBytes: 8e9,
-      reserveDiskBytes: 0,
-      ...given.limits,
-    },
-    log: createLog('silent'),
-  });
-}
-
-async function submit(
+const submit = (
   service: TaskService,
   owner: string | null = null,
   given: Partial<Submission> = {},
-): Promise<TaskView> {
-  const upload = await service.receive(Readable.from([Buffer.from('audio')]));
-  return service.submit({
-    owner,
-    caller: owner ?? 'somebody',
-    upload,
-    filename: 'song.mp3',
-    model,
-    options: defaultOptions,
-    ...given,
-  });
-}
+): Promise<TaskView> => submitTo(service, { owner, ...given });
 
 async function claim(): Promise<void> {
   await disk.store.claimNext(() => WORKER);
@@ -106,6 +46,8 @@ describe('submitting', () => {
       task: {
         status: 'pending',
         modelType: 'starter',
+        modelVersion: '1',
+        warnings: [],
         mixture: { filename: 'song.mp3', bytes: 5, codec: 'mp3' },
       },
       progress: { percent: 0, stage: 'queued', etaSeconds: null },
@@ -114,7 +56,7 @@ describe('submitting', () => {
     const { storageKey, inputId } = view.task.mixture;
     expect(await files.list(`inputs/${inputId}`)).toEqual(['mixture.mp3']);
     expect(await files.size(storageKey)).toBe(5);
-    expect(wakeUps).toBe(1);
+    expect(on.told).toHaveLength(1);
   });
 
   test('is answered with its task, whatever those throw who are told of it', async () => {
@@ -143,7 +85,7 @@ describe('submitting', () => {
     await expect(submitting).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
     await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
-    expect(wakeUps).toBe(0);
+    expect(on.told).toHaveLength(0);
   });
 
   test('into a full database is told as that, and the file can then be discarded', async () => {
@@ -162,7 +104,7 @@ describe('submitting', () => {
     await expect(submitting).rejects.toSatisfy(isFullDisk);
     await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
-    expect(wakeUps).toBe(0);
+    expect(on.told).toHaveLength(0);
   });
 
   test('keeps the mixture of an accepted task, whatever fails after', async () => {
@@ -222,12 +164,22 @@ describe('submitting', () => {
     await expect(submit(newService({ files: { freeBytes: async () => 8_000_000 } }))).resolves.toBeDefined();
   });
 
+  test('counts what is left of the mixture as one more stem, where that is asked for', async () => {
+    const options = { ...defaultOptions, extractInstrumental: true };
+    // Ten seconds of four 24-bit stems take 10.6 MB.
+    const withRoom = (bytes: number) => newService({ files: { freeBytes: async () => bytes } });
+    await expect(submit(withRoom(10_500_000), null, { options })).rejects.toMatchObject({
+      code: 'INSUFFICIENT_STORAGE',
+    });
+    await expect(submit(withRoom(10_700_000), null, { options })).resolves.toBeDefined();
+  });
+
   test('refuses a task beyond the queue, also one that came past the first look at it', async () => {
     const service = newService();
     await submit(service);
     await submit(service);
     await expect(submit(service)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
-    expect(wakeUps).toBe(2);
+    expect(on.told).toHaveLength(2);
   });
 
   test('refuses everything once the server shuts down', async () => {
@@ -402,9 +354,24 @@ describe('cancelling', () => {
     const { task } = await submit(service);
     await claim();
     const controller = new AbortController();
-    running.add(task.taskId, new Promise(() => undefined), controller, new StageClock(disk.clock));
-    expect(await service.cancel(task.taskId, null)).toMatchObject({ task: { status: 'cancelled' } });
+    const stages = new StageClock(disk.clock);
+    running.add(task.taskId, new Promise(() => undefined), controller, stages);
+    disk.clock.advance(3_000);
+    expect(await service.cancel(task.taskId, null)).toMatchObject({
+      task: { status: 'cancelled' },
+      stageSeconds: { loading_model: 3 },
+    });
     expect(controller.signal.aborted).toBe(true);
+  });
+
+  test('of a task that waits tells of no stage', async () => {
+    const service = newService();
+    const { task } = await submit(service);
+    expect(await service.cancel(task.taskId, null)).toMatchObject({
+      task: { status: 'cancelled' },
+      stageSeconds: {},
+      queuePosition: null,
+    });
   });
 
   test('of an ended task says so; of no task nothing', async () => {
@@ -462,5 +429,49 @@ describe('removing', () => {
     stuck.close();
     expect(await stuck.find(task.taskId, null)).toBeUndefined();
     expect((await disk.store.markedDeleted()).map((each) => each.taskId)).toEqual([task.taskId]);
+  });
+
+  describe('on a disk too full for the mark', () => {
+    const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+    /** A service whose database takes no mark while the upload of the task lies on the disk. */
+    const fullService = (inputId: string, error: Error = full) =>
+      newService({
+        store: {
+          async markDeleted(taskId, owner) {
+            if ((await files.list(`inputs/${inputId}`)).length > 0) throw error;
+            return disk.store.markDeleted(taskId, owner);
+          },
+        },
+      });
+
+    test('an ended task gives the room of its upload first', async () => {
+      const { task } = await submit(newService());
+      await claim();
+      await disk.store.finish(task.taskId, 1, failure());
+      expect(await fullService(task.mixture.inputId).remove(task.taskId, null)).toBe(true);
+      expect(await disk.store.fate(task.taskId)).toBeUndefined();
+      expect(await files.list('inputs')).toEqual([]);
+    });
+
+    test.each(['pending', 'processing'])(
+      'a task that is %s keeps its upload, and is not removed',
+      async (status) => {
+        const { task } = await submit(newService());
+        if (status === 'processing') await claim();
+        await expect(fullService(task.mixture.inputId).remove(task.taskId, null)).rejects.toBe(full);
+        expect(await disk.store.fate(task.taskId)).toMatchObject({ status });
+        expect(await files.list(`inputs/${task.mixture.inputId}`)).toEqual(['mixture.mp3']);
+      },
+    );
+
+    test('no task of another owner is touched, and no other trouble is taken for a full disk', async () => {
+      const { task } = await submit(newService());
+      await disk.store.cancel(task.taskId, null);
+      const { taskId, mixture } = task;
+      await expect(fullService(mixture.inputId).remove(taskId, 'you')).rejects.toBe(full);
+      const other = new Error('SQLITE_IOERR');
+      await expect(fullService(mixture.inputId, other).remove(taskId, null)).rejects.toBe(other);
+      expect(await files.list(`inputs/${mixture.inputId}`)).toEqual(['mixture.mp3']);
+    });
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { canMove, statusesBefore, taskStatuses, type TaskStatus } from '../../../src/tasks/taskState.ts';
+import {
+  canMove,
+  hasEnded,
+  statusesBefore,
+  taskStatuses,
+  type TaskStatus,
+} from '../../../src/tasks/taskState.ts';
 
 const LEGAL = new Set([
   'pending→processing',
@@ -22,9 +28,7 @@ test.each(taskStatuses)('the statuses before %s are those that may move to it', 
 });
 
 test('completed, failed and cancelled are the end; nothing else is', () => {
-  expect(taskStatuses.filter((from) => !taskStatuses.some((to) => canMove(from, to)))).toEqual([
-    'completed',
-    'failed',
-    'cancelled',
-  ]);
+  const ends = taskStatuses.filter((from) => !taskStatuses.some((to) => canMove(from, to)));
+  expect(taskStatuses.filter(hasEnded)).toEqual(ends);
+  expect(ends).toEqual(['completed', 'failed', 'cancelled']);
 });

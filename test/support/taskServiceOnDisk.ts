@@ -1,0 +1,99 @@
+import { Readable } from 'node:stream';
+import { createLog } from '../../src/log.ts';
+import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
+import type { TaskStore } from '../../src/store/taskStore.ts';
+import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
+import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import {
+  createTaskService,
+  type Probe,
+  type Submission,
+  type SubmittedView,
+  type TaskService,
+} from '../../src/tasks/taskService.ts';
+import { defaultOptions } from './newTask.ts';
+import { starterModel } from './starterModel.ts';
+import { openStoreOnDisk, type StoreOnDisk } from './storeOnDisk.ts';
+import { temporaryFolder } from './temporaryFolder.ts';
+
+/** What the probe of these services finds, where a test does not say otherwise. */
+export const FOUND: Awaited<ReturnType<Probe>> = {
+  waitedMs: 0,
+  container: 'mp3',
+  codec: 'mp3',
+  durationSeconds: 10,
+  sampleRate: 44_100,
+  channels: 2,
+  stagingReason: null,
+};
+
+/** A store and files on the disk, and services on them. */
+export interface ServiceOnDisk {
+  disk: StoreOnDisk;
+  files: FileStore;
+  progress: ProgressBoard;
+  running: RunningAttempts;
+  /** The ids of the tasks that the services told of. */
+  told: string[];
+  service(given?: {
+    probe?: Probe;
+    files?: Partial<FileStore>;
+    store?: Partial<TaskStore>;
+    limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
+    onAccepted?: (task: Task) => void;
+  }): TaskService;
+}
+
+/** Opens a new one; whoever opens it disposes of its disk. */
+export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
+  const disk = await openStoreOnDisk();
+  const files = createLocalFileStore(await temporaryFolder());
+  await files.createFolder('inputs');
+  const progress = createProgressBoard(disk.clock);
+  const running = createRunningAttempts();
+  const told: string[] = [];
+  return {
+    disk,
+    files,
+    progress,
+    running,
+    told,
+    service: (given = {}) =>
+      createTaskService({
+        store: given.store ? { ...disk.store, ...given.store } : disk.store,
+        files: { ...files, ...given.files },
+        progress,
+        running,
+        probe: given.probe ?? (async () => FOUND),
+        onAccepted: given.onAccepted ?? (({ taskId }) => told.push(taskId)),
+        limits: {
+          maxFileSizeBytes: 1000,
+          maxAudioSeconds: 600,
+          maxQueueSize: 2,
+          hostMemoryBytes: 8e9,
+          reserveDiskBytes: 0,
+          ...given.limits,
+        },
+        log: createLog('silent'),
+      }),
+  };
+}
+
+/** Has a service receive a file with this in it, and submits it. */
+export async function submitTo(
+  service: TaskService,
+  { content = 'audio', ...given }: Partial<Submission> & { content?: string } = {},
+): Promise<SubmittedView> {
+  const upload = await service.receive(Readable.from([Buffer.from(content)]));
+  const owner = given.owner ?? null;
+  return service.submit({
+    owner,
+    caller: owner ?? 'somebody',
+    upload,
+    filename: 'song.mp3',
+    model: starterModel(),
+    options: defaultOptions,
+    ...given,
+  });
+}
