@@ -34,6 +34,8 @@ export async function npmProblem(setting, { code, output }) {
     ) {
       return `better-sqlite3 could not be compiled because no C++ compiler was found. ${mend('compiler')}`;
     }
+    // That a ready binary could not be fetched stands in the same output, and is no fault where one can be compiled.
+    if (/`make` failed with exit code/.test(output)) return compileProblem(setting);
   }
   if (/EBADENGINE/.test(output)) {
     return `A package does not run on this Node.js (${process.version}). Install Node.js 20.20 or newer, or 22 or newer, and run the same command again.`;
@@ -47,11 +49,22 @@ export async function npmProblem(setting, { code, output }) {
   if (/can only install packages when your package\.json and package-lock\.json/.test(output)) {
     return lockProblem(setting, output);
   }
-  if (/gyp ERR!/.test(output)) {
-    return 'better-sqlite3 could not be compiled. Check that the C++ compiler works and knows C++20 (g++ 11 or newer) and run the same command again.';
-  }
+  if (/gyp ERR!/.test(output)) return compileProblem(setting);
   const said = output.split('\n').find((line) => /^npm (error|ERR!) (?!code)/.test(line));
   return `npm could not install the packages${said ? ` (${said.replace(/^npm (error|ERR!) /, '').trim()})` : ''}.`;
+}
+
+/**
+ * The makefiles of node-gyp hand the folder's path to a shell as it stands.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ */
+function compileProblem({ root }) {
+  const odd = /['"`$\\();&|<>*?[\]~]/.exec(root)?.[0];
+  if (odd !== undefined) {
+    return `better-sqlite3 could not be compiled in a folder whose path holds ${odd}. Move this folder to a path of letters, digits and hyphens, and run the same command again there.`;
+  }
+  return 'better-sqlite3 could not be compiled. Check that the C++ compiler works and knows C++20 (g++ 11 or newer) and run the same command again.';
 }
 
 /**
