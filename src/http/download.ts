@@ -99,10 +99,11 @@ function isValid(header: string): boolean {
 }
 
 function requestedRange(c: Context, file: SentFile): { start: number; end: number } | undefined {
-  const header = c.req.header('range');
-  const condition = c.req.header('if-range');
   // RFC 9110 §14.2 defines ranges for GET alone.
-  if (header === undefined || !isValid(header) || c.req.method !== 'GET') return undefined;
+  if (c.req.method !== 'GET') return undefined;
+  const header = c.req.header('range');
+  if (header === undefined || !isValid(header)) return undefined;
+  const condition = c.req.header('if-range');
   // Strong comparison: a range of another version must not be glued to what the client has.
   if (condition !== undefined && condition !== file.etag) return undefined;
   // The parser takes a suffix longer than the file for unsatisfiable; it means the whole of it.

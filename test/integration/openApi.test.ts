@@ -1,7 +1,7 @@
 /** What the document says of answers, held against their schemas and against the answers of a running server. */
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { z } from 'zod';
 import {
   healthSchema,
@@ -16,6 +16,7 @@ import {
 import { problems } from '../../src/http/errors.ts';
 import { ended, form, submit, waitForTask } from '../support/client.ts';
 import { fetchDocument, operationsOf, type OpenApiDocument } from '../support/openApi.ts';
+import { watchRequestReads, type RequestRead } from '../support/requestReads.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
@@ -32,10 +33,12 @@ const schemas: Record<string, z.ZodType> = {
 
 let server: TestServer;
 let document: OpenApiDocument;
+let reads: RequestRead[];
 /** A task that is completed, one that failed, and what belongs to neither. */
 let ids: { completed: string; failed: string };
 
 beforeAll(async () => {
+  reads = watchRequestReads();
   server = await startTestServer({ enable_rate_limit: true });
   document = await fetchDocument(server.url);
   const song = form({}, { bytes: makeWav(0.5) });
@@ -44,7 +47,10 @@ beforeAll(async () => {
   for (const { task_id } of [completed, failed]) await waitForTask(server.url, task_id, ended);
   ids = { completed: completed.task_id, failed: failed.task_id };
 });
-afterAll(() => server.dispose());
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await server.dispose();
+});
 
 /** The schema that a documented body names; undefined: it is no JSON of ours. */
 const schemaNamed = (schema: object) =>
@@ -307,4 +313,37 @@ describe('the document is what a client gets from', () => {
       await strict.dispose();
     }
   });
+});
+
+/** What may stand in any request: told of once, by the security scheme or the introduction, or of HTTP and browsers. */
+const OF_ANY_REQUEST = new Set([
+  ...['accept', 'content-encoding', 'content-length', 'content-type', 'expect', 'host', 'transfer-encoding'],
+  ...['authorization', 'origin', 'x-forwarded-for', 'x-request-id'],
+]);
+
+/** Last of all: what was read while the tests above asked every operation for everything that it gives. */
+test('the document names every header and query parameter that its operations read, and no other', () => {
+  const operations = operationsOf(document).map(({ method, path, operation }) => ({
+    named: `${method} ${path}`,
+    asks: ({ method: asked, path: of }: RequestRead) =>
+      asked === method && new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(of),
+    documented: (operation.parameters ?? [])
+      .filter((parameter) => parameter.in !== 'path')
+      .map((parameter) => `${parameter.in} ${parameter.name.toLowerCase()}`)
+      .sort(),
+  }));
+  for (const { named, asks, documented } of operations) {
+    const read = reads.filter((one) => asks(one) && !OF_ANY_REQUEST.has(one.name));
+    expect([...new Set(read.map((one) => `${one.in} ${one.name}`))].sort(), named).toEqual(documented);
+  }
+});
+
+test('the document names every field that a submission may have, and no other', async () => {
+  const { requestBody } = document.paths['/api/v1/separate']!['post']!;
+  const { schema } = requestBody!.content['multipart/form-data']!;
+  const body = form({ no_such_field: '1' }, { bytes: makeWav(0.5) });
+  const answer = await fetch(`${server.url}/api/v1/separate`, { method: 'POST', body });
+  const { error } = problemSchema.parse(await answer.json());
+  const [refused] = (error.details as { params: { allowed: string }[] }).params;
+  expect(refused?.allowed.split(', ').sort()).toEqual(Object.keys(schema.properties ?? {}).sort());
 });
