@@ -11,7 +11,7 @@ import { scoreTable } from './score.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const here = join(root, 'mutation');
-const folders = process.argv.slice(2);
+const places = process.argv.slice(2);
 const report = createReport(process.stderr);
 const { run, stop } = createRunner({ cwd: root, env: process.env, onSpawn: () => {} });
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => stop(signal));
@@ -24,19 +24,27 @@ if (!existsSync(join(here, 'node_modules'))) {
     if (code !== 0) throw new Error(output);
   });
 }
-process.exitCode = await stryker();
+/** Mostly tested by servers: what is left of it by the unit tests goes through those tests too. */
+const ofHttp = places.length === 0 ? ['http'] : places.filter((place) => /^(src\/)?http(\/|$)/.test(place));
+process.exitCode = await stryker('unit', places);
+if (process.exitCode === 0 && ofHttp.length > 0) process.exitCode = await stryker('servers', ofHttp);
 const file = join(root, '.mutation', 'report.json');
 if (process.exitCode === 0) process.stdout.write(scoreTable(JSON.parse(readFileSync(file, 'utf8'))));
 
-/** @returns {Promise<number>} its exit code */
-function stryker() {
+/**
+ * @param {'unit' | 'servers'} tests
+ * @param {string[]} places folders of `src/`, or files; none: all there are
+ * @returns {Promise<number>} its exit code
+ */
+function stryker(tests, places) {
   const command = join(here, 'node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js');
   const child = spawn(process.execPath, [command, 'run', join(here, 'stryker.config.mjs')], {
     cwd: root,
     stdio: 'inherit',
     env: {
       ...process.env,
-      ...(folders.length > 0 ? { MUTATE: folders.join(',') } : {}),
+      ...(places.length > 0 ? { MUTATE: places.join(',') } : {}),
+      MUTATE_TESTS: tests,
       MSST_SERVE_INTERNAL_ENGINE_PYTHON: pythons.engine,
       MSST_SERVE_INTERNAL_MEDIA_PYTHON: pythons.media,
       MSST_SERVE_TEST_PYTHON: pythons.test ?? pythons.engine,
