@@ -1,5 +1,4 @@
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import { z } from '@hono/zod-openapi';
+import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { IncomingMessage } from 'node:http';
 import { AppError, type ParamProblem } from '../../errors.ts';
 import { optionProblems, resolveOptions, type SeparationOptions } from '../../models/optionRules.ts';
@@ -90,54 +89,55 @@ const unknownModel = {
   details: { params: [unknownModelProblem], valid_model_types: ['starter', 'vocals'] },
 };
 
+const separateRoute = {
+  method: 'post',
+  path: SEPARATE.path,
+  operationId: 'separate',
+  summary: 'Separate a recording into its stems',
+  description: curl(SEPARATE.path, '-F file=@song.mp3 -F instruments=drums,bass -F output_format=flac'),
+  tags: ['tasks'],
+  request: {
+    headers: z.object({ 'Idempotency-Key': idempotencyKeyParameter }),
+    body: {
+      required: true,
+      description: 'The recording and what to do with it.',
+      content: { 'multipart/form-data': { schema: formSchema, examples: formExamples } },
+    },
+  },
+  responses: {
+    201: jsonAnswer(
+      taskSchema,
+      'The task, which waits for a worker now.',
+      { pending: taskExamples.pending },
+      {
+        headers: { ...headers.location, ...headers.replayed, ...headers.serverTiming },
+        links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'],
+      },
+    ),
+    ...problemAnswers(
+      SEPARATE,
+      [
+        'INVALID_PARAMETERS',
+        'INVALID_MULTIPART',
+        'UNSUPPORTED_FORMAT',
+        'INVALID_AUDIO',
+        'FILE_TOO_LARGE',
+        'AUDIO_TOO_LONG',
+        'IDEMPOTENCY_KEY_REUSED',
+        'MODEL_UNAVAILABLE',
+        'QUEUE_FULL',
+        'SHUTTING_DOWN',
+        'SERVER_BUSY',
+        'INSUFFICIENT_STORAGE',
+      ],
+      { samples: { INVALID_PARAMETERS: unknownModel } },
+    ),
+  },
+} as const satisfies RouteConfig;
+
 /** POST /separate: a file and its options become a task. */
 export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
-  app.openAPIRegistry.registerPath({
-    method: 'post',
-    path: SEPARATE.path,
-    operationId: 'separate',
-    summary: 'Separate a recording into its stems',
-    description: curl(SEPARATE.path, '-F file=@song.mp3 -F instruments=drums,bass -F output_format=flac'),
-    tags: ['tasks'],
-    request: {
-      headers: z.object({ 'Idempotency-Key': idempotencyKeyParameter }),
-      body: {
-        required: true,
-        description: 'The recording and what to do with it.',
-        content: { 'multipart/form-data': { schema: formSchema, examples: formExamples } },
-      },
-    },
-    responses: {
-      201: jsonAnswer(
-        taskSchema,
-        'The task, which waits for a worker now.',
-        { pending: taskExamples.pending },
-        {
-          headers: { ...headers.location, ...headers.replayed, ...headers.serverTiming },
-          links: ['getTask', 'getResults', 'cancelTask', 'deleteTask'],
-        },
-      ),
-      ...problemAnswers(
-        SEPARATE,
-        [
-          'INVALID_PARAMETERS',
-          'INVALID_MULTIPART',
-          'UNSUPPORTED_FORMAT',
-          'INVALID_AUDIO',
-          'FILE_TOO_LARGE',
-          'AUDIO_TOO_LONG',
-          'IDEMPOTENCY_KEY_REUSED',
-          'MODEL_UNAVAILABLE',
-          'QUEUE_FULL',
-          'SHUTTING_DOWN',
-          'SERVER_BUSY',
-          'INSUFFICIENT_STORAGE',
-        ],
-        { samples: { INVALID_PARAMETERS: unknownModel } },
-      ),
-    },
-  });
-
+  app.openAPIRegistry.registerPath(separateRoute);
   app.post(SEPARATE.path, async (c) => {
     const { tasks } = services;
     const { incoming, outgoing } = c.env;
