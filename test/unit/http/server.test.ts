@@ -1,0 +1,201 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { startHttpApp, type HttpApp } from '../../support/httpApp.ts';
+import { sendRaw } from '../../support/rawHttp.ts';
+
+const LONG = 600_000;
+const PATIENT = { headersMs: LONG, stillMs: LONG, betweenMs: LONG };
+const HEALTHY = { health: () => Promise.resolve({ status: 'healthy' } as never) };
+
+let app: HttpApp;
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await app.close();
+});
+
+function open(): Socket {
+  const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  sockets.push(socket);
+  return socket;
+}
+const get = (path: string, ...lines: string[]) =>
+  [`GET ${path} HTTP/1.1`, 'Host: localhost', ...lines, '', ''].join('\r\n');
+const LAST = 'Connection: close';
+/** What the client is told, in short. */
+const told = (answers: Awaited<ReturnType<typeof sendRaw>>) =>
+  answers.map(({ status, headers, body }) => [
+    status,
+    headers.get('connection'),
+    (JSON.parse(body) as { detail?: string }).detail,
+  ]);
+
+describe('what is no request', () => {
+  test.each([
+    ['nonsense', ['nonsense\r\n\r\n'], 'The request cannot be read as HTTP/1.1.'],
+    [
+      'too large a head',
+      [get('/', `X-Large: ${'x'.repeat(20_000)}`)],
+      'The headers of the request are too large: at most 16 KiB are allowed.',
+    ],
+    [
+      'the wish for a tunnel',
+      ['CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'],
+      'The request cannot be read as HTTP/1.1.',
+    ],
+    [
+      'a request with two hosts',
+      [get('/api/v1/health', 'Host: example.org')],
+      'The request has several Host headers: send one.',
+    ],
+    ['a target that makes no URL', [get('http://[', LAST)], 'The request cannot be read as HTTP/1.1.'],
+  ])('%s is answered with 400, and the connection ends', async (_, pieces, message) => {
+    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    const answers = await sendRaw(app.url, pieces);
+    expect(told(answers)).toEqual([[400, 'close', message]]);
+    expect(app.lines).toMatchObject([{ msg: 'request', status: 400, method: null }]);
+  });
+
+  test('is answered after what came before it, and is the last', async () => {
+    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    const answers = await sendRaw(app.url, [
+      get('/api/v1/health') + 'nonsense\r\n\r\n' + get('/api/v1/health'),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 400]);
+  });
+
+  test.each([
+    ['nonsense', 'nonsense\r\n\r\n'],
+    ['two hosts', get('/api/v1/health', 'Host: localhost')],
+    ['no URL', get('http://[', LAST)],
+  ])('tells what the client has left, and counts for nothing: %s', async (_, bytes) => {
+    app = await startHttpApp(HEALTHY, { patience: PATIENT, rules: { requestsPerHour: 3 } });
+    await app.ask('/no-such-route');
+    for (let n = 0; n < 2; n += 1) {
+      const [answer] = await sendRaw(app.url, [bytes]);
+      expect([answer?.status, answer?.headers.get('x-ratelimit-remaining')]).toEqual([400, '2']);
+    }
+  });
+});
+
+describe('a request', () => {
+  test('without a Host is refused in the one form of errors', async () => {
+    app = await startHttpApp(HEALTHY);
+    const [answer] = await sendRaw(app.url, [`GET /api/v1/health HTTP/1.1\r\n${LAST}\r\n\r\n`]);
+    expect(answer?.status).toBe(400);
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ error: { code: 'INVALID_PARAMETERS' } });
+  });
+
+  test.each(['100-continue', 'something-else'])('that expects %s reaches its route', async (expectation) => {
+    app = await startHttpApp(HEALTHY);
+    const [answer] = await sendRaw(app.url, [get('/api/v1/health', `Expect: ${expectation}`, LAST)]);
+    expect(answer?.status).toBe(200);
+  });
+
+  test('is answered in its turn, however many come at once', async () => {
+    let looks = 0;
+    app = await startHttpApp({
+      health: () => Promise.resolve({ status: 'healthy', look: ++looks } as never),
+    });
+    const pipelined = get('/api/v1/health').repeat(3) + get('/api/v1/health', LAST);
+    const answers = await sendRaw(app.url, [pipelined]);
+    expect(answers.map(({ body }) => (JSON.parse(body) as { look: number }).look)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('a connection', () => {
+  test('that brings no whole head in time is told so', async () => {
+    app = await startHttpApp({}, { patience: { ...PATIENT, headersMs: 30 } });
+    expect(told(await sendRaw(app.url, ['GET / HTTP/1.1\r\nHost: loc']))).toEqual([
+      [400, 'close', 'The headers of the request took too long: send them without a pause.'],
+    ]);
+  });
+
+  test('that is used no more is closed', async () => {
+    app = await startHttpApp(HEALTHY, { patience: { ...PATIENT, betweenMs: 30 } });
+    expect(await sendRaw(app.url, [get('/api/v1/health')])).toHaveLength(1);
+  });
+
+  test('on which nothing moves within a request is closed', async () => {
+    app = await startHttpApp(
+      { health: () => new Promise(() => undefined) },
+      { patience: { ...PATIENT, stillMs: 30 } },
+    );
+    expect(await sendRaw(app.url, [get('/api/v1/health')])).toEqual([]);
+  });
+
+  test('too many is closed at once', async () => {
+    app = await startHttpApp(HEALTHY, { connections: { ofAll: 1, ofOneAddress: 1 } });
+    const first = open();
+    await once(first, 'connect');
+    first.write(get('/api/v1/health'));
+    await once(first, 'data');
+    expect(await sendRaw(app.url, [get('/api/v1/health')])).toEqual([]);
+    expect(app.lines).toContainEqual(
+      expect.objectContaining({ msg: 'a connection was refused: there are too many', address: '127.0.0.1' }),
+    );
+  });
+});
+
+describe('a server that ends', () => {
+  test('closes what waits between two requests, and takes nothing new', async () => {
+    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    const idle = open();
+    idle.write(get('/api/v1/health'));
+    await once(idle, 'data');
+    const closed = once(idle, 'close');
+    await app.close(LONG);
+    await closed;
+    await expect(app.ask('/health')).rejects.toThrow();
+  });
+
+  /** A server that answers when `answer` is called; `asked` is when it is to. */
+  async function startSlow() {
+    let answer = (): void => undefined;
+    let tell = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (tell = resolve));
+    app = await startHttpApp(
+      {
+        health: () =>
+          new Promise((give) => {
+            answer = () => {
+              give({ status: 'healthy' } as never);
+            };
+            tell();
+          }),
+      },
+      { patience: PATIENT },
+    );
+    const socket = open();
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString()));
+    const closed = once(socket, 'close');
+    socket.write(get('/api/v1/health', LAST));
+    await asked;
+    return {
+      answer: () => {
+        answer();
+      },
+      received: async () => {
+        await closed;
+        return text;
+      },
+    };
+  }
+
+  test('lets an open request end', async () => {
+    const { answer, received } = await startSlow();
+    const closing = app.close(LONG);
+    answer();
+    await closing;
+    expect(await received()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('cuts a request that does not end in time', async () => {
+    const { received } = await startSlow();
+    await app.close(20);
+    expect(await received()).toBe('');
+  });
+});
