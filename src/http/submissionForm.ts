@@ -1,6 +1,6 @@
 import { closest } from '../didYouMean.ts';
 import type { ParamProblem } from '../errors.ts';
-import type { SubmittedOptions } from '../models/optionRules.ts';
+import { allowedNumber, type SubmittedOptions } from '../models/optionRules.ts';
 
 /** What the fields of a submission say, before the model's own rules are applied. */
 export interface SubmissionForm {
@@ -73,8 +73,8 @@ export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]
   const oneOf = <T extends string>(name: Field, values: readonly T[], fallback: T): T =>
     parse(name, fallback, values.join(', '), (value) => values.find((candidate) => candidate === value));
 
-  const wholeNumber = (name: Field): number | null =>
-    parse<number | null>(name, null, 'a whole number', (value) =>
+  const wholeNumber = (name: 'bigshifts' | 'num_overlap' | 'batch_size'): number | null =>
+    parse<number | null>(name, null, allowedNumber(name), (value) =>
       /^\d{1,9}$/.test(value) ? Number(value) : undefined,
     );
 

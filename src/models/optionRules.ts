@@ -36,6 +36,11 @@ export type SubmittedOptions = SeparationOptions;
 export type ResolvedOptions = { options: SeparationOptions } | { problems: ParamProblem[] };
 
 const LIMITS = { bigshifts: 16, num_overlap: 50, batch_size: 64 } as const;
+
+/** What a numeric option may be, in words. */
+export const allowedNumber = (name: keyof typeof LIMITS): string =>
+  `a whole number from 1 to ${String(LIMITS[name])}`;
+
 /** More of the same kind would not help the client. */
 const MAX_INSTRUMENT_PROBLEMS = 20;
 
@@ -76,7 +81,7 @@ function encodingProblems({ outputFormat, pcmType }: SubmittedOptions): ParamPro
 
 function limitProblems(name: keyof typeof LIMITS, value: number | null): ParamProblem[] {
   if (value === null || (Number.isInteger(value) && value >= 1 && value <= LIMITS[name])) return [];
-  const allowed = `a whole number from 1 to ${String(LIMITS[name])}`;
+  const allowed = allowedNumber(name);
   return [
     { name, message: `${name} is ${String(value)}; allowed: ${allowed}.`, received: String(value), allowed },
   ];

@@ -131,6 +131,10 @@ test.each(['-1', '1.5', '1e2', '0x1', 'two', '9999999999', '１'])('%j is no who
   const names = ['bigshifts', 'num_overlap', 'batch_size'];
   const { problems } = read(Object.fromEntries(names.map((name) => [name, value])));
   expect(problems.map((problem) => problem.name).sort()).toEqual(names.sort());
+  const allowed = { bigshifts: '1 to 16', num_overlap: '1 to 50', batch_size: '1 to 64' };
+  for (const { name, message } of problems) {
+    expect(message).toContain(`allowed: a whole number from ${allowed[name as keyof typeof allowed]}.`);
+  }
 });
 
 test('every problem is told at once', () => {
