@@ -61,7 +61,7 @@ export const problemSamples = {
   },
   FILE_NOT_FOUND: {
     meaning: 'There is no such file, its task has not completed, or it belongs to somebody else.',
-    message: 'There is no such file. GET /tasks/{task_id}/results lists what there is.',
+    message: 'There is no such file. GET /api/v1/tasks/{task_id}/results lists what there is.',
   },
   ROUTE_NOT_FOUND: {
     meaning: 'A part of the path is empty, or has a slash in it: that is another path, and it leads nowhere.',
