@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createReport } from '../setup/report.mjs';
 import { createRunner } from '../setup/runCommand.mjs';
 import { setUp } from '../setup/setUp.mjs';
+import { mutatePython } from './python.mjs';
 import { scoreTable } from './score.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,6 +19,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(
 
 const access = /** @type {const} */ ({ kind: 'work' });
 const pythons = await setUp({ root, env: process.env, run, report, access }, { mode: 'test', argv: [] });
+if (places[0] === 'python') {
+  const python = pythons.test ?? pythons.engine;
+  process.exit(await mutatePython({ root, python, run, report, modules: places.slice(1) }));
+}
 if (!existsSync(join(here, 'node_modules'))) {
   await report.step('installing StrykerJS', async () => {
     const { code, output } = await run('npm', ['ci'], { cwd: here });
