@@ -5,6 +5,7 @@ import { NeedsWork } from './access.mjs';
 import { checkEngine } from './engineCheck.mjs';
 import { engineVenv, engineVenvStamp } from './engineVenv.mjs';
 import { describe, findInterpreters, interpreterMarks } from './interpreters.mjs';
+import { pythonVariables } from './pythonVariables.mjs';
 import { engineRequirementTexts } from './requirements.mjs';
 import { SetupError } from './setupError.mjs';
 import { hashOf, markOf, readText, writeWhole } from './stamp.mjs';
@@ -72,7 +73,7 @@ async function configured(setting, python, msstRoot) {
   if (check.ok) return { python, files: check.files };
   const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
   throw new SetupError(
-    `${subject} cannot run the MSST in ${msstRoot}: ${why}. Mend that environment (it is used as it is, nothing is installed there), name another one, or remove the key, and run the same command again.`,
+    `${subject} cannot run the MSST in ${msstRoot}: ${why}. Mend that environment (it is used as it is, nothing is installed there), name another one, or remove the key, and run the same command again.${pythonVariables(setting.env)}`,
   );
 }
 

@@ -5,6 +5,7 @@ import { requireWork } from './access.mjs';
 import { checkEngine } from './engineCheck.mjs';
 import { bestForVenv, describe } from './interpreters.mjs';
 import { failingModules } from './probeModules.mjs';
+import { pythonVariables } from './pythonVariables.mjs';
 import { quietPython } from './quietPython.mjs';
 import { engineRequirementTexts, readNeeds } from './requirements.mjs';
 import { SetupError } from './setupError.mjs';
@@ -136,7 +137,7 @@ async function installMissing(setting, layer) {
   }
   const still = failing.size > 0 ? await failingOf(setting, layer, needs) : failing;
   const [first] = still;
-  if (first) throw new SetupError(unusable(layer, first[0], first[1]));
+  if (first) throw new SetupError(unusable(setting, layer, first[0], first[1]));
   const failingMsst = await failingOf(setting, layer, msst);
   if (failingMsst.size > 0) {
     requireWork(setting, 'The Python that runs MSST');
@@ -230,25 +231,27 @@ async function satisfyCheckout(setting, layer) {
     if (check.ok) return check.files;
     const need = known.find(({ module }) => module === check.missing_module);
     if (!need || added.has(need.module)) {
-      throw new SetupError(unusable(layer, check.missing_module, check.error));
+      throw new SetupError(unusable(setting, layer, check.missing_module, check.error));
     }
     added.add(need.module);
     setting.report.detail(`this MSST also imports ${need.module}`);
     await install(setting, layer, [need], new Map([[need.module, '']]), []);
     writeStamp(layer.venv, layer.stamp);
   }
-  throw new SetupError(unusable(layer, null, 'it asked for too many further packages'));
+  throw new SetupError(unusable(setting, layer, null, 'it asked for too many further packages'));
 }
 
 /**
+ * @param {Setting} setting
  * @param {Layer} layer
  * @param {string | null} module
  * @param {string | null} error
  */
-function unusable({ venv, msstRoot }, module, error) {
+function unusable({ env }, { venv, msstRoot }, module, error) {
   const why = error ? ` (${error})` : '';
+  const also = pythonVariables(env);
   if (module === null) {
-    return `The MSST in ${msstRoot} cannot be imported by ${pythonOf(venv)}${why}. Set "python" in the configuration to the interpreter with which it runs, or mend it, and run the same command again.`;
+    return `The MSST in ${msstRoot} cannot be imported by ${pythonOf(venv)}${why}. Set "python" in the configuration to the interpreter with which it runs, or mend it, and run the same command again.${also}`;
   }
-  return `The MSST in ${msstRoot} needs the Python module "${module}", which ${pythonOf(venv)} cannot import${why}. Set "python" in the configuration to an interpreter that has it, or install it into the environment you use for MSST, activate that one, and run the same command again.`;
+  return `The MSST in ${msstRoot} needs the Python module "${module}", which ${pythonOf(venv)} cannot import${why}. Set "python" in the configuration to an interpreter that has it, or install it into the environment you use for MSST, activate that one, and run the same command again.${also}`;
 }

@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 
 import { findAllOnPath } from './findOnPath.mjs';
 import { installCommand } from './installCommand.mjs';
+import { pythonVariables } from './pythonVariables.mjs';
 import { SetupError } from './setupError.mjs';
 import { markOf } from './stamp.mjs';
 
@@ -76,6 +77,8 @@ export async function findInterpreters(setting) {
   const usable = new Map();
   /** @type {string[]} */
   const tooOld = [];
+  /** @type {string[]} */
+  const broken = [];
   described.forEach((description, index) => {
     if (!description) return;
     const version = description.version.join('.');
@@ -83,9 +86,12 @@ export async function findInterpreters(setting) {
       if (!isOurs(setting.root, join(description.prefix, 'bin')) && !usable.has(description.prefix)) {
         usable.set(description.prefix, description);
       }
-    } else tooOld.push(`${version} (${paths[index]})`);
+    } else {
+      const isOld = compareVersions(description.version, oldest) < 0;
+      (isOld ? tooOld : broken).push(`${version} (${paths[index]})`);
+    }
   });
-  if (usable.size === 0) throw new SetupError(noPython(tooOld));
+  if (usable.size === 0) throw new SetupError(noPython(setting, tooOld, broken));
   return [...usable.values()];
 }
 
@@ -116,7 +122,8 @@ export function noVenvModule({ executable, version }) {
 /**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} path
- * @returns {Promise<Interpreter | { version: [number, number, number] } | null>} null for what is no Python
+ * @returns {Promise<Interpreter | { version: [number, number, number] } | null>} null for what is no Python; a version alone for one that
+ *   runs no program
  */
 export async function describe({ root, run }, path) {
   const { code, stdout } = await run(path, [join(root, 'setup', 'describe_python.py')]);
@@ -152,9 +159,16 @@ function isOurs(root, path) {
   );
 }
 
-/** @param {string[]} tooOld */
-function noPython(tooOld) {
+/**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {string[]} tooOld
+ * @param {string[]} broken new enough by `--version`, and run no program
+ */
+function noPython({ env }, tooOld, broken) {
   const mend = `Install one (${installCommand('python')}) and run the same command again.`;
+  if (broken.length > 0) {
+    return `msst-serve needs Python 3.10 or newer; what was found cannot run a program: ${broken.join(', ')}.${pythonVariables(env) || ` ${mend}`}`;
+  }
   if (tooOld.length > 0) {
     return `msst-serve needs Python 3.10 or newer; what was found is older: ${tooOld.join(', ')}. ${mend}`;
   }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -232,6 +233,22 @@ describe('"python" in the configuration', () => {
   });
 });
 
+test(
+  'a foreign package on PYTHONPATH that breaks the environment is told with the variable to unset',
+  async () => {
+    const foreign = makeFolder();
+    const clone = makeClone();
+    clone.write('numpy/__init__.py', 'raise RuntimeError("for another Python")');
+    renameSync(path.join(clone.root, 'numpy'), path.join(foreign, 'numpy'));
+    const outcome = await clone.run({ python: [makePython().bin], env: { PYTHONPATH: foreign } });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toContain('for another Python');
+    expect(lastLine(outcome)).toContain(`PYTHONPATH (${foreign}), which may be the reason`);
+    expect(lastLine(outcome)).toContain('try env -u PYTHONPATH npm start.');
+  },
+  timeout,
+);
+
 describe('"msst_root" in the configuration', () => {
   test(
     'at a checkout that imports a known further module gets it into .venv-engine, and no msst package',
@@ -286,6 +303,16 @@ describe('without a usable Python', () => {
     expect(outcome.code).toBe(1);
     expect(lastLine(outcome)).toContain('needs Python 3.10 or newer; what was found is older: 3.8.18');
     expect(clone.runs).toEqual([]);
+  });
+
+  test('one that PYTHONHOME keeps from running is not called too old, and the mend names the variable', async () => {
+    const clone = new Clone({ wheels });
+    const outcome = await clone.run({ python: [path.dirname(basePython)], env: { PYTHONHOME: '/nowhere' } });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatch(
+      /what was found cannot run a program: 3\.\d+\.\d+ .* PYTHONHOME \(\/nowhere\), .* env -u PYTHONHOME npm start\./,
+    );
+    expect(lastLine(outcome)).not.toContain('older');
   });
 
   test('one that cannot make environments is told with the package to install', async () => {
