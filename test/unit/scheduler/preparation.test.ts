@@ -6,7 +6,10 @@ import { newMixture, newTask } from '../../support/newTask.ts';
 
 class Worker {
   readonly told: string[] = [];
-  prepare({ mixture_path: path, sample_rate: rate }: PrepareMessage) {
+  /** How long they were said to be, in seconds. */
+  readonly lengths: number[] = [];
+  prepare({ mixture_path: path, sample_rate: rate, duration_seconds: seconds }: PrepareMessage) {
+    this.lengths.push(seconds);
     this.told.push(`${path} ${String(rate)}`);
   }
 }
@@ -72,12 +75,13 @@ test('what is staged first, too long to be held, or of a model that is gone is l
     pending('staged', { stagingReason: 'container' }),
     pending('long', { durationSeconds: 301 }),
     pending('gone', {}, 'gone'),
-    pending('good'),
+    pending('good', { durationSeconds: 300 }),
   );
   const workers = [new Worker(), new Worker(), new Worker(), new Worker()];
   for (const worker of workers) preparation.begin(worker);
   await soon();
   expect(workers.flatMap(({ told }) => told)).toEqual(['/data/good 44100']);
+  expect(workers.flatMap(({ lengths }) => lengths)).toEqual([300]);
 });
 
 test('a song that a worker died over while it prepared it is never prepared again', async () => {
@@ -102,4 +106,77 @@ test('after a task that ended well the next one is prepared again', async () => 
   preparation.begin(worker);
   await soon();
   expect(worker.told).toEqual(['/data/a 44100', '/data/a 44100']);
+});
+
+test('a song that another worker prepares already is left to it, and the next one is prepared', async () => {
+  const { preparation } = preparing(pending('a'), pending('b'));
+  const [one, two] = [new Worker(), new Worker()];
+  preparation.begin(one);
+  await soon();
+  preparation.begin(two);
+  await soon();
+  expect([one.told, two.told]).toEqual([['/data/a 44100'], ['/data/b 44100']]);
+});
+
+test('a worker whose network ended before the queue was read is told of nothing', async () => {
+  const { preparation } = preparing(pending('a'));
+  const [ended, works] = [new Worker(), new Worker()];
+  preparation.begin(ended);
+  preparation.begin(works);
+  preparation.end(ended, 'lives');
+  await soon();
+  expect([ended.told, works.told]).toEqual([[], ['/data/a 44100']]);
+});
+
+test('the queue is read only where a worker has nothing to prepare, and no further than there are workers', async () => {
+  const asked: number[] = [];
+  const preparation = createPreparation<Worker>({
+    store: {
+      nextPending: async (limit) => {
+        asked.push(limit);
+        return [pending('a'), pending('b')].slice(0, limit);
+      },
+    },
+    files: { localPath: (key) => key },
+    describeModel: () => ({ sampleRate: 44_100 }),
+    log: { warn: () => undefined },
+  });
+  preparation.look();
+  await soon();
+  expect(asked).toEqual([]);
+  preparation.begin(new Worker());
+  await soon();
+  preparation.look();
+  await soon();
+  expect(asked).toEqual([1]);
+  preparation.begin(new Worker());
+  await soon();
+  expect(asked).toEqual([1, 2]);
+});
+
+test('a queue that cannot be read is told to the log and to nobody else', async () => {
+  const warned: unknown[] = [];
+  const error = new Error('SQLITE_IOERR');
+  const preparation = createPreparation<Worker>({
+    store: { nextPending: () => Promise.reject(error) },
+    files: { localPath: (key) => key },
+    describeModel: () => ({ sampleRate: 44_100 }),
+    log: { warn: (facts: unknown) => void warned.push(facts) },
+  });
+  preparation.begin(new Worker());
+  await soon();
+  expect(warned).toEqual([{ err: error }]);
+});
+
+test('a song that a worker was not preparing when it died is prepared by the next', async () => {
+  const { preparation, waiting } = preparing();
+  const first = new Worker();
+  preparation.begin(first);
+  await soon();
+  preparation.end(first, 'died');
+  waiting.push(pending('a'));
+  const second = new Worker();
+  preparation.begin(second);
+  await soon();
+  expect(second.told).toEqual(['/data/a 44100']);
 });

@@ -144,3 +144,54 @@ test('twice is as good as once, and on nothing at all it does nothing', async ()
   expect(await disk.store.find(task.taskId, null)).toEqual(task);
   expect(await files.list('tmp')).toEqual([]);
 });
+
+test('the log says of each interrupted task that it is queued again, and what there was in all', async () => {
+  const [interrupted, deleted] = [await accept(), await accept()];
+  await disk.store.claimNext(() => WORKER);
+  await disk.store.markDeleted(deleted.taskId, null);
+  await put('inputs/half-an-upload/upload');
+  await put('results/of-no-task/1/x.wav');
+  await start();
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      msg: 'task status',
+      status: 'requeued',
+      taskId: interrupted.taskId,
+      attempt: 1,
+      outcome: 'server_died',
+    }),
+  );
+  expect(lines).not.toContainEqual(expect.objectContaining({ level: 40 }));
+  expect(lines.at(-1)).toMatchObject({ level: 30, lost: 1, failed: 0, deleted: 1, swept: 2 });
+});
+
+test('what could not be removed is not counted as removed, a task that failed is', async () => {
+  const task = await accept();
+  const deleted = await accept();
+  for (let death = 1; death <= 3; death += 1) {
+    await disk.store.claimNext(() => WORKER);
+    if (death < 3) await start();
+  }
+  await disk.store.markDeleted(deleted.taskId, null);
+  await put('results/of-no-task/1/x.wav');
+  disk.reopen();
+  lines = [];
+  const remove = () => Promise.reject(new Error('EIO'));
+  await recover({ store: disk.store, files: { ...files, remove }, log });
+  expect(await disk.store.find(task.taskId, null)).toMatchObject({
+    failure: { message: expect.stringMatching(/three times in a row.*Submit it again/) },
+  });
+  expect(lines.at(-1)).toMatchObject({ lost: 1, failed: 1, deleted: 0, swept: 0 });
+});
+
+test('a scratch folder that cannot be emptied is told with its name', async () => {
+  const createFolder = () => Promise.reject(new Error('EROFS'));
+  await recover({ store: disk.store, files: { ...files, createFolder }, log });
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      level: 40,
+      key: 'tmp',
+      err: expect.objectContaining({ message: 'EROFS' }) as unknown,
+    }),
+  );
+});
