@@ -1,7 +1,7 @@
 import { cp, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDatabase } from '../../../src/store/database.ts';
 import { createSqliteTaskStore } from '../../../src/store/sqliteTaskStore.ts';
 import { ManualClock } from '../../support/manualClock.ts';
@@ -15,6 +15,7 @@ test('an accepted task survives a loss of power: every commit is forced to the d
   expect(database.orm.get('PRAGMA synchronous')).toEqual({ synchronous: 2 });
   expect(database.orm.get('PRAGMA journal_mode')).toEqual({ journal_mode: 'wal' });
   expect(database.orm.get('PRAGMA foreign_keys')).toEqual({ foreign_keys: 1 });
+  expect(database.orm.get('PRAGMA journal_size_limit')).toEqual({ journal_size_limit: 64 * 1024 * 1024 });
   database.close();
 });
 
@@ -75,5 +76,79 @@ test('a database whose file is gone is not reachable, though the open file still
   expect(database.isReachable()).toBe(false);
   await rename(`${file}.away`, file);
   expect(database.isReachable()).toBe(true);
+  database.close();
+});
+
+describe('what makes room', () => {
+  const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+
+  const opened = async (makeRoom?: () => boolean) => {
+    const database = openDatabase(path.join(await temporaryFolder(), 'tasks.db'), migrations, makeRoom);
+    onTestFinished(() => {
+      database.close();
+    });
+    return database;
+  };
+  /** Finds the disk full so many times. */
+  const fullFor = (times: number, error: Error = full) => {
+    const body = vi.fn(() => {
+      if (body.mock.calls.length <= times) throw error;
+      return 'written';
+    });
+    return body;
+  };
+
+  test('is tried once more where some was made, and no further', async () => {
+    const makeRoom = vi.fn(() => true);
+    const database = await opened(makeRoom);
+    await expect(database.writeFreeing(fullFor(0))).resolves.toBe('written');
+    expect(makeRoom).not.toHaveBeenCalled();
+    await expect(database.writeFreeing(fullFor(1))).resolves.toBe('written');
+    expect(makeRoom).toHaveBeenCalledOnce();
+    const body = fullFor(2);
+    await expect(database.writeFreeing(body)).rejects.toBe(full);
+    expect(body).toHaveBeenCalledTimes(2);
+  });
+
+  test('is refused where none was made', async () => {
+    for (const database of [await opened(() => false), await opened()]) {
+      const body = fullFor(1);
+      await expect(database.writeFreeing(body)).rejects.toBe(full);
+      expect(body).toHaveBeenCalledOnce();
+    }
+  });
+
+  test('asks for none where the disk is not full', async () => {
+    const makeRoom = vi.fn(() => true);
+    const other = new Error('SQLITE_IOERR');
+    await expect((await opened(makeRoom)).writeFreeing(fullFor(1, other))).rejects.toBe(other);
+    expect(makeRoom).not.toHaveBeenCalled();
+  });
+
+  test('is lacking from the first refusal for want of it until one write is taken again', async () => {
+    const database = await opened();
+    expect(database.lacksRoom()).toBe(false);
+    await database.write(fullFor(1)).catch(() => undefined);
+    await database.write(fullFor(1, new Error('other'))).catch(() => undefined);
+    database.orm.get('PRAGMA max_page_count = 1');
+    expect(database.lacksRoom()).toBe(true);
+    database.orm.get('PRAGMA max_page_count = 100000');
+    expect([database.lacksRoom(), database.lacksRoom()]).toEqual([false, false]);
+  });
+
+  test('is not said to be lacking where a look at it fails otherwise', async () => {
+    const database = openDatabase(path.join(await temporaryFolder(), 'tasks.db'), migrations);
+    await database.write(fullFor(1)).catch(() => undefined);
+    database.close();
+    expect(database.lacksRoom()).toBe(false);
+  });
+});
+
+test('every write has a revision of its own', async () => {
+  const database = openDatabase(path.join(await temporaryFolder(), 'tasks.db'), migrations);
+  const before = database.revision();
+  expect(database.revision()).toBe(before);
+  await database.write((tx) => tx.run("INSERT INTO counters (name, value) VALUES ('x', 1)"));
+  expect(database.revision()).not.toBe(before);
   database.close();
 });

@@ -1,10 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
@@ -55,6 +65,72 @@ describe('writing', () => {
   });
 });
 
+describe('what is written is on the disk', () => {
+  let handle: FileHandle;
+  beforeEach(async () => {
+    const file = await open(path.join(await temporaryFolder(), 'x'), 'w');
+    // Of every open file.
+    handle = Object.getPrototypeOf(file) as FileHandle;
+    await file.close();
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  const writeInPieces = async (files: FileStore, pieces: number, bytes = 1_000_000) => {
+    const source = Readable.from(Array.from({ length: pieces }, () => Buffer.alloc(bytes, 7)));
+    await pipeline(source, await files.create('x'));
+  };
+
+  test('before the stream ends, and every eight megabytes on the way', async () => {
+    const [onTheWay, atTheEnd] = [vi.spyOn(handle, 'datasync'), vi.spyOn(handle, 'sync')];
+    const { files } = await newStore();
+    await writeInPieces(files, 7);
+    expect([onTheWay.mock.calls.length, atTheEnd.mock.calls.length]).toEqual([0, 1]);
+    await files.remove('x');
+    await writeInPieces(files, 1, 8_000_000);
+    expect([onTheWay.mock.calls.length, atTheEnd.mock.calls.length]).toEqual([1, 2]);
+    await files.remove('x');
+    await writeInPieces(files, 3, 8_000_000);
+    expect([onTheWay.mock.calls.length, atTheEnd.mock.calls.length]).toEqual([4, 3]);
+  });
+
+  test.each(['datasync', 'sync'] as const)('or its writer is told: %s', async (how) => {
+    vi.spyOn(handle, how).mockRejectedValue(new Error('EIO'));
+    const { files } = await newStore();
+    await expect(writeInPieces(files, 1, 8_000_000)).rejects.toThrow('EIO');
+  });
+
+  test('also what the disk took in parts', async () => {
+    const { files } = await newStore();
+    vi.spyOn(handle, 'writev').mockImplementation(async function (this: FileHandle, buffers) {
+      const [first] = buffers as Buffer[];
+      const { bytesWritten } = await this.write((first ?? Buffer.alloc(0)).subarray(0, 3));
+      return { bytesWritten, buffers };
+    });
+    await put(files, 'x', 'a few more than three bytes');
+    expect((await buffer(await files.read('x', { start: 0, end: 99 }))).toString()).toBe(
+      'a few more than three bytes',
+    );
+  });
+
+  test('or is told where the disk takes nothing more', async () => {
+    vi.spyOn(handle, 'writev').mockRejectedValue(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+    const { files } = await newStore();
+    await expect(put(files, 'x', 'some')).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+
+  test('with its name in its folder, once that is synced', async () => {
+    const { files } = await newStore();
+    await files.createFolder('a');
+    const sync = vi.spyOn(handle, 'sync');
+    await files.syncFolder('a');
+    expect(sync).toHaveBeenCalledOnce();
+    sync.mockRejectedValue(new Error('EIO'));
+    await expect(files.syncFolder('a')).rejects.toThrow('EIO');
+  });
+});
+
 describe('reading', () => {
   test.each([
     [0, 9, '0123456789'],
@@ -72,6 +148,14 @@ describe('reading', () => {
     const { files } = await newStore();
     expect(await files.size('no/such')).toBeUndefined();
   });
+});
+
+test('what is in the way of a look is an error, and not taken for a file that is not there', async () => {
+  const { files } = await newStore();
+  await put(files, 'a', 'x');
+  for (const look of [files.size, files.modifiedAt, files.list])
+    await expect(look('a/b')).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await expect(files.read('b', { start: 0, end: 1 })).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test.each(['../x', 'a/../../x', '/etc/passwd', '..', '', '.', 'a/../..', '../data2/x'])(
@@ -139,6 +223,16 @@ describe('folders', () => {
     expect(await files.list('tmp')).toEqual(['1']);
   });
 
+  test('one with nothing in it is removed; one with something, and one that is not there, are left as they are', async () => {
+    const { files } = await newStore();
+    await files.createFolder('a/empty');
+    await put(files, 'a/full/b', 'x');
+    for (const key of ['a/empty', 'a/full', 'a/none']) await files.removeEmptyFolder(key);
+    expect(await files.list('a')).toEqual(['full']);
+    expect(await files.list('a/full')).toEqual(['b']);
+    await expect(files.removeEmptyFolder('a/full/b')).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+
   test('renaming moves the file, and syncing its folder is possible', async () => {
     const { files, root } = await newStore();
     await put(files, 'a/upload', 'x');
@@ -150,6 +244,9 @@ describe('folders', () => {
 });
 
 test('the free space is that of the disk', async () => {
-  const { files } = await newStore();
-  expect(await files.freeBytes()).toBeGreaterThan(0);
+  const { files, root } = await newStore();
+  const { bavail, bsize } = await statfs(root);
+  const free = await files.freeBytes();
+  // Others write meanwhile.
+  expect(Math.abs(free - bavail * bsize)).toBeLessThan(0.5 * bavail * bsize);
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
-import { attempts, inputs, tasks } from '../../../src/store/schema.ts';
+import { attempts, inputs, stems as stemRows, tasks } from '../../../src/store/schema.ts';
 import type { NewTask, TaskStore } from '../../../src/store/taskStore.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import { completion, defaultOptions, failure, newMixture, newTask, POISON } from '../../support/newTask.ts';
@@ -33,6 +33,8 @@ async function claim(): Promise<Task> {
 }
 
 const attemptRows = () => disk.database.orm.select().from(attempts).all();
+const inputRows = () => disk.database.orm.select().from(inputs).all();
+const taskRows = () => disk.database.orm.select().from(tasks).all();
 
 describe('claiming with turns', () => {
   test('passes what may not start now, in order, and leaves it pending', async () => {
@@ -126,7 +128,10 @@ describe('accepting', () => {
     const surplus = newTask();
     const refusal = store.accept(surplus, 2);
     await expect(refusal).rejects.toBeInstanceOf(AppError);
-    await expect(refusal).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    await expect(refusal).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      message: 'The queue is full: 2 tasks are waiting. Try again later.',
+    });
     expect(await store.find(surplus.taskId, null)).toBeUndefined();
     expect(await store.hasInput(surplus.mixture.inputId)).toBe(false);
   });
@@ -156,9 +161,12 @@ describe('claiming', () => {
       attempt: 1,
       startedAt: disk.clock.now(),
     });
-    expect(attemptRows()).toMatchObject([
-      { taskId: task.taskId, attempt: 1, worker: 'worker-0', device: 'cpu', outcome: null },
+    const { taskId } = task;
+    const startedAt = disk.clock.now();
+    expect(attemptRows()).toEqual([
+      { taskId, attempt: 1, worker: 'worker-0', device: 'cpu', startedAt, endedAt: null, outcome: null },
     ]);
+    expect(taskRows()).toMatchObject([{ claimedBy: 'worker-0' }]);
   });
 
   test('a requeued task keeps its place before younger ones', async () => {
@@ -282,10 +290,91 @@ describe('the end of an attempt', () => {
   });
 });
 
+describe('a task is no worker’s any more', () => {
+  test.each<[string, (taskId: string) => Promise<unknown>]>([
+    ['completed', (taskId) => store.finish(taskId, 1, completion(taskId, 1))],
+    ['failed', (taskId) => store.finish(taskId, 1, failure())],
+    ['requeued', (taskId) => store.requeue(taskId, 1, LOST)],
+    ['cancelled', (taskId) => store.cancel(taskId, null)],
+    ['lost with the server', () => store.requeueLost(POISON)],
+    ['lost with the server once too often', () => store.requeueLost({ ...POISON, deathsInARow: 1 })],
+  ])('once it is %s, and its attempt has an end', async (_, end) => {
+    const { taskId } = await accept();
+    await claim();
+    disk.clock.advance(1_000);
+    await end(taskId);
+    expect(taskRows()).toMatchObject([{ claimedBy: null, notBefore: null, version: 3 }]);
+    expect(attemptRows()).toMatchObject([{ endedAt: disk.clock.now() }]);
+  });
+
+  test('the claim of a task that waited for its time ends the wait', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.requeue(taskId, 1, { ...LOST, notBefore: disk.clock.now() });
+    await claim();
+    expect(taskRows()).toMatchObject([{ claimedBy: 'worker-0', notBefore: null }]);
+  });
+
+  test('the end of an attempt leaves the ends of those before it alone', async () => {
+    const [first] = await acceptSeveral(2);
+    await claim();
+    disk.clock.advance(1_000);
+    await store.requeue(first?.taskId ?? '', 1, LOST);
+    const [before] = attemptRows();
+    await claim();
+    await claim();
+    disk.clock.advance(1_000);
+    await store.cancel(first?.taskId ?? '', null);
+    const [older, newer, ofTheOther] = attemptRows();
+    expect(older).toEqual(before);
+    expect(newer).toMatchObject({ attempt: 2, outcome: 'cancelled' });
+    expect(ofTheOther).toMatchObject({ outcome: null, endedAt: null });
+  });
+});
+
+describe('the totals', () => {
+  test('count how tasks ended, and what the completed ones took', async () => {
+    const accepted = await acceptSeveral(6);
+    const [a, b, c, d, e, f] = accepted.map(({ taskId }) => taskId) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    for (const [at, taskId] of [a, b, c, d].entries()) {
+      await claim();
+      await store.finish(taskId, 1, at === 0 ? completion(taskId, 1) : failure(at > 1));
+    }
+    await store.cancel(e, null);
+    await store.cancel(f, null);
+    expect(await store.totals()).toEqual({ completed: 1, failed: 3, cancelled: 2, processingSeconds: 2.5 });
+    expect(await store.find(b, null)).toMatchObject({ failures: 0, processingSeconds: 1 });
+    expect(await store.find(c, null)).toMatchObject({ failures: 1 });
+    expect(await store.countByStatus()).toEqual({
+      pending: 0,
+      processing: 0,
+      completed: 1,
+      failed: 3,
+      cancelled: 2,
+    });
+  });
+
+  test('are nothing at first', async () => {
+    expect(await store.totals()).toEqual({ completed: 0, failed: 0, cancelled: 0, processingSeconds: 0 });
+  });
+});
+
 describe('cancelling', () => {
   test('ends a waiting task, which is then never claimed', async () => {
     const { taskId } = await accept();
-    expect(await store.cancel(taskId, null)).toMatchObject({ status: 'cancelled', startedAt: null });
+    expect(await store.cancel(taskId, null)).toMatchObject({
+      status: 'cancelled',
+      startedAt: null,
+      completedAt: disk.clock.now(),
+    });
+    expect(taskRows()).toMatchObject([{ cancelRequestedAt: disk.clock.now() }]);
     expect(await store.claimNext(() => WORKER)).toBeUndefined();
     expect(disk.totals().get('tasks_cancelled')).toBe(1);
   });
@@ -524,4 +613,138 @@ describe('looking', () => {
     const [pace] = await store.recentPaces();
     expect(pace?.realTimeFactor).toBeCloseTo(0.25 / 6, 9);
   });
+
+  test('the next tasks are those that wait for a worker only, in their order, and no more than asked for', async () => {
+    const [first, second, third, fourth, fifth] = (await acceptSeveral(5)) as [Task, Task, Task, Task, Task];
+    await claim();
+    await claim();
+    await store.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
+    await store.markDeleted(third.taskId, null);
+    const next = async (limit: number) => (await store.nextPending(limit)).map(({ seq }) => seq);
+    expect(await next(9)).toEqual([fourth.seq, fifth.seq]);
+    expect(await next(1)).toEqual([fourth.seq]);
+    await store.requeue(second.taskId, 1, LOST);
+    expect(await next(2)).toEqual([second.seq, fourth.seq]);
+  });
+
+  test('the next time is the earliest of those that wait for one, and none of a task that is gone', async () => {
+    expect(await store.nextNotBefore()).toBeUndefined();
+    const accepted = await acceptSeveral(3);
+    const now = disk.clock.now();
+    for (let at = 0; at < accepted.length; at += 1) await claim();
+    for (const [at, { taskId }] of accepted.entries())
+      await store.requeue(taskId, 1, { ...LOST, notBefore: now + [3_000, 1_000, 2_000][at]! });
+    expect(await store.nextNotBefore()).toBe(now + 1_000);
+    await store.cancel(accepted[1]!.taskId, null);
+    await store.markDeleted(accepted[2]!.taskId, null);
+    expect(await store.nextNotBefore()).toBe(now + 3_000);
+  });
+
+  test('a pace that was kept before versions were is of no known one, and the newest is first', async () => {
+    const older = await accept({ modelVersion: null });
+    const newer = await accept({ modelType: 'vocals', modelVersion: '2' });
+    for (const { taskId } of [older, newer]) {
+      await claim();
+      await store.finish(taskId, 1, completion(taskId, 1));
+    }
+    expect(await store.recentPaces()).toEqual([
+      { modelType: 'vocals', modelVersion: '2', device: 'cpu', realTimeFactor: 0.25 },
+      { modelType: 'starter', modelVersion: null, device: 'cpu', realTimeFactor: 0.25 },
+    ]);
+    expect(await store.find(older.taskId, null)).toMatchObject({ modelVersion: null });
+  });
+
+  test('the stems are those of the attempt that completed the task', async () => {
+    const { taskId } = await accept();
+    await claim();
+    await store.finish(taskId, 1, completion(taskId, 1));
+    const task = (await store.find(taskId, null))!;
+    const stems = await store.stemsOf(task);
+    expect(stems).toMatchObject(completion(taskId, 1).stems);
+    expect(await store.stemsOf({ ...task, attempt: 2 })).toEqual([]);
+    const rows = disk.database.orm.select().from(stemRows).all();
+    expect(rows.map(({ step, position, attempt }) => [step, position, attempt])).toEqual([
+      [0, 0, 1],
+      [0, 1, 1],
+    ]);
+  });
+});
+
+describe('what is over', () => {
+  /** Tasks that have failed, one after the other, a second between. */
+  async function failed(howMany: number): Promise<Task[]> {
+    const accepted = await acceptSeveral(howMany);
+    for (const { taskId } of accepted) {
+      await claim();
+      disk.clock.advance(1_000);
+      await store.finish(taskId, 1, failure());
+    }
+    return Promise.all(accepted.map(async ({ taskId }) => (await store.find(taskId, null))!));
+  }
+  const page = (limit = 9, after?: Task) => ({ endedBefore: disk.clock.now() + 1, after, limit });
+  const ids = (tasksOfPage: readonly Task[]) => tasksOfPage.map(({ taskId }) => taskId);
+
+  test('is shown page by page, the oldest end first, to the status that is asked for, up to that moment', async () => {
+    const all = await failed(3);
+    const first = await store.ended({ ...page(2), status: 'failed' });
+    expect(ids(first)).toEqual(ids(all.slice(0, 2)));
+    expect(ids(await store.ended({ ...page(2, first[1]), status: 'failed' }))).toEqual(ids(all.slice(2)));
+    expect(await store.ended({ ...page(), status: 'completed' })).toEqual([]);
+    expect(ids(await store.ended({ ...page(), endedBefore: all[2]!.completedAt! }))).toEqual(
+      ids(all.slice(0, 2)),
+    );
+  });
+
+  test('of one moment goes on behind the last one that was shown', async () => {
+    const accepted = await acceptSeveral(3);
+    for (const { taskId } of accepted) await store.cancel(taskId, null);
+    const [first] = await store.ended(page(1));
+    expect(ids(await store.ended(page(9, first)))).toEqual(ids(accepted.slice(1)));
+  });
+
+  test('expires once: a second pass gives it back, and changes nothing of it, until its files are gone', async () => {
+    const [task] = (await failed(1)) as [Task];
+    const expire = () => store.expire({ ...page(), status: 'failed' });
+    expect(ids(await expire())).toEqual([task.taskId]);
+    const expired = (await store.find(task.taskId, null))!;
+    expect(expired).toEqual({ ...task, filesExpiredAt: disk.clock.now(), version: task.version + 1 });
+    disk.clock.advance(1_000);
+    expect(ids(await expire())).toEqual([task.taskId]);
+    expect(await store.find(task.taskId, null)).toEqual(expired);
+    expect(ids(await store.ended({ ...page(), status: 'failed' }))).toEqual([task.taskId]);
+    await store.markFilesRemoved(task.taskId);
+    expect(taskRows()).toMatchObject([{ filesRemovedAt: disk.clock.now() }]);
+    expect([await expire(), await store.ended({ ...page(), status: 'failed' })]).toEqual([[], []]);
+  });
+
+  test('and has not expired keeps its files, whoever says that they are gone', async () => {
+    const [task] = (await failed(1)) as [Task];
+    await store.markFilesRemoved(task.taskId);
+    expect(taskRows()).toMatchObject([{ filesRemovedAt: null }]);
+  });
+
+  test('and deleted does not expire', async () => {
+    const [task] = (await failed(1)) as [Task];
+    await store.markDeleted(task.taskId, null);
+    expect(await store.expire({ ...page(), status: 'failed' })).toEqual([]);
+    expect(await store.ended({ ...page(), status: 'failed' })).toEqual([]);
+  });
+
+  test('is retired whatever its status, and what was hidden before is given back as it was', async () => {
+    const [one, two] = (await failed(2)) as [Task, Task];
+    const waiting = await accept();
+    await store.markDeleted(one.taskId, null);
+    const hiddenAt = disk.clock.now();
+    disk.clock.advance(1_000);
+    expect(ids(await store.ended(page()))).toEqual([one.taskId, two.taskId]);
+    expect(ids(await store.retire(page()))).toEqual([one.taskId, two.taskId]);
+    expect(taskRows().map(({ deletedAt }) => deletedAt)).toEqual([hiddenAt, disk.clock.now(), null]);
+    expect(await store.find(two.taskId, null)).toBeUndefined();
+    expect(await store.find(waiting.taskId, null)).toBeDefined();
+  });
+});
+
+test('a mixture is kept with its owner and since when', async () => {
+  const task = await accept({ owner: 'me' });
+  expect(inputRows()).toEqual([{ ...task.mixture, owner: 'me', createdAt: disk.clock.now() }]);
 });
