@@ -17,7 +17,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure
-from . import wav_header
+from . import wav_header, wav_rest
 from .container import FORMATS, recognise, skip_id3
 from .extent import Region, size_of
 from .limits import Deadline
@@ -98,7 +98,9 @@ def opened(
             source = Region(raw, start, size_of(raw) - start)
         if container == "wav":
             header = wav_header.read(raw, skip_id3(raw, deadline), deadline)
-            named = None if header.is_plain else header.raw_demuxer()
+            # Of several pieces of sound FFmpeg would take the last.
+            is_usual = header.is_plain and not wav_rest.unread_seconds(raw, header, deadline)
+            named = None if is_usual else header.raw_demuxer()
             if named is not None:
                 demuxer, extra = named
                 options = {"format_whitelist": demuxer, **extra}

@@ -9,6 +9,8 @@ from av.packet import Packet
 
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"3DI")
 """How what is no sound begins, where files were joined."""
+LONGEST_PADDING = 1 << 20
+"""Zeros of more bytes are no hole in a song."""
 
 
 class Mp3Gaps:
@@ -30,7 +32,7 @@ class Mp3Gaps:
         if start is None or packet.duration is None or packet.time_base is None:
             return 0.0
         lost = 0.0
-        if end is not None and start > end and self._bytes and not self._is_tag(end):
+        if end is not None and start > end and self._bytes and self._was_sound(end, start):
             frames = round((start - end) * self._packets / self._bytes)
             lost = frames * float(packet.duration * packet.time_base)
         self._end = start + packet.size
@@ -38,6 +40,10 @@ class Mp3Gaps:
         self._packets += 1
         return lost
 
-    def _is_tag(self, at: int) -> bool:
-        start = self._read(at, 16)
-        return start.startswith(TAGS) or not start.strip(b"\0")
+    def _was_sound(self, end: int, start: int) -> bool:
+        """Whether frames stood where none does; not so for tags, and the zeros between joined files.
+
+        A hole of zeros ends within a frame, of which the rest is left; padding ends where a tag or frame begins.
+        """
+        between = self._read(end, min(start - end, LONGEST_PADDING)).lstrip(b"\0")
+        return bool(between) and not between.startswith(TAGS)

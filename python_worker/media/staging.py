@@ -13,6 +13,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, StageParams, StageResult
+from . import wav_header, wav_rest
+from .container import skip_id3
 from .decoder import first_byte, opened, opened_pages
 from .decoding import Decoding
 from .limits import Deadline
@@ -78,6 +80,7 @@ class _Staging:
                     "decoded: it is damaged.",
                 )
         warnings = [f"the {channels} channels were mixed down to stereo"] if channels > 2 else []
+        warnings += self._unread()
         return StageResult(
             task_id=params.task_id,
             attempt=params.attempt,
@@ -116,6 +119,15 @@ class _Staging:
         return Decoding(
             file, stream, self._params.container, is_short=is_short, check=self._check, read=self._read
         )
+
+    def _unread(self) -> list[str]:
+        if self._params.container != "wav":
+            return []
+        deadline = Deadline()
+        header = wav_header.read(self._raw, skip_id3(self._raw, deadline), deadline)
+        seconds = wav_rest.unread_seconds(self._raw, header, deadline)
+        place = "a second WAV, or another piece of sound, follows the first in the same file"
+        return [f"{seconds:.2f} s are not read: {place}"] if seconds else []
 
     def _is_short(self) -> bool:
         written = self._output.seconds if self._output else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from ..protocol import Failure
-from . import mp3_extent
+from . import mp3_extent, wav_rest
 from .extent import Extent
 from .limits import Deadline
 from .wav_header import MP3, WavHeader
@@ -22,9 +22,12 @@ def measure(file: BinaryIO, header: WavHeader, deadline: Deadline) -> Extent:
         samples = header.data_bytes // header.block_bytes * header.samples_per_block
     else:
         raise Failure("INVALID_AUDIO", "The WAV header does not say how its samples are packed.")
-    reason = (
-        "MSST's decoder takes the length 0 in the WAV header at its word"
-        if header.is_length_missing
-        else None
-    )
-    return Extent(samples, staging_reason=reason)
+    return Extent(samples, staging_reason=_staging_reason(file, header, deadline))
+
+
+def _staging_reason(file: BinaryIO, header: WavHeader, deadline: Deadline) -> str | None:
+    if header.is_length_missing:
+        return "MSST's decoder takes the length 0 in the WAV header at its word"
+    if wav_rest.unread_seconds(file, header, deadline):
+        return "MSST's decoder reads only the first of several pieces of sound in the WAV, and does not say so"
+    return None

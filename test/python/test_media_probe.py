@@ -165,7 +165,8 @@ ROWS = [
     Row("wav-peak-of-one", wav("pcm_f32le", staged="not open")),
     Row("wav-zeros-before-data", wav("pcm_f32le", staged="not open")),
     Row("wav-two-formats", wav("pcm_f32le", staged="not open")),
-    Row("wav-joined", wav(staged="not open")),
+    Row("wav-joined", wav(staged="only the first of several")),
+    Row("wav-two-sounds", wav(staged="only the first of several")),
     # Little or nothing in it
     Row("wav-silence", wav()),
     Row("flac-silence", flac()),
@@ -193,6 +194,7 @@ ROWS = [
     # Damaged
     Row("flac-damaged", flac(127692, staged="damaged frames")),
     Row("mp3-damaged", mp3(127872, staged="interrupted")),
+    Row("mp3-zeroed", mp3(127872, staged="interrupted")),
     Row("m4a-damaged", mp4()),
     Row("flac-trailing-garbage", flac(staged="damaged frames" if GLUES_GARBAGE else None)),
     Row("mp3-trailing-garbage", mp3()),
@@ -220,6 +222,7 @@ ROWS = [
     Row("mp3-vbr-no-xing", mp3(133632, staged="variable bit rate")),
     Row("mp3-joined", mp3(268416, staged="joined")),
     Row("mp3-joined-tags", mp3(268416, staged="interrupted")),
+    Row("mp3-joined-zeros", mp3(268416, staged="interrupted")),
     Row("mp3-joined-no-xing", mp3(267264)),
     Row("mp3-joined-bitrates", mp3(267264, staged="variable bit rate")),
     Row("mp3-joined-mono", mp3(267264, staged="channels")),

@@ -65,6 +65,7 @@ def test_alac_is_staged_without_any_loss(tmp_path: Path) -> None:
         ("m4a-lost-fragment", "m4a-aac-fragmented", None, 0.51),
         ("m4a-damaged", "m4a-aac", None, 0.16),
         ("mp3-damaged", "mp3", None, 0.15),
+        ("mp3-zeroed", "mp3", None, 0.15),
         ("flac-damaged", "flac", None, 0.10),
     ],
 )
@@ -110,11 +111,22 @@ def test_what_is_missing_at_the_end_is_told(kind: str, warning: str, tmp_path: P
     assert staged.warnings == [warning]
 
 
+@pytest.mark.parametrize(("kind", "unread"), [("wav-joined", "6.00"), ("wav-two-sounds", "3.00")])
+def test_sound_behind_the_first_in_a_wav_is_told(kind: str, unread: str, tmp_path: Path) -> None:
+    path = make_audio.make(kind, tmp_path / "in", seconds=6)
+    staged = stage(params(path, tmp_path / "mixture.wav", "wav"), lambda: False)
+    assert staged.duration_seconds == 6
+    assert staged.warnings == [
+        f"{unread} s are not read: a second WAV, or another piece of sound, follows the first in the same file"
+    ]
+
+
 @pytest.mark.parametrize(
     "kind",
     [
         *("ogg-chained", "ogg-chained-rates", "opus-chained", "opus-chained-mono", "ogg-wild-end"),
         *("opus-forged-positions", "mp3-joined", "mp3-joined-tags", "mp3-joined-rates", "mp3-joined-mono"),
+        "mp3-joined-zeros",
         *("mp3-no-xing-trailing-garbage", "mp3-trailing-garbage", "m4a-aac", "m4a-alac", "wav-adpcm-ms"),
     ],
 )

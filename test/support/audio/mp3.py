@@ -112,6 +112,20 @@ def _mp3_damaged(sound: Sound) -> bytes:
     return damaged(mp3(sound), 2000)
 
 
+@kind("mp3-zeroed")
+def _mp3_zeroed(sound: Sound) -> bytes:
+    """Zeros over 2,000 bytes in the middle, as a disk or a download leaves them."""
+    whole = mp3(sound)
+    middle = len(whole) // 2
+    return whole[:middle] + bytes(2000) + whole[middle + 2000 :]
+
+
+@kind("mp3-joined-zeros")
+def _mp3_joined_zeros(sound: Sound) -> bytes:
+    """Padded with zeros up to a whole block before the next one follows."""
+    return mp3(sound) + bytes(4096) + mp3(sound)
+
+
 @kind("mp2")
 def _mp2(sound: Sound) -> bytes:
     return encode("mp2", "mp2", sound)

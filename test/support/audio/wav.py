@@ -203,6 +203,14 @@ def _wav_joined(sound: Sound) -> bytes:
     return wav16(sound) * 2
 
 
+@kind("wav-two-sounds")
+def _wav_two_sounds(sound: Sound) -> bytes:
+    """One header, and two `data` chunks with tags between."""
+    header = chunk(b"fmt ", wave_format(1, 16, sound.rate, sound.channels))
+    half = replace(sound, seconds=sound.seconds / 2)
+    return riff(header, chunk(b"data", shorts(sound)), chunk(b"note", b"odd"), chunk(b"data", shorts(half)))
+
+
 @kind("wav-rf64")
 def _wav_rf64(sound: Sound) -> bytes:
     data = shorts(sound)

@@ -1,0 +1,53 @@
+"""Sound in a WAV behind the one that is read: in a second `data` chunk, or in a WAV joined to the first."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from .extent import size_of
+from .limits import MOST_PIECES, Deadline
+from .wav_header import SIGNATURES, WavHeader
+
+CHUNK = 8
+SHORTEST_FORMAT = 16
+
+
+def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> float:
+    """How much sound follows what `header` describes; 0 for anything else behind it, be it tags or junk.
+
+    Nothing of it is ever refused: what cannot be told from junk is junk.
+    """
+    order = ">" if header.is_big_endian else "<"
+    bytes_per_second = header.sample_rate * header.channels * header.sample_bytes
+    seconds, end = 0.0, size_of(file)
+    at = _next(file, header.data_start + header.data_bytes)
+    for _ in range(MOST_PIECES):
+        deadline.check()
+        file.seek(at)
+        head = file.read(CHUNK + 4)
+        if len(head) < CHUNK:
+            break
+        if head[:4] in SIGNATURES and head[CHUNK:] == b"WAVE":
+            order = ">" if head.startswith(b"RIFX") else "<"
+            at += CHUNK + 4
+            continue
+        name, length = struct.unpack_from(f"{order}4sI", head)
+        if name == b"fmt " and length >= SHORTEST_FORMAT:
+            file.seek(at + CHUNK)
+            body = file.read(SHORTEST_FORMAT)
+            if len(body) == SHORTEST_FORMAT:
+                bytes_per_second = struct.unpack_from(f"{order}I", body, 8)[0]
+        held = min(length, end - at - CHUNK)
+        if name == b"data" and bytes_per_second:
+            seconds += held / bytes_per_second
+        at = _next(file, at + CHUNK + held)
+    return seconds
+
+
+def _next(file: BinaryIO, at: int) -> int:
+    """Where the next chunk begins behind one that ends here: at an even place, but for joined files."""
+    if at % 2 == 0:
+        return at
+    file.seek(at)
+    return at if file.read(4) in SIGNATURES else at + 1
