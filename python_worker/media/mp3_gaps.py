@@ -43,7 +43,7 @@ class Mp3Gaps:
     def _was_sound(self, end: int, start: int) -> bool:
         """Whether frames stood where none does; not so for tags, and the zeros between joined files.
 
-        A hole of zeros ends within a frame, of which the rest is left; padding ends where a tag or frame begins.
+        A hole of zeros ends within a frame, whose rest is left; padding ends where a tag or frame begins.
         """
         between = self._read(end, min(start - end, LONGEST_PADDING)).lstrip(b"\0")
         return bool(between) and not between.startswith(TAGS)

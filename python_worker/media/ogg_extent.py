@@ -11,6 +11,7 @@ from .ogg_streams import Link, Streams
 
 LOST = "MSST's decoder joins what is left around a lost or damaged Ogg page"
 SEVERAL = "MSST's decoder reads only the first of the Ogg streams in it"
+LATE = "MSST's decoder does not say that the Ogg begins in its middle"
 ODD = "MSST's decoder believes the positions in the Ogg, which do not fit its packets"
 
 
@@ -42,4 +43,6 @@ def measure(file: BinaryIO, deadline: Deadline) -> Extent:
         return Extent(samples, staging_reason=LOST)
     if streams.count > 1:
         return Extent(samples, staging_reason=SEVERAL)
-    return Extent(samples, staging_reason=ODD if is_odd else None)
+    if is_odd:
+        return Extent(samples, staging_reason=ODD)
+    return Extent(samples, staging_reason=LATE if links[0].late else None)

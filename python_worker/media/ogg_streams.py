@@ -13,7 +13,7 @@ from .ogg_pages import FIRST, LAST, NO_POSITION, Page, pages
 MOST_PAGE_SAMPLES = 255 * 8192
 """No page holds more: of 255 packets at most."""
 MOST_LOST_AT_START = 2
-"""Pages. Where more are missing behind the headers, it is a broadcast received from its middle on."""
+"""Pages. Where more are missing behind the headers, it may be a broadcast received from its middle on."""
 
 
 @dataclass
@@ -30,6 +30,8 @@ class Link:
         end: where what was read of it ends, on its own clock, in samples; None: no sound yet.
         held: samples that were read.
         lost: samples that are missing between them.
+        begins_late: whether pages are missing behind its headers, more than may be lost.
+        late: samples of its own clock before the first of its sound, if so.
     """
 
     serial: int
@@ -41,6 +43,8 @@ class Link:
     end: int | None = None
     held: int = 0
     lost: int = 0
+    begins_late: bool = False
+    late: int = 0
 
     @property
     def seconds(self) -> float:
@@ -123,6 +127,8 @@ def _take(link: Link, page: Page) -> SoundPage | None:
     # A number that is not above the one before it says nothing.
     if lost_pages > 0 and (link.end is not None or lost_pages <= MOST_LOST_AT_START):
         link.lost_pages += lost_pages
+    elif lost_pages > 0:
+        link.begins_late = True
     if link.lost_pages:
         link.packets.forget()
         if page.position == NO_POSITION:
@@ -139,6 +145,7 @@ def _place(link: Link, page: Page, held: int) -> SoundPage:
     expected = link.end
     if expected is None:
         expected = 0 if link.lost_pages else max(0, start)
+        link.late = expected if link.begins_late else 0
     shift = start - expected
     is_torn = link.lost_pages > 0
     lost = shift if 0 < shift <= link.lost_pages * MOST_PAGE_SAMPLES else 0

@@ -19,6 +19,7 @@ from .decoder import first_byte, opened, opened_pages
 from .decoding import Decoding
 from .limits import Deadline
 from .ogg_runs import OggRuns
+from .ogg_streams import Link
 from .staged_wav import CHANNELS, StagedWav
 
 PADDING_SECONDS: dict[Container, float] = {"mp3": 0.1, "mp4": 0.1}
@@ -60,6 +61,7 @@ class _Staging:
         self._tolerance = PADDING_SECONDS.get(params.container, EXACT_SECONDS)
         self._expected = self._counted
         self._output: StagedWav | None = None
+        self._first_link: Link | None = None
 
     def run(self) -> StageResult:
         params = self._params
@@ -80,7 +82,7 @@ class _Staging:
                     "decoded: it is damaged.",
                 )
         warnings = [f"the {channels} channels were mixed down to stereo"] if channels > 2 else []
-        warnings += self._unread()
+        warnings += self._unread() + self._late()
         return StageResult(
             task_id=params.task_id,
             attempt=params.attempt,
@@ -102,6 +104,7 @@ class _Staging:
     def _frames_of_runs(self) -> Iterator[tuple[AudioFrame, float]]:
         lost_seconds = 0.0
         for run in OggRuns(self._raw):
+            self._first_link = self._first_link or run.link
             lost_seconds += run.lost_seconds
             with ExitStack() as open_run:
                 try:
@@ -128,6 +131,15 @@ class _Staging:
         seconds = wav_rest.unread_seconds(self._raw, header, deadline)
         place = "a second WAV, or another piece of sound, follows the first in the same file"
         return [f"{seconds:.2f} s are not read: {place}"] if seconds else []
+
+    def _late(self) -> list[str]:
+        link = self._first_link
+        if link is None or not link.late:
+            return []
+        seconds = link.late / link.packets.rate
+        return [
+            f"the Ogg begins at {seconds:.2f} s of its own clock, as a broadcast: what came before is missing"
+        ]
 
     def _is_short(self) -> bool:
         written = self._output.seconds if self._output else 0.0

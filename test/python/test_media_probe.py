@@ -264,6 +264,8 @@ ROWS = [
         "ogg-most-lost",
         ("INVALID_AUDIO", "The file is damaged: of its 12.0 s only 1.8 s are there."),
     ),
+    Row("ogg-begins-late", Accepted("ogg", "vorbis", 129472, staged="begins in its middle")),
+    Row("opus-begins-late", Accepted("ogg", "opus", 144000, staged="begins in its middle", rate=48000)),
     Row("ogg-wild-end", Accepted("ogg", "vorbis", 133120, staged="believes the positions")),
     Row(
         "opus-forged-positions",

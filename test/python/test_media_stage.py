@@ -111,14 +111,26 @@ def test_what_is_missing_at_the_end_is_told(kind: str, warning: str, tmp_path: P
     assert staged.warnings == [warning]
 
 
+@pytest.mark.parametrize(("kind", "begin"), [("ogg-begins-late", "3.07"), ("opus-begins-late", "3.00")])
+def test_an_ogg_that_begins_in_its_middle_is_told_and_nothing_is_put_before_it(
+    kind: str, begin: str, tmp_path: Path
+) -> None:
+    path = make_audio.make(kind, tmp_path / "in", seconds=6)
+    counted = probe(str(path)).duration_seconds
+    staged = stage(params(path, tmp_path / "mixture.wav", "ogg"), lambda: False)
+    assert staged.duration_seconds == counted == pytest.approx(9, abs=0.07)
+    assert staged.warnings == [
+        f"the Ogg begins at {begin} s of its own clock, as a broadcast: what came before is missing"
+    ]
+
+
 @pytest.mark.parametrize(("kind", "unread"), [("wav-joined", "6.00"), ("wav-two-sounds", "3.00")])
 def test_sound_behind_the_first_in_a_wav_is_told(kind: str, unread: str, tmp_path: Path) -> None:
     path = make_audio.make(kind, tmp_path / "in", seconds=6)
     staged = stage(params(path, tmp_path / "mixture.wav", "wav"), lambda: False)
     assert staged.duration_seconds == 6
-    assert staged.warnings == [
-        f"{unread} s are not read: a second WAV, or another piece of sound, follows the first in the same file"
-    ]
+    place = "a second WAV, or another piece of sound, follows the first in the same file"
+    assert staged.warnings == [f"{unread} s are not read: {place}"]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,22 @@ def _ogg_lost_page(sound: Sound) -> bytes:
     return _without_a_page(vorbis(sound))
 
 
+def _without_its_start(whole: bytes) -> bytes:
+    """Three pages of sound are missing behind the two of the headers."""
+    pages = _pages(whole)
+    return b"".join(pages[:2] + pages[5:])
+
+
+@kind("ogg-begins-late")
+def _ogg_begins_late(sound: Sound) -> bytes:
+    return _without_its_start(vorbis(replace(sound, seconds=2 * sound.seconds)))
+
+
+@kind("opus-begins-late")
+def _opus_begins_late(sound: Sound) -> bytes:
+    return _without_its_start(opus(replace(sound, seconds=2 * sound.seconds)))
+
+
 @kind("opus-lost-page")
 def _opus_lost_page(sound: Sound) -> bytes:
     return _without_a_page(opus(sound))
