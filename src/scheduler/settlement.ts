@@ -62,7 +62,9 @@ export function createSettlement(parts: SettlementParts): Settlement {
     tellSafely(log, () => {
       const traceback = error instanceof ChildFailure ? error.traceback : null;
       const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, verdict };
-      const level = verdict.next === 'nothing' ? 'info' : 'error';
+      // It is no fault where a cancel or a stop of the server ended it.
+      const isFault = verdict.next === 'fail' || (verdict.next === 'requeue' && verdict.burnt);
+      const level = isFault ? 'error' : 'info';
       log[level]({ ...facts, ...how.stages.read() }, 'an attempt failed');
     });
     tellSafely(log, () => {

@@ -136,3 +136,28 @@ test('of an attempt that failed nothing stays, and of the others of its task eve
   await settlementOf()(only, { error: broken });
   expect(await files.list(layout.results)).toEqual([task.taskId]);
 });
+
+test('that a child died is an error in the log, unless a stop or a cancel ended it', async () => {
+  const levels: string[] = [];
+  const note = (level: string) => (_facts: object, message: string) => {
+    if (message === 'an attempt failed') levels.push(level);
+  };
+  const log = { info: note('info'), warn: note('warn'), error: note('error') } as unknown as Log;
+  const settlement = createSettlement({
+    store: disk.store,
+    files,
+    maxAttempts: 3,
+    retryDelayMs: 0,
+    onModelUnavailable: () => undefined,
+    onEnded: () => undefined,
+    now: () => disk.clock.now(),
+    log,
+  });
+  const settle = async (cancelled: boolean) =>
+    settlement.settle(await running(), { error: died }, { stages: new StageClock(disk.clock), cancelled });
+  await settle(false);
+  await settle(true);
+  settlement.stop();
+  await settle(false);
+  expect(levels).toEqual(['error', 'info', 'info']);
+});
