@@ -18,16 +18,20 @@ const MOST: ConnectionBounds = { ofAll: 4_096, ofOneAddress: 1_024 };
  * the third part is left to everything else.
  *
  * @param trustsProxy every connection comes from the proxy, which has bounds of its own
+ * @param limitsFile where the kernel tells the limits of this process; another in tests only
  */
-export async function connectionBounds(trustsProxy: boolean): Promise<ConnectionBounds> {
-  const ofAll = Math.min(MOST.ofAll, Math.floor((await descriptorLimit()) / 3));
+export async function connectionBounds(
+  trustsProxy: boolean,
+  limitsFile = '/proc/self/limits',
+): Promise<ConnectionBounds> {
+  const ofAll = Math.min(MOST.ofAll, Math.floor((await descriptorLimit(limitsFile)) / 3));
   const ofOneAddress = trustsProxy ? ofAll : Math.min(MOST.ofOneAddress, Math.ceil(ofAll / 2));
   return { ofAll, ofOneAddress };
 }
 
 /** Node has raised it as far as it may; where nothing tells it, it does not bound. */
-async function descriptorLimit(): Promise<number> {
-  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+async function descriptorLimit(file: string): Promise<number> {
+  const limits = await readFile(file, 'utf8').catch(() => '');
   return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
 }
 

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { boundConnections, connectionBounds } from '../../../src/http/connections.ts';
 
 const sockets: Socket[] = [];
@@ -90,14 +93,48 @@ test('one that closes gives its place back', async () => {
   expect(await isLetIn(open())).toBe(false);
 });
 
-test('the bounds leave a third of the descriptors to everything else, and one address half of them', async () => {
-  const { ofAll, ofOneAddress } = await connectionBounds(false);
-  expect(ofAll).toBeGreaterThan(0);
-  expect(ofAll).toBeLessThanOrEqual(4_096);
-  expect(ofOneAddress).toBe(Math.min(1_024, Math.ceil(ofAll / 2)));
-});
+describe('the bounds', () => {
+  /** As the kernel writes them. */
+  const limits = (openFiles: string) =>
+    [
+      'Limit                     Soft Limit           Hard Limit           Units     ',
+      'Max cpu time              unlimited            unlimited            seconds   ',
+      `Max open files            ${openFiles.padEnd(20)} 1048576              files     `,
+      'Max locked memory         8388608              8388608              bytes     ',
+    ].join('\n');
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-limits-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  const boundsWith = async (openFiles: string, trustsProxy = false) => {
+    const file = path.join(folder, 'limits');
+    await writeFile(file, limits(openFiles));
+    return connectionBounds(trustsProxy, file);
+  };
 
-test('behind a proxy, whose address all have, one address may have all', async () => {
-  const { ofAll, ofOneAddress } = await connectionBounds(true);
-  expect(ofOneAddress).toBe(ofAll);
+  test('leave a third of the descriptors to everything else, and each connection two', async () => {
+    expect(await boundsWith('1024')).toEqual({ ofAll: 341, ofOneAddress: 171 });
+  });
+
+  test('are no more than honest clients need, however many descriptors there are', async () => {
+    expect(await boundsWith('1048576')).toEqual({ ofAll: 4_096, ofOneAddress: 1_024 });
+  });
+
+  test('of one address are those of all behind a proxy, whose address all have', async () => {
+    expect(await boundsWith('1024', true)).toEqual({ ofAll: 341, ofOneAddress: 341 });
+  });
+
+  test.each(['unlimited', ''])('are the usual ones where the limit is "%s"', async (openFiles) => {
+    expect(await boundsWith(openFiles)).toEqual({ ofAll: 4_096, ofOneAddress: 1_024 });
+  });
+
+  test('are the usual ones where nothing tells a limit', async () => {
+    const missing = path.join(folder, 'missing');
+    expect(await connectionBounds(false, missing)).toEqual({ ofAll: 4_096, ofOneAddress: 1_024 });
+  });
+
+  test('are had from this very process', async () => {
+    expect((await connectionBounds(false)).ofAll).toBeGreaterThan(0);
+  });
 });

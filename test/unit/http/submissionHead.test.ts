@@ -33,6 +33,10 @@ describe('the query string of a submission', () => {
     expect(error?.message).toBe(error?.details.params?.map(({ message }) => message).join(' '));
   });
 
+  test('is what follows the first question mark, also where nothing stands before it', () => {
+    expect(refusal('?file=1')?.details.params?.map(({ name }) => name)).toEqual(['file']);
+  });
+
   test('is told by 20 names at most, of 80 characters at most', () => {
     const names = Array.from({ length: 30 }, (_, n) => `${String(n)}${'q'.repeat(100)}`);
     const params = refusal(`/separate?${names.join('&')}`)?.details.params ?? [];
