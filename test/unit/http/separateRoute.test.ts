@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
@@ -172,6 +174,14 @@ describe('what is wrong with a form', () => {
     expect([answer.status, received.size, submitted.length]).toEqual([400, 0, 0]);
   });
 
+  test('that breaks behind its file is an error, and the file is not kept', async () => {
+    await start();
+    const body = form({}, song);
+    body.append('model_type', 'x'.repeat(70_000));
+    const answer = await submit({}, { body });
+    expect([answer.status, submitted, received.size]).toEqual([400, [], 0]);
+  });
+
   test('is told all at once, with what is valid where a name is unknown', async () => {
     findModel = () => Promise.reject(unknownModel('statrer', ['starter']));
     await start();
@@ -251,6 +261,21 @@ describe('before the body is read', () => {
     await start({}, { admit: () => Promise.reject(new AppError('QUEUE_FULL', 'Full.')) });
     const answer = await submit();
     expect([answer.status, answer.headers.get('connection')]).toEqual([503, 'keep-alive']);
+  });
+
+  test('a client that waits for 100-continue is told to go on, once there is room', async () => {
+    await start();
+    const sent = request(`${app.url}/api/v1/separate`, {
+      method: 'POST',
+      headers: { expect: '100-continue', 'content-type': 'multipart/form-data; boundary=b' },
+    });
+    sent.flushHeaders();
+    await once(sent, 'continue');
+    expect(admitted).toEqual([[null, { owner: null, idempotencyKey: undefined }]]);
+    sent.end('--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n');
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(201);
   });
 
   test('what is no error of the client closes nothing by itself', async () => {
