@@ -27,6 +27,8 @@ export default {
     // Prose and examples, put together once at the start: the tests of the OpenAPI document hold those.
     '!src/http/documented/**',
   ],
+  // It would write the tests' files anew, and the stand-in worker could not be run any more.
+  disableTypeChecks: false,
   // What is not needed to run the tests is not copied: the environments alone are gigabytes.
   ignorePatterns: [
     '/.venv*',

@@ -9,7 +9,6 @@ const WITH_SERVERS = [
     'address',
     'authentication',
     'fairUploads',
-    'guards',
     'health',
     'hostileRequests',
     'logs',
