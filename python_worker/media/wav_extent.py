@@ -29,7 +29,5 @@ def _staging_reason(file: BinaryIO, header: WavHeader, deadline: Deadline) -> st
     if header.is_length_missing:
         return "MSST's decoder takes the length 0 in the WAV header at its word"
     if wav_rest.unread_seconds(file, header, deadline):
-        return (
-            "MSST's decoder reads only the first of several pieces of sound in the WAV, and does not say so"
-        )
+        return "MSST's decoder reads only the first of several pieces of sound in the WAV"
     return None

@@ -21,7 +21,8 @@ def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> flo
     order = ">" if header.is_big_endian else "<"
     bytes_per_second = header.sample_rate * header.channels * header.sample_bytes
     seconds, end = 0.0, size_of(file)
-    at = _next(file, header.data_start + header.data_bytes)
+    begin = header.data_start
+    at = _next(file, begin, begin + header.data_bytes)
     for _ in range(MOST_PIECES):
         deadline.check()
         file.seek(at)
@@ -30,7 +31,7 @@ def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> flo
             break
         if head[:4] in SIGNATURES and head[CHUNK:] == b"WAVE":
             order = ">" if head.startswith(b"RIFX") else "<"
-            at += CHUNK + 4
+            begin, at = at, at + CHUNK + 4
             continue
         name, length = struct.unpack_from(f"{order}4sI", head)
         if name == b"fmt " and length >= SHORTEST_FORMAT:
@@ -41,13 +42,13 @@ def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> flo
         held = min(length, end - at - CHUNK)
         if name == b"data" and bytes_per_second:
             seconds += held / bytes_per_second
-        at = _next(file, at + CHUNK + held)
+        at = _next(file, begin, at + CHUNK + held)
     return seconds
 
 
-def _next(file: BinaryIO, at: int) -> int:
-    """Where the next chunk begins behind one that ends here: at an even place, but for joined files."""
-    if at % 2 == 0:
+def _next(file: BinaryIO, begin: int, at: int) -> int:
+    """Where the next chunk begins behind one that ends here: an even way from the start, unless joined."""
+    if (at - begin) % 2 == 0:
         return at
     file.seek(at)
     return at if file.read(4) in SIGNATURES else at + 1
