@@ -1,0 +1,381 @@
+/** What the scheduler does with workers and tasks around each attempt. */
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Log } from '../../../src/log.ts';
+import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
+import { newTask } from '../../support/newTask.ts';
+import { standInScheduler, type PlayedWorker } from '../../support/standInScheduler.ts';
+import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+
+let disk: StoreOnDisk;
+beforeEach(async () => {
+  disk = await openStoreOnDisk();
+});
+let stops: (() => Promise<void>)[];
+beforeEach(() => {
+  stops = [];
+});
+afterEach(async () => {
+  // What still runs writes to the database.
+  for (const stop of stops) await stop();
+  await disk.dispose();
+});
+
+const accept = () => disk.store.accept(newTask(), 10);
+const statusOf = async ({ taskId }: { taskId: string }) => (await disk.store.fate(taskId))?.status;
+
+/** Something to wait for. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return {
+    opened,
+    open: () => {
+      open();
+    },
+  };
+}
+
+/** A scheduler of these workers that is stopped with the test. */
+async function started(given: Parameters<typeof standInScheduler>[1]) {
+  const standIn = await standInScheduler(disk, given);
+  stops.push(() => standIn.scheduler.stop(0));
+  standIn.scheduler.start();
+  return standIn;
+}
+
+/** Works until it is told to stop. */
+const untilAborted: PlayedWorker['separate'] = (_params, signal) =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new ChildFailure('CANCELLED', 'It was cancelled.', null));
+    });
+  });
+
+describe('a worker', () => {
+  test.each<[string, PlayedWorker['separate'], string, string, string]>([
+    ['did its work', undefined, 'completed', 'worked', 'lives'],
+    [
+      'says that it failed',
+      () => Promise.reject(new ChildFailure('SEPARATION_FAILED', 'It failed.', null)),
+      'failed',
+      'worked',
+      'lives',
+    ],
+    ['died', () => Promise.reject(new ChildDied({ exitCode: 1, signal: null })), 'pending', 'failed', 'died'],
+  ])(
+    'that %s is given back as that, once the end of its task is written',
+    async (_, first, status, how, ending) => {
+      const { taskId } = await accept();
+      const endings: unknown[] = [];
+      const given = gate();
+      const { did, progress } = await started({
+        // What comes back into the queue runs again, until the test is over.
+        workers: [
+          {
+            id: 'w',
+            separate: (params, signal) =>
+              (params.attempt > 1 ? untilAborted : (first ?? (async () => ({}))))(params, signal),
+          },
+        ],
+        parts: {
+          preparation: {
+            begin: () => undefined,
+            end(_worker, end) {
+              endings.push(end);
+              void disk.store.fate(taskId).then((fate) => {
+                endings.push(fate?.status);
+                given.open();
+              });
+            },
+            look: () => undefined,
+          },
+        },
+      });
+      await given.opened;
+      expect(endings).toEqual([ending, status]);
+      expect(did.slice(0, 2)).toEqual(['lent w', `w ${how}`]);
+      if (status !== 'pending') expect(progress.find(taskId)).toBeUndefined();
+    },
+  );
+
+  test('has its models unloaded for a task on the same GPU before that begins, and is given back whatever comes of it', async () => {
+    await accept();
+    const worked = gate();
+    const did: string[] = [];
+    const neighbours = ['warm', 'stuck'];
+    const standIn = await standInScheduler(disk, {
+      workers: [
+        {
+          id: 'w',
+          separate: async () => {
+            did.push(...standIn.did, 'separates');
+            worked.open();
+            return {};
+          },
+        },
+        { id: 'warm', unload: async () => ({ unloaded: ['vocals'] }) },
+        { id: 'stuck', unload: () => Promise.reject(new Error('it hangs')) },
+      ],
+      devices: {
+        hasRoom: (_task, { id }) => id === 'w',
+        begin: () => standIn.workers.filter(({ id }) => neighbours.includes(id)),
+      },
+    });
+    stops.push(() => standIn.scheduler.stop(0));
+    standIn.scheduler.start();
+    await worked.opened;
+    expect(did.slice(0, 3)).toEqual(['lent w', 'lent warm', 'lent stuck']);
+    expect(did.slice(3, 5).sort()).toEqual(['stuck tended', 'warm tended']);
+    expect(did.at(-1)).toBe('separates');
+  });
+
+  test('that is shown as idle and is not to be had leaves the task where it is', async () => {
+    const task = await accept();
+    const looked = gate();
+    const { did } = await started({ workers: [{ id: 'w' }], taken: ['w'], onNothingToStart: looked.open });
+    await looked.opened;
+    expect(await statusOf(task)).toBe('pending');
+    expect(did).toEqual([]);
+  });
+
+  test('is given back unused where the claim of its task is refused', async () => {
+    const task = await accept();
+    const refused = gate();
+    let claims = 0;
+    const { did } = await started({
+      workers: [{ id: 'w' }],
+      store: {
+        claimNext(choose) {
+          claims += 1;
+          if (claims > 1) return Promise.resolve(undefined);
+          choose(task, undefined);
+          refused.open();
+          return Promise.reject(new Error('SQLITE_IOERR'));
+        },
+      },
+    });
+    await refused.opened;
+    await vi.waitFor(() => {
+      expect(did.slice(0, 2)).toEqual(['lent w', 'w unused']);
+    });
+  });
+});
+
+test('where no task can start on an idle worker, that is told; where no worker is idle, nothing is asked', async () => {
+  const idle = gate();
+  const nothing = await started({ workers: [{ id: 'w' }], onNothingToStart: idle.open });
+  await idle.opened;
+  expect(nothing.did).toEqual([]);
+  const claimNext = vi.fn(disk.store.claimNext);
+  const busy = await standInScheduler(disk, { workers: [], store: { claimNext } });
+  busy.scheduler.start();
+  busy.scheduler.wake();
+  await busy.scheduler.stop(0);
+  expect([busy.did, claimNext.mock.calls]).toEqual([[], []]);
+});
+
+test('a task that was cancelled between its claim and its beginning is not begun', async () => {
+  const task = await accept();
+  const given = gate();
+  const separate = vi.fn(async () => ({}));
+  const { did, ended } = await started({
+    workers: [{ id: 'w', separate }],
+    store: {
+      async fate(taskId) {
+        await disk.store.cancel(taskId, null);
+        return disk.store.fate(taskId);
+      },
+    },
+    devices: { end: given.open },
+  });
+  await given.opened;
+  expect(separate).not.toHaveBeenCalled();
+  expect(ended).toEqual([]);
+  expect(did.slice(0, 2)).toEqual(['lent w', 'w worked']);
+  expect(await statusOf(task)).toBe('cancelled');
+});
+
+test('a task that is cancelled while it runs stays so, and its worker is given back', async () => {
+  const task = await accept();
+  const [begun, given] = [gate(), gate()];
+  const standIn = await started({
+    workers: [
+      {
+        id: 'w',
+        separate: (params, signal) => {
+          begun.open();
+          return untilAborted(params, signal);
+        },
+      },
+    ],
+    devices: { end: given.open },
+  });
+  await begun.opened;
+  await disk.store.cancel(task.taskId, null);
+  expect(standIn.running.has(task.taskId)).toBe(true);
+  void standIn.running.abort(task.taskId);
+  await given.opened;
+  expect(await statusOf(task)).toBe('cancelled');
+  expect(standIn.ended).toEqual([]);
+});
+
+test('tasks start in their order, one after the other on one worker, each once', async () => {
+  const tasks = [await accept(), await accept(), await accept()];
+  const order: string[] = [];
+  const last = gate();
+  const { scheduler } = await started({
+    workers: [
+      {
+        id: 'w',
+        separate: async ({ task_id: taskId }) => {
+          order.push(taskId);
+          if (order.length === 3) last.open();
+          return {};
+        },
+      },
+    ],
+    devices: {
+      end: () => {
+        setImmediate(() => {
+          scheduler.wake();
+        });
+      },
+    },
+  });
+  await last.opened;
+  expect(order).toEqual(tasks.map(({ taskId }) => taskId));
+});
+
+test('a task that came without a word is found within a second', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const [looked, begun] = [gate(), gate()];
+  await started({
+    workers: [
+      {
+        id: 'w',
+        separate: async () => {
+          begun.open();
+          return {};
+        },
+      },
+    ],
+    onNothingToStart: looked.open,
+  });
+  await looked.opened;
+  await new Promise(setImmediate);
+  await accept();
+  vi.advanceTimersByTime(1_000);
+  await begun.opened;
+});
+
+test('a word that there is something new also looks for what can be prepared', async () => {
+  const look = vi.fn();
+  const { scheduler } = await started({
+    workers: [],
+    parts: { preparation: { begin: () => undefined, end: () => undefined, look } },
+  });
+  expect(look).not.toHaveBeenCalled();
+  scheduler.wake();
+  expect(look).toHaveBeenCalledOnce();
+});
+
+test('a queue that cannot be read is told, and read again', async () => {
+  await accept();
+  const [refused, begun] = [gate(), gate()];
+  const error = vi.fn();
+  const failure = new Error('SQLITE_IOERR');
+  const { scheduler } = await started({
+    workers: [
+      {
+        id: 'w',
+        separate: async () => {
+          begun.open();
+          return {};
+        },
+      },
+    ],
+    log: { error, info: () => undefined, warn: () => undefined, debug: () => undefined } as unknown as Log,
+    store: {
+      async claimNext(choose) {
+        if (error.mock.calls.length > 0) return disk.store.claimNext(choose);
+        refused.open();
+        throw failure;
+      },
+    },
+  });
+  await refused.opened;
+  await vi.waitFor(() => {
+    expect(error).toHaveBeenCalledWith({ err: failure }, expect.any(String));
+  });
+  scheduler.wake();
+  await begun.opened;
+});
+
+describe('a stop', () => {
+  test('lets what runs come to its end, and does not wait any longer', async () => {
+    const task = await accept();
+    const [begun, goOn] = [gate(), gate()];
+    const { scheduler } = await standInScheduler(disk, {
+      workers: [
+        {
+          id: 'w',
+          separate: async () => {
+            begun.open();
+            await goOn.opened;
+            return {};
+          },
+        },
+      ],
+    });
+    scheduler.start();
+    await begun.opened;
+    const stopped = scheduler.stop(3_600_000);
+    goOn.open();
+    await stopped;
+    expect(await statusOf(task)).toBe('completed');
+  });
+
+  test('gives back to the queue what does not end in time, without a failure; the workers end first', async () => {
+    const task = await accept();
+    const begun = gate();
+    const stopPool = vi.fn(async () => undefined);
+    const { scheduler, did } = await standInScheduler(disk, {
+      workers: [
+        {
+          id: 'w',
+          separate: (params, signal) => {
+            begun.open();
+            return untilAborted(params, signal);
+          },
+        },
+      ],
+      stopPool,
+    });
+    scheduler.start();
+    await begun.opened;
+    await scheduler.stop(1);
+    expect(await disk.store.find(task.taskId, null)).toMatchObject({
+      status: 'pending',
+      failures: 0,
+      attempt: 1,
+    });
+    expect(stopPool).toHaveBeenCalledOnce();
+    expect(did).toEqual(['lent w', 'w worked']);
+  });
+
+  test('starts nothing after it, whoever asks', async () => {
+    const claimNext = vi.fn(disk.store.claimNext);
+    const { scheduler, did } = await standInScheduler(disk, { workers: [{ id: 'w' }], store: { claimNext } });
+    scheduler.start();
+    await scheduler.stop(0);
+    const before = claimNext.mock.calls.length;
+    await accept();
+    scheduler.wake();
+    await new Promise(setImmediate);
+    expect(claimNext.mock.calls).toHaveLength(before);
+    expect(did.filter((word) => word !== 'idle')).toEqual([]);
+  });
+});
