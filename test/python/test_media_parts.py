@@ -311,6 +311,7 @@ def test_what_holds_an_mp3_and_is_none_stays_unknown(file_of: Opening, front: by
     ("content", "message"),
     [
         (b"", "The file is empty."),
+        (b"ID3\x03\0\0\0\0\0\x05abcde" + bytes(9), "The file is empty: it holds tags and no sound."),
         (b"ID3\x03\0\0\0\0\0\x05abcde", "The file is empty: it holds tags and no sound."),
     ],
 )
@@ -327,8 +328,9 @@ def test_an_empty_file_is_called_so(file_of: Opening, content: bytes, message: s
         (b"RIFX\0\0\0\0WAVEfmt ", ("wav", 0)),
         (b"RF64\0\0\0\0WAVEfmt ", ("wav", 0)),
         (container.W64, ("wav", 0)),
-        (b"fLaC", ("flac", 0)),
-        (b"OggS", ("ogg", 0)),
+        (container.W64 + b"more", ("wav", 0)),
+        (b"fLaC\0", ("flac", 0)),
+        (b"OggS\0", ("ogg", 0)),
         (b"\0\0\0\x20ftypM4A ", ("mp4", 0)),
         (b"ID3\x03\0\0\0\0\0\x05abcdefLaC", ("flac", 15)),
         (b"ID3\x03\0\0\0\0\0\x05abcdeRIFF\0\0\0\0WAVE", ("wav", 15)),
@@ -339,6 +341,55 @@ def test_a_container_is_told_by_its_first_bytes(
     file_of: Opening, content: bytes, expected: tuple[str, int]
 ) -> None:
     assert recognised(file_of(content)) == expected
+
+
+def id3(size: bytes, body: int, *, version: bytes = b"\3\0", flags: int = 0) -> bytes:
+    """A tag whose body is as long as said, or not."""
+    return b"ID3" + version + bytes((flags,)) + size + b"t" * body
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (b"", 0),
+        (b"ID3\3\0\0\0\0\0", 0),
+        (b"ID4\3\0\0\0\0\0\5abcde", 0),
+        (id3(b"\0\0\0\5", 5), 15),
+        (id3(b"\0\0\1\x7f", 255) + b"\xffmore", 265),
+        (id3(b"\0\1\0\0", 1 << 14), 10 + (1 << 14)),
+        (id3(b"\1\0\0\0", 9), 10 + (1 << 21)),
+        (id3(b"\0\0\1\x80", 384), 394),
+        (id3(b"\0\1\xff\0", 0x1FF00) + b"more", 10 + 0x1FF00),
+        (id3(b"\x80\0\0\0", 384), 0),
+        (id3(b"\0\0\1\x80", 383), 0),
+        (id3(b"\0\0\0\5", 15, flags=0x10), 25),
+        (id3(b"\0\0\0\5", 5, flags=0xEF), 15),
+        (id3(b"\0\0\0\5", 15, flags=0xFF), 25),
+        (id3(b"\0\0\0\5", 5, version=b"\xff\0"), 0),
+        (id3(b"\0\0\0\5", 5, version=b"\0\xff"), 0),
+        (id3(b"\0\0\0\5", 5) * 3 + b"ID", 45),
+    ],
+)
+def test_tags_end_where_they_say_also_those_whose_size_is_written_in_whole_bytes(
+    file_of: Opening, content: bytes, end: int
+) -> None:
+    assert container.skip_id3(file_of(content), Deadline()) == end
+
+
+def test_tags_without_end_are_given_up(file_of: Opening) -> None:
+    with pytest.raises(Failure) as refused:
+        container.skip_id3(file_of(id3(b"\0\0\0\0", 0) * 65_540), Deadline())
+    assert refused.value.kind == "INVALID_AUDIO"
+    assert refused.value.message == (
+        "The file takes too long to examine: it consists of too many tiny or damaged pieces."
+    )
+
+
+@pytest.mark.parametrize("content", [bytes(100), id3(b"\0\0\0\5", 5) + b"text"])
+def test_what_is_neither_empty_nor_known_is_called_unknown(file_of: Opening, content: bytes) -> None:
+    with pytest.raises(Failure) as refused:
+        recognised(file_of(content))
+    assert refused.value.kind == "UNSUPPORTED_FORMAT"
 
 
 def test_a_part_of_a_file_is_read_as_if_nothing_stood_around_it(file_of: Opening) -> None:
@@ -514,6 +565,7 @@ def vorbis_setup(modes: list[bool]) -> bytes:
         ([False, True], (0, 0, 2, 2, 0), [0, 128, 576, 1024, 576]),
         ([False], (0, 0), [0, 128]),
         ([True, False, True], (0, 2, 4, 4), [0, 576, 576, 1024]),
+        ([True, False, True], (0, 6, 0, 0), [0, 512, 0, 1024]),
         ([False, True, False, True, True], (0, 8, 6, 2), [0, 576, 1024, 1024]),
     ],
 )
