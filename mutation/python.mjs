@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { hashOf, readText } from '../setup/stamp.mjs';
 import { groups } from './pythonGroups.mjs';
 import { pythonScores } from './pythonScores.mjs';
 
@@ -20,8 +21,9 @@ import { pythonScores } from './pythonScores.mjs';
  * @returns {Promise<number>} an exit code
  */
 export async function mutatePython({ root, python, run, report, modules }) {
-  const tools = join(root, '.mutation', 'mutmut');
   const requirements = join(root, 'mutation', 'python-requirements.txt');
+  // Other versions, or another Python, are installed anew.
+  const tools = join(root, '.mutation', `mutmut-${hashOf(readText(requirements), python).slice(0, 12)}`);
   if (!existsSync(join(tools, 'mutmut'))) {
     await report.step('installing mutmut', async () => {
       const flags = ['--no-deps', '--disable-pip-version-check', '--target', tools];
