@@ -33,3 +33,10 @@ test('several are given back at once', () => {
   quota.giveBack('a', 3);
   expect(takes(quota, 'a', 4)).toEqual([true, true, true, false]);
 });
+
+test('an address that gives one back holds the others still', () => {
+  const quota = new Quota({ ofOneAddress: 3, ofAll: 10 });
+  takes(quota, 'a', 3);
+  quota.giveBack('a');
+  expect(takes(quota, 'a', 2)).toEqual([true, false]);
+});
