@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const head = ['module', 'mutants', 'killed', 'timed out', 'survived', 'not reached', 'score'];
 
 /**
- * A row for each module, and one for all of them.
+ * A row for each module, and one for all where there are several.
  *
  * @param {string[]} folders in which mutmut ran
  * @returns {string} a table in Markdown
@@ -16,7 +16,8 @@ export function pythonScores(folders) {
     (all, { counts }) => all.map((sum, at) => sum + (counts[at] ?? 0)),
     [0, 0, 0, 0],
   );
-  return [head, head.map((_, at) => (at === 0 ? '---' : '--:')), ...rows, row('all', sums)]
+  if (rows.length > 1) rows.push(row('all', sums));
+  return [head, head.map((_, at) => (at === 0 ? '---' : '--:')), ...rows]
     .map((cells) => `| ${cells.join(' | ')} |\n`)
     .join('');
 }
