@@ -16,6 +16,7 @@ const BOUNDARY = 'a-boundary-that-no-audio-holds';
  * @property {number} beganAt ms, as `performance.now()` counts
  * @property {number} sentAt the last byte went to the operating system
  * @property {number} answeredAt the whole 201 was read
+ * @property {number} waitedMs for its turn to be looked into, as the answer says
  */
 
 /**
@@ -56,7 +57,8 @@ export async function postSong(baseUrl, file, { fields = {}, headers = {}, chunk
   const text = Buffer.concat(await response.toArray()).toString();
   const answeredAt = performance.now();
   if (response.statusCode !== 201) throw new Error(`not accepted: ${response.statusCode} ${text}`);
-  return { task: JSON.parse(text), beganAt, sentAt, answeredAt };
+  const waitedMs = Number(/wait;dur=([\d.]+)/.exec(response.headers['server-timing'] ?? '')?.[1] ?? 0);
+  return { task: JSON.parse(text), beganAt, sentAt, answeredAt, waitedMs };
 }
 
 /** @param {string} disposition */

@@ -1,5 +1,6 @@
 // What taking a file of 500 MB costs: speed beside that of the disk, memory, and the wait for the 201.
 import { open, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 
 import { watchMemory } from './memory.mjs';
@@ -18,11 +19,27 @@ const RUNS = 3;
 /** Takes every task and computes nothing. */
 const WORKER = path.join(projectRoot, 'test', 'support', 'standIn', 'worker.mjs');
 
+const isTogetherOnly = process.argv[2] === 'together';
+
 await runBench(async (bench) => {
   printHeader('node bench/upload.mjs');
   const at = (/** @type {string} */ name) => path.join(bench.folder, name);
   await writeNoiseWav(at('song.wav'), FILE_BYTES);
   await writeNoiseFlac(bench, at('song.flac'), FILE_BYTES);
+  if (!isTogetherOnly) await measureEach(bench, at);
+  const cores = os.availableParallelism();
+  printTable([
+    ...(await measureTogether(bench, at('song.wav'), 3 * cores)),
+    ...(await measureTogether(bench, at('song.flac'), cores)),
+    ...(await measureTogether(bench, at('song.flac'), 3 * cores)),
+  ]);
+});
+
+/**
+ * @param {import('./prepare.mjs').Bench} bench
+ * @param {(name: string) => string} at
+ */
+async function measureEach(bench, at) {
   await writeLongMp3(bench, at('song.mp3'), MP3_BYTES);
   await makeAudio(bench, 'wav', at('four minutes.wav'), SONG_SECONDS);
   await makeAudio(bench, 'mp3', at('four minutes.mp3'), SONG_SECONDS);
@@ -34,7 +51,7 @@ await runBench(async (bench) => {
     await measure(bench, at('song.flac'), { chunked: false }),
     await measure(bench, at('song.mp3'), { chunked: false }),
   ]);
-});
+}
 
 /**
  * Uploads a file to a server that has taken none before, some times, each beside a plain copy of it.
@@ -91,6 +108,37 @@ async function measureOnce(bench, file, how) {
     added: peak - memory.before,
     answerSeconds: (answeredAt - sentAt) / 1000,
   };
+}
+
+/**
+ * So many uploads of one file at once: how long each waits for its 201, and how long it was told it had waited for its turn.
+ *
+ * @param {import('./prepare.mjs').Bench} bench
+ * @param {string} file
+ * @param {number} atOnce
+ */
+async function measureTogether(bench, file, atOnce) {
+  const plan = path.join(bench.folder, 'plan');
+  await writeFile(plan, 'hang\n');
+  const server = await startServer(
+    { ...bench, engine: WORKER },
+    { settings: { max_audio_duration: '100h' }, env: { STAND_IN_PLAN: plan } },
+  );
+  const posted = await Promise.all(Array.from({ length: atOnce }, () => postSong(server.url, file)));
+  await server.end();
+  const waits = posted.map(({ sentAt, answeredAt, waitedMs }) => ({
+    answer: (answeredAt - sentAt) / 1000,
+    turn: waitedMs / 1000,
+  }));
+  return waits
+    .toSorted((a, b) => a.answer - b.answer)
+    .map(({ answer, turn }, at) => ({
+      file: path.extname(file).slice(1).toUpperCase(),
+      'at once': atOnce,
+      upload: at + 1,
+      '201 after s': answer.toFixed(2),
+      'of it waiting, as told, s': turn.toFixed(2),
+    }));
 }
 
 /**
