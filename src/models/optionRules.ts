@@ -19,16 +19,9 @@ export interface SeparationOptions {
   batchSize: number | null;
 }
 
-/** A network takes whole chunks, some seconds long: a shorter song costs it about as much as one of this length. */
-const SHORTEST_HEARD_SECONDS = 5;
-/** Test-time augmentation adds two passes to each shift. */
-const TTA_PASSES = 3;
-
-/** Seconds of audio that a network hears of a song, over all passes: what the time to separate it goes by. */
-export const heardSeconds = (
-  durationSeconds: number,
-  { bigshifts, useTta }: Pick<SeparationOptions, 'bigshifts' | 'useTta'>,
-): number => Math.max(durationSeconds, SHORTEST_HEARD_SECONDS) * bigshifts * (useTta ? TTA_PASSES : 1);
+/** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
+export const passesOf = ({ bigshifts, useTta }: Pick<SeparationOptions, 'bigshifts' | 'useTta'>) =>
+  bigshifts * (useTta ? 3 : 1);
 
 /** The same as a client wrote it: instruments in any spelling, none for all. */
 export type SubmittedOptions = SeparationOptions;

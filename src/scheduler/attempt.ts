@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { heardSeconds } from '../models/optionRules.ts';
+import { passesOf } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { AttemptResult } from '../store/taskStore.ts';
@@ -62,8 +62,7 @@ export async function runAttempt(
 
   const known = { name: task.modelType, version: model.version, checkpointBytes: model.checkpointBytes };
   const rate = parts.pace.expect(known, lease.device);
-  const heard = heardSeconds(task.mixture.durationSeconds, task.options);
-  const expectedSeconds = rate * heard;
+  const expectedSeconds = rate * passesOf(task.options) * task.mixture.durationSeconds;
   const progress = parts.progress.begin(task, expectedSeconds);
   const startedAt = parts.clock.monotonic();
   const enter = (report: ProgressReport) => {
@@ -112,7 +111,8 @@ export async function runAttempt(
   // What loading took, or tries for which memory did not do, is no part of the next task's time.
   if (result.memory_retries === 0) {
     const workSeconds = processingSeconds - result.stage_seconds.loading_model;
-    parts.pace.record(known, lease.device, workSeconds / heard);
+    const perAudioSecond = workSeconds / passesOf(task.options) / task.mixture.durationSeconds;
+    parts.pace.record(known, lease.device, perAudioSecond);
   }
   if (result.device_peak) {
     parts.peaks.record(task, { device: lease.device, version: model.version }, result.device_peak);

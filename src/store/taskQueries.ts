@@ -1,6 +1,6 @@
 import { and, asc, count, desc, eq, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
-import { heardSeconds } from '../models/optionRules.ts';
+import { passesOf } from '../models/optionRules.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
@@ -180,14 +180,12 @@ export function taskQueries(
           .orderBy(desc(tasks.seq))
           .limit(RECENT_TASKS)
           .all()
-          .flatMap(({ plan: { steps }, device, seconds, audio }) =>
-            steps.slice(0, 1).map(({ model, version, options }) => ({
-              modelType: model,
-              modelVersion: version ?? null,
-              device,
-              realTimeFactor: (seconds ?? 0) / heardSeconds(audio, options),
-            })),
-          ),
+          .map(({ plan: { steps }, device, seconds, audio }) => ({
+            modelType: steps[0]?.model ?? '',
+            modelVersion: steps[0]?.version ?? null,
+            device,
+            realTimeFactor: (seconds ?? 0) / audio / (steps[0] ? passesOf(steps[0].options) : 1),
+          })),
       ),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { heardSeconds, resolveOptions, type SubmittedOptions } from '../../../src/models/optionRules.ts';
+import { resolveOptions, type SubmittedOptions } from '../../../src/models/optionRules.ts';
 import type { ModelEntry } from '../../../src/models/modelEntry.ts';
 import { makeEntry } from './modelFolder.ts';
 
@@ -141,12 +141,4 @@ describe('encoding and limits', () => {
     const names = problemsOf({ ...changes, instruments: ['x'] }).map(({ name }) => name);
     expect(names).toEqual(['pcm_type', 'bigshifts', 'batch_size', 'instruments']);
   });
-});
-
-test('a network hears a song once a pass, three times as often with TTA, and never less than a chunk of it', () => {
-  expect(heardSeconds(60, { bigshifts: 1, useTta: false })).toBe(60);
-  expect(heardSeconds(60, { bigshifts: 2, useTta: true })).toBe(360);
-  // A song of one sample takes as long as one of some seconds: what it took says nothing of a minute.
-  expect(heardSeconds(1 / 44_100, { bigshifts: 1, useTta: false })).toBe(5);
-  expect(heardSeconds(0.5, { bigshifts: 2, useTta: false })).toBe(10);
 });
