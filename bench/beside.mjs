@@ -83,7 +83,7 @@ async function side(root, bench, files) {
   const { urls, pid, end } = await ourServer(bench, [DOWNLOAD_BYTES]);
   const stem = urls[0] ?? '';
   const { origin, pathname } = new URL(stem);
-  const task = `/api/v1/tasks/${/tsk_[^/]+|[0-9a-f-]{36}/.exec(pathname)?.[0]}`;
+  const task = `/api/v1/tasks/${/[0-9a-f-]{36}/.exec(pathname)?.[0]}`;
   return { url: origin, stem, task, files, pid, end };
 }
 

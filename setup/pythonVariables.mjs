@@ -10,5 +10,5 @@ export function pythonVariables(env) {
   if (set.length === 0) return '';
   const values = set.map((name) => `${name} (${env[name]})`).join(' and ');
   const without = set.map((name) => `-u ${name}`).join(' ');
-  return ` Python also goes by ${values}, which may be the reason: try env ${without} npm start.`;
+  return ` Python also reads ${values}, which may be the reason: try env ${without} npm start.`;
 }

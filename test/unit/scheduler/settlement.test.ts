@@ -44,8 +44,8 @@ async function running(attempts = 1): Promise<Task> {
   return (await disk.store.find(taskId, null)) as Task;
 }
 
-function settlementOf(given: Partial<SettlementParts> = {}) {
-  const settlement = createSettlement({
+const makeSettlement = (given: Partial<SettlementParts> = {}) =>
+  createSettlement({
     store: disk.store,
     files,
     maxAttempts: 3,
@@ -56,6 +56,9 @@ function settlementOf(given: Partial<SettlementParts> = {}) {
     log: silent,
     ...given,
   });
+
+function settlementOf(given: Partial<SettlementParts> = {}) {
+  const settlement = makeSettlement(given);
   return (task: Task, outcome: Parameters<typeof settlement.settle>[1]) =>
     settlement.settle(task, outcome, { stages: new StageClock(disk.clock), cancelled: false });
 }
@@ -143,16 +146,7 @@ test('that a child died is an error in the log, unless a stop or a cancel ended 
     if (message === 'an attempt failed') levels.push(level);
   };
   const log = { info: note('info'), warn: note('warn'), error: note('error') } as unknown as Log;
-  const settlement = createSettlement({
-    store: disk.store,
-    files,
-    maxAttempts: 3,
-    retryDelayMs: 0,
-    onModelUnavailable: () => undefined,
-    onEnded: () => undefined,
-    now: () => disk.clock.now(),
-    log,
-  });
+  const settlement = makeSettlement({ log });
   const settle = async (cancelled: boolean) =>
     settlement.settle(await running(), { error: died }, { stages: new StageClock(disk.clock), cancelled });
   await settle(false);
