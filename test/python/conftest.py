@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -27,6 +28,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def file_of(tmp_path: Path) -> Iterator[Callable[[bytes], BinaryIO]]:
+    """Opens a file that holds these bytes."""
+    opened: list[BinaryIO] = []
+
+    def open_file(content: bytes) -> BinaryIO:
+        path = tmp_path / f"file{len(opened)}"
+        path.write_bytes(content)
+        opened.append(path.open("rb", buffering=0))
+        return opened[-1]
+
+    yield open_file
+    for file in opened:
+        file.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import BinaryIO
 
 import pytest
@@ -18,22 +17,6 @@ from python_worker.media.ogg_pages import CONTINUES, HEADER, NO_POSITION, Page, 
 from python_worker.protocol import Failure
 
 Opening = Callable[[bytes], BinaryIO]
-
-
-@pytest.fixture
-def file_of(tmp_path: Path) -> Iterator[Opening]:
-    """Opens a file that holds these bytes."""
-    opened: list[BinaryIO] = []
-
-    def open_file(content: bytes) -> BinaryIO:
-        path = tmp_path / f"file{len(opened)}"
-        path.write_bytes(content)
-        opened.append(path.open("rb", buffering=0))
-        return opened[-1]
-
-    yield open_file
-    for file in opened:
-        file.close()
 
 
 def frame(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
@@ -17,22 +16,6 @@ from python_worker.protocol import Failure
 
 Opening = Callable[[bytes], BinaryIO]
 DAMAGED = "The WAV header is damaged: it does not describe its samples."
-
-
-@pytest.fixture
-def file_of(tmp_path: Path) -> Iterator[Opening]:
-    """Opens a file that holds these bytes."""
-    opened: list[BinaryIO] = []
-
-    def open_file(content: bytes) -> BinaryIO:
-        path = tmp_path / f"file{len(opened)}"
-        path.write_bytes(content)
-        opened.append(path.open("rb", buffering=0))
-        return opened[-1]
-
-    yield open_file
-    for file in opened:
-        file.close()
 
 
 def chunk(name: bytes, body: bytes, *, order: str = "<", length: int | None = None) -> bytes:

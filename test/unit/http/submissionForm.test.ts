@@ -37,6 +37,93 @@ test('an empty value counts as absent, in every field', () => {
   expect(read(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(read({}));
 });
 
+describe('a field of a submission', () => {
+  test.each([
+    [{ output_format: 'flac' }, { outputFormat: 'flac' }],
+    [{ output_format: ' wav ' }, { outputFormat: 'wav' }],
+    [{ pcm_type: 'PCM_16' }, { pcmType: 'PCM_16' }],
+    [{ pcm_type: 'PCM_24' }, { pcmType: 'PCM_24' }],
+    [{ pcm_type: 'FLOAT' }, { pcmType: 'FLOAT' }],
+    [{ bigshifts: '16' }, { bigshifts: 16 }],
+    [{ num_overlap: '12' }, { numOverlap: 12 }],
+    [{ batch_size: ' 64' }, { batchSize: 64 }],
+    [{ use_tta: ' Yes ' }, { useTta: true }],
+    [{ extract_instrumental: '1' }, { extractInstrumental: true }],
+  ])('%j is read as %j', (fields, options) => {
+    expect(read(fields)).toMatchObject({ options, problems: [] });
+  });
+
+  test.each([
+    ['output_format', 'mp3', 'wav, flac'],
+    ['pcm_type', 'pcm_24', 'PCM_16, PCM_24, FLOAT'],
+    ['use_tta', 'perhaps', 'true, false, 1, 0, yes, no'],
+  ])('%s: %s is refused with what is allowed', (name, received, allowed) => {
+    expect(read({ [name]: received }).problems).toEqual([
+      { name, message: `${name} is "${received}"; allowed: ${allowed}.`, received, allowed },
+    ]);
+  });
+
+  test('is shown to 80 characters, and a dot more where it is longer', () => {
+    const shown = (length: number) => read({ use_tta: 'x'.repeat(length) }).problems[0]?.received;
+    expect([shown(80), shown(81)]).toEqual(['x'.repeat(80), `${'x'.repeat(80)}…`]);
+  });
+});
+
+describe('a field that there is not', () => {
+  const ALL =
+    'file, model_type, instruments, use_tta, extract_instrumental, output_format, pcm_type, bigshifts, num_overlap, batch_size';
+
+  test('is told with what was meant, or with all there are', () => {
+    expect(read({ batchsize: '1', zzz: '1' }).problems).toEqual([
+      {
+        name: 'batchsize',
+        message: 'There is no field "batchsize". Did you mean "batch_size"?',
+        allowed: ALL,
+        did_you_mean: 'batch_size',
+      },
+      { name: 'zzz', message: `There is no field "zzz"; allowed: ${ALL}.`, allowed: ALL },
+    ]);
+  });
+});
+
+describe('the instruments', () => {
+  test('may be names of 200 characters', () => {
+    const name = 'n'.repeat(200);
+    expect(read({ instruments: name })).toMatchObject({ options: { instruments: [name] }, problems: [] });
+  });
+
+  test.each([
+    [
+      '[drums',
+      {
+        message: 'instruments begins with "[" but is no JSON list of names.',
+        received: '[drums',
+        allowed: 'names separated by commas, or a JSON list of names',
+      },
+    ],
+    [
+      'x,'.repeat(200) + 'x',
+      {
+        message: 'instruments holds too many names; allowed: at most 200 names.',
+        allowed: 'at most 200 names',
+      },
+    ],
+    [
+      'n'.repeat(201),
+      {
+        message: 'instruments holds a name of 201 characters; allowed: names of at most 200 characters.',
+        received: `${'n'.repeat(80)}…`,
+        allowed: 'names of at most 200 characters',
+      },
+    ],
+  ])('that cannot be read are none, and are told: %s', (instruments, problem) => {
+    expect(read({ instruments })).toMatchObject({
+      options: { instruments: [] },
+      problems: [{ name: 'instruments', ...problem }],
+    });
+  });
+});
+
 describe('booleans', () => {
   test.each([
     ['true', true],
@@ -159,10 +246,11 @@ test('a field that there is not is named with the one that was meant', () => {
   expect(read({ something_else: 'x' }).problems[0]?.message).toContain('allowed: file, model_type');
 });
 
-test('a repeated field that takes one value is refused', () => {
-  expect(read({ model_type: ['a', 'b'] }).problems).toEqual([
-    { name: 'model_type', message: 'model_type is given 2 times; once is allowed.' },
-  ]);
+test('a repeated field that takes one value is refused, and has none', () => {
+  expect(read({ model_type: ['a', 'b'] })).toMatchObject({
+    modelType: undefined,
+    problems: [{ name: 'model_type', message: 'model_type is given 2 times; once is allowed.' }],
+  });
 });
 
 test('any form is read to its end, and no problem repeats more than a line of what was sent', () => {
