@@ -10,6 +10,8 @@ import { commonHeaders, PROBLEM_JSON, problemBody } from './errors.ts';
 const SENTENCE_OF: Partial<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'The headers of the request are too large: at most 16 KiB are allowed.',
   ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request took too long: send them without a pause.',
+  HPE_INVALID_EOF_STATE: 'The request ended before it was whole.',
+  NO_HOST: 'The request has no Host header: send one.',
   SEVERAL_HOSTS: 'The request has several Host headers: send one.',
 };
 
@@ -22,7 +24,10 @@ export function malformation(request: IncomingMessage): NodeJS.ErrnoException | 
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
   // RFC 9112 §3.2. Of two, a proxy and this server might each believe another.
-  return hosts > 1 ? Object.assign(new Error('several Host headers'), { code: 'SEVERAL_HOSTS' }) : undefined;
+  if (hosts === 1) return undefined;
+  return hosts === 0
+    ? Object.assign(new Error('no Host header'), { code: 'NO_HOST' })
+    : Object.assign(new Error('several Host headers'), { code: 'SEVERAL_HOSTS' });
 }
 
 /** What the answers need. `rateHeaders`: what every answer says to this client. */

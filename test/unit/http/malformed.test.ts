@@ -16,16 +16,21 @@ function teller() {
   return { lines, log: pino({ base: null }, { write }), rateHeaders };
 }
 
-describe('a request with several Host headers', () => {
+describe('a request with no Host header, or several', () => {
   const told = (...rawHeaders: string[]) => malformation({ rawHeaders } as unknown as IncomingMessage);
 
-  test('is told from one with one, or with none, whatever else it has', () => {
-    expect(told()).toBeUndefined();
+  test('is told from one with one, whatever else it has', () => {
     expect(told('Host', 'a')).toBeUndefined();
     expect(told('Host', 'a', 'Hosts', 'b', 'X-Host', 'c')).toBeUndefined();
-    expect(told('X-A', 'host', 'X-B', 'host')).toBeUndefined();
-    expect(told('ETag', 'a', 'Date', 'b', 'Vary', 'c')).toBeUndefined();
-    expect(told('Date', 'a', 'Date', 'b')).toBeUndefined();
+    expect(told('HOST', 'a', 'X-A', 'host', 'X-B', 'host')).toBeUndefined();
+    expect(told('ETag', 'a', 'Date', 'b', 'Vary', 'c', 'host', 'd')).toBeUndefined();
+  });
+
+  test('is none where no header is its name, whatever their values are', () => {
+    const fault = { code: 'NO_HOST', message: 'no Host header' };
+    expect(told()).toMatchObject(fault);
+    expect(told('X-A', 'host', 'X-B', 'host')).toMatchObject(fault);
+    expect(told('Date', 'a', 'Hosts', 'b', 'X-Host', 'c')).toMatchObject(fault);
   });
 
   test('is none, however the two are written', () => {
@@ -40,6 +45,8 @@ describe('the answer to what is no request', () => {
   test.each([
     ['HPE_HEADER_OVERFLOW', 'The headers of the request are too large: at most 16 KiB are allowed.'],
     ['ERR_HTTP_REQUEST_TIMEOUT', 'The headers of the request took too long: send them without a pause.'],
+    ['HPE_INVALID_EOF_STATE', 'The request ended before it was whole.'],
+    ['NO_HOST', 'The request has no Host header: send one.'],
     ['SEVERAL_HOSTS', 'The request has several Host headers: send one.'],
     ['HPE_INVALID_METHOD', 'The request cannot be read as HTTP/1.1.'],
     [undefined, 'The request cannot be read as HTTP/1.1.'],

@@ -50,12 +50,24 @@ describe('what is no request', () => {
       [get('/api/v1/health', 'Host: example.org')],
       'The request has several Host headers: send one.',
     ],
+    [
+      'a request with no host',
+      ['GET /api/v1/health HTTP/1.1\r\n\r\n'],
+      'The request has no Host header: send one.',
+    ],
     ['a target that makes no URL', [get('http://[', LAST)], 'The request cannot be read as HTTP/1.1.'],
   ])('%s is answered with 400, and the connection ends', async (_, pieces, message) => {
     app = await startHttpApp(HEALTHY, { patience: PATIENT });
     const answers = await sendRaw(app.url, pieces);
     expect(told(answers)).toEqual([[400, 'close', message]]);
     expect(app.lines).toMatchObject([{ msg: 'request', status: 400, method: null }]);
+  });
+
+  test('a request whose client ends it within its head is answered with 400', async () => {
+    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    const socket = open();
+    socket.end('GET / HTTP/1.1\r\nHost: loc');
+    expect((await socket.toArray()).join('')).toContain('The request ended before it was whole.');
   });
 
   test('is answered after what came before it, and is the last', async () => {
