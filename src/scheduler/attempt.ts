@@ -62,7 +62,8 @@ export async function runAttempt(
 
   const known = { name: task.modelType, version: model.version, checkpointBytes: model.checkpointBytes };
   const rate = parts.pace.expect(known, lease.device);
-  const expectedSeconds = rate * passesOf(task.options) * task.mixture.durationSeconds;
+  const audioSeconds = passesOf(task.options) * task.mixture.durationSeconds;
+  const expectedSeconds = rate * audioSeconds;
   const progress = parts.progress.begin(task, expectedSeconds);
   const startedAt = parts.clock.monotonic();
   const enter = (report: ProgressReport) => {
@@ -110,9 +111,10 @@ export async function runAttempt(
   await checkFiles(parts.files, task, result.stems);
   // What loading took, or tries for which memory did not do, is no part of the next task's time.
   if (result.memory_retries === 0) {
-    const workSeconds = processingSeconds - result.stage_seconds.loading_model;
-    const perAudioSecond = workSeconds / passesOf(task.options) / task.mixture.durationSeconds;
-    parts.pace.record(known, lease.device, perAudioSecond);
+    parts.pace.record(known, lease.device, {
+      workSeconds: processingSeconds - result.stage_seconds.loading_model,
+      audioSeconds,
+    });
   }
   if (result.device_peak) {
     parts.peaks.record(task, { device: lease.device, version: model.version }, result.device_peak);

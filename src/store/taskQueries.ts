@@ -184,7 +184,8 @@ export function taskQueries(
             modelType: steps[0]?.model ?? '',
             modelVersion: steps[0]?.version ?? null,
             device,
-            realTimeFactor: (seconds ?? 0) / audio / (steps[0] ? passesOf(steps[0].options) : 1),
+            workSeconds: seconds ?? 0,
+            audioSeconds: audio * (steps[0] ? passesOf(steps[0].options) : 1),
           })),
       ),
   };

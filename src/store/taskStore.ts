@@ -50,13 +50,19 @@ export interface LostAttempt {
   status: Extract<TaskStatus, 'pending' | 'failed'>;
 }
 
-/** How fast a model worked on a device: seconds of processing for a second of audio that the network hears. */
-export interface MeasuredPace {
+/** What one separation took. */
+export interface MeasuredWork {
+  workSeconds: number;
+  /** What the network hears: the song, as often as there are passes over it. */
+  audioSeconds: number;
+}
+
+/** How fast a model worked on a device. */
+export interface MeasuredPace extends MeasuredWork {
   modelType: string;
   /** Null: not known. */
   modelVersion: string | null;
   device: string;
-  realTimeFactor: number;
 }
 
 /** Ended tasks whose time has come: oldest end first, from behind `after`, the last of the page before. */

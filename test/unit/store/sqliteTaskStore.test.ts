@@ -580,7 +580,7 @@ describe('looking', () => {
     expect((await store.find(taskId, null))!.version).toBe(version + 2);
   });
 
-  test('the paces are those of completed tasks, newest first, in seconds for a second of audio', async () => {
+  test('the paces are those of completed tasks, newest first, with what each took', async () => {
     const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
     await claim();
     await claim();
@@ -588,7 +588,7 @@ describe('looking', () => {
     await store.finish(first.taskId, 1, completion(first.taskId, 1));
     await store.finish(second.taskId, 1, failure());
     expect(await store.recentPaces()).toEqual([
-      { modelType: 'starter', modelVersion: '1', device: 'cpu', realTimeFactor: 0.25 },
+      { modelType: 'starter', modelVersion: '1', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);
   });
 
@@ -605,13 +605,13 @@ describe('looking', () => {
     expect(await store.queuePositions([])).toEqual(new Map());
   });
 
-  test('a pace is for a second that the network hears: two shifts with three passes each hear six', async () => {
+  test('a pace is for what the network hears: two shifts with three passes each hear its ten seconds six times', async () => {
     const options = { ...defaultOptions, bigshifts: 2, useTta: true };
     const { taskId } = await store.accept(newTask({ options }), 10);
     await claim();
     await store.finish(taskId, 1, completion(taskId, 1));
     const [pace] = await store.recentPaces();
-    expect(pace?.realTimeFactor).toBeCloseTo(0.25 / 6, 9);
+    expect(pace).toMatchObject({ workSeconds: 2.5, audioSeconds: 60 });
   });
 
   test('the next tasks are those that wait for a worker only, in their order, and no more than asked for', async () => {
@@ -648,8 +648,8 @@ describe('looking', () => {
       await store.finish(taskId, 1, completion(taskId, 1));
     }
     expect(await store.recentPaces()).toEqual([
-      { modelType: 'vocals', modelVersion: '2', device: 'cpu', realTimeFactor: 0.25 },
-      { modelType: 'starter', modelVersion: null, device: 'cpu', realTimeFactor: 0.25 },
+      { modelType: 'vocals', modelVersion: '2', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
+      { modelType: 'starter', modelVersion: null, device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);
     expect(await store.find(older.taskId, null)).toMatchObject({ modelVersion: null });
   });
