@@ -2,7 +2,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isNull } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createLog } from '../../../src/log.ts';
+import { createLog, type Log } from '../../../src/log.ts';
 import {
   cleanupInterval,
   cleanUp,
@@ -265,6 +265,75 @@ test.each(['expire', 'retire'] as const)(
   },
 );
 
+describe('on a disk too full for a mark', () => {
+  test('a cancelled task still waits for its worker to let go of its files', async () => {
+    const task = await aged('cancelled', 13);
+    const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+    const store = { ...disk.store, expire: () => Promise.reject(full) };
+    await pass({ store, running: { has: (taskId) => taskId === task.taskId } });
+    expect(await left(task)).toEqual(ALL);
+  });
+
+  test('and only there, files go before it: what failed for another reason is left for the next pass', async () => {
+    const task = await aged('completed', 25);
+    const expire = vi.fn(disk.store.expire).mockRejectedValueOnce(new Error('SQLITE_IOERR'));
+    await pass({ store: { ...disk.store, expire } });
+    expect(await left(task)).toEqual(ALL);
+    await pass();
+    expect(await left(task)).toEqual(ROW_ONLY);
+  });
+});
+
+describe('the log', () => {
+  /** The facts of every line of a pass, with its level. */
+  async function linesOf(given: Parameters<typeof parts>[0] = {}) {
+    const lines: Record<string, unknown>[] = [];
+    const keep = (level: string) => (facts: object) => void lines.push({ level, ...facts });
+    const log = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
+    await pass({ log: log as unknown as Log, ...given });
+    return lines;
+  }
+  const idle = (step: string) => ({ level: 'debug', step, removed: 0, failed: 0 });
+
+  test('says of each step what it removed, and only aloud where there was something', async () => {
+    await aged('completed', 169);
+    await aged('completed', 26);
+    await aged('completed', 25);
+    for (const folder of ['inputs', 'results', 'tmp']) await folderOfAge(`${folder}/old.1`, 2);
+    expect(await linesOf()).toEqual([
+      { level: 'info', step: 'tasks', removed: 1, failed: 0 },
+      { level: 'info', step: 'files of completed tasks', removed: 2, failed: 0 },
+      idle('files of failed tasks'),
+      idle('files of cancelled tasks'),
+      idle('deleted tasks'),
+      { level: 'info', step: 'orphans', removed: 3, failed: 0 },
+    ]);
+  });
+
+  test('says what could not be removed, and why', async () => {
+    const task = await aged('failed', 13);
+    for (const folder of ['inputs', 'results', 'tmp']) await folderOfAge(`${folder}/old.1`, 2);
+    const err = new Error('EPERM');
+    const remove = () => Promise.reject(err);
+    expect((await linesOf({ files: { remove } })).filter(({ level }) => level !== 'debug')).toEqual([
+      { level: 'warn', taskId: task.taskId, err },
+      { level: 'info', step: 'files of failed tasks', removed: 0, failed: 1 },
+      { level: 'warn', key: 'inputs/old.1', err },
+      { level: 'warn', key: 'results/old.1', err },
+      { level: 'warn', key: 'tmp/old.1', err },
+      { level: 'info', step: 'orphans', removed: 0, failed: 3 },
+    ]);
+  });
+
+  test('says which step the database did not answer', async () => {
+    const err = new Error('SQLITE_IOERR');
+    const store = { ...disk.store, markedDeleted: () => Promise.reject(err) };
+    expect((await linesOf({ store })).filter(({ level }) => level !== 'debug')).toEqual([
+      { level: 'error', step: 'deleted tasks', err },
+    ]);
+  });
+});
+
 describe('what no row names', () => {
   test('goes after an hour without a write, and not before', async () => {
     for (const folder of ['inputs', 'results', 'tmp']) {
@@ -378,6 +447,21 @@ describe('the cleanup', () => {
     expect(await left(second)).toEqual(ALL);
     await pass();
     expect(await left(second)).toEqual(ROW_ONLY);
+  });
+
+  test('asks for nothing more once it is stopped, and sweeps nothing more', async () => {
+    await folderOfAge('inputs/a', 2);
+    await folderOfAge('inputs/b', 2);
+    const stopping = new AbortController();
+    const remove: FileStore['remove'] = async (key) => {
+      await files.remove(key);
+      stopping.abort();
+    };
+    await cleanUp(parts({ files: { remove } }), stopping.signal);
+    expect(await files.list('inputs')).toHaveLength(1);
+    const retire = vi.fn(disk.store.retire);
+    await cleanUp(parts({ store: { ...disk.store, retire } }), stopping.signal);
+    expect(retire).not.toHaveBeenCalled();
   });
 
   test('comes every hour, and more often only where something is kept for less', () => {

@@ -82,7 +82,7 @@ describe('on a GPU that workers share', () => {
     peaks.set('forty', 40).set('thirty', 30);
     begin('forty', one);
     expect([hasRoom('thirty', two), hasRoom('forty', two)]).toEqual([true, false]);
-    expect(hasRoom('thirty', idle)).toBe(true);
+    expect([hasRoom('thirty', idle), hasRoom('forty', idle)]).toEqual([true, false]);
     begin('thirty', two);
     expect(hasRoom('thirty', idle)).toBe(false);
     expect([one, two, idle].map((worker) => admission.takes(worker))).toEqual([40, 30, 20]);
@@ -93,6 +93,29 @@ describe('on a GPU that workers share', () => {
     peaks.set('forty', 40).set('fifty', 50);
     begin('fifty', one);
     expect(hasRoom('forty', warm)).toBe(true);
+  });
+
+  test('beside that model another one of the same worker still counts', () => {
+    const [one, warm] = [add('A'), add('A', { models: ['forty', 'other'], held: 30 })];
+    peaks.set('forty', 40).set('thirty', 30);
+    begin('thirty', one);
+    expect(hasRoom('forty', warm)).toBe(false);
+  });
+
+  test('what a worker takes that runs what was never measured is what it held before', () => {
+    const one = add('A', { models: ['other'], held: 20 });
+    begin('unknown', one);
+    expect(admission.takes(one)).toBe(20);
+  });
+
+  test('what was measured counts on the device where it was', () => {
+    const [one, two] = [add('A'), add('A')];
+    const find = ({ modelType }: { modelType: string }, device: string) =>
+      device === 'A' ? peaks.get(modelType) : undefined;
+    admission = createDeviceAdmission({ workers: () => workers, peaks: { find } });
+    peaks.set('small', 1);
+    begin('small', one);
+    expect(hasRoom('small', two)).toBe(true);
   });
 
   test('one that works alone has those unloaded beside whom it may not fit, and only them', () => {
@@ -120,6 +143,8 @@ describe('on a GPU that workers share', () => {
     const endLoad = admission.claimForLoad(two);
     expect([hasRoom('small', one), hasRoom('small', elsewhere)]).toEqual([false, true]);
     expect(admission.claimForLoad(one)).toBeUndefined();
+    // One that works is enough, whatever the others do.
+    expect(admission.claimForLoad(add('A'))).toBeUndefined();
     endLoad?.();
     expect(hasRoom('small', one)).toBe(true);
   });

@@ -1,4 +1,5 @@
 /** What the scheduler does with workers and tasks around each attempt. */
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Log } from '../../../src/log.ts';
 import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
@@ -43,13 +44,26 @@ async function started(given: Parameters<typeof standInScheduler>[1]) {
   return standIn;
 }
 
-/** Works until it is told to stop. */
-const untilAborted: PlayedWorker['separate'] = (_params, signal) =>
-  new Promise((_, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(new ChildFailure('CANCELLED', 'It was cancelled.', null));
-    });
+/** The clock that has the queue read every second stands still: only the test moves it. */
+function withoutPoll() {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
   });
+}
+
+/** A log, and the facts of each of its lines. */
+function keptLines() {
+  const lines: Record<string, unknown>[] = [];
+  const keep = (level: string) => (facts: object) => void lines.push({ level, ...facts });
+  return { lines, log: { info: keep('info'), warn: keep('warn'), error: keep('error') } as unknown as Log };
+}
+
+/** Works until it is told to stop, which it may have been already. */
+const untilAborted: PlayedWorker['separate'] = async (_params, signal) => {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw new ChildFailure('CANCELLED', 'It was cancelled.', null);
+};
 
 describe('a worker', () => {
   test.each<[string, PlayedWorker['separate'], string, string, string]>([
@@ -103,6 +117,8 @@ describe('a worker', () => {
     const worked = gate();
     const did: string[] = [];
     const neighbours = ['warm', 'stuck'];
+    const hangs = new Error('it hangs');
+    const { lines, log } = keptLines();
     const standIn = await standInScheduler(disk, {
       workers: [
         {
@@ -113,9 +129,17 @@ describe('a worker', () => {
             return {};
           },
         },
-        { id: 'warm', unload: async () => ({ unloaded: ['vocals'] }) },
-        { id: 'stuck', unload: () => Promise.reject(new Error('it hangs')) },
+        {
+          id: 'warm',
+          device: 'GPU-a',
+          unload: async () => {
+            standIn.did.push('warm unloads');
+            return { unloaded: ['vocals'] };
+          },
+        },
+        { id: 'stuck', device: 'GPU-a', unload: () => Promise.reject(hangs) },
       ],
+      log,
       devices: {
         hasRoom: (_task, { id }) => id === 'w',
         begin: () => standIn.workers.filter(({ id }) => neighbours.includes(id)),
@@ -124,9 +148,54 @@ describe('a worker', () => {
     stops.push(() => standIn.scheduler.stop(0));
     standIn.scheduler.start();
     await worked.opened;
-    expect(did.slice(0, 3)).toEqual(['lent w', 'lent warm', 'lent stuck']);
-    expect(did.slice(3, 5).sort()).toEqual(['stuck tended', 'warm tended']);
+    expect(did.slice(0, 4)).toEqual(['lent w', 'lent warm', 'lent stuck', 'warm unloads']);
+    expect(did.slice(4, 6).sort()).toEqual(['stuck tended', 'warm tended']);
     expect(did.at(-1)).toBe('separates');
+    expect(lines).toContainEqual({ level: 'info', workerId: 'warm', device: 'GPU-a', models: ['vocals'] });
+    expect(lines).toContainEqual({ level: 'error', workerId: 'stuck', device: 'GPU-a', err: hangs });
+  });
+
+  test('on the same GPU that is not to be had keeps its models, and the task begins', async () => {
+    await accept();
+    const [unload, worked] = [vi.fn(), gate()];
+    const standIn = await standInScheduler(disk, {
+      workers: [
+        {
+          id: 'w',
+          separate: async () => {
+            worked.open();
+            return {};
+          },
+        },
+        { id: 'other', unload },
+      ],
+      taken: ['other'],
+      devices: { hasRoom: (_task, { id }) => id === 'w', begin: () => standIn.workers.slice(1) },
+    });
+    stops.push(() => standIn.scheduler.stop(0));
+    standIn.scheduler.start();
+    await worked.opened;
+    expect(unload).not.toHaveBeenCalled();
+    expect(standIn.did).toContain('lent w');
+    expect(standIn.did).not.toContain('lent other');
+  });
+
+  test('whose device has the most memory left is chosen among equals', async () => {
+    await accept();
+    const begun = gate();
+    const workers = ['full', 'empty'].map((id) => ({ id, device: `GPU of ${id}`, separate: untilAborted }));
+    const { did } = await started({
+      workers,
+      devices: {
+        takes: ({ id }) => (id === 'full' ? 20 : 10),
+        begin: () => {
+          begun.open();
+          return [];
+        },
+      },
+    });
+    await begun.opened;
+    expect(did[0]).toBe('lent empty');
   });
 
   test('that is shown as idle and is not to be had leaves the task where it is', async () => {
@@ -174,41 +243,56 @@ test('where no task can start on an idle worker, that is told; where no worker i
   expect([busy.did, claimNext.mock.calls]).toEqual([[], []]);
 });
 
-test('a task that was cancelled between its claim and its beginning is not begun', async () => {
+test.each([
+  ['cancelled', (taskId: string) => disk.store.cancel(taskId, null)],
+  [
+    'erased',
+    async (taskId: string) => {
+      await disk.store.markDeleted(taskId, null);
+      await disk.store.erase(taskId);
+    },
+  ],
+])('a task that was %s between its claim and its beginning is not begun', async (how, end) => {
   const task = await accept();
   const given = gate();
   const separate = vi.fn(async () => ({}));
+  const { lines, log } = keptLines();
   const { did, ended } = await started({
     workers: [{ id: 'w', separate }],
     store: {
       async fate(taskId) {
-        await disk.store.cancel(taskId, null);
+        await end(taskId);
         return disk.store.fate(taskId);
       },
     },
     devices: { end: given.open },
+    log,
   });
   await given.opened;
   expect(separate).not.toHaveBeenCalled();
   expect(ended).toEqual([]);
   expect(did.slice(0, 2)).toEqual(['lent w', 'w worked']);
-  expect(await statusOf(task)).toBe('cancelled');
+  expect(lines).toMatchObject([{ level: 'info', status: 'processing' }]);
+  expect(await statusOf(task)).toBe(how === 'cancelled' ? 'cancelled' : undefined);
 });
 
-test('a task that is cancelled while it runs stays so, and its worker is given back', async () => {
+test('a task that is cancelled while it runs stays so, that is no fault, and its worker is given back', async () => {
   const task = await accept();
   const [begun, given] = [gate(), gate()];
+  const { lines, log } = keptLines();
   const standIn = await started({
     workers: [
       {
         id: 'w',
         separate: (params, signal) => {
+          disk.clock.advance(1_500);
           begun.open();
           return untilAborted(params, signal);
         },
       },
     ],
     devices: { end: given.open },
+    log,
   });
   await begun.opened;
   await disk.store.cancel(task.taskId, null);
@@ -217,6 +301,33 @@ test('a task that is cancelled while it runs stays so, and its worker is given b
   await given.opened;
   expect(await statusOf(task)).toBe('cancelled');
   expect(standIn.ended).toEqual([]);
+  const { taskId } = task;
+  expect(lines).toEqual([
+    { level: 'info', taskId, status: 'processing', attempt: 1, workerId: 'w', modelType: 'starter' },
+    expect.objectContaining({ level: 'info', taskId, attempt: 1, processingSeconds: 1.5 }),
+  ]);
+});
+
+test('a task that failed says how long it took', async () => {
+  const task = await accept();
+  const given = gate();
+  await started({
+    workers: [
+      {
+        id: 'w',
+        separate: () => {
+          disk.clock.advance(2_500);
+          return Promise.reject(new ChildFailure('SEPARATION_FAILED', 'It failed.', null));
+        },
+      },
+    ],
+    devices: { end: given.open },
+  });
+  await given.opened;
+  expect(await disk.store.find(task.taskId, null)).toMatchObject({
+    status: 'failed',
+    processingSeconds: 2.5,
+  });
 });
 
 test('tasks start in their order, one after the other on one worker, each once', async () => {
@@ -247,10 +358,7 @@ test('tasks start in their order, one after the other on one worker, each once',
 });
 
 test('a task that came without a word is found within a second', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  onTestFinished(() => {
-    vi.useRealTimers();
-  });
+  withoutPoll();
   const [looked, begun] = [gate(), gate()];
   await started({
     workers: [
@@ -269,6 +377,52 @@ test('a task that came without a word is found within a second', async () => {
   await accept();
   vi.advanceTimersByTime(1_000);
   await begun.opened;
+});
+
+test('one look at the queue starts as many tasks as there are workers', async () => {
+  withoutPoll();
+  await accept();
+  await accept();
+  const { did } = await started({ workers: ['v', 'w'].map((id) => ({ id, separate: untilAborted })) });
+  await vi.waitFor(() => {
+    expect(did).toEqual(['lent v', 'lent w']);
+  });
+});
+
+test('a task for which no worker has room is passed by one that has', async () => {
+  withoutPoll();
+  const [large, small] = [await accept(), await accept()];
+  await started({
+    workers: [{ id: 'w', separate: untilAborted }],
+    devices: { hasRoom: ({ mixture }) => mixture.inputId === small.mixture.inputId },
+  });
+  await vi.waitFor(async () => {
+    expect([await statusOf(large), await statusOf(small)]).toEqual(['pending', 'processing']);
+  });
+});
+
+test('words that come while the queue is read have it read once more, and not at the same time', async () => {
+  withoutPoll();
+  const [reads, goOn, looked] = [[] as string[], gate(), gate()];
+  const { scheduler } = await started({
+    workers: [{ id: 'w' }],
+    store: {
+      async claimNext(choose) {
+        reads.push('begins');
+        await goOn.opened;
+        const claimed = await disk.store.claimNext(choose);
+        reads.push('ends');
+        if (reads.length === 4) looked.open();
+        return claimed;
+      },
+    },
+  });
+  scheduler.wake();
+  scheduler.wake();
+  goOn.open();
+  await looked.opened;
+  await new Promise(setImmediate);
+  expect(reads).toEqual(['begins', 'ends', 'begins', 'ends']);
 });
 
 test('a word that there is something new also looks for what can be prepared', async () => {
@@ -332,10 +486,14 @@ describe('a stop', () => {
     });
     scheduler.start();
     await begun.opened;
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
     const stopped = scheduler.stop(3_600_000);
     goOn.open();
     await stopped;
     expect(await statusOf(task)).toBe('completed');
+    // Its patience would keep the process alive.
+    expect(timers()).toBeLessThan(before);
   });
 
   test('gives back to the queue what does not end in time, without a failure; the workers end first', async () => {
@@ -377,5 +535,27 @@ describe('a stop', () => {
     await new Promise(setImmediate);
     expect(claimNext.mock.calls).toHaveLength(before);
     expect(did.filter((word) => word !== 'idle')).toEqual([]);
+  });
+
+  test('that comes while the queue is read tells nobody that there is nothing to start', async () => {
+    const [reading, goOn] = [gate(), gate()];
+    const onNothingToStart = vi.fn();
+    const { scheduler } = await standInScheduler(disk, {
+      workers: [{ id: 'w' }],
+      onNothingToStart,
+      store: {
+        async claimNext() {
+          reading.open();
+          await goOn.opened;
+          return undefined;
+        },
+      },
+    });
+    scheduler.start();
+    await reading.opened;
+    await scheduler.stop(0);
+    goOn.open();
+    await new Promise(setImmediate);
+    expect(onNothingToStart).not.toHaveBeenCalled();
   });
 });

@@ -56,6 +56,8 @@ test('what was measured with less than a full batch holds for no longer mixture'
   expect([peaks.find(task(20), 'A'), (await start()).find(task(21), 'A')]).toEqual([5, undefined]);
   peaks.record(task(30), on('A'), peak(8));
   expect([peaks.find(task(5), 'A'), (await start()).find(task(1e6), 'A')]).toEqual([8, 8]);
+  peaks.record(task(40), on('A'), peak(2, false));
+  expect([peaks.find(task(5), 'A'), (await start()).find(task(1e6), 'A')]).toEqual([8, 8]);
 });
 
 test('what was measured of other files than the present ones is forgotten, also when less was measured since', async () => {
@@ -84,9 +86,10 @@ test('a model that is gone has no peak, and none is recorded for it', async () =
 
 test('one that the database does not take is known all the same, and the log says so', async () => {
   const warn = vi.fn();
+  const error = new Error('disk full');
   const peaks = createMeasuredPeaks({
     stored: [],
-    store: { save: () => Promise.reject(new Error('disk full')) },
+    store: { save: () => Promise.reject(error) },
     versionOf: () => 'v1',
     log: { warn } as never,
   });
@@ -95,4 +98,29 @@ test('one that the database does not take is known all the same, and the log say
   await vi.waitFor(() => {
     expect(warn).toHaveBeenCalledOnce();
   });
+  const kept = {
+    modelType: 'vocals',
+    device: 'A',
+    batchSize: null,
+    version: 'v1',
+    bytes: 9,
+    upToSeconds: null,
+  };
+  expect(warn).toHaveBeenCalledWith({ err: error, peak: kept }, expect.any(String));
+});
+
+test('what tells nothing new is not written', async () => {
+  const save = vi.fn(async () => undefined);
+  const peaks = createMeasuredPeaks({
+    stored: [],
+    store: { save },
+    versionOf: () => 'v1',
+    log: createLog('silent'),
+  });
+  const told = [peak(9, false), peak(9, false), peak(8, false), peak(9), peak(9), peak(1, false)];
+  for (const each of told) peaks.record(task(), on('A'), each);
+  expect(save.mock.calls).toMatchObject([
+    [{ bytes: 9, upToSeconds: 100 }],
+    [{ bytes: 9, upToSeconds: null }],
+  ]);
 });

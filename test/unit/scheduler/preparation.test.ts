@@ -15,13 +15,14 @@ class Worker {
 }
 
 function preparing(...waiting: Task[]) {
+  const warned: unknown[] = [];
   const preparation = createPreparation<Worker>({
     store: { nextPending: async (limit) => waiting.slice(0, limit) },
     files: { localPath: (key) => `/data/${key}` },
     describeModel: (name) => (name === 'gone' ? undefined : { sampleRate: 44_100 }),
-    log: { warn: () => undefined },
+    log: { warn: (facts: unknown) => void warned.push(facts) },
   });
-  return { waiting, preparation };
+  return { waiting, preparation, warned };
 }
 
 /** A pending task whose mixture is this file. */
@@ -46,6 +47,29 @@ test('a worker whose network has begun decodes the song that is next, once', asy
   preparation.look();
   await soon();
   expect(worker.told).toEqual(['/data/a 44100']);
+});
+
+test('a worker that is told twice that its network works goes on with the song it has', async () => {
+  const { preparation } = preparing(pending('a'));
+  const worker = new Worker();
+  preparation.begin(worker);
+  await soon();
+  preparation.begin(worker);
+  await soon();
+  expect(worker.told).toEqual(['/data/a 44100']);
+});
+
+test('songs for which no worker is left are not prepared, and that is no fault', async () => {
+  const { preparation, waiting, warned } = preparing(pending('a'));
+  const [one, two] = [new Worker(), new Worker()];
+  preparation.begin(one);
+  await soon();
+  // The song that one of them has prepared began elsewhere.
+  waiting.splice(0, 1, pending('b'), pending('c'));
+  preparation.begin(two);
+  await soon();
+  expect([one.told, two.told]).toEqual([['/data/a 44100'], ['/data/b 44100']]);
+  expect(warned).toEqual([]);
 });
 
 test('a song that comes while all is busy is prepared when it comes', async () => {

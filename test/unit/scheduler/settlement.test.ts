@@ -6,7 +6,7 @@ import { createLocalFileStore, type FileStore } from '../../../src/store/fileSto
 import { layout } from '../../../src/store/layout.ts';
 import { StageClock } from '../../../src/tasks/stageClock.ts';
 import type { Task } from '../../../src/tasks/task.ts';
-import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
+import { ChildDied, ChildFailure, WorkerHung } from '../../../src/worker/childErrors.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -57,10 +57,17 @@ const makeSettlement = (given: Partial<SettlementParts> = {}) =>
     ...given,
   });
 
-function settlementOf(given: Partial<SettlementParts> = {}) {
+function settlementOf(given: Partial<SettlementParts> = {}, cancelled = false) {
   const settlement = makeSettlement(given);
   return (task: Task, outcome: Parameters<typeof settlement.settle>[1]) =>
-    settlement.settle(task, outcome, { stages: new StageClock(disk.clock), cancelled: false });
+    settlement.settle(task, outcome, { stages: new StageClock(disk.clock), cancelled });
+}
+
+/** A log, and the facts of each of its lines. */
+function keptLines() {
+  const lines: Record<string, unknown>[] = [];
+  const keep = (level: string) => (facts: object) => void lines.push({ level, ...facts });
+  return { lines, log: { info: keep('info'), warn: keep('warn'), error: keep('error') } as unknown as Log };
 }
 
 const attemptsOf = (task: Task) => files.list(layout.task(task.taskId));
@@ -154,4 +161,175 @@ test('that a child died is an error in the log, unless a stop or a cancel ended 
   settlement.stop();
   await settle(false);
   expect(levels).toEqual(['error', 'info', 'info']);
+});
+
+describe('whoever is told of an end', () => {
+  test('learns that the task is completed: from the log how long each stage took', async () => {
+    const { lines, log } = keptLines();
+    const onEnded = vi.fn();
+    const task = await running();
+    const result = completion(task.taskId, 1);
+    const stages = new StageClock(disk.clock);
+    disk.clock.advance(1_500);
+    await makeSettlement({ log, onEnded }).settle(task, { result }, { stages, cancelled: false });
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        taskId: task.taskId,
+        status: 'completed',
+        attempt: 1,
+        modelType: 'starter',
+        stageSeconds: { loading_model: 1.5 },
+        processingSeconds: 2.5,
+      },
+    ]);
+    expect(onEnded.mock.calls).toEqual([[task, result]]);
+  });
+
+  test('of a failure that the attempt itself came to, learns that; nothing of it stays', async () => {
+    const { lines, log } = keptLines();
+    const onEnded = vi.fn();
+    const task = await running();
+    const result = failure();
+    await settlementOf({ log, onEnded })(task, { result });
+    expect(await statusOf(task)).toBe('failed');
+    expect(await files.list(layout.results)).toEqual([]);
+    expect(lines).toMatchObject([
+      { status: 'failed', failure: { code: 'SEPARATION_FAILED', message: 'The model failed.' } },
+    ]);
+    expect(onEnded.mock.calls).toEqual([[task, result]]);
+  });
+
+  test('of one that the worker told, learns where it broke and after how long', async () => {
+    const { lines, log } = keptLines();
+    const task = await running();
+    const error = new ChildFailure('INVALID_AUDIO', 'It is noise.', 'Traceback: …');
+    const stages = new StageClock(disk.clock);
+    disk.clock.advance(2_500);
+    await makeSettlement({ log }).settle(task, { error }, { stages, cancelled: false });
+    const verdict = {
+      next: 'fail',
+      failure: { code: 'INVALID_AUDIO', message: 'It is noise.' },
+      burnt: true,
+    };
+    const { taskId } = task;
+    const timed = { processingSeconds: 2.5, stageSeconds: { loading_model: 2.5 } };
+    expect(lines).toEqual([
+      { level: 'error', taskId, attempt: 1, err: error, traceback: 'Traceback: …', verdict, ...timed },
+      {
+        level: 'info',
+        taskId,
+        status: 'failed',
+        attempt: 1,
+        modelType: 'starter',
+        failure: verdict.failure,
+        ...timed,
+      },
+    ]);
+  });
+
+  test('of a task that goes back into the queue, learns that, and that it has not ended', async () => {
+    const { lines, log } = keptLines();
+    const onEnded = vi.fn();
+    const task = await running();
+    await settlementOf({ log, onEnded })(task, { error: died });
+    expect(lines.at(-1)).toEqual({
+      level: 'info',
+      taskId: task.taskId,
+      status: 'requeued',
+      attempt: 1,
+      outcome: 'worker_died',
+    });
+    expect(onEnded).not.toHaveBeenCalled();
+  });
+
+  test('learns of no end of an attempt whose task has moved on', async () => {
+    const { lines, log } = keptLines();
+    const onEnded = vi.fn();
+    const task = await running();
+    await disk.store.cancel(task.taskId, null);
+    const settle = settlementOf({ log, onEnded });
+    await settle(task, { result: completion(task.taskId, 1) });
+    await settle(task, { result: failure() });
+    await settle(task, { error: died });
+    expect(lines.filter(({ status }) => status !== undefined)).toEqual([]);
+    expect(onEnded).not.toHaveBeenCalled();
+    expect(await statusOf(task)).toBe('cancelled');
+  });
+
+  test('of files that cannot be removed, learns whose they are', async () => {
+    const { lines, log } = keptLines();
+    const task = await running();
+    await settlementOf({ log, files: stuck })(task, { result: failure() });
+    const line = { level: 'warn', taskId: task.taskId, err: new Error('stuck') };
+    expect(lines.slice(0, -1)).toEqual([line, line]);
+  });
+});
+
+test('a model is unavailable where a worker says so, and for no other failure', async () => {
+  const onModelUnavailable = vi.fn();
+  const settle = settlementOf({ onModelUnavailable });
+  await settle(await running(), { error: new ChildFailure('SEPARATION_FAILED', 'It failed.', null) });
+  await settle(await running(), { error: new Error('ours') });
+  expect(onModelUnavailable).not.toHaveBeenCalled();
+  await settle(await running(), { error: broken });
+  expect(onModelUnavailable.mock.calls).toEqual([['starter', 'It does not load.']]);
+});
+
+test('a failure took the time since its attempt began, and never less than none', async () => {
+  const secondsAfter = async (milliseconds: number) => {
+    const task = await running();
+    disk.clock.advance(milliseconds);
+    await settlementOf()(task, { error: broken });
+    return (await disk.store.find(task.taskId, null))?.processingSeconds;
+  };
+  expect(await secondsAfter(2_500)).toBe(2.5);
+  // The clock of the machine was set back.
+  expect(await secondsAfter(-2_500)).toBe(0);
+});
+
+test('after a hang its task waits for a moment, after a death it may begin at once', async () => {
+  const requeue = vi.fn(disk.store.requeue);
+  const settle = settlementOf({ store: { ...disk.store, requeue }, retryDelayMs: 4_000 });
+  const hung = await running();
+  await settle(hung, { error: new WorkerHung('stalled', died) });
+  const dead = await running();
+  await settle(dead, { error: died });
+  expect(requeue.mock.calls).toEqual([
+    [hung.taskId, 1, { outcome: 'hung', burnt: true, notBefore: disk.clock.now() + 4_000 }],
+    [dead.taskId, 1, { outcome: 'worker_died', burnt: true, notBefore: null }],
+  ]);
+});
+
+test('of an attempt that a cancel ended nothing is written, for its status says so already', async () => {
+  const [finish, requeue] = [vi.fn(disk.store.finish), vi.fn(disk.store.requeue)];
+  const task = await running();
+  await disk.store.cancel(task.taskId, null);
+  await settlementOf({ store: { ...disk.store, finish, requeue } }, true)(task, { error: died });
+  expect([finish.mock.calls, requeue.mock.calls]).toEqual([[], []]);
+  expect(await files.list(layout.results)).toEqual([]);
+});
+
+test('of a task that was erased meanwhile nothing stays', async () => {
+  const task = await running();
+  await disk.store.markDeleted(task.taskId, null);
+  await disk.store.erase(task.taskId);
+  await settlementOf()(task, { result: completion(task.taskId, 1) });
+  expect(await files.list(layout.results)).toEqual([]);
+});
+
+test('what cannot be written while the server stops is told, and left to the next start', async () => {
+  const { lines, log } = keptLines();
+  const onEnded = vi.fn();
+  const refused = new Error('SQLITE_IOERR');
+  const finish = vi.fn(() => Promise.reject(refused));
+  const settlement = makeSettlement({ log, onEnded, store: { ...disk.store, finish } });
+  settlement.stop();
+  const task = await running();
+  const how = { stages: new StageClock(disk.clock), cancelled: false };
+  await settlement.settle(task, { result: completion(task.taskId, 1) }, how);
+  expect(finish).toHaveBeenCalledOnce();
+  expect(lines).toEqual([{ level: 'error', err: refused }]);
+  expect(onEnded).not.toHaveBeenCalled();
+  expect(await statusOf(task)).toBe('processing');
 });

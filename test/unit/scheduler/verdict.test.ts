@@ -130,7 +130,8 @@ test.each(failureKindSchema.options)('no traceback of a failure of kind %s reach
 
 test('an error of the server itself fails the task without its own words', () => {
   const verdict = judge(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
-  expect(verdict).toMatchObject({ next: 'fail', failure: { code: 'SEPARATION_FAILED' } });
+  const message = 'The server could not run this task; its log says why.';
+  expect(verdict).toEqual({ next: 'fail', failure: { code: 'SEPARATION_FAILED', message }, burnt: true });
   expect(JSON.stringify(verdict)).not.toContain('/srv');
 });
 

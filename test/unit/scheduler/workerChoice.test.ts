@@ -53,6 +53,8 @@ test('of cold workers one is chosen whose GPU does nothing, then one whose GPU h
   expect(choice([on('A', { isIdle: false }), on('A'), on('B', { held: 90 })])).toBe(2);
   expect(choice([on('A', { held: 20 }), on('B', { held: 10 }), on('C', { held: 15 })])).toBe(1);
   expect(choice([on('A'), on('B', { total: 200 })])).toBe(1);
+  // Two that are idle do no more than one.
+  expect(choice([on('A'), on('A'), on('B', { held: 10 })])).toBe(0);
   // What both workers of A hold is gone for either of them.
   expect(choice([on('A', { held: 1 }), on('A', { held: 20 }), on('B', { held: 15 })])).toBe(2);
 });
