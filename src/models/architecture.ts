@@ -50,4 +50,8 @@ function longestIn(fileName: string): string | null {
   );
 }
 
+/** Whether a name says which architecture a model is of and nothing of the model itself; separators do not count. */
+export const isArchitecture = (name: string): boolean =>
+  ARCHITECTURES.some((architecture) => lettersAndDigits(architecture) === lettersAndDigits(name));
+
 const lettersAndDigits = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');

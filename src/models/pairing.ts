@@ -1,5 +1,6 @@
 import path from 'node:path';
-import type { FoundFile } from './modelFiles.ts';
+import { isArchitecture } from './architecture.ts';
+import { CHECKPOINT_FILE, YAML_FILE, type FoundFile } from './modelFiles.ts';
 
 /** One YAML with the checkpoint that belongs to it. */
 export interface Pair {
@@ -21,77 +22,125 @@ export interface Pairing {
 const MAX_NAME_LENGTH = 100;
 
 /**
- * Pairs each YAML with the checkpoint of the same base name (a leading `config_` does not count), else with the
- * only checkpoint of its own folder. The outcome depends on the files alone, not on the order they are given in.
+ * Pairs each YAML with the checkpoint of the same base name (a leading `config_`, and the checkpoint's own ending
+ * before `.yaml`, do not count); else, where only two files are left that can be meant, with the one whose name is
+ * the same but for what people add to names; else with the only checkpoint of its own folder. The outcome depends on
+ * the files alone, not on the order they are given in.
  */
 export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly FoundFile[]): Pairing {
   const notes: string[] = [];
   const partners = new Map<FoundFile, FoundFile>();
+  const checkpointsOf = groupBy(checkpoints, (checkpoint) => baseName(checkpoint).toLowerCase());
   for (const yaml of yamls) {
-    const [best, ...others] = sameBaseName(yaml, checkpoints);
+    const fitting = checkpointsOf.get(baseName(yaml).toLowerCase()) ?? [];
+    const [best, ...others] = nearestFirst(yaml, fitting);
     if (!best) continue;
     partners.set(yaml, best);
-    if (others.length > 0) {
-      notes.push(`${yaml.path} fits ${String(others.length + 1)} checkpoints; taken: ${best.path}`);
+    if (others.some((other) => isNamedBy(yaml, other) === isNamedBy(yaml, best))) {
+      notes.push(`${yaml.path} fits ${String(fitting.length)} checkpoints; taken: ${best.path}`);
     }
   }
-  for (const [yaml, checkpoint] of onlyOnesOfTheirFolder(yamls, checkpoints, partners)) {
-    partners.set(yaml, checkpoint);
+  const [freeYamls, freeCheckpoints] = withoutPartner(yamls, checkpoints, partners);
+  for (const [yaml, checkpoint] of onlyPairs(freeYamls, freeCheckpoints, coreName)) {
+    // What is called `mdx23c` may be any of that architecture.
+    if (!isArchitecture(coreName(yaml))) partners.set(yaml, checkpoint);
   }
-  const used = new Set(partners.values());
-  return {
-    pairs: nameAll(partners, notes),
-    unpairedYamls: yamls.filter((yaml) => !partners.has(yaml)),
-    unpairedCheckpoints: checkpoints.filter((checkpoint) => !used.has(checkpoint)),
-    notes,
-  };
+  const taken = new Set(partners.values());
+  const [lonelyYamls] = withoutPartner(yamls, checkpoints, partners);
+  for (const [yaml, checkpoint] of onlyPairs(lonelyYamls, checkpoints, folderOf)) {
+    if (!taken.has(checkpoint)) partners.set(yaml, checkpoint);
+  }
+  const [unpairedYamls, unpairedCheckpoints] = withoutPartner(yamls, checkpoints, partners);
+  return { pairs: nameAll(partners, notes), unpairedYamls, unpairedCheckpoints, notes };
 }
 
-/** Best first: the same spelling, then the same root, then the same subfolder, then by path. */
-function sameBaseName(yaml: FoundFile, checkpoints: readonly FoundFile[]): FoundFile[] {
-  const base = baseName(yaml);
-  const distance = (checkpoint: FoundFile) =>
-    (baseName(checkpoint) === base ? 0 : 4) +
-    (checkpoint.root === yaml.root ? 0 : 2) +
-    (checkpoint.folder === yaml.folder ? 0 : 1);
-  return checkpoints
-    .filter((checkpoint) => baseName(checkpoint).toLowerCase() === base.toLowerCase())
-    .sort((a, b) => distance(a) - distance(b) || byPlace(a, b));
-}
+const folderOf = (file: FoundFile) => path.dirname(file.path);
 
-/** `configs/kj/config_vocals.yaml` → `vocals`. */
-export function baseName(file: Pick<FoundFile, 'path'>): string {
-  return path.parse(file.path).name.replace(/^config_(?=.)/i, '');
-}
-
-function onlyOnesOfTheirFolder(
+function withoutPartner(
   yamls: readonly FoundFile[],
   checkpoints: readonly FoundFile[],
   partners: ReadonlyMap<FoundFile, FoundFile>,
-): [FoundFile, FoundFile][] {
+): [FoundFile[], FoundFile[]] {
   const taken = new Set(partners.values());
-  const inFolder = (file: FoundFile) => (other: FoundFile) =>
-    path.dirname(other.path) === path.dirname(file.path);
-  return yamls
-    .filter((yaml) => !partners.has(yaml))
-    .flatMap((yaml): [FoundFile, FoundFile][] => {
-      const [checkpoint, ...more] = checkpoints.filter(inFolder(yaml));
-      const rivals = yamls.filter((other) => other !== yaml && !partners.has(other)).some(inFolder(yaml));
-      if (!checkpoint || more.length > 0 || rivals || taken.has(checkpoint)) return [];
-      return [[yaml, checkpoint]];
-    });
+  return [
+    yamls.filter((yaml) => !partners.has(yaml)),
+    checkpoints.filter((checkpoint) => !taken.has(checkpoint)),
+  ];
+}
+
+/** The very file that the YAML is named after, then the same spelling, root and subfolder; then by path. */
+function nearestFirst(yaml: FoundFile, checkpoints: readonly FoundFile[]): FoundFile[] {
+  const base = baseName(yaml);
+  const distance = (checkpoint: FoundFile) =>
+    (isNamedBy(yaml, checkpoint) ? 0 : 8) +
+    (baseName(checkpoint) === base ? 0 : 4) +
+    (checkpoint.root === yaml.root ? 0 : 2) +
+    (checkpoint.folder === yaml.folder ? 0 : 1);
+  return [...checkpoints].sort((a, b) => distance(a) - distance(b) || byPlace(a, b));
+}
+
+/** `x.ckpt.yaml` names `x.ckpt`, as MSST-WebUI writes it. */
+const isNamedBy = (yaml: FoundFile, checkpoint: FoundFile) =>
+  path.parse(yaml.path).name.toLowerCase() === path.basename(checkpoint.path).toLowerCase();
+
+/** `configs/kj/config_vocals.yaml` and `vocals.ckpt.yaml` → `vocals`. */
+export function baseName(file: Pick<FoundFile, 'path'>): string {
+  const { name } = path.parse(file.path);
+  const bare = YAML_FILE.test(file.path) ? name.replace(CHECKPOINT_FILE, '') : name;
+  return (bare === '' ? name : bare).replace(/^config_(?=.)/i, '');
+}
+
+/** A name without what people put before and after it: `model_x_ep_3_sdr_9.5` and `x-Config` are `x`. */
+function coreName(file: FoundFile): string {
+  return withoutSuffix(baseName(file))
+    .toLowerCase()
+    .replace(/^(config|model)[-_](?=.)/, '')
+    .replace(/(?<=.)[-_]ep(och)?[-_]\d+(?=$|[-_])/, '')
+    .replace(/(?<=.)[-_]sdr[-_]\d+(\.\d+)?$/, '');
+}
+
+const withoutSuffix = (name: string) => name.replace(/(?<=.)[-_]config$/i, '');
+
+/** The YAML and the checkpoint of each key that only these two have. */
+function onlyPairs(
+  yamls: readonly FoundFile[],
+  checkpoints: readonly FoundFile[],
+  keyOf: (file: FoundFile) => string,
+): [FoundFile, FoundFile][] {
+  const checkpointsOf = groupBy(checkpoints, keyOf);
+  return [...groupBy(yamls, keyOf)].flatMap(([key, [yaml, ...rivals]]): [FoundFile, FoundFile][] => {
+    const [checkpoint, ...more] = checkpointsOf.get(key) ?? [];
+    return !yaml || !checkpoint || rivals.length + more.length > 0 ? [] : [[yaml, checkpoint]];
+  });
+}
+
+function groupBy(files: readonly FoundFile[], keyOf: (file: FoundFile) => string): Map<string, FoundFile[]> {
+  const groups = new Map<string, FoundFile[]>();
+  for (const file of files) {
+    const group = groups.get(keyOf(file));
+    if (group) group.push(file);
+    else groups.set(keyOf(file), [file]);
+  }
+  return groups;
 }
 
 function nameAll(partners: ReadonlyMap<FoundFile, FoundFile>, notes: string[]): Pair[] {
   const taken = new Set<string>();
   const pairs = [...partners].sort(([a], [b]) => depth(a) - depth(b) || byPlace(a, b));
   return pairs.map(([yaml, checkpoint]) => {
-    const wanted = cleanName(baseName(yaml));
+    const wanted = cleanName(nameOf(yaml, checkpoint));
     const name = freeName(wanted, yaml.folder, taken);
     if (name !== wanted) notes.push(`${yaml.path} is called "${name}": "${wanted}" is another model's name`);
     taken.add(name.toLowerCase());
     return { name, yaml, checkpoint };
   });
+}
+
+/** The YAML's name without the word that only says that it is a YAML, unless the checkpoint has it too. */
+function nameOf(yaml: FoundFile, checkpoint: FoundFile): string {
+  const name = baseName(yaml);
+  if (name.toLowerCase() === 'config') return baseName(checkpoint);
+  return name.toLowerCase() === baseName(checkpoint).toLowerCase() ? name : withoutSuffix(name);
 }
 
 function freeName(wanted: string, folder: string, taken: ReadonlySet<string>): string {

@@ -32,6 +32,14 @@ describe('which checkpoint belongs to a YAML', () => {
     ],
     ['subfolders do not count', 'viperx/x.yml', 'deep/er/x.safetensors', 'x'],
     ['case does not count', 'Config_Vocals.yaml', 'vocals.th', 'Vocals'],
+    ['a YAML may be named after the file', 'a/x.ckpt.yaml', 'b/x.ckpt', 'x'],
+    ['a number of four parts is no ending', 'x_sdr_9.77.chpt.yml', 'x_sdr_9.77.chpt', 'x_sdr_9.77'],
+    ['the file may have been converted since', 'x.th.yaml', 'x.safetensors', 'x'],
+    ['a config behind it does not count', 'X-v1-Config.yaml', 'X-v1.ckpt', 'X-v1'],
+    ['nor one after an underscore', 'x_config.yaml', 'x.ckpt', 'x'],
+    ['a score does not count', 'config_vocals_x.yaml', 'model_vocals_x_sdr_10.17.ckpt', 'vocals_x'],
+    ['nor does an epoch', 'dry_x.yaml', 'dry_x_ep_27_sdr_10.4567.ckpt', 'dry_x'],
+    ['nor the word model', 'config_drums.yaml', 'model_drums.th', 'drums'],
   ])('%s', (_, yaml, checkpoint, name) => {
     expect(named(pair([yaml], [checkpoint]))).toEqual({ [name]: `/place0/pretrain/${checkpoint}` });
   });
@@ -41,6 +49,54 @@ describe('which checkpoint belongs to a YAML', () => {
     expect(pairing.pairs).toEqual([]);
     expect(pairing.unpairedYamls).toHaveLength(1);
     expect(pairing.unpairedCheckpoints).toHaveLength(1);
+  });
+
+  test.each(['ckpt', 'pth', 'pt', 'th', 'bin', 'chpt', 'safetensors', 'CKPT'])(
+    'of several with one base name, the one that the YAML is named after is meant: %s',
+    (ending) => {
+      const other = ending === 'pth' ? 'ckpt' : 'pth';
+      const pairing = pair([`deep/x.${ending}.yaml`], [`deep/x.${other}`, `x.${ending}`]);
+      expect(named(pairing)).toEqual({ x: `/place0/pretrain/x.${ending}` });
+      expect(pairing.notes).toEqual([]);
+    },
+  );
+
+  test('two files of that very name are a choice, and it is noted', () => {
+    const pairing = pair(['a/x.ckpt.yaml'], ['a/x.ckpt', 'b/x.ckpt']);
+    expect(named(pairing)).toEqual({ x: '/place0/pretrain/a/x.ckpt' });
+    expect(pairing.notes).toEqual([expect.stringContaining('fits 2 checkpoints; taken:')]);
+  });
+
+  test.each([
+    ['two checkpoints that differ by what does not count', ['x.yaml'], ['x_sdr_9.1.ckpt', 'x_sdr_9.2.ckpt']],
+    ['two YAMLs that do', ['x_config.yaml', 'model_x.yaml'], ['x.ckpt']],
+    ['a config between other words', ['config_x_config_v1.yaml'], ['x_v1.ckpt']],
+    ['names that tell the architecture alone', ['config_mdx23c.yaml'], ['model_mdx23c_ep_3_sdr_9.1.ckpt']],
+    ['a score that is no number', ['x.yaml'], ['x_sdr_best.ckpt']],
+  ])('%s are not paired', (_, yamls, checkpoints) => {
+    const pairing = pair(yamls, checkpoints);
+    expect(pairing.pairs).toEqual([]);
+    expect(pairing.unpairedYamls).toHaveLength(yamls.length);
+    expect(pairing.unpairedCheckpoints).toHaveLength(checkpoints.length);
+  });
+
+  test('the same base name goes before a name that is the same but for what does not count', () => {
+    const pairing = pair(['x.yaml', 'x_config.yaml'], ['x.ckpt', 'x_sdr_9.1.ckpt']);
+    expect(named(pairing)).toEqual({
+      x: '/place0/pretrain/x.ckpt',
+      'x-2': '/place0/pretrain/x_sdr_9.1.ckpt',
+    });
+  });
+
+  test('ten thousand YAMLs and as many checkpoints are paired in no time', () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `model-${String(index)}`);
+    const begun = performance.now();
+    const pairing = pair(
+      names.map((name) => `${name}.yaml`),
+      names.map((name) => `${name}_sdr_1.ckpt`),
+    );
+    expect(pairing.pairs).toHaveLength(10_000);
+    expect(performance.now() - begun).toBeLessThan(2_000);
   });
 
   test('of several, the same root goes before the same folder, and the choice is noted', () => {
