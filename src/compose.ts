@@ -101,6 +101,7 @@ export async function startServer(
   const catalog = await createModelCatalog({
     projectRoot: config.projectRoot,
     msstRoot: config.msstRoot,
+    extraModelDirs: config.extraModelDirs,
     listed: config.listedModels,
     defaultModelType: config.defaultModelType,
     log,

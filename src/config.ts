@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
 import type { Precision } from './config/precision.ts';
+import { describeLackingFolders } from './config/lackingFolders.ts';
 import { describeContradictions, describeIssues } from './config/problems.ts';
 import { settingsSchema, type listedModelSchema } from './config/settings.ts';
 import {
@@ -70,6 +71,8 @@ export interface Config {
   msstRoot: string;
   /** The interpreter that the configuration names; null: the set-up chooses. */
   python: string | null;
+  /** Folders of other tools, in which models are looked for too. */
+  extraModelDirs: readonly string[];
   listedModels: readonly ListedModel[];
   projectRoot: string;
   /** The interpreters that the set-up settled on. */
@@ -125,7 +128,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   };
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) problems.push(...describeIssues(parsed.error.issues, given));
-  problems.push(...describeContradictions(given));
+  problems.push(...describeContradictions(given), ...describeLackingFolders(given));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { config: toConfig(parsed.data, sources), warnings };
 }
@@ -166,6 +169,7 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     reserveDiskBytes: settings.reserve_disk,
     msstRoot: settings.msst_root ?? sources.projectRoot,
     python,
+    extraModelDirs: settings.extra_model_dirs,
     listedModels: (settings.models ?? []).map(toListedModel),
     projectRoot: sources.projectRoot,
     enginePython: sources.env['MSST_SERVE_INTERNAL_ENGINE_PYTHON'] ?? python ?? 'python3',

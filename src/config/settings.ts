@@ -117,6 +117,7 @@ export const settingsSchema = z.strictObject({
   reserve_disk: size.default(1e9),
   msst_root: filePath.optional(),
   python: z.union([z.literal('auto'), filePath]).default('auto'),
+  extra_model_dirs: allowed(z.array(z.string().min(1)), 'a list of folders').default([]),
   models: z.array(listedModelSchema).optional(),
 });
 

@@ -131,17 +131,19 @@ const PATH_KEYS = [
   'lora_checkpoint_loralib',
 ];
 
+const PATH_LIST_KEYS = ['extra_model_dirs'];
+
 /** The same settings with every path made absolute: `~` is the home folder, the rest counts from `base`. */
 export function absolutePaths(values: Record<string, unknown>, base: string): Record<string, unknown> {
   const resolved: Record<string, unknown> = { ...values };
   for (const [key, value] of Object.entries(values)) {
-    if (typeof value === 'string' && value !== '') {
+    if (isPath(value)) {
       // A bare `python` or `python3` is looked up on PATH, as a shell would.
       if (PATH_KEYS.includes(key) || (key === 'python' && value.includes('/')))
-        resolved[key] = path.resolve(
-          base,
-          value.replace(/^~(?=\/|$)/, () => os.homedir()),
-        );
+        resolved[key] = absolutePath(value, base);
+    }
+    if (PATH_LIST_KEYS.includes(key) && Array.isArray(value)) {
+      resolved[key] = value.map((each: unknown) => (isPath(each) ? absolutePath(each, base) : each));
     }
     if (key === 'models' && Array.isArray(value)) {
       resolved[key] = value.map((model: unknown) =>
@@ -153,6 +155,14 @@ export function absolutePaths(values: Record<string, unknown>, base: string): Re
   }
   return resolved;
 }
+
+const isPath = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+const absolutePath = (value: string, base: string) =>
+  path.resolve(
+    base,
+    value.replace(/^~(?=\/|$)/, () => os.homedir()),
+  );
 
 /** The environment for child processes: without the server's own settings, which may be secret. */
 export function environmentOfChildren(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -68,26 +68,29 @@ interface Slot {
  * Finds and reads every model. A model that cannot be used is a warning, never a failure.
  *
  * @param sources.projectRoot searched together with `msstRoot`; both absolute.
+ * @param sources.extraModelDirs folders of other tools, searched wholly; absolute.
  * @param sources.listed replaces scanned models of the same name, and extends them.
  * @param sources.defaultModelType null: the only model, else `starter`, else none.
  */
 export async function createModelCatalog(sources: {
   projectRoot: string;
   msstRoot: string;
+  extraModelDirs: readonly string[];
   listed: readonly ListedModel[];
   defaultModelType: string | null;
   log: CatalogLog;
 }): Promise<ModelCatalog> {
   const { log } = sources;
+  const { extraModelDirs } = sources;
   const roots = [sources.projectRoot, sources.msstRoot];
   const listed = listedCandidates(sources.listed, log);
-  const scanned = await scanForModels(roots, listed, log);
+  const scanned = await scanForModels({ roots, extraModelDirs }, listed, log);
   const slots = [...listed.map(newSlot(true)), ...scanned.map(newSlot(false))];
 
   const refreshSlot = async (slot: Slot): Promise<void> => {
     const version = await modelVersion(slot.candidate);
     if (version === slot.version) return;
-    const read = await readModel(slot.candidate, version, roots);
+    const read = await readModel(slot.candidate, version, [...roots, ...extraModelDirs]);
     slot.version = version;
     changeState(slot, read.ok ? { entry: read.entry } : { reason: read.problem }, log);
   };

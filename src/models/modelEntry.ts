@@ -10,7 +10,7 @@ export interface ModelEntry {
   /** Absolute, for the worker and the log only. */
   configPath: string;
   checkpointPath: string;
-  /** Relative to the project or to msst_root; absolute where the configuration names a file outside both. */
+  /** Relative to the project, msst_root or an extra folder; absolute where the configuration names a file outside. */
   displayConfigPath: string;
   displayCheckpointPath: string;
   /** All of `training.instruments`, in the YAML's spelling. */

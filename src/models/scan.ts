@@ -7,19 +7,20 @@ import { readModelYaml } from './modelYaml.ts';
 import { pairModels, type Pair } from './pairing.ts';
 
 /**
- * Finds the models that lie in `configs/` and `pretrain/` of the roots. What cannot be used is a warning, never a
+ * Finds the models that lie in `configs/` and `pretrain/` of the roots, and anywhere in the extra folders. What cannot be used is a warning, never a
  * failure: one for each broken YAML, one for all files without a partner.
  *
- * @param roots absolute folders, the project first; the same folder twice counts once.
+ * @param places.roots absolute folders, the project first; the same folder twice counts once.
+ * @param places.extraModelDirs absolute folders of other tools.
  * @param listed models that the configuration names: their names and files are spoken for.
  * @returns candidates, sorted by name; each had a readable YAML, a checkpoint file and a known architecture.
  */
 export async function scanForModels(
-  roots: readonly string[],
+  { roots, extraModelDirs = [] }: { roots: readonly string[]; extraModelDirs?: readonly string[] },
   listed: readonly ModelCandidate[],
   log: CatalogLog,
 ): Promise<ModelCandidate[]> {
-  const { yamls, checkpoints, skipped } = await findModelFiles(roots);
+  const { yamls, checkpoints, skipped } = await findModelFiles(roots, extraModelDirs);
   if (skipped.length > 0) log.warn({ skipped }, 'folders too deep or too full were not searched for models');
   const { pairs, unpairedYamls, unpairedCheckpoints, notes } = pairModels(yamls, checkpoints);
   for (const note of notes) log.warn({}, note);

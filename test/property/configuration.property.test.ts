@@ -519,6 +519,7 @@ const NEVER: Record<SettingKey, unknown> = {
   min_free_disk: -1,
   reserve_disk: 'much',
   msst_root: [],
+  extra_model_dirs: '/tmp',
   python: '',
   models: 'all',
 };

@@ -53,6 +53,7 @@ const settings = (): Partial<Record<SettingKey, unknown>> => ({
   metadata_retention_hours: 9,
   models: models.entries,
   msst_root: msst,
+  extra_model_dirs: [path.join(msst, 'of another tool')],
   default_model_type: 'listed',
   preload_models: ['listed'],
   model_idle_unload_seconds: 50,
@@ -71,6 +72,8 @@ beforeAll(async () => {
   msst = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-msst-'));
   await putFile(path.join(msst, 'configs/config_scanned.yaml'), makeYaml({ modelType: 'mdx23c' }));
   await putFile(path.join(msst, 'pretrain/scanned.ckpt'), makeCheckpoint());
+  await putFile(path.join(msst, 'of another tool/extra.yaml'), makeYaml({ modelType: 'mdx23c' }));
+  await putFile(path.join(msst, 'of another tool/extra.ckpt'), makeCheckpoint());
   home = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-'));
   server = await startTestServer(settings(), home);
 });
@@ -177,6 +180,9 @@ const SHOWN: Record<SettingKey, string | (() => Promise<void>)> = {
   },
   msst_root: async () => {
     expect((await api('/models/scanned')).status).toBe(200);
+  },
+  extra_model_dirs: async () => {
+    expect((await api('/models/extra')).status).toBe(200);
   },
   devices: async () => {
     const { workers } = metricsSchema.parse((await api('/metrics')).body);

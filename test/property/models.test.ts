@@ -146,7 +146,7 @@ describe('files of any content', () => {
     await fc.assert(
       fc.asyncProperty(content, content, async (yaml, checkpoint) => {
         const root = await makeFolder({ 'configs/a.yaml': yaml, 'pretrain/a.ckpt': checkpoint });
-        const candidates = await scanForModels([root], [], makeLog());
+        const candidates = await scanForModels({ roots: [root] }, [], makeLog());
         expect(candidates.length).toBeLessThanOrEqual(1);
         expect((await checkCheckpoint(path.join(root, 'pretrain/a.ckpt'))).ok).toBe(false);
       }),

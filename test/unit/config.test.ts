@@ -147,6 +147,37 @@ describe('models kept warm', () => {
   });
 });
 
+describe('folders of other tools', () => {
+  test('are a list, relative to the file, or in the environment to the working directory', async () => {
+    const folder = await folderWith('extra_model_dirs: [etc/a, .]\n');
+    await mkdir(path.join(folder, 'etc/a'), { recursive: true });
+    expect(load(folder).config.extraModelDirs).toEqual([path.join(folder, 'etc/a'), folder]);
+    const env = { MSST_SERVE_EXTRA_MODEL_DIRS: '[etc]' };
+    expect(load(folder, { env }).config.extraModelDirs).toEqual([path.join(folder, 'etc')]);
+    expect(load(await folderWith('extra_model_dirs: ["~"]')).config.extraModelDirs).toEqual([os.homedir()]);
+  });
+
+  test('that are not there, are files or cannot be looked into are told, each by its place', async () => {
+    const folder = await folderWith('extra_model_dirs: [none, config.yaml, ., shut]\n');
+    await mkdir(path.join(folder, 'shut'), { mode: 0o000 });
+    const problem = (index: number, name: string) =>
+      `extra_model_dirs.${String(index)}: ${JSON.stringify(path.join(folder, name))} is not valid, allowed: a folder that is there and can be read`;
+    // Root may look into every folder.
+    const shut = process.getuid?.() === 0 ? [] : [problem(3, 'shut')];
+    expect(problemsOf(() => load(folder))).toEqual([problem(0, 'none'), problem(1, 'config.yaml'), ...shut]);
+  });
+
+  test.each(['extra_model_dirs: /tmp', 'extra_model_dirs: [1]', 'extra_model_dirs: [""]'])(
+    '%s is refused with what is allowed',
+    async (yaml) => {
+      const folder = await folderWith(yaml);
+      expect(problemsOf(() => load(folder))).toEqual([
+        expect.stringMatching(/^extra_model_dirs: .* is not valid, allowed: a list of folders$/),
+      ]);
+    },
+  );
+});
+
 describe('the file', () => {
   test('says the same in YAML and in JSON', async () => {
     const yaml = await folderWith(

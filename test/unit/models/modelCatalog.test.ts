@@ -23,11 +23,23 @@ async function makeModels(...specs: string[]): Promise<string> {
 
 async function makeCatalog(
   projectRoot: string,
-  settings: { listed?: ListedModel[]; defaultModelType?: string; msstRoot?: string } = {},
+  settings: {
+    listed?: ListedModel[];
+    defaultModelType?: string;
+    msstRoot?: string;
+    extraModelDirs?: string[];
+  } = {},
 ) {
   const log = makeLog();
-  const { listed = [], defaultModelType = null, msstRoot = projectRoot } = settings;
-  const catalog = await createModelCatalog({ projectRoot, msstRoot, listed, defaultModelType, log });
+  const { listed = [], defaultModelType = null, msstRoot = projectRoot, extraModelDirs = [] } = settings;
+  const catalog = await createModelCatalog({
+    projectRoot,
+    msstRoot,
+    extraModelDirs,
+    listed,
+    defaultModelType,
+    log,
+  });
   return { catalog, warnings: log.warnings, names: () => catalog.list().map(({ name }) => name) };
 }
 

@@ -1,6 +1,6 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { ModelCandidate } from '../../../src/models/modelEntry.ts';
 import { scanForModels } from '../../../src/models/scan.ts';
@@ -9,9 +9,9 @@ import { makeCheckpoint, makeFolder, makeLog, makeYaml } from './modelFolder.ts'
 const yaml = makeYaml({ modelType: 'mdx23c' });
 const checkpoint = makeCheckpoint();
 
-async function scan(roots: string[], listed: ModelCandidate[] = []) {
+async function scan(roots: string[], listed: ModelCandidate[] = [], extraModelDirs: string[] = []) {
   const log = makeLog();
-  const candidates = await scanForModels(roots, listed, log);
+  const candidates = await scanForModels({ roots, extraModelDirs }, listed, log);
   return { names: candidates.map(({ name }) => name), candidates, warnings: log.warnings };
 }
 
@@ -55,6 +55,95 @@ test('the same folder twice counts once, also by way of a symbolic link', async 
   const { names, warnings } = await scan([project, project, path.join(project, 'self')]);
   expect(names).toEqual(['a']);
   expect(warnings).toEqual([]);
+});
+
+describe('folders of other tools', () => {
+  const inExtra = (folder: string) => scan([], [], [folder]);
+
+  test('MSST-WebUI: YAMLs named after checkpoints, each in the folder of its class; its copy does not count', async () => {
+    const webui = await makeFolder({
+      'configs/vocal_models/big.ckpt.yaml': yaml,
+      'configs/multi_stem_models/drums.th.yaml': yaml,
+      'configs_backup/vocal_models/big.ckpt.yaml': yaml,
+      'pretrain/vocal_models/big.ckpt': checkpoint,
+      'pretrain/multi_stem_models/drums.th': checkpoint,
+      'workenv/lib/x.yaml': yaml,
+      'workenv/lib/x.pth': checkpoint,
+    });
+    const { names, candidates, warnings } = await inExtra(webui);
+    expect(names).toEqual(['big', 'drums']);
+    expect(candidates[0]).toMatchObject({
+      configPath: path.join(webui, 'configs/vocal_models/big.ckpt.yaml'),
+      checkpointPath: path.join(webui, 'pretrain/vocal_models/big.ckpt'),
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  test('MSST-WebUI that was not started yet has its YAMLs in the copy', async () => {
+    const webui = await makeFolder({
+      'configs_backup/vocal_models/big.ckpt.yaml': yaml,
+      'pretrain/vocal_models/big.ckpt': checkpoint,
+    });
+    expect((await inExtra(webui)).names).toEqual(['big']);
+  });
+
+  test('one folder with everything in it', async () => {
+    const flat = await makeFolder({
+      'a.ckpt': checkpoint,
+      'a.yaml': yaml,
+      'b.safetensors': checkpoint,
+      'b_config.yaml': yaml,
+      'weights.onnx': 'x',
+    });
+    const { names, warnings } = await inExtra(flat);
+    expect(names).toEqual(['a', 'b']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('nested folders, each model in its own, and an MSST among them', async () => {
+    const tools = await makeFolder({
+      'models/roformer/kim/config.yaml': yaml,
+      'models/roformer/kim/MelBandRoformer.ckpt': checkpoint,
+      'models/vocals.yaml': yaml,
+      'weights/of/vocals.pt': checkpoint,
+      'MSST/configs/kj/config_x.yaml': yaml,
+      'MSST/pretrain/x.ckpt': checkpoint,
+      'MSST/models/bandit/validation.yaml': yaml,
+      'env/lib/site-packages/torch/y.yaml': yaml,
+      'env/lib/site-packages/torch/y.pt': checkpoint,
+    });
+    const { names, warnings } = await inExtra(tools);
+    expect(names).toEqual(['MelBandRoformer', 'vocals', 'x']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('files that a root has already, and a folder that is given twice, are found once', async () => {
+    const msst = await makeFolder({ 'configs/a.yaml': yaml, 'pretrain/a.ckpt': checkpoint });
+    const { names, warnings } = await scan([msst], [], [msst, path.join(msst, 'pretrain'), msst]);
+    expect(names).toEqual(['a']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('a YAML of one folder and a checkpoint of another belong together', async () => {
+    const msst = await makeFolder({ 'configs/a.yaml': yaml });
+    const downloads = await makeFolder({ 'new/a.ckpt': checkpoint });
+    expect((await scan([msst], [], [downloads])).names).toEqual(['a']);
+  });
+
+  test('are looked into as deep as the roots, and no deeper', async () => {
+    const deep = Array.from({ length: 9 }, () => 'd').join('/');
+    const folder = await makeFolder({
+      [`${deep.slice(2)}/a.yaml`]: yaml,
+      [`${deep.slice(2)}/a.ckpt`]: checkpoint,
+      [`${deep}/b.yaml`]: yaml,
+    });
+    await symlink('..', path.join(folder, 'd/up'));
+    const { names, warnings } = await inExtra(folder);
+    expect(names).toEqual(['a']);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'folders too deep or too full were not searched for models',
+    ]);
+  });
 });
 
 test('a link that leads back up and a chain of folders without end do not hold up the scan', async () => {

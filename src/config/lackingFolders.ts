@@ -1,0 +1,22 @@
+import { accessSync, constants, statSync } from 'node:fs';
+
+/** Which of the folders that have to be there already are not, or cannot be read; as sentences. */
+export function describeLackingFolders(given: Record<string, unknown>): string[] {
+  const folders: unknown = given['extra_model_dirs'];
+  if (!Array.isArray(folders)) return [];
+  return folders.flatMap((folder: unknown, index) => {
+    if (typeof folder !== 'string' || folder === '' || isReadableFolder(folder)) return [];
+    return [
+      `extra_model_dirs.${String(index)}: ${JSON.stringify(folder)} is not valid, allowed: a folder that is there and can be read`,
+    ];
+  });
+}
+
+function isReadableFolder(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return statSync(folder).isDirectory();
+  } catch {
+    return false;
+  }
+}
