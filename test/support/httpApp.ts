@@ -37,6 +37,8 @@ export async function startHttpApp(
     rules?: Partial<AccessRules>;
     connections?: ConnectionBounds;
     patience?: ClientPatience;
+    /** Where it listens: at a free port of 127.0.0.1. */
+    at?: { host?: string; port?: number };
   } = {},
 ): Promise<HttpApp> {
   const clock = new ManualClock();
@@ -64,6 +66,7 @@ export async function startHttpApp(
   const server = await listen(app, {
     host: '127.0.0.1',
     port: 0,
+    ...options.at,
     connections: options.connections ?? { ofAll: 100, ofOneAddress: 100 },
     rateHeaders: access.rateHeaders,
     log,

@@ -6,6 +6,10 @@ describe('without a trusted proxy', () => {
   test.each([
     ['192.0.2.7', '192.0.2.7'],
     ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['::FFFF:192.0.2.7', '192.0.2.7'],
+    // A network of its own, which only ends like such an address.
+    ['2001:db8::ffff:192.0.2.7', '2001:db8:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
     ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
@@ -24,17 +28,25 @@ describe('behind a trusted proxy', () => {
     ['1.1.1.1, 203.0.113.9', '203.0.113.9'],
     ['1.1.1.1,2.2.2.2 , 203.0.113.9:5555', '203.0.113.9'],
     ['[2001:db8:1:2::9]:443', '2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::9]', '2001:db8:1:2::/64'],
     ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
   ])('what the proxy added last counts: %j for %j', (header, counted) => {
     expect(clientAddress('10.0.0.1', header)).toBe(counted);
   });
 
-  test.each(['', 'unknown', '203.0.113.9, ', '203.0.113.9, _hidden', '999.1.1.1'])(
-    'a header without an address there (%j) leaves the connection',
-    (header) => {
-      expect(clientAddress('10.0.0.1', header)).toBe('10.0.0.1');
-    },
-  );
+  test.each([
+    '',
+    'unknown',
+    '203.0.113.9, ',
+    '203.0.113.9, _hidden',
+    '999.1.1.1',
+    '203.0.113.9:',
+    '::ffff:203.0.113.9:5555',
+    '2[001:db8:1:2::9]',
+    '[2001:db8:1:2::]9',
+  ])('a header without an address there (%j) leaves the connection', (header) => {
+    expect(clientAddress('10.0.0.1', header)).toBe('10.0.0.1');
+  });
 
   test('whatever a client puts before it changes nothing', () => {
     fc.assert(

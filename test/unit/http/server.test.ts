@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import os from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startHttpApp, type HttpApp } from '../../support/httpApp.ts';
 import { sendRaw } from '../../support/rawHttp.ts';
@@ -31,6 +32,30 @@ const told = (answers: Awaited<ReturnType<typeof sendRaw>>) =>
     headers.get('connection'),
     (JSON.parse(body) as { detail?: string }).detail,
   ]);
+
+describe('the address it listens at', () => {
+  const hasIPv6 = Object.values(os.networkInterfaces())
+    .flat()
+    .some((at) => at?.address === '::1');
+
+  test('is in its URL', async () => {
+    app = await startHttpApp(HEALTHY);
+    expect(app.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  test.runIf(hasIPv6)('is in its URL in brackets where it is one of IPv6', async () => {
+    app = await startHttpApp(HEALTHY, { at: { host: '::1' } });
+    expect(app.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await app.ask('/health')).status).toBe(200);
+  });
+
+  test('cannot be had where another listens already', async () => {
+    app = await startHttpApp(HEALTHY);
+    const second = startHttpApp(HEALTHY, { at: { port: Number(new URL(app.url).port) } });
+    await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect((await app.ask('/health')).status).toBe(200);
+  });
+});
 
 describe('what is no request', () => {
   test.each([

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Quota } from '../../../src/http/quota.ts';
 import { createTurns } from '../../../src/http/turns.ts';
 
@@ -98,6 +99,19 @@ test('a connection is not read while a request of it waits, however much the ans
   expect((await server.turn(2))[0].url).toBe('/second');
 });
 
+test('a connection is read on as soon as nothing of it waits, and not before', async () => {
+  const server = await start();
+  const { client } = await server.connect();
+  client.write(ask('/first') + ask('/second') + ask('/third'));
+  const isPaused = [];
+  for (const n of [1, 2, 3]) {
+    const [, response] = await server.turn(n);
+    isPaused.push(server.connection.isPaused());
+    response.end();
+  }
+  expect(isPaused).toEqual([true, true, false]);
+});
+
 test('an upload that waits for its turn comes whole when it has it', async () => {
   const server = await start();
   const { client } = await server.connect();
@@ -164,6 +178,28 @@ describe('what is no request', () => {
     await once(seen.client, 'close');
     expect(statuses(seen.received)).toEqual(['200', '400']);
     expect(server.held).toHaveLength(1);
+  });
+
+  test('is told at once in the body of a request whose answer has not begun', async () => {
+    const server = await start();
+    const seen = await server.connect();
+    seen.client.write('POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+    await once(seen.client, 'close');
+    expect(statuses(seen.received)).toEqual(['400']);
+  });
+
+  test('is told once, however much of it follows', () => {
+    const turns = createTurns({
+      answer: () => undefined,
+      quota: new Quota({ ofOneAddress: 1, ofAll: 1 }),
+      addressOf: () => 'somebody',
+    });
+    const [connection, other, tell] = [new PassThrough(), new PassThrough(), vi.fn()];
+    turns.fault(connection, tell);
+    turns.fault(connection, tell);
+    expect(tell).toHaveBeenCalledTimes(1);
+    turns.fault(other, tell);
+    expect(tell).toHaveBeenCalledTimes(2);
   });
 
   test('cuts the connection where that answer has begun', async () => {

@@ -553,6 +553,17 @@ describe('an owner', () => {
 });
 
 describe('looking', () => {
+  test('the fate of a task is its status and its newest attempt, and a deleted one has none', async () => {
+    const { taskId } = await accept();
+    expect(await store.fate(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    await claim();
+    await store.requeue(taskId, 1, LOST);
+    await claim();
+    expect(await store.fate(taskId)).toEqual({ status: 'processing', attempt: 2 });
+    await store.markDeleted(taskId, null);
+    expect([await store.fate(taskId), await store.fate(randomUUID())]).toEqual([undefined, undefined]);
+  });
+
   test('the queue position counts from 1, and a passed task still counts', async () => {
     const [first, second] = (await acceptSeveral(2)) as [Task, Task];
     expect(await store.queuePosition(first.seq)).toBe(1);
