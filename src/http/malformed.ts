@@ -43,11 +43,14 @@ export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders
   const code = 'INVALID_PARAMETERS';
   const unknown = { method: null, route: null, durationMs: 0, owner: null };
   log.info({ requestId, ...unknown, status: 400, code, reason: error.code ?? error.message }, 'request');
+  const body = JSON.stringify(problemBody(new AppError(code, message), '/', requestId));
   return {
     status: 400,
-    body: JSON.stringify(problemBody(new AppError(code, message), '/', requestId)),
+    body,
     headers: {
       'content-type': PROBLEM_JSON,
+      // A client of HTTP/1.0 knows no chunks: without this it could not tell a whole answer from one that broke off.
+      'content-length': String(Buffer.byteLength(body)),
       ...commonHeaders,
       ...rateHeaders,
       'x-request-id': requestId,
@@ -64,8 +67,5 @@ export function answerConnection(error: NodeJS.ErrnoException, connection: Duple
   }
   const { status, body, headers } = answerMalformed(error, teller);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  connection.end(
-    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}` +
-      `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`,
-  );
+  connection.end(`HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
 }

@@ -57,6 +57,7 @@ describe('the answer to what is no request', () => {
     expect(requestId).toMatch(UUID);
     expect(others).toEqual({
       'content-type': 'application/problem+json',
+      'content-length': String(Buffer.byteLength(body)),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'X-RateLimit-Limit': '5',

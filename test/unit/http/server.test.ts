@@ -80,6 +80,11 @@ describe('what is no request', () => {
       ['GET /api/v1/health HTTP/1.1\r\n\r\n'],
       'The request has no Host header: send one.',
     ],
+    [
+      'a request of HTTP/1.0 with no host',
+      ['GET /api/v1/health HTTP/1.0\r\n\r\n'],
+      'The request has no Host header: send one.',
+    ],
     ['a target that makes no URL', [get('http://[', LAST)], 'The request cannot be read as HTTP/1.1.'],
   ])('%s is answered with 400, and the connection ends', async (_, pieces, message) => {
     app = await startHttpApp(HEALTHY, { patience: PATIENT });
@@ -123,6 +128,14 @@ describe('a request', () => {
     const [answer] = await sendRaw(app.url, [`GET /api/v1/health HTTP/1.1\r\n${LAST}\r\n\r\n`]);
     expect(answer?.status).toBe(400);
     expect(JSON.parse(answer?.body ?? '')).toMatchObject({ error: { code: 'INVALID_PARAMETERS' } });
+  });
+
+  test('of HTTP/1.0 is answered with the length of what comes, for it knows no chunks', async () => {
+    app = await startHttpApp(HEALTHY);
+    for (const path of ['/api/v1/health', '/api/v1/nothing']) {
+      const [answer] = await sendRaw(app.url, [`GET ${path} HTTP/1.0\r\nHost: localhost\r\n\r\n`]);
+      expect(answer?.headers.get('content-length')).toBe(String(answer?.body.length));
+    }
   });
 
   test.each(['100-continue', 'something-else'])('that expects %s reaches its route', async (expectation) => {
