@@ -99,17 +99,31 @@ test('a connection is not read while a request of it waits, however much the ans
   expect((await server.turn(2))[0].url).toBe('/second');
 });
 
-test('a connection is read on as soon as nothing of it waits, and not before', async () => {
+test.each([1, 2, 3])(
+  'a connection is read on as soon as nothing of it waits, and not before: %d',
+  async (count) => {
+    const server = await start();
+    const { client } = await server.connect();
+    client.write(ask('/').repeat(count));
+    for (let n = 1; n <= count; n += 1) {
+      const [, response] = await server.turn(n);
+      expect(server.connection.isPaused()).toBe(n < count);
+      response.end();
+    }
+  },
+);
+
+test('what comes while one that waited is worked at waits in its turn', async () => {
   const server = await start();
   const { client } = await server.connect();
-  client.write(ask('/first') + ask('/second') + ask('/third'));
-  const isPaused = [];
-  for (const n of [1, 2, 3]) {
-    const [, response] = await server.turn(n);
-    isPaused.push(server.connection.isPaused());
-    response.end();
-  }
-  expect(isPaused).toEqual([true, true, false]);
+  client.write(ask('/first') + ask('/second'));
+  (await server.turn(1))[1].end();
+  const [, second] = await server.turn(2);
+  client.write(ask('/third'));
+  await expect.poll(() => server.connection.isPaused()).toBe(true);
+  expect(server.held).toHaveLength(2);
+  second.end();
+  expect((await server.turn(3))[0].url).toBe('/third');
 });
 
 test('an upload that waits for its turn comes whole when it has it', async () => {
