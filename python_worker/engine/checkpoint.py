@@ -30,11 +30,13 @@ class CheckpointLoader:
     Args:
         model: names the model in messages, and says whether its pickle may run as a last resort.
         log: where it says what it left out.
+        of_adapter: it loads the model's LoRA checkpoints, to which trust in the other does not extend.
     """
 
-    def __init__(self, model: ModelParams, log: Log) -> None:
+    def __init__(self, model: ModelParams, log: Log, *, of_adapter: bool = False) -> None:
         self._model = model
         self._log = log
+        self._of_adapter = of_adapter
 
     def load(self, file: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
         """The checkpoint in a file, read in the safest way that yields its weights.
@@ -60,9 +62,11 @@ class CheckpointLoader:
         with _full_pickles_allowed():
             checkpoint = torch.load(path, map_location=map_location, weights_only=False, pickle_module=module)
         listed = ", ".join(sorted(inert_names))
-        if _holds_weights(checkpoint):
+        if state_dict_in(checkpoint) is not None:
             self._log("info", f"left out of the checkpoint, beside its weights: {listed or 'nothing'}")
             return checkpoint
+        if self._of_adapter:
+            raise self._refusal(f"its weights stand inside Python objects ({listed[:300]})")
         if self._model.trust_pickle:
             self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
             with _full_pickles_allowed():
@@ -76,7 +80,8 @@ class CheckpointLoader:
         )
 
     def _refusal(self, reason: str) -> Failure:
-        return Failure("MODEL_UNAVAILABLE", f"The checkpoint of {self._model.name} is not loaded: {reason}.")
+        what = "LoRA checkpoint" if self._of_adapter else "checkpoint"
+        return Failure("MODEL_UNAVAILABLE", f"The {what} of {self._model.name} is not loaded: {reason}.")
 
     def _how_to_trust(self, path: Path, listed: str, trust: str) -> str:
         return (
@@ -98,16 +103,16 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _holds_weights(checkpoint: Any) -> bool:
+def state_dict_in(checkpoint: Any) -> Mapping[Any, Any] | None:
+    """The weights in a checkpoint, where MSST looks for them; None: they are not there."""
     if not isinstance(checkpoint, Mapping):
-        return False
-    places = [checkpoint, *(checkpoint.get(key) for key in WEIGHT_KEYS)]
-    return any(
-        isinstance(value, torch.Tensor)
-        for place in places
-        if isinstance(place, Mapping)
-        for value in place.values()
-    )
+        return None
+    places = [*(checkpoint.get(key) for key in WEIGHT_KEYS), checkpoint]
+    return next((place for place in places if isinstance(place, Mapping) and _holds_tensors(place)), None)
+
+
+def _holds_tensors(place: Mapping[Any, Any]) -> bool:
+    return any(isinstance(value, torch.Tensor) for value in place.values())
 
 
 def _is_program(path: Path) -> bool:

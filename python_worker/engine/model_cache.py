@@ -12,6 +12,7 @@ import torch
 
 from ..protocol import ModelParams
 from .device_memory import DeviceMemory
+from .lora_settings import peft_files
 
 Stamp = tuple[tuple[int, int], ...]
 Identity = tuple[str | bool | None, ...]
@@ -122,21 +123,21 @@ class ModelCache:
 
 
 def file_stamp(model: ModelParams) -> Stamp:
-    """Size and time of every file the model is loaded from. Take it before loading, so that a file replaced
-    meanwhile is seen the next time.
+    """Size and time of every file the model is loaded from, its checkpoint the second. Take it before
+    loading, so that a file replaced meanwhile is seen the next time.
 
     Raises:
         OSError: one of them is not there.
     """
     lora = [path for path in (model.lora_checkpoint_peft, model.lora_checkpoint_loralib) if path]
-    return tuple(_stamp(Path(path)) for path in (model.config_path, model.checkpoint_path, *lora))
+    files = [Path(path) for path in (model.config_path, model.checkpoint_path, *lora)]
+    beside = peft_files(Path(model.lora_checkpoint_peft)) if model.lora_checkpoint_peft else []
+    return tuple(_stamp(file) for file in (*files, *beside))
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    # A peft adapter is a folder.
-    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
-    stats = [os.stat(file) for file in files]
-    return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
+    stat = os.stat(path)
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _identity(model: ModelParams) -> Identity:

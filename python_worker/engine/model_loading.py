@@ -10,6 +10,7 @@ from typing import Any
 
 from ..protocol import DeviceKind, Failure, ModelParams
 from .checkpoint import CheckpointLoader, Log
+from .lora import merge_adapters, msst_applies_peft
 from .model_cache import LoadedModel, ModelCache, file_stamp
 from .model_config import readable_config
 from .msst import Msst, Namespace, module_names
@@ -80,10 +81,14 @@ class ModelLoading:
         """Take the network that MSST made ready among the loaded ones, unless it is from there.
 
         Raises:
-            Failure: this device does not compute as the model's entry says.
+            Failure: a LoRA adapter does not fit it, or this device does not compute as its entry says.
         """
         self._network = network
         if self._warm is None:
+            peft_is_applied = msst_applies_peft(self._msst, self._model)
+            merge_adapters(
+                network, self._pristine_config, self._model, self._log, peft_is_applied=peft_is_applied
+            )
             make_fast(network, self._model, self._log)
             evicted = self._models.add(self._model, self._stamp, network, self._pristine_config)
             self._log("info", f"the model {self._model.name} is loaded{how_computed(self._model)}")

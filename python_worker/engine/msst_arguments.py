@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..protocol import DeviceKind, ModelParams
+from .lora import msst_applies_peft
 from .msst import Msst
 
 # Relative, because upstream MSST looks for files by a glob pattern, and a folder may be called `[2024]`.
@@ -44,9 +45,10 @@ def msst_arguments(
         "force_cpu": device_kind == "cpu",
         "use_tta": use_tta,
         "bigshifts": bigshifts,
-        "lora_checkpoint_loralib": model.lora_checkpoint_loralib or "",
         # A warm model is wrapped already; wrapping it twice would apply the adapter twice.
-        "lora_checkpoint_peft": "" if is_warm else model.lora_checkpoint_peft or "",
+        "lora_checkpoint_peft": (model.lora_checkpoint_peft or "")
+        if not is_warm and msst_applies_peft(msst, model)
+        else "",
         # Ours to do. These values are valid in every MSST, whatever the task wants.
         "extract_instrumental": False,
         "flac_file": False,

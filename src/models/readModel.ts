@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { tellArchitecture } from './architecture.ts';
 import { checkCheckpoint } from './checkpointFile.ts';
 import { fileVersion } from './fileVersion.ts';
+import { findLoraProblem, loraFiles } from './loraCheckpoint.ts';
 import type { ModelCandidate, ModelEntry } from './modelEntry.ts';
 import { readModelYaml } from './modelYaml.ts';
 
@@ -12,7 +13,9 @@ export type ModelReading = { ok: true; entry: ModelEntry } | { ok: false; proble
 
 /** The version of a model: it differs when one of its files comes, goes or changes, and when it is computed otherwise. */
 export async function modelVersion(candidate: ModelCandidate): Promise<string> {
-  const versions = await Promise.all(filesOf(candidate).map(fileVersion));
+  const { configPath, checkpointPath } = candidate;
+  const paths = [configPath, checkpointPath, ...(await loraFiles(candidate))];
+  const versions = await Promise.all(paths.map(fileVersion));
   const files = versions.map((version) => version ?? 'none');
   return [...files, ...describeComputing(candidate)].join(' ');
 }
@@ -20,13 +23,6 @@ export async function modelVersion(candidate: ModelCandidate): Promise<string> {
 /** Nothing for the usual way, so that what was learnt of a model before there was another still holds. */
 function describeComputing({ precision, compile }: ModelCandidate): string[] {
   return [...(precision === 'fp32' ? [] : [precision]), ...(compile ? ['compiled'] : [])];
-}
-
-function filesOf(candidate: ModelCandidate): string[] {
-  const { configPath, checkpointPath, loraCheckpointPeft, loraCheckpointLoralib } = candidate;
-  return [configPath, checkpointPath, loraCheckpointPeft, loraCheckpointLoralib].filter(
-    (file) => file !== null,
-  );
 }
 
 /**
@@ -70,13 +66,6 @@ export async function readModel(
     version,
   };
   return { ok: true, entry };
-}
-
-async function findLoraProblem(candidate: ModelCandidate): Promise<string | null> {
-  for (const file of [candidate.loraCheckpointPeft, candidate.loraCheckpointLoralib]) {
-    if (file !== null && (await fileVersion(file)) === null) return 'its LoRA checkpoint is missing';
-  }
-  return null;
 }
 
 /** A pinned checkpoint that was exchanged must not inherit the trust in the old one. */

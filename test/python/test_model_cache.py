@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import mmap
+import os
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,22 +141,36 @@ def test_what_is_warm_fits_and_the_model_in_use_is_never_let_go(uses: list[tuple
     assert memory.used_bytes() == cache.used_bytes(), "nothing stays behind of what was let go"
 
 
-def test_a_model_whose_files_have_changed_is_not_found(tmp_path: Path) -> None:
-    config, checkpoint, adapter = tmp_path / "c.yaml", tmp_path / "c.ckpt", tmp_path / "adapter"
-    adapter.mkdir()
-    for path in (config, checkpoint, adapter / "adapter_model.bin"):
-        path.write_bytes(b"1")
-    model = dataclasses.replace(
-        STARTER,
-        config_path=str(config),
-        checkpoint_path=str(checkpoint),
-        lora_checkpoint_peft=str(adapter),
-    )
+@pytest.mark.parametrize(
+    ("keys", "changed"),
+    [
+        ({}, "c.yaml"),
+        ({}, "c.ckpt"),
+        ({"lora_checkpoint_loralib": "adapter.ckpt"}, "adapter.ckpt"),
+        ({"lora_checkpoint_peft": "adapter.ckpt"}, "adapter.ckpt"),
+        ({"lora_checkpoint_peft": "adapter.ckpt"}, "adapter_config.json"),
+        ({"lora_checkpoint_peft": "folder"}, "folder/adapter_model.bin"),
+        ({"lora_checkpoint_peft": "folder"}, "folder/adapter_config.json"),
+    ],
+)
+def test_a_model_whose_files_have_changed_is_not_found(
+    tmp_path: Path, keys: dict[str, str], changed: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    files = ["adapter_model.bin", "adapter_config.json"]
+    for number, name in enumerate(
+        ["c.yaml", "c.ckpt", "adapter.ckpt", *files, *(f"folder/{name}" for name in files)]
+    ):
+        (tmp_path / name).write_bytes(b"1")
+        os.utime(tmp_path / name, ns=(0, number))
+    paths = {"config_path": "c.yaml", "checkpoint_path": "c.ckpt", **keys}
+    model = dataclasses.replace(STARTER, **{key: str(tmp_path / name) for key, name in paths.items()})
     cache = ModelCache(PretendedMemory(total=10**6))
-    stamp = file_stamp(model)
-    cache.add(model, stamp, torch.nn.Linear(1, 1), None)
+    cache.add(model, file_stamp(model), torch.nn.Linear(1, 1), None)
     assert cache.find(model, file_stamp(model)) is not None
-    (adapter / "adapter_model.bin").write_bytes(b"22")
+    # As large as before, and older than the others: a copy that kept its time.
+    (tmp_path / changed).write_bytes(b"2")
+    os.utime(tmp_path / changed, ns=(0, 100 if changed == "c.yaml" else 0))
     assert cache.find(model, file_stamp(model)) is None
 
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedModel } from '../../../src/config.ts';
@@ -380,6 +380,65 @@ describe('models whose files fail', () => {
     expect(catalog.unavailable()).toMatchObject([{ reason: 'its LoRA checkpoint is missing', listed: true }]);
     await putFile(lora, checkpoint);
     expect((await catalog.require('a')).loraCheckpointPeft).toBe(lora);
+  });
+
+  test('a LoRA checkpoint is looked into like any other', async () => {
+    const root = await makeModels('a');
+    const lora = path.join(root, 'lora.pt');
+    await putFile(lora, 'version https://git-lfs.github.com/spec/v1');
+    for (const given of [{ loraCheckpointPeft: lora }, { loraCheckpointLoralib: lora }]) {
+      const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, given)] });
+      expect(catalog.unavailable()).toMatchObject([
+        { reason: 'its LoRA checkpoint is a Git LFS pointer instead of the file: `git lfs pull` brings it' },
+      ]);
+    }
+    const { catalog } = await makeCatalog(root, {
+      listed: [makeListed('a', root, { loraCheckpointLoralib: path.dirname(lora) })],
+    });
+    expect(catalog.unavailable()).toMatchObject([{ reason: 'its LoRA checkpoint is not a file' }]);
+  });
+
+  test('a LoRA checkpoint by peft may be the folder that save_pretrained wrote', async () => {
+    const root = await makeModels('a');
+    const folder = path.join(root, 'adapter');
+    await putFile(path.join(folder, 'adapter_config.json'), '{}');
+    const { catalog } = await makeCatalog(root, {
+      listed: [makeListed('a', root, { loraCheckpointPeft: folder })],
+    });
+    expect(catalog.unavailable()).toMatchObject([
+      { reason: 'its LoRA checkpoint is a folder without adapter_model.safetensors or adapter_model.bin' },
+    ]);
+    await putFile(path.join(folder, 'adapter_model.bin'), checkpoint);
+    expect((await catalog.require('a')).loraCheckpointPeft).toBe(folder);
+  });
+
+  test.each([
+    ['a file of loralib', 'loraCheckpointLoralib', 'lora/file.pt', ['lora/file.pt']],
+    [
+      'a file of peft and its settings',
+      'loraCheckpointPeft',
+      'lora/file.bin',
+      ['lora/file.bin', 'lora/adapter_config.json'],
+    ],
+    [
+      'a folder of peft',
+      'loraCheckpointPeft',
+      'lora',
+      ['lora/adapter_model.bin', 'lora/adapter_config.json'],
+    ],
+  ])('%s: whichever changes, the model has another version', async (_, key, given, files) => {
+    const root = await makeModels('a');
+    for (const file of ['lora/file.pt', 'lora/file.bin', 'lora/adapter_model.bin']) {
+      await putFile(path.join(root, file), checkpoint);
+    }
+    const listed = [makeListed('a', root, { [key]: path.join(root, given) })];
+    const { catalog } = await makeCatalog(root, { listed });
+    const versions = new Set([(await catalog.require('a')).version]);
+    for (const [index, file] of files.entries()) {
+      await writeFile(path.join(root, file), makeCheckpoint(`another ${file}`));
+      versions.add((await catalog.require('a')).version);
+      expect(versions.size).toBe(index + 2);
+    }
   });
 
   test('no reason and no message names a path of the server', async () => {

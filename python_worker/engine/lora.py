@@ -1,0 +1,169 @@
+"""Merging LoRA adapters into the weights of a network, once, after MSST has loaded them."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..protocol import Failure, ModelParams
+from .checkpoint import CheckpointLoader, Log, state_dict_in
+from .lora_adapter import Adapter, AdapterError, read_adapter, shown
+from .lora_settings import (
+    PEFT_CONFIG,
+    PEFT_WEIGHTS,
+    LoraSettings,
+    peft_files,
+    settings_of_peft,
+    settings_of_yaml,
+)
+from .msst import Msst
+
+_CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+
+
+def msst_applies_peft(msst: Msst, model: ModelParams) -> bool:
+    """Whether this MSST itself applies the model's adapter by peft, as the msst package does.
+
+    A checkout takes the option, and its inference.py then leaves it at that.
+    """
+    folder = model.lora_checkpoint_peft
+    return (
+        msst.call_shape == "package"
+        and folder is not None
+        and model.lora_checkpoint_loralib is None
+        and Path(folder, PEFT_CONFIG).is_file()
+        and importlib.util.find_spec("peft") is not None
+    )
+
+
+def merge_adapters(
+    network: torch.nn.Module, config: Any, model: ModelParams, log: Log, *, peft_is_applied: bool
+) -> None:
+    """Add a model's LoRA adapters to the weights of its network.
+
+    Args:
+        network: with the weights of its checkpoint.
+        config: its YAML.
+        peft_is_applied: MSST has done so with the adapter by peft.
+
+    Raises:
+        Failure: MODEL_UNAVAILABLE: an adapter does not fit, or nothing tells how strong it is.
+    """
+    loralib, peft = model.lora_checkpoint_loralib, model.lora_checkpoint_peft
+    ways: list[tuple[str | None, Callable[[Path], tuple[Path, LoraSettings]]]] = [
+        (loralib, lambda path: (path, settings_of_yaml(config))),
+        (None if peft_is_applied else peft, lambda path: _peft_files(path, config)),
+    ]
+    for given, find in ways:
+        if given is None:
+            continue
+        try:
+            path, settings = find(Path(given))
+            checkpoint = CheckpointLoader(model, log, of_adapter=True).load(path, map_location="cpu")
+            adapter = read_adapter(_state_dict(checkpoint), network)
+            _merge(network, adapter, settings)
+        except AdapterError as error:
+            raise Failure(
+                "MODEL_UNAVAILABLE", f"The LoRA checkpoint of {model.name} is not merged: {error}."
+            ) from error
+        log("info", f"a LoRA adapter is merged into {model.name}, layers changed: {len(adapter.factors)}")
+
+
+def _peft_files(path: Path, config: Any) -> tuple[Path, LoraSettings]:
+    """The file with the matrices, and what they were trained with."""
+    files = {file.name: file for file in peft_files(path)}
+    if path.is_dir():
+        found = next((files[name] for name in PEFT_WEIGHTS if name in files), None)
+        if found is None:
+            raise AdapterError(f"its folder holds no {' and no '.join(PEFT_WEIGHTS)}")
+        path = found
+    beside = files.get(PEFT_CONFIG)
+    return path, settings_of_yaml(config) if beside is None else settings_of_peft(beside)
+
+
+def _state_dict(checkpoint: Any) -> Any:
+    state = state_dict_in(checkpoint)
+    if state is None:
+        # So is the checkpoint that MSST's training writes beside the folder of a peft adapter.
+        raise AdapterError("it holds no weights; an adapter by peft is the folder that save_pretrained wrote")
+    return state
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _merge(network: torch.nn.Module, adapter: Adapter, settings: LoraSettings) -> None:
+    own = network.state_dict(keep_vars=True)
+    for name, tensor in adapter.weights.items():
+        if own[name].shape != tensor.shape:
+            raise AdapterError(f"{shown(name)} in it is of another shape than in this model")
+        is_adapted = name.removesuffix(".weight") in adapter.factors
+        if is_adapted and not torch.equal(own[name].cpu(), tensor.to("cpu", own[name].dtype)):
+            raise AdapterError(
+                f"it holds another {shown(name)} beside LoRA matrices, and nothing tells if they are in it"
+            )
+        own[name].copy_(tensor)
+    layers = dict(network.named_modules(remove_duplicate=False))
+    for name, (a, b) in adapter.factors.items():
+        weight = _weight_of(layers[name], name)
+        product, rank = _product(layers[name], a.cpu().float(), b.cpu().float(), settings.parts)
+        if product is None:
+            raise AdapterError(
+                f"the LoRA matrices of the layer {shown(name)} are of other shapes than it takes"
+            )
+        weight += (product * settings.scaling(name, rank)).to(weight)
+
+
+def _weight_of(layer: torch.nn.Module, name: str) -> torch.nn.Parameter:
+    weight = layer._parameters.get("weight")
+    # A weight that is computed anew at every call, as weight_norm does, would forget what is added to it.
+    if not isinstance(layer, (torch.nn.Linear, *_CONVOLUTIONS)) or weight is None:
+        raise AdapterError(
+            f"the layer {shown(name)} is neither linear nor a convolution with weights of its own"
+        )
+    return weight
+
+
+def _product(
+    layer: torch.nn.Module, a: torch.Tensor, b: torch.Tensor, parts: tuple[bool, ...]
+) -> tuple[torch.Tensor | None, int]:
+    """What two matrices add to a layer's weight, not yet scaled, and their rank; None: they do not fit."""
+    shape = layer.weight.shape
+    if a.ndim < 2 or b.ndim < 2 or 0 in (*a.shape, *b.shape):
+        return None, 0
+    rank = b.shape[1]
+    if isinstance(layer, torch.nn.Linear):
+        if a.shape == (rank, shape[1]) and b.shape == (shape[0], rank):
+            return b @ a, rank
+        return _product_of_parts(shape, a, b, parts), rank
+    if getattr(layer, "groups", 1) != 1:
+        return None, 0
+    if a.ndim == b.ndim == 2:
+        # loralib's way: the matrices are as many times larger as the kernel is long, which is square.
+        kernel = shape[-1]
+        fits = a.shape[0] == rank and rank % kernel == 0 and b.shape[0] * a.shape[1] == math.prod(shape)
+        return ((b @ a).view(shape) if fits else None), rank // kernel
+    fits = a.shape == (rank, *shape[1:]) and b.shape == (shape[0], rank, *(1 for _ in shape[2:]))
+    return ((b.flatten(1) @ a.flatten(1)).view(shape) if fits else None), rank
+
+
+def _product_of_parts(
+    shape: torch.Size, a: torch.Tensor, b: torch.Tensor, parts: tuple[bool, ...]
+) -> torch.Tensor | None:
+    """Of loralib's MergedLinear: each part of the output that was trained has matrices of its own."""
+    trained, rank = sum(parts), b.shape[1]
+    rows = shape[0] // len(parts)
+    fits = (
+        shape[0] % len(parts) == 0
+        and a.shape == (trained * rank, shape[1])
+        and b.shape == (trained * rows, rank)
+    )
+    if not fits:
+        return None
+    product = a.new_zeros(len(parts), rows, shape[1])
+    computed = torch.nn.functional.conv1d(a.unsqueeze(0), b.unsqueeze(-1), groups=trained).squeeze(0)
+    product[list(parts)] = computed.view(trained, rows, shape[1])
+    return product.view(shape)

@@ -1,0 +1,87 @@
+"""What a LoRA checkpoint holds: for each layer that it changes, two narrow matrices A and B."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+# `X.lora_A` in loralib; in peft `X.lora_A.default.weight`, which it writes down as `X.lora_A.weight`.
+_FACTOR = re.compile(r"(?P<layer>.+)\.lora_(?P<letter>[AB])(?:(?:\.[^.]+)?\.weight)?", re.DOTALL)
+
+# What peft, DataParallel and torch.compile put before the names of the network they wrap.
+_WRAPPERS = ("base_model.model.", "module.", "_orig_mod.")
+
+# What peft puts into the names of a layer that it wraps.
+_WRAPPED_LAYER = ".base_layer."
+
+
+class AdapterError(Exception):
+    """A LoRA adapter that cannot be merged. The message is a clause that says why."""
+
+
+@dataclass
+class Adapter:
+    """A LoRA checkpoint under the names of the network that it is for.
+
+    Attributes:
+        factors: A and B of each layer.
+        weights: whole tensors beside them, such as biases that were trained too.
+    """
+
+    factors: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def read_adapter(state: Mapping[Any, Any], network: torch.nn.Module) -> Adapter:
+    """Sort a state dict of an adapter by the network's layers.
+
+    Raises:
+        AdapterError: something in it belongs to no layer, or it holds nothing.
+    """
+    layers = {name for name, _ in network.named_modules(remove_duplicate=False)}
+    weights = network.state_dict()
+    adapter, halves = Adapter(), {}
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise AdapterError(f"{shown(name)} in it is no tensor")
+        match = _FACTOR.fullmatch(str(name))
+        if match is None:
+            own = _known_name(str(name).replace(_WRAPPED_LAYER, "."), weights)
+            if own is None:
+                raise AdapterError(f"{shown(name)} in it is neither a LoRA matrix nor a weight of this model")
+            adapter.weights[own] = tensor
+            continue
+        layer = _known_name(match["layer"], layers)
+        if layer is None:
+            raise AdapterError(f"{shown(name)} in it belongs to no layer of this model")
+        if (layer, match["letter"]) in halves:
+            raise AdapterError(f"it holds more than one adapter for the layer {shown(layer)}")
+        halves[layer, match["letter"]] = tensor
+    for layer in dict.fromkeys(layer for layer, _ in halves):
+        if (layer, "A") not in halves or (layer, "B") not in halves:
+            raise AdapterError(f"it holds one of the two LoRA matrices of the layer {shown(layer)} only")
+        adapter.factors[layer] = halves[layer, "A"], halves[layer, "B"]
+    if not adapter.factors:
+        raise AdapterError("it holds no LoRA matrices, whose names end in lora_A and lora_B")
+    return adapter
+
+
+def shown(name: object) -> str:
+    """A name out of a file, fit to stand in a sentence."""
+    text = str(name)
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _known_name(name: str, known: Mapping[str, Any] | set[str]) -> str | None:
+    return next((found for found in _without_wrappers(name) if found in known), None)
+
+
+def _without_wrappers(name: str) -> Iterator[str]:
+    yield name
+    while wrapper := next((wrapper for wrapper in _WRAPPERS if name.startswith(wrapper)), None):
+        name = name.removeprefix(wrapper)
+        yield name
