@@ -102,6 +102,7 @@ export async function startServer(
     projectRoot: config.projectRoot,
     msstRoot: config.msstRoot,
     extraModelDirs: config.extraModelDirs,
+    knownArchitectures: config.knownArchitectures,
     listed: config.listedModels,
     defaultModelType: config.defaultModelType,
     log,

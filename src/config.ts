@@ -75,6 +75,8 @@ export interface Config {
   extraModelDirs: readonly string[];
   listedModels: readonly ListedModel[];
   projectRoot: string;
+  /** The architectures that the MSST in use builds, as the set-up read them; null: it could not. */
+  knownArchitectures: readonly string[] | null;
   /** The interpreters that the set-up settled on. */
   enginePython: string;
   mediaPython: string;
@@ -172,12 +174,16 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     extraModelDirs: settings.extra_model_dirs,
     listedModels: (settings.models ?? []).map(toListedModel),
     projectRoot: sources.projectRoot,
+    knownArchitectures: wordsOf(sources.env['MSST_SERVE_INTERNAL_ARCHITECTURES']),
     enginePython: sources.env['MSST_SERVE_INTERNAL_ENGINE_PYTHON'] ?? python ?? 'python3',
     mediaPython:
       sources.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(sources.projectRoot, '.venv/bin/python'),
     childEnv: environmentOfChildren(sources.env),
   });
 }
+
+/** A list as the set-up hands it on. */
+const wordsOf = (text = '') => (text === '' ? null : text.split(','));
 
 function toListedModel(model: z.output<typeof listedModelSchema>): ListedModel {
   return {

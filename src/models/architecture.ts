@@ -1,5 +1,3 @@
-import type { ModelYaml } from './modelYaml.ts';
-
 /** Every model type that MSST's `get_model_from_config` builds, upstream main and the `msst` package together. */
 export const ARCHITECTURES: readonly string[] = [
   'apollo',
@@ -26,32 +24,34 @@ export const ARCHITECTURES: readonly string[] = [
   'torchseg',
 ];
 
-/**
- * Tells a model's MSST type: the YAML's own word, else the longest type in the file's name, else a Demucs section.
- * The YAML's word counts even if it is not one of ARCHITECTURES: a fork may know more types.
- *
- * @param fileName base name of the YAML (or of the checkpoint); case and separators do not count.
- * @returns null: nothing tells.
- */
-export function tellArchitecture(
-  yaml: Pick<ModelYaml, 'declaredArchitecture' | 'hasDemucsSection'> | null,
-  fileName: string,
-): string | null {
-  if (yaml?.declaredArchitecture) return yaml.declaredArchitecture;
-  return longestIn(fileName) ?? (yaml?.hasDemucsSection ? 'htdemucs' : null);
-}
+/** What files are called instead. */
+const OTHER_NAMES: Readonly<Record<string, string>> = { mdx23c_stht: 'experimental_mdx23c_stht' };
 
-function longestIn(fileName: string): string | null {
+/**
+ * The longest architecture in a file's name; case and separators do not count.
+ *
+ * @returns null: there is none in it.
+ */
+export function architectureInName(fileName: string): string | null {
   const name = lettersAndDigits(fileName);
-  const found = ARCHITECTURES.filter((architecture) => name.includes(lettersAndDigits(architecture)));
-  return found.reduce<string | null>(
+  const words = [...ARCHITECTURES, ...Object.keys(OTHER_NAMES)];
+  const found = words.filter((word) => name.includes(lettersAndDigits(word)));
+  const longest = found.reduce<string | null>(
     (best, next) => (best && best.length >= next.length ? best : next),
     null,
   );
+  return longest && (OTHER_NAMES[longest] ?? longest);
 }
 
-/** Whether a name says which architecture a model is of and nothing of the model itself; separators do not count. */
-export const isArchitecture = (name: string): boolean =>
-  ARCHITECTURES.some((architecture) => lettersAndDigits(architecture) === lettersAndDigits(name));
+/** Whether a name says which architecture a model is of and nothing of the model itself. */
+export const isArchitecture = (name: string): boolean => spelledAs(name, ARCHITECTURES) !== null;
+
+/** The one of these architectures that a word means; case and separators do not count. */
+export function spelledAs(word: string, architectures: readonly string[]): string | null {
+  if (architectures.includes(word)) return word;
+  return (
+    architectures.find((architecture) => lettersAndDigits(architecture) === lettersAndDigits(word)) ?? null
+  );
+}
 
 const lettersAndDigits = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');

@@ -1,18 +1,11 @@
 import { constants, open, type FileHandle } from 'node:fs/promises';
+import { HEAD_BYTES, tellFormat, type CheckpointFormat } from './checkpointFormat.ts';
 import { readAt } from './readAt.ts';
 import { findSafetensorsProblem } from './safetensorsFile.ts';
-import { findZipProblem, ZIP_MAGIC } from './torchZip.ts';
-
-/** How a checkpoint's bytes are laid out; `pickle` and `tar` are PyTorch's formats of before 2020. */
-export type CheckpointFormat = 'zip' | 'pickle' | 'tar' | 'safetensors';
+import { findZipProblem } from './torchZip.ts';
 
 export type CheckpointCheck =
   { ok: true; format: CheckpointFormat; sizeBytes: number } | { ok: false; problem: string };
-
-const HEAD_BYTES = 512;
-/** PyTorch's magic number, pickled with protocol 2. */
-const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
-const TAR_MAGIC_OFFSET = 257;
 
 /**
  * Opens a checkpoint and reads its directory, never its weights: as cheap for 10 GB as for 10 MB.
@@ -49,15 +42,6 @@ async function checkContent(handle: FileHandle, sizeBytes: number): Promise<Chec
         ? await findSafetensorsProblem(handle, sizeBytes)
         : null;
   return problem === null ? { ok: true, format, sizeBytes } : { ok: false, problem };
-}
-
-function tellFormat(head: Buffer): CheckpointFormat | null {
-  if (head.subarray(0, 4).equals(ZIP_MAGIC)) return 'zip';
-  if (head.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC)) return 'pickle';
-  if (head.toString('latin1', TAR_MAGIC_OFFSET, TAR_MAGIC_OFFSET + 5) === 'ustar') return 'tar';
-  // Eight bytes of length, then JSON.
-  if (head[8] === 0x7b) return 'safetensors';
-  return null;
 }
 
 function foreign(head: Buffer): string {

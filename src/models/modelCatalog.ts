@@ -61,6 +61,10 @@ interface Slot {
   candidate: ModelCandidate;
   listed: boolean;
   version: string | null;
+  /** As far as it is known. */
+  architecture: string | null;
+  /** What was to say of that. */
+  notes: string[];
   state: { entry: ModelEntry } | { reason: string };
 }
 
@@ -69,6 +73,7 @@ interface Slot {
  *
  * @param sources.projectRoot searched together with `msstRoot`; both absolute.
  * @param sources.extraModelDirs folders of other tools, searched wholly; absolute.
+ * @param sources.knownArchitectures those that the MSST in use builds; null: it does not tell.
  * @param sources.listed replaces scanned models of the same name, and extends them.
  * @param sources.defaultModelType null: the only model, else `starter`, else none.
  */
@@ -76,22 +81,26 @@ export async function createModelCatalog(sources: {
   projectRoot: string;
   msstRoot: string;
   extraModelDirs: readonly string[];
+  knownArchitectures: readonly string[] | null;
   listed: readonly ListedModel[];
   defaultModelType: string | null;
   log: CatalogLog;
 }): Promise<ModelCatalog> {
   const { log } = sources;
-  const { extraModelDirs } = sources;
+  const { extraModelDirs, knownArchitectures } = sources;
   const roots = [sources.projectRoot, sources.msstRoot];
+  const surroundings = { roots: [...roots, ...extraModelDirs], knownArchitectures };
   const listed = listedCandidates(sources.listed, log);
-  const scanned = await scanForModels({ roots, extraModelDirs }, listed, log);
+  const scanned = await scanForModels({ roots, extraModelDirs, knownArchitectures }, listed, log);
   const slots = [...listed.map(newSlot(true)), ...scanned.map(newSlot(false))];
 
   const refreshSlot = async (slot: Slot): Promise<void> => {
     const version = await modelVersion(slot.candidate);
     if (version === slot.version) return;
-    const read = await readModel(slot.candidate, version, [...roots, ...extraModelDirs]);
+    const read = await readModel(slot.candidate, version, surroundings);
     slot.version = version;
+    slot.architecture = read.architecture;
+    warnOfArchitecture(slot, read.notes, log);
     changeState(slot, read.ok ? { entry: read.entry } : { reason: read.problem }, log);
   };
   const refresh = shareWhileRunning(async () => {
@@ -144,6 +153,8 @@ const newSlot =
     candidate,
     listed,
     version: null,
+    architecture: candidate.architecture,
+    notes: [],
     state: { reason: 'it has not been read yet' },
   });
 
@@ -160,6 +171,16 @@ function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
     );
 }
 
+/** Once for as long as it is the same. */
+function warnOfArchitecture(slot: Slot, notes: string[], log: CatalogLog): void {
+  const { name, configPath, checkpointPath } = slot.candidate;
+  const fields = { model: name, configPath, checkpointPath, architecture: slot.architecture };
+  for (const reason of notes.filter((note) => !slot.notes.includes(note))) {
+    log.warn({ ...fields, reason }, 'the architecture of a model is in doubt');
+  }
+  slot.notes = notes;
+}
+
 const entryOf = (slot: Slot | undefined): ModelEntry | null =>
   slot && 'entry' in slot.state ? slot.state.entry : null;
 
@@ -171,13 +192,9 @@ function findSlot(slots: readonly Slot[], modelType: string, preferred: Slot | u
     slots.find(({ candidate }) => candidate.name.toLowerCase() === lower);
   if (named) return named;
   const ofArchitecture = (preferred ? [preferred, ...slots] : slots).filter(
-    (slot) => architectureOf(slot)?.toLowerCase() === lower,
+    ({ architecture }) => architecture?.toLowerCase() === lower,
   );
   return ofArchitecture.find((slot) => 'entry' in slot.state) ?? ofArchitecture[0];
-}
-
-function architectureOf({ candidate, state }: Slot): string | null {
-  return 'entry' in state ? state.entry.architecture : candidate.architecture;
 }
 
 /** Chosen once, over all models, so that a file that comes or goes never sends a task to another model unasked. */

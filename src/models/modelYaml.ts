@@ -14,8 +14,10 @@ export interface Chunking {
 export interface ModelYaml {
   /** `training.model_type`, where the YAML names its architecture itself. */
   declaredArchitecture: string | null;
-  /** A `htdemucs`, `hdemucs` or `demucs` section stands at the top level. */
-  hasDemucsSection: boolean;
+  /** What tells of its architecture: the names of its sections, and `section.key` of those that build the network. */
+  keys: ReadonlySet<string>;
+  /** `model.num_subbands`. */
+  subbands: number | null;
   instruments: string[];
   targetInstrument: string | null;
   /** Hz. */
@@ -122,7 +124,8 @@ function factsOf(root: unknown): ModelYamlResult {
     ok: true,
     yaml: {
       declaredArchitecture: word(value(training, 'model_type')),
-      hasDemucsSection: ['htdemucs', 'hdemucs', 'demucs'].some((key) => section(root, key) !== null),
+      keys: keysOf(root),
+      subbands: positive(value(section(root, 'model'), 'num_subbands')),
       instruments,
       targetInstrument: word(value(training, 'target_instrument')),
       sampleRate:
@@ -136,6 +139,16 @@ function factsOf(root: unknown): ModelYamlResult {
       licence: textOf(value(root, 'licence')),
     },
   };
+}
+
+const NETWORK_SECTIONS = ['model', 'kwargs', 'stft'];
+
+function keysOf(root: unknown): ReadonlySet<string> {
+  const names = Object.keys(root as Section).filter((name) => section(root, name) !== null);
+  const inner = NETWORK_SECTIONS.flatMap((name) =>
+    Object.keys(section(root, name) ?? {}).map((key) => `${name}.${key}`),
+  );
+  return new Set([...names, ...inner]);
 }
 
 function instrumentsOf(listed: unknown): string[] | string {

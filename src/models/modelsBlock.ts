@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { tellArchitecture } from './architecture.ts';
+import { architectureInName } from './architecture.ts';
 import type { FoundFile } from './modelFiles.ts';
 import { baseName, cleanName } from './pairing.ts';
 
@@ -16,7 +16,7 @@ export function renderModelsBlock(checkpoints: readonly FoundFile[], yamls: read
 
 function renderEntry(checkpoint: FoundFile, yaml: FoundFile | null): string {
   const architecture =
-    (yaml && tellArchitecture(null, baseName(yaml))) ?? tellArchitecture(null, baseName(checkpoint));
+    (yaml && architectureInName(baseName(yaml))) ?? architectureInName(baseName(checkpoint));
   const lines = [
     `name: ${quotedAsNeeded(cleanName(baseName(checkpoint)))}`,
     architecture === null

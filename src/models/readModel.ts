@@ -2,14 +2,27 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { tellArchitecture } from './architecture.ts';
 import { checkCheckpoint } from './checkpointFile.ts';
 import { fileVersion } from './fileVersion.ts';
 import { findLoraProblem, loraFiles } from './loraCheckpoint.ts';
 import type { ModelCandidate, ModelEntry } from './modelEntry.ts';
 import { readModelYaml } from './modelYaml.ts';
+import { tellArchitecture } from './tellArchitecture.ts';
 
-export type ModelReading = { ok: true; entry: ModelEntry } | { ok: false; problem: string };
+/** What a model's files came to. */
+export type ModelReading = ({ ok: true; entry: ModelEntry } | { ok: false; problem: string }) & {
+  architecture: string | null;
+  /** What a person should know of how it was told, in clauses. */
+  notes: string[];
+};
+
+/** What holds for every model of a server. */
+export interface ModelSurroundings {
+  /** Folders that paths are shown relative to. */
+  roots: readonly string[];
+  /** The architectures that the MSST in use builds; null: it does not tell. */
+  knownArchitectures: readonly string[] | null;
+}
 
 /** The version of a model: it differs when one of its files comes, goes or changes, and when it is computed otherwise. */
 export async function modelVersion(candidate: ModelCandidate): Promise<string> {
@@ -29,23 +42,22 @@ function describeComputing({ precision, compile }: ModelCandidate): string[] {
  * Reads a model's YAML and opens its checkpoint.
  *
  * @param version what `modelVersion` gave before; a file that changes meanwhile is then read again later.
- * @param roots folders that paths are shown relative to.
  * @returns the model, or a clause (no path in it) that says why it cannot be used. Never throws.
  */
 export async function readModel(
   candidate: ModelCandidate,
   version: string,
-  roots: readonly string[],
+  { roots, knownArchitectures }: ModelSurroundings,
 ): Promise<ModelReading> {
   const config = await readModelYaml(candidate.configPath);
-  if (!config.ok) return config;
-  const architecture =
-    candidate.architecture ?? tellArchitecture(config.yaml, path.basename(candidate.configPath));
-  if (architecture === null) return { ok: false, problem: 'nothing tells its architecture' };
+  if (!config.ok) return { ...config, architecture: candidate.architecture, notes: [] };
+  const { architecture, notes } = await tellArchitecture(candidate, config.yaml, knownArchitectures);
+  if (architecture === null) return { ok: false, problem: notes.join('; '), architecture, notes: [] };
+  const told = { architecture, notes };
   const checkpoint = await checkCheckpoint(candidate.checkpointPath);
-  if (!checkpoint.ok) return checkpoint;
+  if (!checkpoint.ok) return { ...checkpoint, ...told };
   const problem = (await findLoraProblem(candidate)) ?? (await findTrustProblem(candidate));
-  if (problem !== null) return { ok: false, problem };
+  if (problem !== null) return { ok: false, problem, ...told };
 
   const { instruments, targetInstrument, sampleRate, stereo, chunking, demucsChunking } = config.yaml;
   const entry: ModelEntry = {
@@ -65,7 +77,7 @@ export async function readModel(
     checkpointBytes: checkpoint.sizeBytes,
     version,
   };
-  return { ok: true, entry };
+  return { ok: true, entry, ...told };
 }
 
 /** A pinned checkpoint that was exchanged must not inherit the trust in the old one. */

@@ -14,18 +14,43 @@ const DAMAGED = 'its checkpoint is damaged: its safetensors header cannot be rea
  * @returns null: every tensor lies within the file; else one sentence that says what is wrong.
  */
 export async function findSafetensorsProblem(handle: FileHandle, sizeBytes: number): Promise<string | null> {
+  const header = await readHeader(handle, sizeBytes);
+  if (typeof header === 'string') return header;
+  const ends = header.tensors.map(([, tensor]) => endOf(tensor));
+  if (ends.length === 0 || ends.some((end) => end === null)) return DAMAGED;
+  return ends.every((end) => end !== null && end <= header.dataBytes) ? null : CUT;
+}
+
+/** The shape of each tensor by its name; null: the header cannot be read. */
+export async function readSafetensorsShapes(
+  handle: FileHandle,
+  sizeBytes: number,
+): Promise<ReadonlyMap<string, readonly number[]> | null> {
+  const header = await readHeader(handle, sizeBytes);
+  if (typeof header === 'string') return null;
+  return new Map(
+    header.tensors.map(([name, tensor]) => {
+      const shape = (tensor as { shape?: unknown } | null)?.shape;
+      return [name, Array.isArray(shape) ? shape.map(Number) : []];
+    }),
+  );
+}
+
+/** @returns one sentence where it cannot be read */
+async function readHeader(
+  handle: FileHandle,
+  sizeBytes: number,
+): Promise<{ tensors: [string, unknown][]; dataBytes: number } | string> {
   const lengthField = await readAt(handle, 0, LENGTH_BYTES);
   if (lengthField.length < LENGTH_BYTES) return DAMAGED;
   const headerBytes = Number(lengthField.readBigUInt64LE(0));
   if (headerBytes > MAX_HEADER_BYTES) return DAMAGED;
   if (LENGTH_BYTES + headerBytes > sizeBytes) return CUT;
-  const ends = tensorEnds((await readAt(handle, LENGTH_BYTES, headerBytes)).toString('utf8'));
-  if (ends === null || ends.length === 0) return DAMAGED;
-  const dataBytes = sizeBytes - LENGTH_BYTES - headerBytes;
-  return ends.every((end) => end <= dataBytes) ? null : CUT;
+  const tensors = parseHeader((await readAt(handle, LENGTH_BYTES, headerBytes)).toString('utf8'));
+  return tensors === null ? DAMAGED : { tensors, dataBytes: sizeBytes - LENGTH_BYTES - headerBytes };
 }
 
-function tensorEnds(header: string): number[] | null {
+function parseHeader(header: string): [string, unknown][] | null {
   let tensors: unknown;
   try {
     tensors = JSON.parse(header);
@@ -33,16 +58,14 @@ function tensorEnds(header: string): number[] | null {
     return null;
   }
   if (typeof tensors !== 'object' || tensors === null) return null;
-  const ends: number[] = [];
-  for (const [name, tensor] of Object.entries(tensors) as [string, unknown][]) {
-    if (name === '__metadata__') continue;
-    const offsets = (tensor as { data_offsets?: unknown } | null)?.data_offsets;
-    if (!Array.isArray(offsets)) return null;
-    const [start, end] = offsets as unknown[];
-    if (!isOffset(start) || !isOffset(end) || start > end) return null;
-    ends.push(end);
-  }
-  return ends;
+  return (Object.entries(tensors) as [string, unknown][]).filter(([name]) => name !== '__metadata__');
+}
+
+function endOf(tensor: unknown): number | null {
+  const offsets = (tensor as { data_offsets?: unknown } | null)?.data_offsets;
+  if (!Array.isArray(offsets)) return null;
+  const [start, end] = offsets as unknown[];
+  return isOffset(start) && isOffset(end) && start <= end ? end : null;
 }
 
 const isOffset = (found: unknown): found is number =>

@@ -1,10 +1,9 @@
-import path from 'node:path';
-import { tellArchitecture } from './architecture.ts';
 import { findModelFiles, type FoundFile } from './modelFiles.ts';
 import type { CatalogLog, ModelCandidate } from './modelEntry.ts';
 import { renderModelsBlock } from './modelsBlock.ts';
 import { readModelYaml } from './modelYaml.ts';
 import { pairModels, type Pair } from './pairing.ts';
+import { tellArchitecture } from './tellArchitecture.ts';
 
 /**
  * Finds the models that lie in `configs/` and `pretrain/` of the roots, and anywhere in the extra folders. What cannot be used is a warning, never a
@@ -12,11 +11,20 @@ import { pairModels, type Pair } from './pairing.ts';
  *
  * @param places.roots absolute folders, the project first; the same folder twice counts once.
  * @param places.extraModelDirs absolute folders of other tools.
+ * @param places.knownArchitectures those that the MSST in use builds; null: it does not tell.
  * @param listed models that the configuration names: their names and files are spoken for.
- * @returns candidates, sorted by name; each had a readable YAML, a checkpoint file and a known architecture.
+ * @returns candidates, sorted by name; each had a readable YAML, a checkpoint file, and something that tells its architecture.
  */
 export async function scanForModels(
-  { roots, extraModelDirs = [] }: { roots: readonly string[]; extraModelDirs?: readonly string[] },
+  {
+    roots,
+    extraModelDirs = [],
+    knownArchitectures = null,
+  }: {
+    roots: readonly string[];
+    extraModelDirs?: readonly string[];
+    knownArchitectures?: readonly string[] | null;
+  },
   listed: readonly ModelCandidate[],
   log: CatalogLog,
 ): Promise<ModelCandidate[]> {
@@ -26,9 +34,9 @@ export async function scanForModels(
   for (const note of notes) log.warn({}, note);
 
   const free = pairs.filter((pair) => !isSpokenFor(pair, listed));
-  const candidates = (await Promise.all(free.map((pair) => readCandidate(pair, log)))).filter(
-    (candidate) => candidate !== null,
-  );
+  const candidates = (
+    await Promise.all(free.map((pair) => readCandidate(pair, knownArchitectures, log)))
+  ).filter((candidate) => candidate !== null);
   const spokenFor = new Set(listed.flatMap((model) => [model.configPath, model.checkpointPath]));
   warnOfUnpaired(
     unpairedYamls.filter((file) => !spokenFor.has(file.path)),
@@ -48,24 +56,20 @@ function isSpokenFor(pair: Pair, listed: readonly ModelCandidate[]): boolean {
   );
 }
 
-async function readCandidate(pair: Pair, log: CatalogLog): Promise<ModelCandidate | null> {
+async function readCandidate(
+  pair: Pair,
+  known: readonly string[] | null,
+  log: CatalogLog,
+): Promise<ModelCandidate | null> {
   const { name, yaml, checkpoint } = pair;
   const read = await readModelYaml(yaml.path);
   if (!read.ok) {
     log.warn({ model: name, configPath: yaml.path }, `a model is left out: ${read.problem}`);
     return null;
   }
-  const architecture = tellArchitecture(read.yaml, path.basename(yaml.path));
-  if (architecture === null) {
-    log.warn(
-      { model: name, configPath: yaml.path },
-      `a model is left out: nothing tells its architecture; this block, completed, would serve it:\n${renderModelsBlock([checkpoint], [yaml])}`,
-    );
-    return null;
-  }
-  return {
+  const candidate: ModelCandidate = {
     name,
-    architecture,
+    architecture: null,
     configPath: yaml.path,
     checkpointPath: checkpoint.path,
     description: null,
@@ -78,6 +82,14 @@ async function readCandidate(pair: Pair, log: CatalogLog): Promise<ModelCandidat
     precision: 'fp32',
     compile: false,
   };
+  const { architecture, notes } = await tellArchitecture(candidate, read.yaml, known);
+  if (architecture !== null) return candidate;
+  const block = renderModelsBlock([checkpoint], [yaml]);
+  log.warn(
+    { model: name, configPath: yaml.path },
+    `a model is left out: ${notes.join('; ')}; this block, completed, would serve it:\n${block}`,
+  );
+  return null;
 }
 
 function warnOfUnpaired(

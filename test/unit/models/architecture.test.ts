@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
-import { ARCHITECTURES, tellArchitecture } from '../../../src/models/architecture.ts';
-
-const silent = { declaredArchitecture: null, hasDemucsSection: false };
+import {
+  architectureInName,
+  ARCHITECTURES,
+  isArchitecture,
+  spelledAs,
+} from '../../../src/models/architecture.ts';
 
 test.each(ARCHITECTURES)(
   'a file named after %s is of that architecture, not of a shorter one',
   (architecture) => {
-    expect(tellArchitecture(silent, `config_musdb18_${architecture}.yaml`)).toBe(architecture);
+    expect(architectureInName(`config_musdb18_${architecture}.yaml`)).toBe(architecture);
   },
 );
 
@@ -16,18 +19,23 @@ test.each([
   ['MelBandRoformer.ckpt', 'mel_band_roformer'],
   ['config_musdb_conformers.yaml', 'conformer'],
   ['config_dnr_bandit_v2_mus64.yaml', 'bandit_v2'],
+  ['config_musdb18_mdx23c_stht.yaml', 'experimental_mdx23c_stht'],
   ['config_drumsep.yaml', null],
 ])('%s tells %s', (fileName, architecture) => {
-  expect(tellArchitecture(null, fileName)).toBe(architecture);
+  expect(architectureInName(fileName)).toBe(architecture);
 });
 
-test('what the YAML says goes before its name, also where only a fork knows the type', () => {
-  expect(tellArchitecture({ ...silent, declaredArchitecture: 'bs_polarformer' }, 'mdx23c.yaml')).toBe(
-    'bs_polarformer',
-  );
+test.each([
+  ['bs_roformer', 'bs_roformer'],
+  ['BS-Roformer', 'bs_roformer'],
+  ['MDX23C', 'mdx23c'],
+  ['bs_roformers', null],
+  ['', null],
+])('%j is the architecture %j', (word, architecture) => {
+  expect(spelledAs(word, ARCHITECTURES)).toBe(architecture);
+  expect(isArchitecture(word)).toBe(architecture !== null);
 });
 
-test('a Demucs section tells where the name does not, and only there', () => {
-  expect(tellArchitecture({ ...silent, hasDemucsSection: true }, 'config_drumsep.yaml')).toBe('htdemucs');
-  expect(tellArchitecture({ ...silent, hasDemucsSection: true }, 'config_scnet.yaml')).toBe('scnet');
+test('a spelling that is there goes before the same in other case', () => {
+  expect(spelledAs('SCNet', ['scnet', 'SCNet'])).toBe('SCNet');
 });

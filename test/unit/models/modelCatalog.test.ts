@@ -28,14 +28,22 @@ async function makeCatalog(
     defaultModelType?: string;
     msstRoot?: string;
     extraModelDirs?: string[];
+    knownArchitectures?: string[];
   } = {},
 ) {
   const log = makeLog();
-  const { listed = [], defaultModelType = null, msstRoot = projectRoot, extraModelDirs = [] } = settings;
+  const {
+    listed = [],
+    defaultModelType = null,
+    msstRoot = projectRoot,
+    extraModelDirs = [],
+    knownArchitectures = null,
+  } = settings;
   const catalog = await createModelCatalog({
     projectRoot,
     msstRoot,
     extraModelDirs,
+    knownArchitectures,
     listed,
     defaultModelType,
     log,
@@ -89,6 +97,69 @@ test('the repository as it is cloned serves the starter, and it is the default',
   ]);
   expect(catalog.default()?.name).toBe('starter');
   expect(warnings).toEqual([]);
+});
+
+describe('the architecture', () => {
+  const network = 'model: { dim: 8, depth: 1, num_bands: 60 }\n';
+  const doubts = (warnings: { fields: object; message: string }[]) =>
+    warnings.filter(({ message }) => message === 'the architecture of a model is in doubt');
+
+  test('is told by the content of what is scanned, and a doubt is said once for as long as it lasts', async () => {
+    const root = await makeFolder({
+      'configs/vocals_bs_roformer.yaml': network + makeYaml(),
+      'pretrain/vocals_bs_roformer.ckpt': checkpoint,
+    });
+    const { catalog, warnings } = await makeCatalog(root);
+    expect(catalog.list()).toMatchObject([{ architecture: 'mel_band_roformer' }]);
+    await putFile(path.join(root, 'pretrain/vocals_bs_roformer.ckpt'), makeCheckpoint('other weights'));
+    await catalog.refresh();
+    const fields = {
+      model: 'vocals_bs_roformer',
+      architecture: 'mel_band_roformer',
+      reason: expect.stringContaining("files' names say bs_roformer") as string,
+    };
+    expect(doubts(warnings)).toMatchObject([{ fields }]);
+  });
+
+  test('of an entry or a YAML is taken in the case that this MSST has it in', async () => {
+    const root = await makeModels('a');
+    await putFile(path.join(root, 'configs/b.yaml'), makeYaml({ modelType: 'SCNet' }));
+    await putFile(path.join(root, 'pretrain/b.ckpt'), checkpoint);
+    const listed = [makeListed('a', root, { architecture: 'MDX23C' })];
+    const { catalog, warnings } = await makeCatalog(root, {
+      listed,
+      knownArchitectures: ['scnet', 'mdx23c'],
+    });
+    expect(catalog.list()).toMatchObject([{ architecture: 'mdx23c' }, { architecture: 'scnet' }]);
+    expect(doubts(warnings)).toHaveLength(2);
+  });
+
+  test('that this MSST lacks is told at the scan', async () => {
+    const root = await makeModels('a');
+    const listed = [makeListed('a', root, { architecture: 'scnett' })];
+    const { warnings } = await makeCatalog(root, { listed, knownArchitectures: ['scnet', 'mdx23c'] });
+    expect(doubts(warnings)).toMatchObject([
+      { fields: { reason: 'this MSST has no architecture "scnett"; did you mean scnet?' } },
+    ]);
+  });
+
+  test('also leads to a model that cannot be used, whose YAML tells it', async () => {
+    const root = await makeFolder({ 'configs/a.yaml': network + makeYaml(), 'pretrain/a.ckpt': '' });
+    const { catalog } = await makeCatalog(root);
+    const error = await refusal(catalog.require('mel_band_roformer'));
+    expect(error.code).toBe('MODEL_UNAVAILABLE');
+  });
+});
+
+test('files of an extra folder are shown relative to it', async () => {
+  const extra = await makeFolder({
+    'configs/of/a.ckpt.yaml': makeYaml({ modelType: 'mdx23c' }),
+    'pretrain/of/a.ckpt': checkpoint,
+  });
+  const { catalog } = await makeCatalog(await makeFolder({}), { extraModelDirs: [extra] });
+  expect(catalog.list()).toMatchObject([
+    { name: 'a', displayConfigPath: 'configs/of/a.ckpt.yaml', displayCheckpointPath: 'pretrain/of/a.ckpt' },
+  ]);
 });
 
 describe('what is listed', () => {

@@ -34,7 +34,7 @@ export function makeYaml(
 }
 
 /** The bytes of a stored (uncompressed) zip; enough for a reader of its directory. */
-export function makeZip(names: readonly string[], content = 'weights'): Buffer {
+export function makeZip(names: readonly string[], content: string | Buffer = 'weights'): Buffer {
   const data = Buffer.from(content);
   const locals: Buffer[] = [];
   const entries: Buffer[] = [];
@@ -68,6 +68,18 @@ export function makeZip(names: readonly string[], content = 'weights'): Buffer {
 /** A file that passes for a checkpoint as torch.save writes it. */
 export const makeCheckpoint = (content = 'weights'): Buffer =>
   makeZip(['archive/data.pkl', 'archive/data/0'], content);
+
+/** The bytes of a safetensors file of tensors of these shapes by these names. */
+export function makeSafetensorsOf(tensors: Readonly<Record<string, readonly number[]>>): Buffer {
+  const entries = Object.entries(tensors).map(([name, shape], index) => [
+    name,
+    { dtype: 'U8', shape, data_offsets: [index, index + 1] },
+  ]);
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(entries.length)]);
+}
 
 /** The bytes of a safetensors file of one tensor; `dataBytes` may differ from what its header promises. */
 export function makeSafetensors(promisedBytes: number, dataBytes = promisedBytes): Buffer {

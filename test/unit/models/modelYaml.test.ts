@@ -23,7 +23,8 @@ describe('the kinds of YAML that MSST users have', () => {
   test('Python tags are plain data, and nothing they name is run', async () => {
     expect(await fixture('config_vocals_mel_band_roformer.yaml')).toEqual({
       declaredArchitecture: null,
-      hasDemucsSection: false,
+      keys: expect.any(Set) as Set<string>,
+      subbands: null,
       instruments: ['vocals', 'other'],
       targetInstrument: 'vocals',
       sampleRate: 48_000,
@@ -51,13 +52,31 @@ describe('the kinds of YAML that MSST users have', () => {
 
   test('a Demucs YAML without audio.sample_rate and num_channels takes both from its training section', async () => {
     expect(await fixture('config_drumsep.yaml')).toMatchObject({
-      hasDemucsSection: true,
       instruments: ['kick', 'snare', 'cymbals', 'toms'],
       targetInstrument: null,
       sampleRate: 48_000,
       stereo: true,
       demucsChunking: { chunkSamples: 480_000, numOverlap: 4, batchSize: 1 },
     });
+  });
+
+  test('what tells of the architecture: names of sections, and the keys of those that build the network', () => {
+    const yaml = [
+      'audio: { n_fft: 4 }',
+      'model: { dim: 3, num_subbands: 4, deep: { er: 1 } }',
+      'kwargs: { stems: [a] }',
+      'stft: { center: true }',
+      'lora: text',
+      makeYaml(),
+    ].join('\n');
+    const read = parse(yaml.replace('audio:\n', 'other:\n'));
+    if (typeof read === 'string') throw new Error(read);
+    expect([...read.keys].sort()).toEqual(
+      ['audio', 'kwargs', 'kwargs.stems', 'model', 'model.deep', 'model.dim', 'model.num_subbands', 'other', 'stft', 'stft.center', 'training'], // prettier-ignore
+    );
+    expect(read.subbands).toBe(4);
+    const ofDemucs = parse(`model: htdemucs\nhtdemucs: { channels: 48 }\n${makeYaml()}`);
+    expect(ofDemucs).toMatchObject({ keys: new Set(['htdemucs', 'audio', 'training']) });
   });
 
   test('a YAML in latin1, with a byte that is no UTF-8, is read', async () => {
