@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import platform
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .engine.msst import Msst
+LONGEST_SECONDS = 300
+"""Of importing torch and MSST, and separating a second: a slow disk needs one of these minutes."""
 
 
 def run_check(arguments: list[str], sink_fd: int) -> int:
@@ -22,27 +23,35 @@ def run_check(arguments: list[str], sink_fd: int) -> int:
     parser = argparse.ArgumentParser(prog="python -m python_worker")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("check").add_argument("--msst-root", type=Path, required=True)
-    report = check(parser.parse_args(arguments).msst_root)
-    os.write(sink_fd, json.dumps(report).encode("ascii") + b"\n")
+    msst_root = parser.parse_args(arguments).msst_root
+    report = _new_report()
+    _end_in_time(report, msst_root, sink_fd)
+    _check(report, msst_root)
+    _tell(report, sink_fd)
     return 0 if report["ok"] else 1
 
 
-def check(msst_root: Path) -> dict[str, Any]:
-    """Import torch and the MSST of a folder, and decode something with it.
+def _new_report() -> dict[str, Any]:
+    """Of what the check answers.
 
-    Returns:
-        ok; the versions of python and torch; the call_shape; where it is not ok, an error sentence and the
-        missing_module, if one is missing; and the files of torch and of MSST's own inference module.
+    ok; the versions of python and torch; the call_shape; where it is not ok, an error sentence, and the
+    missing_module, if one is missing, or whether the folder is_to_blame; and the files that this rests on:
+    torch's and those of the folder.
     """
-    report: dict[str, Any] = {
+    return {
         "ok": False,
         "python": platform.python_version(),
         "torch": None,
         "call_shape": None,
         "missing_module": None,
+        "is_to_blame": False,
         "error": None,
         "files": [],
     }
+
+
+def _check(report: dict[str, Any], msst_root: Path) -> None:
+    """Import torch and the MSST of a folder, and separate a second of noise with it."""
     try:
         _check_torch(report)
         _check_msst(report, msst_root)
@@ -51,9 +60,9 @@ def check(msst_root: Path) -> dict[str, Any]:
         report["missing_module"] = missing = (error.name or str(error)).partition(".")[0]
         report["error"] = f"The Python module {missing} is not installed."
     except BaseException as error:
-        report["missing_module"] = getattr(error, "missing_module", None)
+        report["missing_module"] = getattr(error.__cause__, "missing_module", None)
+        report["is_to_blame"] = report["torch"] is not None and report["missing_module"] is None
         report["error"] = str(error) or type(error).__name__
-    return report
 
 
 def _check_torch(report: dict[str, Any]) -> None:
@@ -64,10 +73,40 @@ def _check_torch(report: dict[str, Any]) -> None:
 
 
 def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
-    from .engine.decoder import warm_up_decoding
-    from .engine.msst import load_msst
+    from .engine import Engine
+    from .engine.own_files import own_python_files
+    from .engine.rehearsal import rehearse
+    from .protocol import Failure
 
-    msst: Msst = load_msst(msst_root)
-    report["call_shape"] = msst.call_shape
-    report["files"].append(msst.main_file)
-    warm_up_decoding(msst.librosa)
+    engine = Engine(msst_root, "cpu")
+    report["call_shape"] = engine.msst_info.call_shape
+    is_package = engine.msst_info.call_shape == "package"
+    report["files"] += [engine.main_file] if is_package else own_python_files(msst_root)
+    try:
+        rehearse(engine)
+    except Failure as failure:
+        sentence = f"A second of noise could not be separated with it. {failure.message}"
+        raise Failure(failure.kind, sentence, failure.traceback) from failure
+
+
+def _end_in_time(report: dict[str, Any], msst_root: Path, sink_fd: int) -> None:
+    """Answer and end this process where a checkout keeps it for ever."""
+    main = threading.get_ident()
+
+    def give_up() -> None:
+        from .engine.own_line import own_line_of
+
+        line = own_line_of(main, msst_root.absolute())
+        place = "" if line is None else f" It is at {line}."
+        report["error"] = f"It was not ready after {LONGEST_SECONDS} seconds.{place}"
+        report["is_to_blame"] = True
+        _tell(report, sink_fd)
+        os._exit(1)
+
+    timer = threading.Timer(LONGEST_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _tell(report: dict[str, Any], sink_fd: int) -> None:
+    os.write(sink_fd, json.dumps(report).encode("ascii") + b"\n")

@@ -2,14 +2,15 @@ import { quietPython } from './quietPython.mjs';
 
 /**
  * @typedef {object} EngineCheck what `python -m python_worker check` answers
- * @property {boolean} ok torch and this MSST import, and its call shape is known
+ * @property {boolean} ok torch and this MSST import, and separated a second of noise
  * @property {string | null} missing_module the module whose absence stopped the import
- * @property {string | null} error
+ * @property {boolean} is_to_blame it is the MSST that is not as it must be: no other interpreter would help
+ * @property {string | null} error without a full stop
  * @property {string[]} files what the answer rests on: torch's and MSST's files
  */
 
 /**
- * Asks an interpreter whether torch and the given MSST import there.
+ * Asks an interpreter whether torch and the given MSST import there and separate.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} python
@@ -30,12 +31,22 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
     return {
       ok: answer.ok === true,
       missing_module: answer.missing_module ?? null,
-      error: answer.error ?? null,
+      is_to_blame: answer.is_to_blame === true,
+      error: typeof answer.error === 'string' ? answer.error.replace(/\.$/, '') : null,
       files: Array.isArray(answer.files) ? answer.files.map(String) : [],
     };
   } catch {
     const last = output.trim().split('\n').at(-1);
     const error = last === undefined || last === '' ? `it ended with code ${code} and said nothing` : last;
-    return { ok: false, missing_module: null, error, files: [] };
+    return { ok: false, missing_module: null, is_to_blame: false, error, files: [] };
   }
+}
+
+/**
+ * @param {string} msstRoot
+ * @param {string | null} error why, without a full stop
+ * @returns {string} what to do about an MSST that no interpreter would help
+ */
+export function unservable(msstRoot, error) {
+  return `The MSST in ${msstRoot} cannot be served${error ? `: ${error}` : ''}. What works: upstream's checkouts since April 2024, the MSST-GUI forks, and others that call their parts likewise (docs/compatibility.md). Set "msst_root" to one of these, or remove the key to use the MSST that comes with this server, and run the same command again.`;
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { NeedsWork } from './access.mjs';
-import { checkEngine } from './engineCheck.mjs';
+import { checkEngine, unservable } from './engineCheck.mjs';
 import { engineVenv, engineVenvStamp } from './engineVenv.mjs';
 import { describe, findInterpreters, interpreterMarks } from './interpreters.mjs';
 import { pythonVariables } from './pythonVariables.mjs';
@@ -71,9 +71,10 @@ async function configured(setting, python, msstRoot) {
   }
   const check = await checkEngine(setting, python, msstRoot);
   if (check.ok) return { python, files: check.files };
+  if (check.is_to_blame) throw new SetupError(unservable(msstRoot, check.error));
   const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
   throw new SetupError(
-    `${subject} cannot run the MSST in ${msstRoot}: ${why}. Mend that environment (it is used as it is, nothing is installed there), name another one, or remove the key, and run the same command again.${pythonVariables(setting.env)}`,
+    `${subject} cannot run the MSST in ${msstRoot}: ${why}. ${check.missing_module ? `Install it there (${python} -m pip install, with the name of its package)` : 'Repair that environment'}, for msst-serve changes nothing in it; or name another interpreter, or remove the key, and run the same command again.${pythonVariables(setting.env)}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { requireWork } from './access.mjs';
-import { checkEngine } from './engineCheck.mjs';
+import { checkEngine, unservable } from './engineCheck.mjs';
 import { bestForVenv, describe } from './interpreters.mjs';
 import { failingModules } from './probeModules.mjs';
 import { pythonVariables } from './pythonVariables.mjs';
@@ -231,6 +231,7 @@ async function satisfyCheckout(setting, layer) {
     if (check.ok) return check.files;
     const need = known.find(({ module }) => module === check.missing_module);
     if (!need || added.has(need.module)) {
+      if (check.is_to_blame) throw new SetupError(unservable(layer.msstRoot, check.error));
       throw new SetupError(unusable(setting, layer, check.missing_module, check.error));
     }
     added.add(need.module);

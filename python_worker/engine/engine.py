@@ -34,6 +34,7 @@ from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
+from .names import Namespace
 from .peak_meter import PeakMeter
 from .prepared_mixture import PreparedMixture
 from .separation import Separation
@@ -67,6 +68,16 @@ class Engine:
         self._is_warm = False
         self._uncut: list[ModelParams] = []
         self._prepared = PreparedMixture(self._msst.librosa)
+
+    @property
+    def main_file(self) -> str:
+        """The file in which `proc_folder` really lives."""
+        return self._msst.main_file
+
+    @property
+    def namespace(self) -> Namespace:
+        """The globals of the module where `proc_folder` lives."""
+        return self._msst.namespace
 
     @property
     def model_loads(self) -> int:
@@ -133,7 +144,12 @@ class Engine:
                 self._uncut.append(params.model)
                 attempt.log("warn", f"{params.model.name} is not the same in pieces: tried again as a whole")
                 return self._try_once(params, attempt, stages)
-            failure = explain(error, is_loading=separation.is_loading, model_name=params.model.name)
+            failure = explain(
+                error,
+                is_loading=separation.is_loading,
+                model_name=params.model.name,
+                msst_root=self._msst.root,
+            )
             if failure.kind != "OUT_OF_MEMORY":
                 return failure
             # Text and numbers only: the error and the separation hold the tensors that have to go.
@@ -170,7 +186,7 @@ class Engine:
             return LoadResult(time.monotonic() - started, self._models.loads, self._models.names())
         except (Exception, SystemExit) as error:
             _leave_broken_device(error, log)
-            failure = explain(error, is_loading=True, model_name=model.name)
+            failure = explain(error, is_loading=True, model_name=model.name, msst_root=self._msst.root)
         self._recover_from(failure)
         raise failure
 

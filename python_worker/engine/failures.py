@@ -7,11 +7,13 @@ import re
 import traceback
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
 from ..full_disk import full_disk_failure, is_full_disk
 from ..protocol import Failure
+from .own_line import own_line
 
 MAX_SENTENCE = 300
 MAX_TRACEBACK = 100_000
@@ -46,7 +48,9 @@ BROKEN_DEVICE_SIGNS = (
 DAMAGED_SIGNS = ("PytorchStreamReader", "not a ZIP archive", "corrupt", "unexpected EOF", "not whole")
 
 
-def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failure:
+def explain(
+    error: BaseException, *, is_loading: bool, model_name: str, msst_root: Path | None = None
+) -> Failure:
     """The failure that an exception means.
 
     MSST wraps what goes wrong inside it, so the whole chain of causes is looked at.
@@ -54,6 +58,7 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
     Args:
         is_loading: whether the model was still being loaded.
         model_name: for the sentence.
+        msst_root: of the checkout, whose own lines are named.
     """
     details = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
     chain = list(_chain(error))
@@ -67,9 +72,9 @@ def explain(error: BaseException, *, is_loading: bool, model_name: str) -> Failu
         doing = "loading the model" if is_loading else "separating"
         return Failure("OUT_OF_MEMORY", f"Memory ran out while {doing}.", details)
     if is_loading:
-        sentence = f"The model {model_name} cannot be loaded: {_load_reason(chain)}"
+        sentence = f"The model {model_name} cannot be loaded: {_load_reason(chain, msst_root)}"
         return Failure("MODEL_UNAVAILABLE", sentence, details)
-    sentence = f"MSST failed while separating: {_sentence(_deepest_cause(error))}"
+    sentence = f"MSST failed while separating: {_placed_sentence(_deepest_cause(error), msst_root)}"
     return Failure("SEPARATION_FAILED", sentence, details)
 
 
@@ -116,9 +121,12 @@ def _says_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS)
 
 
-def _load_reason(chain: list[BaseException]) -> str:
+def _load_reason(chain: list[BaseException], msst_root: Path | None) -> str:
     for link in chain:
         text = str(link)
+        if not isinstance(link, ModuleNotFoundError) and _line(link, msst_root) is not None:
+            # A line of theirs, and no file of the model, is what failed.
+            return _placed_sentence(link, msst_root)
         if isinstance(link, ModuleNotFoundError) and link.name:
             return f"it needs the Python module {link.name}, which is not installed."
         if isinstance(link, FileNotFoundError):
@@ -129,6 +137,17 @@ def _load_reason(chain: list[BaseException]) -> str:
         if damaged or any(sign in text for sign in DAMAGED_SIGNS):
             return "its checkpoint is damaged, incomplete, or no PyTorch checkpoint."
     return _sentence(chain[-1] if chain[-1].__cause__ is None else chain[0])
+
+
+def _line(error: BaseException, msst_root: Path | None) -> str | None:
+    return None if msst_root is None else own_line(error, msst_root)
+
+
+def _placed_sentence(error: BaseException, msst_root: Path | None) -> str:
+    line, sentence = _line(error, msst_root), _sentence(error)
+    if isinstance(error, EOFError) and line is not None:
+        sentence = "It waits for an answer from a terminal, and there is none"
+    return sentence if line is None else f"{sentence.rstrip('.')} ({line})."
 
 
 def _sentence(error: BaseException) -> str:

@@ -67,13 +67,16 @@ class ForwardMeter:
         """No forward call follows: what was done is all there was."""
         self.total = self.done
 
-    def bar(self, iterable: Any = None, *_: Any, total: int | None = None, **__: Any) -> SilentBar:
-        """Stands in for tqdm: draws nothing, and corrects the total by what MSST really steps through."""
-        return SilentBar(iterable, total, self._correct)
+    def correct(self, samples: int, step: int) -> None:
+        """Know better from a bar what MSST really steps through: so many samples, the first step so wide.
 
-    def _correct(self, samples: int, step: int) -> None:
+        Upstream steps from chunk to chunk, and over the first before the network has it, unless that is a
+        batch by itself; a fork that steps when the network is done does so from batch to batch.
+        """
         if self._batch_size and not self._is_known:
-            self.total = self._passes * batches(samples, step, self._batch_size)
+            self._is_known = True
+            chunks_at_once = self._batch_size if self.done == 0 else 1
+            self.total = self._passes * batches(samples, step, chunks_at_once)
 
     def _before(self, network: torch.nn.Module, inputs: Any) -> Any:
         self.done += 1
@@ -92,37 +95,3 @@ class ForwardMeter:
         if not is_finite:
             # MSST would make silence of it without a word.
             raise Failure("SEPARATION_FAILED", "The model put out values that are not finite numbers.")
-
-
-class SilentBar:
-    """As much of tqdm as MSST uses."""
-
-    def __init__(
-        self,
-        iterable: Any = None,
-        total: int | None = None,
-        on_first_step: Callable[[int, int], None] | None = None,
-    ) -> None:
-        self._iterable = iterable
-        self._total = total
-        self._on_first_step = on_first_step
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._iterable if self._iterable is not None else ())
-
-    def __enter__(self) -> SilentBar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, step: int = 1) -> None:
-        """One chunk further, `step` samples."""
-        if self._on_first_step is not None and self._total and step > 0:
-            self._on_first_step(self._total, step)
-        self._on_first_step = None
-
-    def close(self, *_: Any, **__: Any) -> None:
-        """What else MSST may do to a bar changes nothing."""
-
-    set_description = set_postfix = set_postfix_str = refresh = clear = write = close

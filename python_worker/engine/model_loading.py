@@ -13,9 +13,10 @@ from .checkpoint import CheckpointLoader, Log
 from .lora import merge_adapters, msst_applies_peft
 from .model_cache import LoadedModel, ModelCache, file_stamp
 from .model_config import readable_config
-from .msst import Msst, Namespace, module_names
+from .msst import Msst, module_names
 from .msst_arguments import msst_arguments
-from .names import ModuleProxy, replaced_names
+from .msst_folder import msst_folder
+from .names import ModuleProxy, Namespace, replaced_names
 from .precision import how_computed, make_fast, warnings_of
 
 
@@ -45,7 +46,9 @@ class ModelLoading:
         self._prepare_config = prepare_config
         self._checkpoints = CheckpointLoader(model, log)
         self._original = {
-            name: msst.namespace[name] for name in ("get_model_from_config", "load_start_checkpoint")
+            name: msst.namespace[name]
+            for name in ("get_model_from_config", "load_start_checkpoint")
+            if name in msst.namespace
         }
         self._warm: LoadedModel | None = None
         self._network: Any = None
@@ -72,7 +75,9 @@ class ModelLoading:
         """The names that have to mean something else while proc_folder runs."""
         home = self._msst.namespace
         yield home, "get_model_from_config", self._get_model_from_config
-        yield home, "load_start_checkpoint", self._load_start_checkpoint
+        # Before December 2024 proc_folder loaded the weights itself.
+        if "load_start_checkpoint" in home:
+            yield home, "load_start_checkpoint", self._load_start_checkpoint
         for namespace in (home, *self._msst.callee_namespaces):
             for name, torch in module_names(namespace, "torch"):
                 yield namespace, name, ModuleProxy(torch, load=self._load_checkpoint)
@@ -141,7 +146,8 @@ def load_model(msst: Msst, models: ModelCache, model: ModelParams, device_kind: 
     with TemporaryDirectory(prefix="msst-serve-") as scratch:
         config_path = readable_config(Path(model.config_path), Path(scratch))
         arguments = msst_arguments(msst, model, config_path, device_kind, is_warm=False)
-        with replaced_names([*loading.replacements(), (home, "run_folder", run_folder)]):
+        names = [*loading.replacements(), (home, "run_folder", run_folder)]
+        with msst_folder(msst.root, Path(scratch)), replaced_names(names):
             msst.proc_folder(arguments)
     if models.loads == loads_before:
         raise Failure("MODEL_UNAVAILABLE", f"MSST ended without having loaded the model {model.name}.")

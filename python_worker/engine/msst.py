@@ -15,11 +15,15 @@ from types import ModuleType
 from typing import Any
 
 from ..protocol import CallShape
+from .msst_folder import as_by_hand
+from .msst_options import MsstOptions, OptionsUnknown, find_options
+from .names import Namespace
+from .own_line import own_line
 
-Namespace = dict[str, Any]
-
-REPLACED_FUNCTIONS = ("get_model_from_config", "load_start_checkpoint", "run_folder")
-REPLACED_MODULES = ("torch", "librosa", "soundfile")
+REPLACED_FUNCTIONS = ("get_model_from_config", "run_folder")
+REPLACED_MODULES = ("torch", "librosa")
+DEMIX = ("demix", "demix_track", "demix_track_demucs")
+"""What separates one mixture: until autumn 2024 in two functions, one for networks of the Demucs kind."""
 
 
 class MsstError(Exception):
@@ -44,14 +48,18 @@ class Msst:
         proc_folder: as its `inference.py` hands it out.
         namespace: the globals of the module where `proc_folder` really lives.
         callee_namespaces: those of the functions it calls (demix, load_start_checkpoint), without the above.
+        root: the folder that was asked for.
         main_file: the file of that module.
+        options: that `proc_folder` takes.
         version: of the package; a checkout has none.
     """
 
-    proc_folder: Callable[[dict[str, Any]], object]
+    proc_folder: Callable[[dict[str, Any] | list[str]], object]
     namespace: Namespace
     callee_namespaces: tuple[Namespace, ...]
+    options: MsstOptions
     call_shape: CallShape
+    root: Path
     main_file: str
     version: str | None
 
@@ -67,14 +75,21 @@ def load_msst(root: Path) -> Msst:
     Raises:
         MsstError: it is not there, does not import, or is no MSST of a known shape.
     """
-    proc_folder = _import_proc_folder(root.absolute())
-    namespace = _home_of(proc_folder)
+    root = root.absolute()
+    proc_folder = _import_proc_folder(root)
+    namespace = _home_of(proc_folder, root)
     shape = _call_shape(namespace)
+    try:
+        options = find_options(namespace, proc_folder)
+    except OptionsUnknown as error:
+        raise MsstError("Its proc_folder reads no options of a command line.") from error
     return Msst(
         proc_folder=proc_folder,
         namespace=namespace,
         callee_namespaces=tuple(_callee_namespaces(namespace)),
+        options=options,
         call_shape=shape,
+        root=root,
         main_file=str(namespace.get("__file__", "")),
         version=importlib.metadata.version("msst") if shape == "package" else None,
     )
@@ -89,7 +104,12 @@ def module_names(namespace: Namespace, module: str) -> list[tuple[str, ModuleTyp
     ]
 
 
-def _import_proc_folder(root: Path) -> Callable[[dict[str, Any]], object]:
+def class_names(namespace: Namespace, kind: type) -> list[str]:
+    """The names under which a namespace holds a class or one derived from it."""
+    return [name for name, value in namespace.items() if isinstance(value, type) and issubclass(value, kind)]
+
+
+def _import_proc_folder(root: Path) -> Callable[[dict[str, Any] | list[str]], object]:
     path = root / "inference.py"
     if not path.is_file():
         raise MsstError("msst_root has no inference.py.")
@@ -99,7 +119,7 @@ def _import_proc_folder(root: Path) -> Callable[[dict[str, Any]], object]:
     # Its `utils` and `models` are found as when it is run by hand: from its own folder, before all others.
     sys.path.insert(0, str(root))
     sys.modules["inference"] = module
-    with _import_errors_explained():
+    with _import_errors_explained(root), as_by_hand(root):
         spec.loader.exec_module(module)
     proc_folder = getattr(module, "proc_folder", None)
     if not callable(proc_folder):
@@ -107,15 +127,13 @@ def _import_proc_folder(root: Path) -> Callable[[dict[str, Any]], object]:
     return proc_folder  # type: ignore[no-any-return]
 
 
-def _home_of(proc_folder: Callable[..., object]) -> Namespace:
+def _home_of(proc_folder: Callable[..., object], root: Path) -> Namespace:
     namespace: Namespace = getattr(inspect.unwrap(proc_folder), "__globals__", {})
     if "run_folder" not in namespace and callable(forward := namespace.get("_legacy_inference")):
         # The proc_folder of the msst package only forwards to the module that this function imports.
-        with _import_errors_explained():
+        with _import_errors_explained(root):
             namespace = vars(forward())
-    missing = [
-        name for name in (*REPLACED_FUNCTIONS, "parse_args_inference") if not callable(namespace.get(name))
-    ]
+    missing = [name for name in REPLACED_FUNCTIONS if not callable(namespace.get(name))]
     missing += [name for name in REPLACED_MODULES if not module_names(namespace, name)]
     if missing:
         raise MsstError(f"This MSST is of no known shape: its inference module lacks {', '.join(missing)}.")
@@ -127,14 +145,14 @@ def _call_shape(namespace: Namespace) -> CallShape:
         return "package"
     if callable(namespace.get("bigshifts_wrapper")):
         return "bigshifts"
-    if callable(namespace.get("demix")):
+    if any(callable(namespace.get(name)) for name in DEMIX):
         return "demix"
     raise MsstError("This MSST is of no known shape: it calls neither bigshifts_wrapper nor demix.")
 
 
 def _callee_namespaces(namespace: Namespace) -> Iterator[Namespace]:
     seen = {id(namespace)}
-    for name in ("bigshifts_wrapper", "demix", "apply_tta", "load_start_checkpoint"):
+    for name in ("bigshifts_wrapper", *DEMIX, "apply_tta", "load_start_checkpoint"):
         function = namespace.get(name)
         callee = getattr(inspect.unwrap(function), "__globals__", None) if callable(function) else None
         if callee is not None and id(callee) not in seen:
@@ -143,7 +161,7 @@ def _callee_namespaces(namespace: Namespace) -> Iterator[Namespace]:
 
 
 @contextmanager
-def _import_errors_explained() -> Iterator[None]:
+def _import_errors_explained(root: Path) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
@@ -151,5 +169,7 @@ def _import_errors_explained() -> Iterator[None]:
         sentence = f"This MSST needs the Python module {missing}, which is not installed."
         raise MsstError(sentence, missing, traceback.format_exc()) from error
     except (Exception, SystemExit) as error:
-        sentence = f"This MSST cannot be imported: {type(error).__name__}: {error}"
+        line = own_line(error, root)
+        place = "" if line is None else f" ({line})"
+        sentence = f"This MSST cannot be imported: {type(error).__name__}: {error}{place}"
         raise MsstError(sentence, None, traceback.format_exc()) from error

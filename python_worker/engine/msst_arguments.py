@@ -8,15 +8,7 @@ from typing import Any
 from ..protocol import DeviceKind, ModelParams
 from .lora import msst_applies_peft
 from .msst import Msst
-
-# Relative, because upstream MSST looks for files by a glob pattern, and a folder may be called `[2024]`.
-INPUT_FOLDER = "input"
-OUTPUT_FOLDER = "output"
-
-
-def known_arguments(msst: Msst) -> frozenset[str]:
-    """The options this MSST has; the msst package refuses any other."""
-    return frozenset(vars(msst.namespace["parse_args_inference"]({})))
+from .msst_folder import INPUT_FOLDER, OUTPUT_FOLDER
 
 
 def msst_arguments(
@@ -28,17 +20,19 @@ def msst_arguments(
     is_warm: bool,
     use_tta: bool = False,
     bigshifts: int = 1,
-) -> dict[str, Any]:
-    """Those of its options that this MSST knows, for one model.
+) -> dict[str, Any] | list[str]:
+    """What its `proc_folder` is to be called with, for one model.
 
     Args:
         config_path: the model's YAML in an encoding that MSST reads.
         is_warm: the network that MSST will be given is loaded already.
     """
+    # Where it has no function for it to be told so, it must see none to load.
+    skips_loading = is_warm and "load_start_checkpoint" not in msst.namespace
     wanted: dict[str, Any] = {
         "model_type": model.architecture,
         "config_path": str(config_path.absolute()),
-        "start_check_point": str(Path(model.checkpoint_path).absolute()),
+        "start_check_point": "" if skips_loading else str(Path(model.checkpoint_path).absolute()),
         "input_folder": INPUT_FOLDER,
         "store_dir": OUTPUT_FOLDER,
         "device_ids": [0],
@@ -57,5 +51,4 @@ def msst_arguments(
         "disable_detailed_pbar": False,
         "skip_errors": False,
     }
-    known = known_arguments(msst)
-    return {name: value for name, value in wanted.items() if name in known}
+    return msst.options.given(wanted)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from .msst import Namespace
+Namespace = dict[str, Any]
+"""The globals of a module."""
 
 
 class ModuleProxy(ModuleType):

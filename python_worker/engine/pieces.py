@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy
 import torch
 
 from .cut import Cut
 from .mixture_file import Audio, MixtureFile
-from .msst_arguments import INPUT_FOLDER
+from .msst_folder import INPUT_FOLDER
 from .planned_stems import PlannedStems
 from .rotations import Rotations
 from .segment_network import SegmentNetwork
@@ -38,6 +38,7 @@ class Pieces:
 
     Attributes:
         mixture: the piece that MSST works at, float32 of shape (channels, samples).
+        sample_rate: of the mixture.
         name: of its input file, without the ending.
         failure: always None: whatever can fail was read before.
         differ: two pieces made the same samples otherwise, or MSST wants what they were not made for.
@@ -51,7 +52,7 @@ class Pieces:
         self.mixture: Audio | None = None
         self.name = ""
         self.differ = False
-        self._sample_rate = cut.sample_rate
+        self.sample_rate = cut.sample_rate
         self._whole = mixture
         self._segments = cut.segments(mixture.samples)
         self.count = len(self._segments)
@@ -90,14 +91,14 @@ class Pieces:
         Raises:
             PiecesDiffer: MSST wants it at another rate.
         """
-        if options.get("sr", self._sample_rate) != self._sample_rate:
-            self._refuse()
+        if options.get("sr", self.sample_rate) != self.sample_rate:
+            self.refuse()
         self.name = Path(path).stem
         self._rotation, self._segment = map(int, self.name.split("-")[1:])
         self._network.begin(self._segment)
         segment = self._segments[self._segment]
         self.mixture = self._whole.read(segment.start, segment.stop, self._rotations.shift(self._rotation))
-        return self.mixture, self._sample_rate
+        return self.mixture, self.sample_rate
 
     def write(self, instrument: str, audio: Audio) -> None:
         """Take what is kept of a piece of a stem.
@@ -112,7 +113,7 @@ class Pieces:
         if self._segment > 0:
             checked = audio[segment.checked_from - segment.start : segment.keep_from - segment.start]
             if numpy.abs(checked - self._tails[instrument]).max() > MAX_DIFFERENCE:
-                self._refuse()
+                self.refuse()
         kept = slice(segment.keep_from - segment.start, segment.keep_to - segment.start)
         self._tails[instrument] = audio[: kept.stop][-CHECKED_SAMPLES:].copy()
         if self._rotations.count == 1:
@@ -124,7 +125,12 @@ class Pieces:
             for start, block in self._rotations.averages(instrument, audio.shape[1]):
                 self._stems.add(instrument, block, self._whole.read(start, start + len(block)).T)
 
-    def _refuse(self) -> None:
+    def refuse(self) -> NoReturn:
+        """Give the mixture up for pieces.
+
+        Raises:
+            PiecesDiffer: always.
+        """
         # Kept here too, for MSST may make something else of it.
         self.differ = True
         raise PiecesDiffer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .mixture_file import Audio
 from .stem_plan import INSTRUMENTAL, StemPlan
 from .stem_writer import StemWriter
@@ -11,13 +13,15 @@ class PlannedStems:
     """Writes the stems of a plan as they come, whole or piece by piece.
 
     Args:
-        plan: of the attempt.
+        plan: of the attempt, as it is now: more may be written than was planned.
         writer: of its files.
         samples: of the mixture.
         sample_rate: of mixture and stems.
     """
 
-    def __init__(self, plan: StemPlan, writer: StemWriter, samples: int, sample_rate: int) -> None:
+    def __init__(
+        self, plan: Callable[[], StemPlan], writer: StemWriter, samples: int, sample_rate: int
+    ) -> None:
         self._plan = plan
         self._writer = writer
         self._samples = samples
@@ -30,9 +34,10 @@ class PlannedStems:
             stem: of shape (samples, channels).
             mixture: the same samples of the mixture.
         """
-        if instrument in self._plan.written:
+        plan = self._plan()
+        if instrument in plan.written:
             self._append(instrument, stem)
-        if instrument == self._plan.subtracted:
+        if instrument == plan.subtracted:
             self._append(INSTRUMENTAL, mixture - stem)
 
     def _append(self, instrument: str, audio: Audio) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy
+import soundfile
+from tqdm.std import tqdm as tqdm_class
 
 from ..attempt import Attempt
 from ..protocol import DeviceKind, Failure, SeparateParams, SeparateResult
@@ -22,17 +23,22 @@ from .mixture_levels import levels_of
 from .model_cache import ModelCache
 from .model_config import output_instruments, override_inference, readable_config, setting
 from .model_loading import ModelLoading
-from .msst import Msst, Namespace, module_names
-from .msst_arguments import INPUT_FOLDER, OUTPUT_FOLDER, known_arguments, msst_arguments
-from .names import ModuleProxy, replaced_names
+from .msst import Msst, class_names, module_names
+from .msst_arguments import msst_arguments
+from .msst_folder import OUTPUT_FOLDER, end_if_forked_from, link_mixture, msst_folder
+from .names import ModuleProxy, Namespace, replaced_names
 from .pieces import Pieces
 from .planned_stems import PlannedStems
 from .prepared_mixture import PreparedMixture
+from .silent_bar import bar_class
 from .stages import Stages
+from .stem_name import audio_files, extra_name, instrument_of
 from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
 from .stem_writer import StemWriter
 
 DECODED = "mixture.f32"
+RESAMPLED_TOLERANCE_SECONDS = 0.1
+"""By which resamplers differ in the length that they make."""
 
 
 class Separation:
@@ -66,12 +72,14 @@ class Separation:
         self._device_kind = device_kind
         self._params = params
         self._attempt = attempt
-        self._has_bigshifts = "bigshifts" in known_arguments(msst)
+        self._has_bigshifts = "bigshifts" in msst.options.names
+        self._process = os.getpid()
         self._original_run_folder = msst.namespace["run_folder"]
         self._loading = ModelLoading(msst, models, params.model, attempt.log, self._override_config)
         self._config: Any = None
         self._plan: StemPlan | None = None
         self._warnings: list[str] = []
+        self._extra: list[str] = []
         self._stages = stages
         self._in_pieces = in_pieces
         self._decoder = Decoder(
@@ -116,8 +124,11 @@ class Separation:
         self._stages.enter("loading_model")
         self._loading.begin()
         try:
-            with _inside_scratch(self._params), replaced_names(self._replacements()):
+            scratch = Path(self._params.scratch_dir)
+            with msst_folder(self._msst.root, scratch), replaced_names(self._replacements()):
+                link_mixture(Path(self._params.mixture_path).absolute(), Decoder.name)
                 self._msst.proc_folder(self._msst_arguments())
+                self._take_what_lies_there()
             return self._result()
         except BaseException:
             self._writer.discard()
@@ -129,13 +140,18 @@ class Separation:
         yield home, "run_folder", self._run_folder
         for name, librosa in module_names(home, "librosa"):
             yield home, name, ModuleProxy(librosa, load=self._load)
-        for name, soundfile in module_names(home, "soundfile"):
-            yield home, name, ModuleProxy(soundfile, write=self._write)
+        for name, module in module_names(home, "soundfile"):
+            yield home, name, ModuleProxy(module, write=self._write)
+        for name in [name for name, value in home.items() if value is soundfile.write]:
+            yield home, name, self._write
+        bar = bar_class(self._meter.correct)
         for namespace in (home, *self._msst.callee_namespaces):
-            if "tqdm" in namespace:
-                yield namespace, "tqdm", self._meter.bar
+            for name, tqdm in module_names(namespace, "tqdm"):
+                yield namespace, name, ModuleProxy(tqdm, tqdm=bar)
+            for name in class_names(namespace, tqdm_class):
+                yield namespace, name, bar
 
-    def _msst_arguments(self) -> dict[str, Any]:
+    def _msst_arguments(self) -> dict[str, Any] | list[str]:
         model, options = self._params.model, self._params.options
         config_path = readable_config(Path(model.config_path), Path(self._params.scratch_dir))
         if options.bigshifts > 1 and not self._has_bigshifts:
@@ -164,6 +180,7 @@ class Separation:
     def _run_folder(
         self, network: Any, args: Any, config: Any, device: Any, *arguments: Any, **options: Any
     ) -> Any:
+        end_if_forked_from(self._process)
         self._loading.keep(network)
         self._config = config
         self._plan = plan_stems(output_instruments(config), self._params.options)
@@ -200,6 +217,10 @@ class Separation:
         return True
 
     def _load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        end_if_forked_from(self._process)
+        if self._pieces is not None and any(audio_files(Path(OUTPUT_FOLDER))):
+            # It writes by other means than ours, piece by piece.
+            self._pieces.refuse()
         return self._source.load(path, *arguments, **options)
 
     @property
@@ -207,32 +228,67 @@ class Separation:
         return self._pieces or self._decoder
 
     def _planned(self, samples: int, sample_rate: int) -> PlannedStems:
+        return PlannedStems(self._present_plan, self._writer, samples, sample_rate)
+
+    def _present_plan(self) -> StemPlan:
         assert self._plan is not None  # made before anything is decoded
-        return PlannedStems(self._plan, self._writer, samples, sample_rate)
+        return self._plan
 
     def _on_decoded(self, samples: int) -> None:
         self._meter.expect(self._config, self._params.model.architecture, samples)
         self._stages.enter("separating", 0, self._meter.total)
 
     def _on_forward(self, done: int, total: int) -> None:
+        end_if_forked_from(self._process)
         self._attempt.raise_if_cancelled()
         self._attempt.progress("separating", done, total)
 
     def _write(self, file: Any, data: Any, samplerate: int, *_: Any, **__: Any) -> None:
+        end_if_forked_from(self._process)
         if self._stages.current == "separating" and self._source.is_last:
             self._finish_separating()
         mixture = self._source.mixture
         assert mixture is not None  # MSST writes what it computed from it
         instrument = self._instrument_of(file)
+        if instrument is None:
+            return
         stem = numpy.asarray(data)
-        if stem.shape[0] != mixture.shape[-1]:
+        stem = stem.reshape(stem.shape[0], -1)
+        if int(samplerate) != self._source.sample_rate:
+            self._write_resampled(instrument, stem, int(samplerate))
+        elif stem.shape[0] != mixture.shape[-1]:
             sentence = f"MSST made the stem {instrument} of another length than the mixture."
             raise Failure("SEPARATION_FAILED", sentence)
-        stem = stem.reshape(stem.shape[0], -1)
-        if self._pieces is not None:
+        elif self._pieces is not None:
             self._pieces.write(instrument, stem)
         else:
             self._planned(stem.shape[0], int(samplerate)).add(instrument, stem, mixture.T)
+
+    def _write_resampled(self, instrument: str, stem: Any, sample_rate: int) -> None:
+        """Take a stem that an edited MSST writes at another rate than it separates at."""
+        if self._pieces is not None:
+            self._pieces.refuse()
+        mixture = self._source.mixture
+        assert mixture is not None and self._plan is not None
+        seconds, expected = stem.shape[0] / sample_rate, mixture.shape[-1] / self._source.sample_rate
+        if abs(seconds - expected) > RESAMPLED_TOLERANCE_SECONDS:
+            sentence = f"MSST made the stem {instrument} of another length than the mixture."
+            raise Failure("SEPARATION_FAILED", sentence)
+        if instrument == self._plan.subtracted:
+            sentence = f"This MSST writes its stems at {sample_rate} Hz: no instrumental can be made of them."
+            raise Failure("SEPARATION_FAILED", sentence)
+        self._warn(f"This MSST writes its stems at {sample_rate} Hz, not at the rate of the model.")
+        self._planned(stem.shape[0], sample_rate).add(instrument, stem, mixture.T)
+
+    def _take_what_lies_there(self) -> None:
+        """Take the stems that an edited MSST writes by other means than soundfile.write."""
+        for path in audio_files(Path(OUTPUT_FOLDER)):
+            audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+            self._write(path, audio, sample_rate)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._warnings:
+            self._warnings.append(sentence)
 
     def _finish_separating(self) -> None:
         self._meter.finish()
@@ -240,15 +296,22 @@ class Separation:
         self._attempt.computed()
         self._stages.enter("encoding")
 
-    def _instrument_of(self, file: Any) -> str:
-        written = _stem_path(os.fspath(file))
-        for instrument in output_instruments(self._config):
-            if written == _stem_path(os.path.join(OUTPUT_FOLDER, self._source.name, f"{instrument}.wav")):
-                return instrument
-            # Where MSST splits a template at its slashes, an absolute name stays inside the folder.
-            if written == _stem_path(f"{OUTPUT_FOLDER}/{self._source.name}/{instrument}.wav"):
-                return instrument
-        raise Failure("SEPARATION_FAILED", "MSST wrote a stem that is none of the model's instruments.")
+    def _instrument_of(self, file: Any) -> str | None:
+        """None: it is a stem that nobody asked for."""
+        written = os.path.normpath(os.fspath(file)).removeprefix(f"{OUTPUT_FOLDER}{os.sep}")
+        outputs = output_instruments(self._config)
+        instrument = instrument_of(written, self._source.name, outputs)
+        if instrument is not None:
+            return instrument
+        extra = extra_name(written, self._source.name)
+        assert self._plan is not None  # made before anything is written
+        if set(self._plan.written) < set(outputs) or extra.casefold() == self._plan.subtracted_name:
+            return None
+        if extra not in self._extra:
+            self._extra.append(extra)
+            self._plan = replace(self._plan, written=(*self._plan.written, extra))
+            self._warn(f"This MSST writes a stem that the model's YAML does not name: {extra}.")
+        return extra
 
     def _result(self) -> SeparateResult:
         if self._source.failure is not None:
@@ -270,22 +333,3 @@ class Separation:
             memory_retries=0,
             device_peak=None,
         )
-
-
-def _stem_path(path: str) -> str:
-    return os.path.normpath(re.sub(r"\.(wav|flac)$", "", path))
-
-
-@contextmanager
-def _inside_scratch(params: SeparateParams) -> Iterator[None]:
-    mixture = Path(params.mixture_path).absolute()
-    before = Path.cwd()
-    # Gone again afterwards: the attempt may be tried once more.
-    with TemporaryDirectory(prefix="try-", dir=Path(params.scratch_dir).absolute()) as own:
-        os.chdir(own)
-        try:
-            Path(INPUT_FOLDER).mkdir()
-            Path(INPUT_FOLDER, f"{Decoder.name}{mixture.suffix.lower()}").symlink_to(mixture)
-            yield
-        finally:
-            os.chdir(before)

@@ -22,6 +22,11 @@ class StemPlan:
     subtracted: str | None
     warning: str | None
 
+    @property
+    def subtracted_name(self) -> str | None:
+        """Of the stem that is made by subtraction, if one is."""
+        return None if self.subtracted is None else INSTRUMENTAL
+
 
 def plan_stems(outputs: list[str], options: SeparateOptions) -> StemPlan:
     """Decide it for a model that puts out these instruments.

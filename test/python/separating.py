@@ -27,6 +27,8 @@ ROOTS = {
     "package": PROJECT,
     "bigshifts": PROJECT / "test" / "python" / "msst_upstream",
     "demix": PROJECT / "test" / "python" / "msst_gui_fork",
+    "2024": PROJECT / "test" / "python" / "msst_2024",
+    "colab": PROJECT / "test" / "python" / "msst_colab",
 }
 STARTER = ModelParams(
     name="starter",
@@ -237,13 +239,22 @@ def plain_stems(
         **flags,
     }
     with imported_inference(shape) as inference:
-        inference.proc_folder(arguments)
+        inference.proc_folder(words_of(arguments) if shape == "2024" else arguments)
     files = sorted(path for path in outputs.rglob("*") if path.is_file())
     stems = {}
     for path in files:
-        name = os.path.relpath(path.with_suffix(""), outputs / "song")
+        name = os.path.relpath(path.with_suffix(""), outputs / "song").removeprefix("../song_")
         stems[name] = soundfile.read(path, dtype="float32", always_2d=True)[0]
     return stems
+
+
+def words_of(arguments: dict[str, Any]) -> list[str]:
+    """Those arguments as on a command line, but for what goes without saying."""
+    words: list[str] = []
+    for name, value in arguments.items():
+        if name != "pcm_type" and value is not False:
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return words
 
 
 @contextlib.contextmanager

@@ -178,7 +178,7 @@ class WriterOfLists:
 def test_stems_are_written_as_planned_and_the_instrumental_is_the_mixture_without_one() -> None:
     writer = WriterOfLists()
     plan = StemPlan(("drums", "vocals"), "vocals", None)
-    stems = PlannedStems(plan, cast(StemWriter, writer), 30, 44100)
+    stems = PlannedStems(lambda: plan, cast(StemWriter, writer), 30, 44100)
     mixture = numpy.array([4.0, 6.0])
     stems.add("vocals", numpy.array([1.0, 2.0]), mixture)
     stems.add("bass", numpy.array([9.0, 9.0]), mixture)
@@ -192,7 +192,7 @@ def test_stems_are_written_as_planned_and_the_instrumental_is_the_mixture_withou
 
 def test_a_stem_may_be_subtracted_without_being_written() -> None:
     writer = WriterOfLists()
-    PlannedStems(StemPlan((), "vocals", None), cast(StemWriter, writer), 2, 8000).add(
+    PlannedStems(lambda: StemPlan((), "vocals", None), cast(StemWriter, writer), 2, 8000).add(
         "vocals", numpy.array([1.0]), numpy.array([1.5])
     )
     assert writer.written == [("instrumental", [0.5], 8000, 2)]

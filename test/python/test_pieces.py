@@ -111,7 +111,7 @@ def test_what_msst_does_with_the_whole_is_done_with_the_whole(
     assert_equal(both_ways(engine, tmp_path, song, model, **options)[1], at_most)
 
 
-@pytest.mark.parametrize("shape", ["bigshifts", "demix"])
+@pytest.mark.parametrize("shape", ["bigshifts", "demix", "2024", "colab"])
 def test_a_checkout_of_msst_takes_pieces_too(tmp_path: Path, shape: str) -> None:
     with engine_of(shape) as engine:
         song = mixture(tmp_path / "song.wav", seconds=8.3)

@@ -315,15 +315,18 @@ def test_check_says_yes_to_an_msst_that_imports() -> None:
     status, report = check(ROOTS["demix"])
     assert status == 0
     assert (report["ok"], report["call_shape"], report["error"]) == (True, "demix", None)
-    assert [Path(file).name for file in report["files"]] == ["__init__.py", "inference.py"]
+    names = [Path(file).name for file in report["files"]]
+    assert names == ["__init__.py", "inference.py", "tiny.py", "model_utils.py", "settings.py"]
 
 
 @pytest.mark.parametrize(
     ("source", "missing", "error"),
     [
         ("import nowhere_to_be_found.part", "nowhere_to_be_found", "is not installed"),
-        ("print('hello'); import sys; sys.exit(3)", None, "cannot be imported"),
-        ("proc_folder = print", None, "of no known shape"),
+        ("print('hello'); import sys; sys.exit(3)", None, "SystemExit: 3 (inference.py, line 1)"),
+        ("\ndef proc_folder(:", None, "SyntaxError: invalid syntax (inference.py, line 2)"),
+        ("\n\nundefined", None, "NameError: name 'undefined' is not defined (inference.py, line 3)"),
+        ("proc_folder = print", None, "of no known shape: its inference module lacks get_model_from_config"),
         ("", None, "has no proc_folder"),
         (None, None, "has no inference.py"),
     ],
@@ -336,4 +339,48 @@ def test_check_says_what_is_missing(
     status, report = check(tmp_path)
     assert status == 1
     assert (report["ok"], report["missing_module"]) == (False, missing)
+    assert report["is_to_blame"] == (missing is None)
+    assert error in report["error"]
+
+
+def test_check_ends_where_an_import_does_not(tmp_path: Path) -> None:
+    (tmp_path / "inference.py").write_text("while True:\n    pass\n", encoding="utf-8")
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom python_worker import check\n"
+        "check.LONGEST_SECONDS = 8\ncheck.run_check(['check', '--msst-root', sys.argv[1]], 1)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, capture_output=True, check=False
+    )
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert report["is_to_blame"]
+    assert report["error"].startswith("It was not ready after 8 seconds. It is at inference.py, line ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "error"),
+    [
+        ("sf.write(", "(lambda *_, **__: None)(", "MSST ended without a stem vocals, other."),
+        ("stem.T,", "stem.T * 0.9,", "It puts out other samples than its network."),
+        ("    model = model.to(device)\n", "    1 / 0\n", "division by zero (inference.py, line "),
+        (
+            "load_start_checkpoint(args",
+            "(lambda *_, **__: None)(args",
+            "It puts out other samples than its network.",
+        ),
+    ],
+)
+def test_check_separates_a_second_and_says_what_is_wrong_with_it(
+    tmp_path: Path, before: str, after: str, error: str
+) -> None:
+    root = tmp_path / "msst"
+    shutil.copytree(ROOTS["bigshifts"], root)
+    path = root / "inference.py"
+    source = path.read_text(encoding="utf-8")
+    assert before in source
+    path.write_text(source.replace(before, after), encoding="utf-8")
+    status, report = check(root)
+    assert (status, report["ok"], report["is_to_blame"]) == (1, False, True)
+    assert report["error"].startswith("A second of noise could not be separated with it. ")
     assert error in report["error"]

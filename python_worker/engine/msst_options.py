@@ -1,0 +1,111 @@
+"""Which options an MSST has, and in which form its `proc_folder` takes them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .names import Namespace
+
+PARSERS = ("parse_args_inference", "parse_args")
+"""What `proc_folder` reads its options by. Before January 2025 it had no such function."""
+
+
+class OptionsUnknown(Exception):
+    """This `proc_folder` does not read its options as any MSST that is known."""
+
+
+class MsstOptions:
+    """The options of one MSST.
+
+    Args:
+        parser: the one that reads them; None: it makes none of argparse's.
+        defaults: by name.
+        as_list: whether `proc_folder` takes words of a command line; else a dictionary.
+    """
+
+    def __init__(
+        self, parser: argparse.ArgumentParser | None, defaults: dict[str, Any], *, as_list: bool
+    ) -> None:
+        self._actions = {} if parser is None else {action.dest: action for action in parser._actions}
+        self._as_list = as_list
+        self.names = frozenset(defaults)
+
+    def given(self, wanted: dict[str, Any]) -> dict[str, Any] | list[str]:
+        """What `proc_folder` is to be called with, for those of these values whose option this MSST has."""
+        known = {name: value for name, value in wanted.items() if name in self.names}
+        if not self._as_list:
+            return known
+        return [word for name, value in known.items() for word in self._words(self._actions[name], value)]
+
+    @staticmethod
+    def _words(action: argparse.Action, value: Any) -> list[str]:
+        flag = max(action.option_strings, key=len)
+        if action.nargs == 0:
+            return [flag] if value else []
+        if action.choices is not None and value not in action.choices:
+            return []
+        if isinstance(value, list):
+            return [flag, *map(str, value)]
+        return [] if value == action.default else [f"{flag}={value}"]
+
+
+def find_options(namespace: Namespace, proc_folder: Callable[..., object]) -> MsstOptions:
+    """Ask an MSST for its options, by having it read none.
+
+    Args:
+        namespace: the globals of the module where `proc_folder` lives.
+
+    Raises:
+        OptionsUnknown: it reads none.
+    """
+    parse = next((namespace[name] for name in PARSERS if callable(namespace.get(name))), None)
+    if parse is not None and _takes_dictionary(parse):
+        with _parsers_seen() as seen:
+            defaults = vars(parse({}))
+        return MsstOptions(seen[0] if seen else None, defaults, as_list=False)
+    with _parsers_seen(stop=True) as seen, contextlib.suppress(_Seen):
+        proc_folder([])
+    if not seen:
+        raise OptionsUnknown
+    return MsstOptions(seen[0], vars(seen[0].parse_args([])), as_list=True)
+
+
+def _takes_dictionary(parse: Callable[..., Any]) -> bool:
+    probe = {"model_type": "of a dictionary"}
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return getattr(parse(probe), "model_type", None) == probe["model_type"]
+    except (SystemExit, TypeError, AttributeError):
+        return False
+
+
+class _Seen(BaseException):
+    """Not an Exception, so that nothing of MSST's takes it for its own."""
+
+
+@contextmanager
+def _parsers_seen(*, stop: bool = False) -> Iterator[list[argparse.ArgumentParser]]:
+    """Every parser that reads a command line within the block.
+
+    Args:
+        stop: raise _Seen out of the first.
+    """
+    seen: list[argparse.ArgumentParser] = []
+    original = argparse.ArgumentParser.parse_known_args
+
+    def parse_known_args(self: argparse.ArgumentParser, *arguments: Any, **options: Any) -> Any:
+        seen.append(self)
+        if stop:
+            raise _Seen
+        return original(self, *arguments, **options)
+
+    argparse.ArgumentParser.parse_known_args = parse_known_args  # type: ignore[method-assign]
+    try:
+        yield seen
+    finally:
+        argparse.ArgumentParser.parse_known_args = original  # type: ignore[method-assign]

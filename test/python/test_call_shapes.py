@@ -1,0 +1,94 @@
+"""The shapes that `proc_folder` has had beside those of test_engine.py, each on a stand-in of a checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from separating import Run, engine_of, instruments_of, mixture, plain_stems, tiny_model
+
+from python_worker.engine import Engine
+from python_worker.engine.rehearsal import rehearse
+from python_worker.engine.silent_bar import bar_class
+
+
+@pytest.fixture(scope="module", params=["2024", "colab"])
+def shape(request: pytest.FixtureRequest) -> str:
+    """Which checkout."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(shape: str, one_thread: None) -> Iterator[Engine]:
+    """The engine on it."""
+    with engine_of(shape) as ready:
+        yield ready
+
+
+@pytest.mark.parametrize("use_tta", [False, True])
+@pytest.mark.parametrize(
+    "changes", [{}, {"training__target_instrument": "other"}, {"inference__normalize": True}]
+)
+def test_the_stems_are_those_of_a_run_by_hand(
+    engine: Engine, shape: str, tmp_path: Path, changes: dict[str, Any], use_tta: bool
+) -> None:
+    model = tiny_model(tmp_path / "model", **changes)
+    song = mixture(tmp_path / "song.wav")
+    expected = plain_stems(shape, tmp_path / "plain", song, model, use_tta=use_tta)
+    for times in ("cold", "warm"):
+        run = Run(tmp_path / times, song, model, use_tta=use_tta)
+        result = run.on(engine)
+        assert sorted(stem.instrument for stem in result.stems) == sorted(instruments_of(model))
+        assert result.warnings == []
+        for instrument in instruments_of(model):
+            assert numpy.array_equal(run.stem(result, instrument), expected[instrument])
+        done, total = zip(*run.progress("separating"), strict=True)
+        assert done[-1] == total[-1] == total[0], "the total was right from the start"
+
+
+def test_a_warm_model_is_not_loaded_again(engine: Engine, tmp_path: Path) -> None:
+    model, song = tiny_model(tmp_path / "model"), mixture(tmp_path / "song.wav")
+    loads = Run(tmp_path / "1", song, model).on(engine).model_loads
+    assert Run(tmp_path / "2", song, model).on(engine).model_loads == loads
+
+
+def test_they_separate_a_second_of_noise_with_a_network_of_ours(engine: Engine) -> None:
+    rehearse(engine)
+
+
+def test_bigshifts_are_told_to_have_no_effect_where_there_are_none(
+    engine: Engine, shape: str, tmp_path: Path
+) -> None:
+    model, song = tiny_model(tmp_path / "model"), mixture(tmp_path / "song.wav")
+    result = Run(tmp_path / "run", song, model, bigshifts=2).on(engine)
+    assert result.warnings == (
+        ["bigshifts has no effect: this MSST has no such option"] if shape == "2024" else []
+    )
+
+
+class TestABar:
+    """What stands where MSST has tqdm."""
+
+    def test_counts_as_tqdm_does_and_tells_its_first_step(self) -> None:
+        told: list[tuple[int, int]] = []
+        bar = bar_class(lambda *step: told.append(step))(None, "words", 100, True, dynamic_ncols=True)
+        assert (bar.desc, bar.n, bar.total) == ("words", 0, 100)
+        bar.reset(total=50)
+        bar.update(20)
+        bar.update(20)
+        assert (bar.n, told) == (40, [(50, 20)])
+        bar.set_description("others")
+        bar.set_postfix({"track": 1})
+        assert (bar.desc, bar.postfix) == ("others: ", "track=1")
+        bar.close()
+
+    def test_goes_over_what_it_is_given_and_draws_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+        tqdm = bar_class(lambda *step: None)
+        with tqdm(range(3), disable=None, display=False, leave=True) as bar:
+            assert list(bar) == [0, 1, 2]
+        assert capfd.readouterr() == ("", "")
+        tqdm.write("said aloud")
+        assert capfd.readouterr().out == "said aloud\n"
