@@ -7,7 +7,13 @@ from pathlib import Path
 
 
 def check(msst_root: Path) -> dict[str, object]:
-    answer: dict[str, object] = {"ok": False, "python": sys.executable, "missing_module": None, "error": None}
+    answer: dict[str, object] = {
+        "ok": False,
+        "python": sys.executable,
+        "missing_module": None,
+        "is_to_blame": False,
+        "error": None,
+    }
     try:
         import torch
 
@@ -18,7 +24,7 @@ def check(msst_root: Path) -> dict[str, object]:
     except ModuleNotFoundError as problem:
         return answer | {"missing_module": problem.name, "error": str(problem)}
     except Exception as problem:
-        return answer | {"error": str(problem)}
+        return answer | {"is_to_blame": True, "error": str(problem)}
     return answer | {"ok": True, "torch": torch.__version__, "files": [torch.__file__, spec.origin]}
 
 

@@ -1,0 +1,116 @@
+"""The stock models of a checkout, shrunk: its own YAMLs with networks of a few layers, and random weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+# By the name of a key, wherever a stock YAML's `model` section has it: what makes networks small.
+SMALL: dict[str, Any] = {
+    "bottleneck_factor": 2,
+    "decoder_type": "unet",
+    "depth": 1,
+    "dim": 16,
+    "dim_head": 8,
+    "emb_dim": 16,
+    "encoder_name": "resnet18",
+    "encoder_weights": None,
+    "growth": 4,
+    "heads": 2,
+    "linear_transformer_depth": 0,
+    "n_bands": 8,
+    "n_sqm_modules": 1,
+    "num_bands": 12,
+    "num_blocks_per_scale": 1,
+    "num_dplayer": 2,
+    "num_scales": 2,
+    "rnn_dim": 16,
+    "sync_params": None,
+    "t_heads": 2,
+    "t_layers": 1,
+    "bottom_channels": 16,
+    "mlp_dim": 16,
+    "flash_attn": False,
+}
+# Keys that mean one thing in one architecture and another in the next.
+SMALL_OF: dict[str, dict[str, Any]] = {
+    "mdx23c": {"num_channels": 8, "num_subbands": 2},
+    "experimental_mdx23c_stht": {"num_channels": 8, "num_subbands": 2},
+    "htdemucs": {"channels": 8},
+    "scnet": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
+    "scnet_masked": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
+    "scnet_tran": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
+}
+BATCH = {"batch_size": 2, "num_overlap": 2}
+CHUNK_SECONDS = 1.5
+
+
+def stock_yamls(root: Path, architectures: list[str]) -> dict[str, Path]:
+    """The first stock YAML of each architecture, by the longest of these names that its file's name has."""
+    found: dict[str, Path] = {}
+    for path in sorted((root / "configs").rglob("*.yaml"), key=lambda path: (len(path.parts), path.name)):
+        name = _letters(path.stem)
+        fitting = [one for one in architectures if _letters(one) in name]
+        if fitting:
+            found.setdefault(max(fitting, key=len), path)
+    return found
+
+
+def write_model(
+    architecture: str, stock: Path, folder: Path, get_model_from_config: Any
+) -> tuple[Path, Path]:
+    """Write the shrunk YAML and a checkpoint for it.
+
+    Args:
+        get_model_from_config: the checkout's own.
+
+    Returns:
+        Their paths.
+    """
+    config = yaml.load(stock.read_text(encoding="utf-8"), Loader=yaml.FullLoader)
+    small = {**SMALL, **SMALL_OF.get(architecture, {})}
+    sections = [config.get(name) for name in ("model", architecture)]
+    for section in sections:
+        if isinstance(section, dict):
+            _shrink(section, small)
+    config.setdefault("inference", {}).update(BATCH)
+    config.get("audio", {}).setdefault("num_channels", 2)
+    _shorten(config)
+    config_path, checkpoint_path = folder / f"{architecture}.yaml", folder / f"{architecture}.ckpt"
+    config_path.write_text(yaml.dump(config), encoding="utf-8")
+    torch.manual_seed(1)
+    network, _ = get_model_from_config(architecture, str(config_path))
+    torch.save(network.state_dict(), checkpoint_path)
+    return config_path, checkpoint_path
+
+
+def _shrink(section: dict[str, Any], small: dict[str, Any]) -> None:
+    for key, value in section.items():
+        if isinstance(value, dict):
+            _shrink(value, small)
+        elif key in small:
+            section[key] = small[key]
+
+
+def _shorten(config: dict[str, Any]) -> None:
+    """Make the chunks short, in whole frames of the transforms that take whole frames only."""
+    audio, training = config.get("audio", {}), config.get("training", {})
+    hop = int(audio.get("hop_length", 1024))
+    if "chunk_size" in audio:
+        frames = int(CHUNK_SECONDS * 44100 / hop) // 16 * 16
+        audio["chunk_size"] = hop * (frames - 1) if "dim_t" in audio else hop * frames
+        if "dim_t" in audio:
+            audio["dim_t"] = frames
+            config["inference"]["dim_t"] = frames
+    if "chunk_size" in config["inference"]:
+        config["inference"]["chunk_size"] = audio["chunk_size"]
+    if "segment" in training:
+        training["segment"] = 2
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
