@@ -7,7 +7,7 @@ import os
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ import torch
 from ..protocol import Failure, LogLevel, ModelParams
 from .inert_pickle import inert_pickle_module
 from .safetensors_file import is_safetensors, load_safetensors
+from .state_dicts import fitting_state_dicts, state_dict_in
+from .unusable_checkpoint import Unusable, describe_unusable
 
 Log = Callable[[LogLevel, str], None]
-
-# Where MSST looks for the weights in a checkpoint that holds more.
-WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")
 
 
 class CheckpointLoader:
@@ -37,6 +36,11 @@ class CheckpointLoader:
         self._model = model
         self._log = log
         self._of_adapter = of_adapter
+        self._names: frozenset[str] = frozenset()
+
+    def expect(self, network: torch.nn.Module) -> None:
+        """Tell which network the weights are for. A state dict that fits it is then found anywhere."""
+        self._names = frozenset(network.state_dict())
 
     def load(self, file: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
         """The checkpoint in a file, read in the safest way that yields its weights.
@@ -46,44 +50,74 @@ class CheckpointLoader:
         """
         if not isinstance(file, str | os.PathLike):
             return torch.load(file, map_location=map_location, weights_only=True)
-        path = Path(file)
+        path, inert_names = Path(file), set[str]()
+        checkpoint = self._read(path, map_location, inert_names)
+        loaded = self._with_weights(checkpoint)
+        if loaded is None:
+            return self._load_trusted(path, map_location, describe_unusable(checkpoint), inert_names)
+        if inert_names:
+            self._log("info", f"left out of the checkpoint, beside its weights: {_listed(inert_names)}")
+        return loaded
+
+    def _read(self, path: Path, map_location: Any, inert_names: set[str]) -> Any:
         if is_safetensors(path):
             return load_safetensors(path)
         try:
             return torch.load(path, map_location=map_location, weights_only=True)
         except pickle.UnpicklingError:
-            return self._load_inert(path, map_location)
-
-    def _load_inert(self, path: Path, map_location: Any) -> Any:
-        if _is_program(path):
-            raise self._refusal("it is a program (TorchScript or an old tar), not a state dict")
-        inert_names: set[str] = set()
-        module = inert_pickle_module(inert_names)
-        with _full_pickles_allowed():
-            checkpoint = torch.load(path, map_location=map_location, weights_only=False, pickle_module=module)
-        listed = ", ".join(sorted(inert_names))
-        if state_dict_in(checkpoint) is not None:
-            self._log("info", f"left out of the checkpoint, beside its weights: {listed or 'nothing'}")
-            return checkpoint
-        if self._of_adapter:
-            raise self._refusal(f"its weights stand inside Python objects ({listed[:300]})")
-        if self._model.trust_pickle:
-            self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
+            if _is_program(path):
+                raise self._refusal("it is a program (TorchScript or an old tar), not a state dict") from None
+            module = inert_pickle_module(inert_names)
             with _full_pickles_allowed():
-                return torch.load(path, map_location=map_location, weights_only=False)
-        trust = f'trust_pickle: "{_sha256(path)}"'
-        self._log("error", self._how_to_trust(path, listed, trust))
-        raise self._refusal(
-            f"its weights stand inside Python objects ({listed[:300]}) that only unpickling builds, and "
-            f"that may run any code; {trust} in the entry of {self._model.name} under models: in the "
-            "configuration allows it for this very file"
-        )
+                return torch.load(path, map_location=map_location, weights_only=False, pickle_module=module)
+
+    def _load_trusted(self, path: Path, map_location: Any, found: Unusable, inert_names: set[str]) -> Any:
+        """What only unpickling without restraint yields, where that can help at all and is allowed."""
+        if self._of_adapter:
+            raise self._refusal(
+                f"{found.reason}; an adapter by peft is the folder that save_pretrained wrote"
+            )
+        if not found.may_be_trusted:
+            raise self._refusal(found.reason)
+        listed = _listed(inert_names)
+        if not self._model.trust_pickle:
+            trust = f'trust_pickle: "{_sha256(path)}"'
+            self._log("error", self._how_to_trust(listed, trust))
+            raise self._refusal(
+                f"{found.reason} ({listed[:300]}) that only unpickling builds, and that may run any code;"
+                f" {trust} in the entry of {self._model.name} under models: in the configuration allows it"
+                " for this very file"
+            )
+        self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
+        with _full_pickles_allowed():
+            checkpoint = torch.load(path, map_location=map_location, weights_only=False)
+        loaded = self._with_weights(checkpoint)
+        if loaded is None:
+            raise self._refusal(describe_unusable(checkpoint).reason)
+        return loaded
+
+    def _with_weights(self, checkpoint: Any) -> Any:
+        """The checkpoint as MSST can use it; None: it cannot."""
+        weights = state_dict_in(checkpoint)
+        if weights is not None and (not self._names or not self._names.isdisjoint(weights)):
+            return checkpoint
+        found = fitting_state_dicts(checkpoint, self._names)
+        if len(found) > 1:
+            places = " and ".join(one.place for one in found)
+            raise self._refusal(
+                f"it holds more than one state dict that fits ({places}), and none where MSST looks; save the"
+                " one that you want alone with torch.save"
+            )
+        if not found:
+            return None if weights is None else checkpoint
+        self._log("info", f"the weights are those that the checkpoint has {found[0].place}")
+        return found[0].weights
 
     def _refusal(self, reason: str) -> Failure:
         what = "LoRA checkpoint" if self._of_adapter else "checkpoint"
         return Failure("MODEL_UNAVAILABLE", f"The {what} of {self._model.name} is not loaded: {reason}.")
 
-    def _how_to_trust(self, path: Path, listed: str, trust: str) -> str:
+    def _how_to_trust(self, listed: str, trust: str) -> str:
         return (
             f"the checkpoint of {self._model.name} wants {listed}. If you trust where it came from, put this "
             "under models: in the configuration:\n"
@@ -103,16 +137,8 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def state_dict_in(checkpoint: Any) -> Mapping[Any, Any] | None:
-    """The weights in a checkpoint, where MSST looks for them; None: they are not there."""
-    if not isinstance(checkpoint, Mapping):
-        return None
-    places = [*(checkpoint.get(key) for key in WEIGHT_KEYS), checkpoint]
-    return next((place for place in places if isinstance(place, Mapping) and _holds_tensors(place)), None)
-
-
-def _holds_tensors(place: Mapping[Any, Any]) -> bool:
-    return any(isinstance(value, torch.Tensor) for value in place.values())
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _is_program(path: Path) -> bool:

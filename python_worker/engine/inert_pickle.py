@@ -2,14 +2,14 @@
 
 Training frameworks pickle their whole state beside the weights: argparse, omegaconf, pathlib and optimizer
 objects, which weights-only loading refuses. Here every name in a pickle that is not on a short list becomes a
-class of empty objects. Nothing is ever imported or called on a pickle's behalf.
+class of objects that do nothing. Nothing is ever imported or called on a pickle's behalf.
 """
 
 from __future__ import annotations
 
 import collections
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +21,7 @@ def inert_pickle_module(inert_names: set[str]) -> ModuleType:
     """A stand-in for the module `pickle`, for the `pickle_module` of torch.load.
 
     Args:
-        inert_names: gets the dotted name of everything that was made an empty object.
+        inert_names: gets the dotted name of everything that was made an object that does nothing.
     """
 
     class Unpickler(pickle.Unpickler):
@@ -29,7 +29,7 @@ def inert_pickle_module(inert_names: set[str]) -> ModuleType:
             known = _known(module, name)
             if known is None:
                 inert_names.add(f"{module}.{name}")
-                return type("Inert", (Inert,), {"__module__": __name__})
+                return type("Inert", (Inert,), {"__module__": __name__, "pickled_name": f"{module}.{name}"})
             return known
 
     module = ModuleType("inert_pickle")
@@ -38,14 +38,29 @@ def inert_pickle_module(inert_names: set[str]) -> ModuleType:
     return module
 
 
-class Inert:
-    """An object of a class that is not on the list. Takes whatever a pickle does to it, and keeps nothing."""
+class Inert(Mapping[Any, Any]):
+    """An object of a class that is not on the list. Takes whatever a pickle does to it.
+
+    What a pickle sets as its items are its items: of a class like dict (defaultdict, or one of a framework),
+    a plain mapping is left.
+
+    Attributes:
+        pickled_name: of the class that it stands for.
+        given: what else the pickle gave it, to be looked at only.
+    """
+
+    pickled_name = "unknown"
 
     # torch asks for it before it would write a patch file beside an old checkpoint's source.
     dump_patches = False
 
-    def __new__(cls, *_: Any, **__: Any) -> Inert:
-        return object.__new__(cls)
+    given: list[Any]
+    _items: dict[Any, Any]
+
+    def __new__(cls, *arguments: Any, **__: Any) -> Inert:
+        made = object.__new__(cls)
+        made.given, made._items = list(arguments), {}
+        return made
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -54,10 +69,25 @@ class Inert:
         return Inert()
 
     def __setstate__(self, state: Any = None) -> None:
-        pass
+        # Of a class with slots it is a pair.
+        self.given += state if isinstance(state, tuple) else (state,)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        pass
+        if isinstance(key, Hashable):
+            self._items[key] = value
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    # A pickle may have it in a set, or as a key, as no mapping can be.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
     def append(self, item: Any) -> None:
         """List items of a pickle end here."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ..protocol import Failure, ModelParams
-from .checkpoint import CheckpointLoader, Log, state_dict_in
+from .checkpoint import CheckpointLoader, Log
 from .lora_adapter import Adapter, AdapterError, read_adapter, shown
 from .lora_settings import (
     PEFT_CONFIG,
@@ -22,6 +22,7 @@ from .lora_settings import (
     settings_of_yaml,
 )
 from .msst import Msst
+from .state_dicts import state_dict_in
 
 _CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 
@@ -65,7 +66,7 @@ def merge_adapters(
         try:
             path, settings = find(Path(given))
             checkpoint = CheckpointLoader(model, log, of_adapter=True).load(path, map_location="cpu")
-            adapter = read_adapter(_state_dict(checkpoint), network)
+            adapter = read_adapter(state_dict_in(checkpoint) or {}, network)
             _merge(network, adapter, settings)
         except AdapterError as error:
             raise Failure(
@@ -84,14 +85,6 @@ def _peft_files(path: Path, config: Any) -> tuple[Path, LoraSettings]:
         path = found
     beside = files.get(PEFT_CONFIG)
     return path, settings_of_yaml(config) if beside is None else settings_of_peft(beside)
-
-
-def _state_dict(checkpoint: Any) -> Any:
-    state = state_dict_in(checkpoint)
-    if state is None:
-        # So is the checkpoint that MSST's training writes beside the folder of a peft adapter.
-        raise AdapterError("it holds no weights; an adapter by peft is the folder that save_pretrained wrote")
-    return state
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -114,6 +114,7 @@ class ModelLoading:
         else:
             load = self._original["get_model_from_config"]
             network, self._pristine_config = load(architecture, config_path)
+            self._checkpoints.expect(network)
         config = copy.deepcopy(self._pristine_config)
         self._prepare_config(config)
         return network, config

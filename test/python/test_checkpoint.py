@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 from separating import STARTER
 
 from python_worker.engine.checkpoint import CheckpointLoader
+from python_worker.engine.state_dicts import where_msst_looks
 from python_worker.protocol import Failure
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -102,18 +103,171 @@ def test_what_training_leaves_beside_the_weights_does_not_hinder_them(tmp_path: 
 
 
 def test_weights_inside_an_object_need_trust_and_the_log_says_how(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x.ckpt", argparse.Namespace(state_dict=WEIGHTS))
+    path = saved(tmp_path / "x.ckpt", {"state_dict": collections.UserDict(WEIGHTS)})
     log: list[str] = []
     with pytest.raises(Failure) as caught:
         load(path, log=log)
     assert caught.value.kind == "MODEL_UNAVAILABLE"
-    assert "argparse.Namespace" in caught.value.message
+    assert "UserDict" in caught.value.message
     trust = f'trust_pickle: "{hashlib.sha256(path.read_bytes()).hexdigest()}"'
     assert trust in caught.value.message
     assert str(tmp_path) not in caught.value.message
     assert trust in log[0]
-    assert equal_weights(load(path, trust_pickle=True).state_dict)
+    assert equal_weights(load(path, trust_pickle=True)["state_dict"])
     assert os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"
+
+
+class FrameworkDict(dict[str, Any]):
+    """As frameworks have them, to write `config.lr`."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise AssertionError("run by a checkpoint")
+
+
+def as_items(kind: Any) -> Any:
+    container = kind()
+    for name, value in WEIGHTS.items():
+        container[name] = value
+    return container
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    "container",
+    [
+        as_items(lambda: collections.defaultdict(list)),
+        as_items(lambda: collections.defaultdict(torch.zeros)),
+        as_items(FrameworkDict),
+        as_items(collections.OrderedDict),
+    ],
+    ids=["defaultdict", "defaultdict of a function", "class like dict", "OrderedDict"],
+)
+def test_weights_in_anything_like_a_dict_need_no_trust(tmp_path: Path, container: Any, legacy: bool) -> None:
+    assert equal_weights(load(saved(tmp_path / "bare.ckpt", container, legacy=legacy)))
+    wrapped = saved(tmp_path / "wrapped.ckpt", {"epoch": 1, "state_dict": container}, legacy=legacy)
+    assert equal_weights(load(wrapped)["state_dict"])
+
+
+class Whole(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = torch.nn.Linear(2, 3)
+        self.b = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3))
+
+
+NUMPY = {name: value.numpy() for name, value in Whole().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "words"),
+    [
+        (
+            Whole(),
+            "it holds a whole pickled network (test_checkpoint.Whole), and MSST takes a state dict; load it",
+        ),
+        ({"epoch": 1, "model": Whole()}, "torch.save(model.state_dict(), ...)"),
+        ({"state_dict": Whole()}, "it holds a whole pickled network (test_checkpoint.Whole)"),
+        (NUMPY, "its weights are numpy arrays; save them again as tensors, by torch.from_numpy of each"),
+        ({"state_dict": NUMPY, "x": torch.ones(1)}, "its weights are numpy arrays"),
+        (
+            argparse.Namespace(state_dict=WEIGHTS),
+            "inside an object of argparse.Namespace, where MSST does not look",
+        ),
+        (
+            {"epoch": 1, "optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}}},
+            "it holds no weights where MSST looks for them: its entries are epoch, optimizer",
+        ),
+        (
+            {"args": argparse.Namespace(lr=1)},
+            "it holds no weights where MSST looks for them: its entries are args",
+        ),
+        ({str(number): number for number in range(20)}, "0, 1, 2, 3, 4, 5, 6, 7, …"),
+        ([torch.ones(2)], "it is a list"),
+        (argparse.Namespace(lr=1), "it is an object of argparse.Namespace"),
+        ({}, "it is empty"),
+    ],
+)
+@pytest.mark.parametrize("trust_pickle", [False, True])
+def test_trust_is_not_advised_where_it_would_not_help(
+    tmp_path: Path, checkpoint: Any, words: str, trust_pickle: bool
+) -> None:
+    log: list[str] = []
+    with pytest.raises(Failure) as caught:
+        load(saved(tmp_path / "x.ckpt", checkpoint), trust_pickle=trust_pickle, log=log)
+    assert caught.value.kind == "MODEL_UNAVAILABLE"
+    assert words in caught.value.message
+    assert "trust_pickle" not in " ".join([caught.value.message, *log])
+
+
+def prefixed(prefix: str, state: Any) -> Any:
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+STATE = Whole().state_dict()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "place"),
+    [
+        (STATE, None),
+        ({"state": STATE}, None),
+        ({"state_dict": STATE, "epoch": 1}, None),
+        ({"model_state_dict": STATE, "optimizer_state_dict": {"state": {0: torch.ones(1)}}}, None),
+        ({"state": {"state_dict": STATE}}, None),
+        ({"klass": Whole, "args": [], "kwargs": {}, "state": STATE}, None),
+        ({"model": STATE, "epoch": 1}, 'under "model"'),
+        ({"ema": STATE, "step": torch.tensor(3)}, 'under "ema"'),
+        ({"ema": {"module": STATE}}, 'under "module" in "ema"'),
+        (prefixed("module.", STATE), 'with "module." before its names'),
+        (prefixed("_orig_mod.", STATE), 'with "_orig_mod." before its names'),
+        (
+            {"model_state_dict": prefixed("module._orig_mod.", STATE)},
+            'under "model_state_dict", with "module._orig',
+        ),
+        (
+            {
+                "state_dict": {**prefixed("model.", STATE), "loss.window": torch.ones(4)},
+                "hyper_parameters": argparse.Namespace(lr=1e-4),
+                "pytorch-lightning_version": "2.5.0",
+                "callbacks": {"checkpoint": {"best_model_score": numpy.float32(9.5)}},
+            },
+            'under "state_dict", with "model." before its names',
+        ),
+    ],
+    ids=lambda value: None,
+)
+def test_weights_that_fit_the_network_are_found_however_they_were_wrapped(
+    tmp_path: Path, checkpoint: Any, place: str | None
+) -> None:
+    log: list[str] = []
+    loader = CheckpointLoader(STARTER, lambda level, message: log.append(message))
+    network = Whole()
+    loader.expect(network)
+    loaded = loader.load(saved(tmp_path / "x.ckpt", checkpoint), map_location="cpu")
+    network.load_state_dict(where_msst_looks(loaded))
+    assert all(torch.equal(value, STATE[name]) for name, value in network.state_dict().items())
+    found = [line for line in log if line.startswith("the weights are those that the checkpoint has ")]
+    assert len(found) == (place is not None)
+    assert place is None or place in found[0]
+
+
+def test_of_several_state_dicts_that_fit_none_is_chosen(tmp_path: Path) -> None:
+    loader = CheckpointLoader(STARTER, lambda level, message: None)
+    loader.expect(Whole())
+    path = saved(tmp_path / "x.ckpt", {"model": STATE, "ema": STATE})
+    with pytest.raises(
+        Failure, match=r'more than one state dict that fits \(under "model" and under "ema"\)'
+    ):
+        loader.load(path)
+    # MSST's own choice stands.
+    loaded = loader.load(saved(path, {"model": STATE, "ema": STATE, "state_dict": STATE}))
+    assert list(loaded) == ["model", "ema", "state_dict"]
+
+
+def test_weights_of_another_network_are_left_to_msst(tmp_path: Path) -> None:
+    loader = CheckpointLoader(STARTER, lambda level, message: None)
+    loader.expect(Whole())
+    assert equal_weights(loader.load(saved(tmp_path / "x.ckpt", WEIGHTS), map_location="cpu"))
 
 
 def test_a_program_is_refused_before_anything_of_it_is_run(tmp_path: Path) -> None:

@@ -68,6 +68,21 @@ def test_what_decoding_needs_is_imported_once_at_rest_or_as_part_of_loading(
         assert len(times) == 2
 
 
+def test_weights_that_were_wrapped_in_training_give_the_same_stems(
+    engine: Engine, model: ModelParams, tmp_path: Path
+) -> None:
+    song, path = mixture(tmp_path / "song.wav", seconds=1), tmp_path / "wrapped.ckpt"
+    weights = torch.load(model.checkpoint_path)
+    torch.save({"epoch": 1, "ema": {f"module.{name}": value for name, value in weights.items()}}, path)
+    plain, wrapped = (
+        Run(tmp_path / name, song, dataclasses.replace(model, checkpoint_path=checkpoint))
+        for name, checkpoint in (("plain", model.checkpoint_path), ("as wrapped", str(path)))
+    )
+    expected, found = plain.on(engine), wrapped.on(engine)
+    for name in instruments_of(model):
+        assert numpy.array_equal(wrapped.stem(found, name), plain.stem(expected, name))
+
+
 @pytest.mark.parametrize("tta", [False, True])
 def test_stems_are_those_of_plain_proc_folder(
     engine: Engine, shape: str, model: ModelParams, tmp_path: Path, tta: bool

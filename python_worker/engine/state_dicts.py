@@ -1,0 +1,94 @@
+"""The state dict in a checkpoint: where MSST looks for it, and where else one lies that fits the network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+# MSST steps into each of them that it finds, in this order.
+MSST_LOOKS_IN = ("state", "state_dict", "model_state_dict")
+
+# `{"ema": {"module": ...}}` is as deep as training frameworks put one.
+MAX_DEPTH = 3
+MAX_ENTRIES = 1000
+
+
+@dataclass(frozen=True)
+class Found:
+    """A state dict under the network's own names.
+
+    Attributes:
+        place: the entries of the checkpoint that lead to it, and what stood before every name, in words.
+    """
+
+    place: str
+    weights: Mapping[str, torch.Tensor]
+
+
+def state_dict_in(checkpoint: Any) -> Mapping[Any, Any] | None:
+    """The weights in a checkpoint, where MSST looks for them; None: there are none."""
+    place = where_msst_looks(checkpoint)
+    return place if isinstance(place, Mapping) and holds_tensors(place) else None
+
+
+def where_msst_looks(checkpoint: Any) -> Any:
+    """What MSST would give to its network."""
+    for key in MSST_LOOKS_IN:
+        if isinstance(checkpoint, Mapping) and key in checkpoint:
+            checkpoint = checkpoint[key]
+    return checkpoint
+
+
+def fitting_state_dicts(checkpoint: Any, names: Collection[str]) -> list[Found]:
+    """Every state dict in a checkpoint that has all the names of a network, be it with something before them:
+    `module.` of DataParallel, `_orig_mod.` of torch.compile, `model.` of Lightning.
+    """
+    if not names:
+        return []
+    longest = max(names, key=len)
+    found = []
+    for path, place in _mappings(checkpoint):
+        ends = [name for name in place if isinstance(name, str) and name.endswith(longest)]
+        for before in dict.fromkeys(name.removesuffix(longest) for name in ends):
+            if before and not before.endswith("."):
+                continue
+            weights = _without(before, place)
+            if weights.keys() >= set(names):
+                found.append(Found(_words(path, before), weights))
+    return found
+
+
+def holds_tensors(place: Mapping[Any, Any]) -> bool:
+    """Whether there is a tensor among its values."""
+    return any(isinstance(value, torch.Tensor) for value in place.values())
+
+
+def _words(path: tuple[str, ...], before: str) -> str:
+    where = " in ".join(f'"{step[:60]}"' for step in reversed(path))
+    words = [f"under {where}"] if path else []
+    return (
+        ", ".join([*words, *([f'with "{before[:60]}" before its names'] if before else [])]) or "at its top"
+    )
+
+
+def _without(before: str, place: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(before): value
+        for name, value in place.items()
+        if isinstance(name, str) and name.startswith(before) and isinstance(value, torch.Tensor)
+    }
+
+
+def _mappings(
+    checkpoint: Any, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
+    if not isinstance(checkpoint, Mapping):
+        return
+    if holds_tensors(checkpoint):
+        yield path, checkpoint
+    if len(path) < MAX_DEPTH:
+        for key, value in list(checkpoint.items())[:MAX_ENTRIES]:
+            yield from _mappings(value, (*path, str(key)))
