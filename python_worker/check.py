@@ -8,7 +8,10 @@ import os
 import platform
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 LONGEST_SECONDS = 300
 """Of importing torch and MSST, and separating a second: a slow disk needs one of these minutes."""
@@ -34,15 +37,16 @@ def run_check(arguments: list[str], sink_fd: int) -> int:
 def _new_report() -> dict[str, Any]:
     """Of what the check answers.
 
-    ok; the versions of python and torch; the call_shape; where it is not ok, an error sentence, and the
-    missing_module, if one is missing, or whether the folder is_to_blame; and the files that this rests on:
-    torch's and those of the folder.
+    ok; the versions of python and torch; the call_shape; the architectures that this MSST builds (None: its
+    source does not tell); where it is not ok, an error sentence, and the missing_module, if one is missing,
+    or whether the folder is_to_blame; and the files that this rests on: torch's and those of the folder.
     """
     return {
         "ok": False,
         "python": platform.python_version(),
         "torch": None,
         "call_shape": None,
+        "architectures": None,
         "missing_module": None,
         "is_to_blame": False,
         "error": None,
@@ -82,11 +86,24 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
     report["call_shape"] = engine.msst_info.call_shape
     is_package = engine.msst_info.call_shape == "package"
     report["files"] += [engine.main_file] if is_package else own_python_files(msst_root)
+    _read_model_types(report, engine)
     try:
         rehearse(engine)
     except Failure as failure:
         sentence = f"A second of noise could not be separated with it. {failure.message}"
         raise Failure(failure.kind, sentence, failure.traceback) from failure
+
+
+def _read_model_types(report: dict[str, Any], engine: Engine) -> None:
+    from .engine.model_types import model_types
+
+    try:
+        types = model_types(engine.namespace["get_model_from_config"])
+    except (OSError, SyntaxError, TypeError):
+        return
+    report["architectures"] = types.names
+    if types.file not in report["files"]:
+        report["files"].append(types.file)
 
 
 def _end_in_time(report: dict[str, Any], msst_root: Path, sink_fd: int) -> None:

@@ -6,6 +6,7 @@ import { quietPython } from './quietPython.mjs';
  * @property {string | null} missing_module the module whose absence stopped the import
  * @property {boolean} is_to_blame it is the MSST that is not as it must be: no other interpreter would help
  * @property {string | null} error without a full stop
+ * @property {string[] | null} architectures the model types that this MSST builds; null: its source does not tell
  * @property {string[]} files what the answer rests on: torch's and MSST's files
  */
 
@@ -33,12 +34,20 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
       missing_module: answer.missing_module ?? null,
       is_to_blame: answer.is_to_blame === true,
       error: typeof answer.error === 'string' ? answer.error.replace(/\.$/, '') : null,
+      architectures: Array.isArray(answer.architectures) ? answer.architectures.map(String) : null,
       files: Array.isArray(answer.files) ? answer.files.map(String) : [],
     };
   } catch {
     const last = output.trim().split('\n').at(-1);
     const error = last === undefined || last === '' ? `it ended with code ${code} and said nothing` : last;
-    return { ok: false, missing_module: null, is_to_blame: false, error, files: [] };
+    return {
+      ok: false,
+      missing_module: null,
+      is_to_blame: false,
+      error,
+      architectures: null,
+      files: [],
+    };
   }
 }
 

@@ -19,6 +19,14 @@ const mostRecords = 8;
  * @property {Record<string, unknown>} files what the check rested on
  * @property {Record<string, unknown>} packages the folders in which an install or removal shows
  * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
+ * @property {string[] | null} [architectures] absent: it was written when nobody asked
+ */
+
+/**
+ * @typedef {object} CheckedEngine
+ * @property {string} python
+ * @property {string[]} files what the check rested on
+ * @property {string[] | null} architectures the model types that its MSST builds; null: that cannot be told
  */
 
 /**
@@ -27,7 +35,7 @@ const mostRecords = 8;
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {{ python: string | null, msstRoot: string | null }} keys of the configuration
- * @returns {Promise<string>}
+ * @returns {Promise<Omit<CheckedEngine, 'files'>>}
  */
 export async function enginePython(setting, keys) {
   const { root, report, access } = setting;
@@ -37,7 +45,9 @@ export async function enginePython(setting, keys) {
   const recordFile = join(root, '.setup', 'engine.json');
   const records = readRecords(recordFile);
   const recorded = records.find((record) => record.key === key);
-  if (recorded && stillHolds(root, recorded)) return recorded.python;
+  if (recorded?.architectures !== undefined && stillHolds(root, recorded)) {
+    return { python: recorded.python, architectures: recorded.architectures };
+  }
 
   // Where nothing can be written it is looked for all the same, at each start, and not remembered.
   if (access.kind === 'look') throw new NeedsWork('The Python that runs MSST');
@@ -52,7 +62,7 @@ export async function enginePython(setting, keys) {
       writeWhole(recordFile, JSON.stringify([record, ...others], null, 2));
     }
     report.detail(`MSST runs on ${engine.python}`);
-    return engine.python;
+    return { python: engine.python, architectures: engine.architectures };
   });
 }
 
@@ -70,7 +80,7 @@ async function configured(setting, python, msstRoot) {
     );
   }
   const check = await checkEngine(setting, python, msstRoot);
-  if (check.ok) return { python, files: check.files };
+  if (check.ok) return { python, files: check.files, architectures: check.architectures };
   if (check.is_to_blame) throw new SetupError(unservable(msstRoot, check.error));
   const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
   throw new SetupError(
@@ -87,7 +97,7 @@ async function automatic(setting, msstRoot) {
   for (const { has_torch, executable } of interpreters) {
     if (!has_torch) continue;
     const check = await checkEngine(setting, executable, msstRoot);
-    if (check.ok) return { python: executable, files: check.files };
+    if (check.ok) return { python: executable, files: check.files, architectures: check.architectures };
   }
   return engineVenv(setting, { interpreters, msstRoot });
 }
@@ -122,10 +132,10 @@ function readRecords(file) {
 /**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} key
- * @param {{ python: string, files: string[] }} engine
+ * @param {CheckedEngine} engine
  * @returns {Promise<EngineRecord>}
  */
-async function recordOf(setting, key, { python, files }) {
+async function recordOf(setting, key, { python, files, architectures }) {
   const description = await describe(setting, python);
   const folders = description && 'prefix' in description ? description.site_folders : [];
   return {
@@ -134,6 +144,7 @@ async function recordOf(setting, key, { python, files }) {
     files: Object.fromEntries(files.map((path) => [path, markOf(path)])),
     packages: Object.fromEntries(folders.map((path) => [path, markOf(path)])),
     layer: isLayer(setting.root, python) ? engineVenvStamp(setting.root) : null,
+    architectures,
   };
 }
 

@@ -23,7 +23,7 @@ const mostRounds = 20;
  *
  * @param {Setting} setting
  * @param {{ interpreters: Interpreter[], msstRoot: string }} options
- * @returns {Promise<{ python: string, files: string[] }>} the interpreter, and the files its check rests on
+ * @returns {Promise<import('./enginePython.mjs').CheckedEngine>}
  */
 export async function engineVenv(setting, { interpreters, msstRoot }) {
   const { root } = setting;
@@ -43,7 +43,8 @@ export async function engineVenv(setting, { interpreters, msstRoot }) {
     await installMissing(setting, layer);
   }
   writeStamp(venv, stamp);
-  return { python: pythonOf(venv), files: await satisfyCheckout(setting, layer) };
+  const { files, architectures } = await satisfyCheckout(setting, layer);
+  return { python: pythonOf(venv), files, architectures };
 }
 
 /**
@@ -218,7 +219,7 @@ function normalName(requirement) {
  *
  * @param {Setting} setting
  * @param {Layer} layer
- * @returns {Promise<string[]>} the files the successful check rests on
+ * @returns {Promise<import('./engineCheck.mjs').EngineCheck>} the successful check
  */
 async function satisfyCheckout(setting, layer) {
   const known = [
@@ -228,7 +229,7 @@ async function satisfyCheckout(setting, layer) {
   const added = new Set();
   for (let round = 0; round < mostRounds; round += 1) {
     const check = await checkEngine(setting, pythonOf(layer.venv), layer.msstRoot);
-    if (check.ok) return check.files;
+    if (check.ok) return check;
     const need = known.find(({ module }) => module === check.missing_module);
     if (!need || added.has(need.module)) {
       if (check.is_to_blame) throw new SetupError(unservable(layer.msstRoot, check.error));

@@ -113,7 +113,8 @@ async function lockOrWhyNot(root, report, isStopped) {
 }
 
 /**
- * The server, and the tests' children, learn by the environment which interpreters were prepared.
+ * The server, and the tests' children, learn by the environment which interpreters were prepared, and the server
+ * which models its MSST builds.
  *
  * @param {import('./setUp.mjs').Pythons} pythons
  * @param {import('./report.mjs').Report} report
@@ -126,5 +127,9 @@ function handOn(pythons, report) {
   delete process.env.MSST_SERVE_SETUP_TIMING;
   process.env.MSST_SERVE_INTERNAL_ENGINE_PYTHON = pythons.engine;
   process.env.MSST_SERVE_INTERNAL_MEDIA_PYTHON = pythons.media;
+  // The tests' servers have other MSSTs than the one that was looked into.
+  if (pythons.test === null && pythons.architectures !== null) {
+    process.env.MSST_SERVE_INTERNAL_ARCHITECTURES = pythons.architectures.join(',');
+  }
   if (pythons.test !== null) process.env.MSST_SERVE_TEST_PYTHON = pythons.test;
 }

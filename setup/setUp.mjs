@@ -22,7 +22,13 @@ import { testPython } from './testPython.mjs';
  * @property {import('./access.mjs').Access} access
  */
 
-/** @typedef {{ media: string, engine: string, test: string | null }} Pythons */
+/**
+ * @typedef {object} Pythons the interpreter of each role
+ * @property {string} media
+ * @property {string} engine
+ * @property {string | null} test
+ * @property {string[] | null} architectures the model types that the engine's MSST builds; null: that cannot be told
+ */
 
 /**
  * Brings the clone to where the server, or its tests, can run. Each stage keeps a stamp and is skipped while
@@ -30,7 +36,7 @@ import { testPython } from './testPython.mjs';
  *
  * @param {Setting} setting
  * @param {{ mode: 'start' | 'test', argv: string[] }} options `argv`: the server's own arguments
- * @returns {Promise<Pythons>} the interpreter of each role
+ * @returns {Promise<Pythons>}
  */
 export async function setUp(setting, { mode, argv }) {
   requireNode();
@@ -42,9 +48,9 @@ export async function setUp(setting, { mode, argv }) {
   await timed('build', () => build(setting));
   const media = await timed('media Python', () => mediaPython(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
-  const engine = await timed('engine Python', () => enginePython(setting, keys));
+  const { python: engine, architectures } = await timed('engine Python', () => enginePython(setting, keys));
   const test = mode === 'test' ? await timed('test Python', () => testPython(setting, engine)) : null;
-  return { media, engine, test };
+  return { media, engine, test, architectures };
 }
 
 function requireNode() {

@@ -317,6 +317,15 @@ def test_check_says_yes_to_an_msst_that_imports() -> None:
     assert (report["ok"], report["call_shape"], report["error"]) == (True, "demix", None)
     names = [Path(file).name for file in report["files"]]
     assert names == ["__init__.py", "inference.py", "tiny.py", "model_utils.py", "settings.py"]
+    # The stand-in builds one network, whatever it is asked for.
+    assert report["architectures"] is None
+
+
+def test_check_says_which_architectures_an_msst_builds() -> None:
+    status, report = check(PROJECT)
+    assert status == 0
+    assert {"mdx23c", "bs_roformer", "htdemucs"} <= set(report["architectures"])
+    assert Path(report["files"][-1]).name == "settings.py"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -72,7 +72,19 @@ describe('a second start', () => {
       argv: ['--port', '9000'],
       engine: path.join(conda.bin, 'python3'),
       media: path.join(ready.root, '.venv', 'bin', 'python'),
+      architectures: 'mdx23c,scnet',
     });
+  });
+
+  test('asks for the architectures again that an older one did not note', async () => {
+    const clone = makeClone();
+    await clone.run({ python: [conda.bin] });
+    const file = path.join(clone.root, '.setup', 'engine.json');
+    const records = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>[];
+    writeFileSync(file, JSON.stringify(records.map(({ architectures: _, ...others }) => others)));
+    const outcome = await clone.run({ python: [conda.bin] });
+    expect(outcome.server?.architectures).toBe('mdx23c,scnet');
+    expect(readFileSync(file, 'utf8')).toContain('scnet');
   });
 
   test('installs the packages again when the lock file changed, and builds again', async () => {
