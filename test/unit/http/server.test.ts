@@ -144,6 +144,13 @@ describe('a request', () => {
     expect(answer?.status).toBe(200);
   });
 
+  test('that asks whether to send its body is not told to go on by the server, but by its route', async () => {
+    app = await startHttpApp(HEALTHY);
+    const socket = open();
+    socket.write(get('/api/v1/health', 'Expect: 100-continue', 'Content-Length: 5', LAST));
+    expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   test('is answered in its turn, however many come at once', async () => {
     let looks = 0;
     app = await startHttpApp({
