@@ -1,10 +1,10 @@
-/** Models that do not load, on the built server with the real engine and checkpoints made by torch. */
-import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
+/** Models that do not load, and those with more to them than a checkpoint, on the built server with the real engine and checkpoints made by torch. */
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { call, ended, form, parseProblem, submit, waitForTask } from '../support/client.ts';
+import { call, ended, form, parseProblem, parseResults, submit, waitForTask } from '../support/client.ts';
 import { startServerProcess, type ServerProcess } from '../support/serverProcess.ts';
 import { makeMsst, makeTinyModel, runInEngine, type TinyModel } from '../support/tinyModel.ts';
 import { makeWav } from '../support/wav.ts';
@@ -136,6 +136,49 @@ test(
 
     const second = await start(good, entry ?? {});
     expect((await separate(second, 'pickled')).status).toBe('completed');
+  },
+  TEST_MS,
+);
+
+test(
+  'a LoRA adapter of a model is in its stems as if its checkpoint had it, and one of unknown strength is refused',
+  async () => {
+    const adapter = path.join(files, 'adapter');
+    await mkdir(adapter);
+    const by_hand = await makeModel(
+      'by_hand',
+      'torch.manual_seed(1)',
+      'state = torch.load(sys.argv[2])',
+      'out, into, kernel = state["mix.weight"].shape',
+      'a, b = torch.randn(2, into, kernel), torch.randn(out, 2, 1)',
+      'names = {"base_model.model.mix.lora_A.weight": a, "base_model.model.mix.lora_B.weight": b}',
+      `torch.save(names, ${JSON.stringify(path.join(adapter, 'adapter_model.bin'))})`,
+      'added = (b.flatten(1) @ a.flatten(1)).view(out, into, kernel) * (3 / 2)',
+      'torch.save({**state, "mix.weight": state["mix.weight"] + added}, sys.argv[1])',
+    );
+    const settings = { peft_type: 'LORA', r: 2, lora_alpha: 3, target_modules: ['mix'] };
+    await writeFile(path.join(adapter, 'adapter_config.json'), JSON.stringify(settings));
+    const lora_checkpoint_loralib = path.join(adapter, 'adapter_model.bin');
+    const running = await start(
+      good,
+      by_hand,
+      { ...good, name: 'adapted', lora_checkpoint_peft: adapter },
+      { ...good, name: 'unsaid', lora_checkpoint_loralib },
+    );
+    const stems = async (model: string) => {
+      const { links } = await separate(running, model);
+      const { body } = await call(running.url + links.results);
+      return parseResults(body).stems.map(({ sha256 }) => sha256);
+    };
+    expect(await stems('adapted')).toEqual(await stems('by_hand'));
+    expect(await stems('adapted')).not.toEqual(await stems('good'));
+
+    const words = (await separate(running, 'unsaid')).error?.message ?? '';
+    expect(words).toBe(
+      'The LoRA checkpoint of unsaid is not merged: how strong it is stands nowhere: ' +
+        "lora_alpha is missing in the section lora of the model's YAML.",
+    );
+    expect(parseProblem((await post(running, 'unsaid')).body).detail).toContain(words);
   },
   TEST_MS,
 );
