@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from ..protocol import Failure, ModelParams
 from .checkpoint import CheckpointLoader, Log
-from .lora_adapter import Adapter, AdapterError, read_adapter, shown
+from .lora_adapter import Adapter, AdapterError, read_adapter, require_layers, shown
 from .lora_settings import (
     PEFT_CONFIG,
     PEFT_WEIGHTS,
@@ -23,6 +23,9 @@ from .lora_settings import (
 )
 from .msst import Msst
 from .state_dicts import state_dict_in
+
+# Adapters are of some dozens; what a file says may be anything.
+MAX_RANK = 10_000
 
 _CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 
@@ -55,36 +58,45 @@ def merge_adapters(
     Raises:
         Failure: MODEL_UNAVAILABLE: an adapter does not fit, or nothing tells how strong it is.
     """
-    loralib, peft = model.lora_checkpoint_loralib, model.lora_checkpoint_peft
+    loader = CheckpointLoader(model, log, of_adapter=True)
     ways: list[tuple[str | None, Callable[[Path], tuple[Path, LoraSettings]]]] = [
-        (loralib, lambda path: (path, settings_of_yaml(config))),
-        (None if peft_is_applied else peft, lambda path: _peft_files(path, config)),
+        (model.lora_checkpoint_loralib, lambda path: (path, settings_of_yaml(config))),
+        (model.lora_checkpoint_peft, lambda path: (_peft_weights(path), _peft_settings(path, config))),
     ]
-    for given, find in ways:
-        if given is None:
-            continue
-        try:
+    try:
+        if peft_is_applied:
+            require_layers(_state_dict(loader, _peft_weights(Path(str(model.lora_checkpoint_peft)))), network)
+            return
+        for given, find in ways:
+            if given is None:
+                continue
             path, settings = find(Path(given))
-            checkpoint = CheckpointLoader(model, log, of_adapter=True).load(path, map_location="cpu")
-            adapter = read_adapter(state_dict_in(checkpoint) or {}, network)
+            adapter = read_adapter(_state_dict(loader, path), network)
             _merge(network, adapter, settings)
-        except AdapterError as error:
-            raise Failure(
-                "MODEL_UNAVAILABLE", f"The LoRA checkpoint of {model.name} is not merged: {error}."
-            ) from error
-        log("info", f"a LoRA adapter is merged into {model.name}, layers changed: {len(adapter.factors)}")
+            log("info", f"a LoRA adapter is merged into {model.name}, layers changed: {len(adapter.factors)}")
+    except AdapterError as error:
+        sentence = f"The LoRA checkpoint of {model.name} is not merged: {error}."
+        raise Failure("MODEL_UNAVAILABLE", sentence) from error
 
 
-def _peft_files(path: Path, config: Any) -> tuple[Path, LoraSettings]:
-    """The file with the matrices, and what they were trained with."""
+def _peft_weights(path: Path) -> Path:
+    """The file with the matrices."""
+    if not path.is_dir():
+        return path
     files = {file.name: file for file in peft_files(path)}
-    if path.is_dir():
-        found = next((files[name] for name in PEFT_WEIGHTS if name in files), None)
-        if found is None:
-            raise AdapterError(f"its folder holds no {' and no '.join(PEFT_WEIGHTS)}")
-        path = found
-    beside = files.get(PEFT_CONFIG)
-    return path, settings_of_yaml(config) if beside is None else settings_of_peft(beside)
+    found = next((files[name] for name in PEFT_WEIGHTS if name in files), None)
+    if found is None:
+        raise AdapterError(f"its folder holds no {' and no '.join(PEFT_WEIGHTS)}")
+    return found
+
+
+def _peft_settings(path: Path, config: Any) -> LoraSettings:
+    beside = next((file for file in peft_files(path) if file.name == PEFT_CONFIG), None)
+    return settings_of_yaml(config) if beside is None else settings_of_peft(beside)
+
+
+def _state_dict(loader: CheckpointLoader, path: Path) -> Mapping[Any, Any]:
+    return state_dict_in(loader.load(path, map_location="cpu")) or {}
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -102,7 +114,7 @@ def _merge(network: torch.nn.Module, adapter: Adapter, settings: LoraSettings) -
     layers = dict(network.named_modules(remove_duplicate=False))
     for name, (a, b) in adapter.factors.items():
         weight = _weight_of(layers[name], name)
-        product, rank = _product(layers[name], a.cpu().float(), b.cpu().float(), settings.parts)
+        product, rank = _product(layers[name], a, b, settings.parts)
         if product is None:
             raise AdapterError(
                 f"the LoRA matrices of the layer {shown(name)} are of other shapes than it takes"
@@ -125,12 +137,12 @@ def _product(
 ) -> tuple[torch.Tensor | None, int]:
     """What two matrices add to a layer's weight, not yet scaled, and their rank; None: they do not fit."""
     shape = layer.weight.shape
-    if a.ndim < 2 or b.ndim < 2 or 0 in (*a.shape, *b.shape):
+    if a.ndim < 2 or b.ndim < 2 or 0 in (*a.shape, *b.shape) or b.shape[1] > MAX_RANK:
         return None, 0
     rank = b.shape[1]
     if isinstance(layer, torch.nn.Linear):
         if a.shape == (rank, shape[1]) and b.shape == (shape[0], rank):
-            return b @ a, rank
+            return _plain(b) @ _plain(a), rank
         return _product_of_parts(shape, a, b, parts), rank
     if getattr(layer, "groups", 1) != 1:
         return None, 0
@@ -138,9 +150,9 @@ def _product(
         # loralib's way: the matrices are as many times larger as the kernel is long, which is square.
         kernel = shape[-1]
         fits = a.shape[0] == rank and rank % kernel == 0 and b.shape[0] * a.shape[1] == math.prod(shape)
-        return ((b @ a).view(shape) if fits else None), rank // kernel
+        return ((_plain(b) @ _plain(a)).view(shape) if fits else None), rank // kernel
     fits = a.shape == (rank, *shape[1:]) and b.shape == (shape[0], rank, *(1 for _ in shape[2:]))
-    return ((b.flatten(1) @ a.flatten(1)).view(shape) if fits else None), rank
+    return ((_plain(b).flatten(1) @ _plain(a).flatten(1)).view(shape) if fits else None), rank
 
 
 def _product_of_parts(
@@ -156,7 +168,13 @@ def _product_of_parts(
     )
     if not fits:
         return None
-    product = a.new_zeros(len(parts), rows, shape[1])
-    computed = torch.nn.functional.conv1d(a.unsqueeze(0), b.unsqueeze(-1), groups=trained).squeeze(0)
+    product = torch.zeros(len(parts), rows, shape[1])
+    a, b = _plain(a).unsqueeze(0), _plain(b).unsqueeze(-1)
+    computed = torch.nn.functional.conv1d(a, b, groups=trained).squeeze(0)
     product[list(parts)] = computed.view(trained, rows, shape[1])
     return product.view(shape)
+
+
+def _plain(matrix: torch.Tensor) -> torch.Tensor:
+    # Only of matrices that fit: a file may hold one that says it is far larger than what is stored of it.
+    return matrix.cpu().float()

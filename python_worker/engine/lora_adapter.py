@@ -15,6 +15,8 @@ _FACTOR = re.compile(r"(?P<layer>.+)\.lora_(?P<letter>[AB])(?:(?:\.[^.]+)?\.weig
 # What peft, DataParallel and torch.compile put before the names of the network they wrap.
 _WRAPPERS = ("base_model.model.", "module.", "_orig_mod.")
 
+MAX_WRAPPERS = 8
+
 # What peft puts into the names of a layer that it wraps.
 _WRAPPED_LAYER = ".base_layer."
 
@@ -70,6 +72,19 @@ def read_adapter(state: Mapping[Any, Any], network: torch.nn.Module) -> Adapter:
     return adapter
 
 
+def require_layers(state: Mapping[Any, Any], network: torch.nn.Module) -> None:
+    """See to it that an adapter which MSST has put into a network found a place for all its matrices.
+
+    Raises:
+        AdapterError: one belongs to no layer; peft only warns of that.
+    """
+    layers = {name for name, _ in network.named_modules(remove_duplicate=False)}
+    for name in state:
+        match = _FACTOR.fullmatch(str(name))
+        if match is not None and _known_name(match["layer"], layers) is None:
+            raise AdapterError(f"{shown(name)} in it belongs to no layer of this model")
+
+
 def shown(name: object) -> str:
     """A name out of a file, fit to stand in a sentence."""
     text = str(name)
@@ -82,6 +97,9 @@ def _known_name(name: str, known: Mapping[str, Any] | set[str]) -> str | None:
 
 def _without_wrappers(name: str) -> Iterator[str]:
     yield name
-    while wrapper := next((wrapper for wrapper in _WRAPPERS if name.startswith(wrapper)), None):
+    for _ in range(MAX_WRAPPERS):
+        wrapper = next((wrapper for wrapper in _WRAPPERS if name.startswith(wrapper)), None)
+        if wrapper is None:
+            return
         name = name.removeprefix(wrapper)
         yield name

@@ -16,6 +16,7 @@ from .lora_adapter import AdapterError, shown
 PEFT_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 PEFT_CONFIG = "adapter_config.json"
 MAX_CONFIG_BYTES = 10_000_000
+MAX_ALPHA = 1e9
 
 # What the YAML's section `lora` and adapter_config.json may set: the merged weights are the same for it.
 _WITHOUT_EFFECT = frozenset(
@@ -126,8 +127,9 @@ def _read(values: dict[Any, Any], source: str) -> LoraSettings:
 def _alpha(value: Any, name: str, source: str) -> float:
     if value is None:
         raise AdapterError(f"how strong it is stands nowhere: {name} is missing in {source}")
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise AdapterError(f"{name} in {source} is not a number")
+    # Beyond the largest float, an int of JSON has no size to be compared by.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MAX_ALPHA:
+        raise AdapterError(f"{name} in {source} is not a number that an alpha may be")
     return float(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ MSST_LOOKS_IN = ("state", "state_dict", "model_state_dict")
 
 # `{"ema": {"module": ...}}` is as deep as training frameworks put one.
 MAX_DEPTH = 3
-MAX_ENTRIES = 1000
+MAX_MAPPINGS = 10_000
+MAX_PREFIXES = 10
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def fitting_state_dicts(checkpoint: Any, names: Collection[str]) -> list[Found]:
     found = []
     for path, place in _mappings(checkpoint):
         ends = [name for name in place if isinstance(name, str) and name.endswith(longest)]
-        for before in dict.fromkeys(name.removesuffix(longest) for name in ends):
+        prefixes = list(dict.fromkeys(name.removesuffix(longest) for name in ends))
+        for before in prefixes[:MAX_PREFIXES]:
             if before and not before.endswith("."):
                 continue
             weights = _without(before, place)
@@ -82,13 +85,15 @@ def _without(before: str, place: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
     }
 
 
-def _mappings(
-    checkpoint: Any, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    if not isinstance(checkpoint, Mapping):
-        return
-    if holds_tensors(checkpoint):
-        yield path, checkpoint
-    if len(path) < MAX_DEPTH:
-        for key, value in list(checkpoint.items())[:MAX_ENTRIES]:
-            yield from _mappings(value, (*path, str(key)))
+def _mappings(checkpoint: Any) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
+    waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), checkpoint)])
+    seen: set[int] = set()
+    while waiting and len(seen) < MAX_MAPPINGS:
+        path, place = waiting.popleft()
+        if not isinstance(place, Mapping) or id(place) in seen:
+            continue
+        seen.add(id(place))
+        if holds_tensors(place):
+            yield path, place
+        if len(path) < MAX_DEPTH:
+            waiting += (((*path, str(key)), value) for key, value in place.items())

@@ -254,14 +254,26 @@ def test_weights_that_fit_the_network_are_found_however_they_were_wrapped(
 def test_of_several_state_dicts_that_fit_none_is_chosen(tmp_path: Path) -> None:
     loader = CheckpointLoader(STARTER, lambda level, message: None)
     loader.expect(Whole())
-    path = saved(tmp_path / "x.ckpt", {"model": STATE, "ema": STATE})
+    ema = Whole().state_dict()
+    path = saved(tmp_path / "x.ckpt", {"model": STATE, "ema": ema})
     with pytest.raises(
         Failure, match=r'more than one state dict that fits \(under "model" and under "ema"\)'
     ):
         loader.load(path)
     # MSST's own choice stands.
-    loaded = loader.load(saved(path, {"model": STATE, "ema": STATE, "state_dict": STATE}))
+    loaded = loader.load(saved(path, {"model": STATE, "ema": ema, "state_dict": ema}))
     assert list(loaded) == ["model", "ema", "state_dict"]
+
+
+def test_what_a_checkpoint_names_a_thousand_times_is_looked_through_once(tmp_path: Path) -> None:
+    loader = CheckpointLoader(STARTER, lambda level, message: None)
+    loader.expect(Whole())
+    checkpoint: dict[str, Any] = {}
+    for _ in range(4):
+        checkpoint = {str(number): checkpoint for number in range(1000)}
+    checkpoint["itself"] = checkpoint
+    with pytest.raises(Failure, match="it holds no weights where MSST looks"):
+        loader.load(saved(tmp_path / "x.ckpt", checkpoint))
 
 
 def test_weights_of_another_network_are_left_to_msst(tmp_path: Path) -> None:

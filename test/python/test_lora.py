@@ -214,6 +214,21 @@ PEFT = {"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA}
         ),
         ({"linear.lora_A": A[0], "linear.lora_B": B}, LORA, "layer linear are of other shapes than it takes"),
         ({"fused.lora_A": some(4, 4), "fused.lora_B": some(8, 2)}, LORA, "layer fused are of other shapes"),
+        (
+            {
+                "linear.lora_A": torch.ones(1).expand(2**40, 6),
+                "linear.lora_B": torch.ones(1).expand(5, 2**40),
+            },
+            LORA,
+            "layer linear are of other shapes than it takes",
+        ),
+        (
+            {"linear.lora_A": torch.ones(1, dtype=torch.float16).expand(2**40, 6), "linear.lora_B": B},
+            LORA,
+            "layer linear are of other shapes than it takes",
+        ),
+        ({f"{'module.' * 100}linear.lora_A": A}, LORA, "in it belongs to no layer of this model"),
+        (GOOD, {**PEFT, "lora_alpha": 10**400}, "lora_alpha in its adapter_config.json is not a number"),
         ({"norm.lora_A": some(2, 4), "norm.lora_B": some(4, 2)}, LORA, "layer norm is neither linear nor"),
         (
             {"grouped.lora_A": some(2, 2, 3), "grouped.lora_B": some(4, 2, 1)},
@@ -376,6 +391,9 @@ def test_where_the_package_applies_a_folder_of_peft_itself_it_is_not_merged_too(
     folder, song = tmp_path / "folder", mixture(tmp_path / "song.wav", seconds=1)
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps(PEFT))
+    layer = next(name for name in torch.load(STARTER.checkpoint_path) if name.endswith("tdf.2.weight"))
+    adapter = {f"base_model.model.{layer.replace('.weight', f'.lora_{factor}.weight')}": A for factor in "AB"}
+    torch.save(adapter, folder / "adapter_model.bin")
     model = dataclasses.replace(STARTER, lora_checkpoint_peft=str(folder))
     plain = plain_stems("package", tmp_path / "plain", song, STARTER)
     with engine_of("package") as engine:
@@ -383,7 +401,11 @@ def test_where_the_package_applies_a_folder_of_peft_itself_it_is_not_merged_too(
             run = Run(tmp_path / str(number), song, model)
             result = run.on(engine)
             assert all(numpy.array_equal(run.stem(result, name), stem) for name, stem in plain.items())
+        # peft itself only warns of what it finds no place for.
+        torch.save({**adapter, "base_model.model.nowhere.lora_A.weight": A}, folder / "adapter_model.bin")
+        with pytest.raises(Failure, match=r"nowhere.lora_A.weight in it belongs to no layer of this model"):
+            engine.load(model, lambda level, message: None)
     import peft
 
-    assert peft.PeftModel.folders == [str(folder)]
+    assert peft.PeftModel.folders == [str(folder)] * 2
     monkeypatch.delitem(sys.modules, "peft")
