@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,48 @@ def override_inference(config: Any, *, num_overlap: int | None, batch_size: int 
             setattr(config.inference, name, value)
 
 
-def readable_config(path: Path, scratch_dir: Path) -> Path:
-    """The YAML, or a UTF-8 copy of it in scratch_dir: MSST opens it as text and fails at other encodings."""
+def readable_config(path: Path, scratch_dir: Path, architecture: str) -> Path:
+    """The YAML, or a copy of it in scratch_dir that MSST can use as it is.
+
+    A copy in UTF-8, since MSST opens it as text and fails at other encodings; and one that has the
+    architecture in MSST's own spelling, where the YAML declares it in another one: MSST takes that before all
+    else.
+    """
     content = path.read_bytes()
+    text = _decode(content)
+    respelled = _DECLARED.sub(lambda found: _respelled(found, architecture), text)
+    if respelled == text and _is_utf8(content):
+        return path
+    copy = scratch_dir / "config.yaml"
+    copy.write_text(respelled, encoding="utf-8", newline="")
+    return copy
+
+
+_DECLARED = re.compile(
+    r"""^([ \t]+model_type[ \t]*:[ \t]*)(["']?)([\w.-]+)\2(?=[ \t]*(?:\#|\r?$))""", re.MULTILINE
+)
+
+
+def _respelled(found: re.Match[str], architecture: str) -> str:
+    key, quote, word = found.groups()
+    return f"{key}{quote}{architecture}{quote}" if _letters(word) == _letters(architecture) else found[0]
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())
+
+
+def _is_utf8(content: bytes) -> bool:
     try:
         content.decode("utf-8")
-        return path
+        return True
     except UnicodeDecodeError:
-        copy = scratch_dir / "config.yaml"
-        copy.write_text(_decode(content), encoding="utf-8")
-        return copy
+        return False
 
 
 def _decode(content: bytes) -> str:
+    if _is_utf8(content):
+        return content.decode("utf-8")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
     try:
         return content.decode(encoding)

@@ -145,7 +145,7 @@ def load_model(msst: Msst, models: ModelCache, model: ModelParams, device_kind: 
 
     loads_before, home = models.loads, msst.namespace
     with TemporaryDirectory(prefix="msst-serve-") as scratch:
-        config_path = readable_config(Path(model.config_path), Path(scratch))
+        config_path = readable_config(Path(model.config_path), Path(scratch), model.architecture)
         arguments = msst_arguments(msst, model, config_path, device_kind, is_warm=False)
         names = [*loading.replacements(), (home, "run_folder", run_folder)]
         with msst_folder(msst.root, Path(scratch)), replaced_names(names):

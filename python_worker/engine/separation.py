@@ -153,7 +153,9 @@ class Separation:
 
     def _msst_arguments(self) -> dict[str, Any] | list[str]:
         model, options = self._params.model, self._params.options
-        config_path = readable_config(Path(model.config_path), Path(self._params.scratch_dir))
+        config_path = readable_config(
+            Path(model.config_path), Path(self._params.scratch_dir), model.architecture
+        )
         if options.bigshifts > 1 and not self._has_bigshifts:
             self._warnings.append("bigshifts has no effect: this MSST has no such option")
         return msst_arguments(

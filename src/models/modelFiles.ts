@@ -27,8 +27,15 @@ export const CHECKPOINT_FILE = /\.(ckpt|pth|pt|th|bin|chpt|safetensors)$/i;
 const MAX_DEPTH = 8;
 const MAX_ENTRIES = 20_000;
 
-/** Folders of programs, which may hold thousands of files that look like models. */
-const PROGRAM_FOLDERS: readonly string[] = ['__pycache__', 'dist-packages', 'node_modules', 'site-packages'];
+const PASSED_OVER: readonly string[] = [
+  // Of programs: thousands of files may look like models there.
+  '__pycache__',
+  'dist-packages',
+  'node_modules',
+  'site-packages',
+  // Of MSST-WebUI and UVR: networks of another kind, which have no YAML and which no MSST has.
+  'VR_Models',
+];
 
 /**
  * Lists the YAMLs and checkpoints of the roots and of other folders, sorted by path. Symbolic links are followed,
@@ -110,7 +117,7 @@ async function isNew(folder: string, visited: Set<string>): Promise<boolean> {
 
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => !name.startsWith('.') && !PROGRAM_FOLDERS.includes(name));
+  return names.filter((name) => !name.startsWith('.') && !PASSED_OVER.includes(name));
 }
 
 async function kindOf(file: string): Promise<'file' | 'folder' | null> {

@@ -42,10 +42,10 @@ function asWritten(word: string, isOfYaml: boolean, known: readonly string[] | n
   const meant = spelledAs(word, known ?? ARCHITECTURES);
   if (meant === word) return verdict(word);
   if (meant === null) return verdict(word, unknownTo(word, known));
-  const where = isOfYaml ? 'its YAML, which an MSST may read itself, has' : 'its entry has';
+  const where = isOfYaml ? 'its YAML' : 'its entry';
   return verdict(
     meant,
-    `${where} the architecture ${quoted(word)}: MSST writes it ${meant}, and it is taken for that`,
+    `${where} has the architecture ${quoted(word)}: MSST writes it ${meant}, and it is taken for that`,
   );
 }
 

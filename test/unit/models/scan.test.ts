@@ -67,6 +67,7 @@ describe('folders of other tools', () => {
       'configs_backup/vocal_models/big.ckpt.yaml': yaml,
       'pretrain/vocal_models/big.ckpt': checkpoint,
       'pretrain/multi_stem_models/drums.th': checkpoint,
+      'pretrain/VR_Models/1_HP-UVR.pth': checkpoint,
       'workenv/lib/x.yaml': yaml,
       'workenv/lib/x.pth': checkpoint,
     });

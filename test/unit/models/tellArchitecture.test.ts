@@ -199,9 +199,7 @@ describe('a word for it', () => {
     });
     expect(await tell({ section: MEL, declared: 'MDX23C' })).toEqual({
       architecture: 'mdx23c',
-      notes: [
-        'its YAML, which an MSST may read itself, has the architecture "MDX23C": MSST writes it mdx23c, and it is taken for that',
-      ],
+      notes: ['its YAML has the architecture "MDX23C": MSST writes it mdx23c, and it is taken for that'],
     });
   });
 
