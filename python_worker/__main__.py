@@ -2,6 +2,7 @@
 
 `python -m python_worker check --msst-root DIR`: say whether this interpreter can be the engine.
 `python -m python_worker gpus`: say which GPUs its torch sees.
+`python -m python_worker needs --msst-root DIR`: say which modules its models lack.
 """
 
 # Nothing but these two, which every interpreter has loaded already: fds are moved before anything can print.
@@ -18,6 +19,10 @@ def main() -> None:
         from .gpus import run_gpus
 
         sys.exit(run_gpus(sink_fd))
+    if sys.argv[1:2] == ["needs"]:
+        from .needs import run_needs
+
+        sys.exit(run_needs(sys.argv[1:], sink_fd))
     if sys.argv[1:]:
         from .check import run_check
 

@@ -14,6 +14,7 @@ import { createPageCursors } from './http/pageCursor.ts';
 import { CLIENT_PATIENCE, listen, type ClientPatience } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
+import { createModuleNeeds } from './models/moduleNeeds.ts';
 import { choosePreloads } from './models/preloadList.ts';
 import { cleanupInterval, createCleanup } from './scheduler/cleanup.ts';
 import { createDeviceAdmission } from './scheduler/deviceAdmission.ts';
@@ -103,6 +104,11 @@ export async function startServer(
     msstRoot: config.msstRoot,
     extraModelDirs: config.extraModelDirs,
     knownArchitectures: config.knownArchitectures,
+    needs: createModuleNeeds(
+      config.knownNeeds,
+      { ...command, python: config.enginePython, msstRoot: config.msstRoot },
+      log,
+    ),
     listed: config.listedModels,
     defaultModelType: config.defaultModelType,
     log,

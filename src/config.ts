@@ -14,6 +14,7 @@ import {
   readEnvironment,
 } from './config/sources.ts';
 import type { LogLevel } from './log.ts';
+import { parseNeeds, type KnownNeeds } from './models/moduleNeeds.ts';
 import type { RotatingFileOptions } from './rotatingFile.ts';
 
 /** A model that the configuration names itself; paths are absolute. */
@@ -77,6 +78,8 @@ export interface Config {
   projectRoot: string;
   /** The architectures that the MSST in use builds, as the set-up read them; null: it could not. */
   knownArchitectures: readonly string[] | null;
+  /** The Python modules that its models need and that are not installed, as the set-up found out; null: it did not. */
+  knownNeeds: KnownNeeds | null;
   /** The interpreters that the set-up settled on. */
   enginePython: string;
   mediaPython: string;
@@ -175,6 +178,7 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     listedModels: (settings.models ?? []).map(toListedModel),
     projectRoot: sources.projectRoot,
     knownArchitectures: wordsOf(sources.env['MSST_SERVE_INTERNAL_ARCHITECTURES']),
+    knownNeeds: parseNeeds(sources.env['MSST_SERVE_INTERNAL_NEEDS']),
     enginePython: sources.env['MSST_SERVE_INTERNAL_ENGINE_PYTHON'] ?? python ?? 'python3',
     mediaPython:
       sources.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(sources.projectRoot, '.venv/bin/python'),

@@ -10,6 +10,7 @@ import {
   unknownModel,
 } from './modelErrors.ts';
 import type { CatalogLog, ModelCandidate, ModelEntry } from './modelEntry.ts';
+import { isForLackOfModules, lacksModules, type ModuleNeeds } from './moduleNeeds.ts';
 import { modelVersion, readModel } from './readModel.ts';
 import { scanForModels } from './scan.ts';
 
@@ -61,6 +62,8 @@ interface Slot {
   candidate: ModelCandidate;
   listed: boolean;
   version: string | null;
+  /** What was installed when it was read, or failed to load. */
+  packages: string;
   /** As far as it is known. */
   architecture: string | null;
   /** What was to say of that. */
@@ -74,6 +77,7 @@ interface Slot {
  * @param sources.projectRoot searched together with `msstRoot`; both absolute.
  * @param sources.extraModelDirs folders of other tools, searched wholly; absolute.
  * @param sources.knownArchitectures those that the MSST in use builds; null: it does not tell.
+ * @param sources.needs which architectures cannot be built for lack of a Python module.
  * @param sources.listed replaces scanned models of the same name, and extends them.
  * @param sources.defaultModelType null: the only model, else `starter`, else none.
  */
@@ -82,11 +86,12 @@ export async function createModelCatalog(sources: {
   msstRoot: string;
   extraModelDirs: readonly string[];
   knownArchitectures: readonly string[] | null;
+  needs: ModuleNeeds;
   listed: readonly ListedModel[];
   defaultModelType: string | null;
   log: CatalogLog;
 }): Promise<ModelCatalog> {
-  const { log } = sources;
+  const { log, needs } = sources;
   const { extraModelDirs, knownArchitectures } = sources;
   const roots = [sources.projectRoot, sources.msstRoot];
   const surroundings = { roots: [...roots, ...extraModelDirs], knownArchitectures };
@@ -96,14 +101,19 @@ export async function createModelCatalog(sources: {
 
   const refreshSlot = async (slot: Slot): Promise<void> => {
     const version = await modelVersion(slot.candidate);
-    if (version === slot.version) return;
+    const installed = isWaitingForModules(slot) ? needs.packages() : slot.packages;
+    if (version === slot.version && installed === slot.packages) return;
     const read = await readModel(slot.candidate, version, surroundings);
     slot.version = version;
+    slot.packages = needs.packages();
     slot.architecture = read.architecture;
     warnOfArchitecture(slot, read.notes, log);
-    changeState(slot, read.ok ? { entry: read.entry } : { reason: read.problem }, log);
+    const missing = read.ok ? needs.missing(read.entry.architecture) : [];
+    const state = read.ok ? { entry: read.entry } : { reason: read.problem };
+    changeState(slot, missing.length > 0 ? { reason: lacksModules(missing) } : state, log);
   };
   const refresh = shareWhileRunning(async () => {
+    await needs.refresh();
     await Promise.all(slots.map(refreshSlot));
   });
   await refresh();
@@ -128,6 +138,7 @@ export async function createModelCatalog(sources: {
     async look(name) {
       const slot = slotOf(name);
       if (!slot) return goneModel(name);
+      await needs.refresh();
       await refreshSlot(slot);
       return 'entry' in slot.state ? slot.state.entry : unavailability(name, slot.state.reason);
     },
@@ -142,7 +153,9 @@ export async function createModelCatalog(sources: {
     },
     markUnavailable(name, reason) {
       const slot = slotOf(name);
-      if (slot) changeState(slot, { reason }, log);
+      if (!slot) return;
+      slot.packages = needs.packages();
+      changeState(slot, { reason }, log);
     },
   };
 }
@@ -153,10 +166,14 @@ const newSlot =
     candidate,
     listed,
     version: null,
+    packages: '',
     architecture: candidate.architecture,
     notes: [],
     state: { reason: 'it has not been read yet' },
   });
+
+/** Installed meanwhile, they make the model usable again. */
+const isWaitingForModules = ({ state }: Slot) => 'reason' in state && isForLackOfModules(state.reason);
 
 function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
   const { name, configPath, checkpointPath } = slot.candidate;

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ListedModel } from '../../../src/config.ts';
 import { AppError } from '../../../src/errors.ts';
 import { createModelCatalog } from '../../../src/models/modelCatalog.ts';
+import type { ModuleNeeds } from '../../../src/models/moduleNeeds.ts';
 import { makeCheckpoint, makeFolder, makeLog, makeYaml, putFile } from './modelFolder.ts';
 
 const checkpoint = makeCheckpoint();
@@ -21,6 +22,12 @@ async function makeModels(...specs: string[]): Promise<string> {
   return makeFolder(Object.fromEntries(files));
 }
 
+const NOTHING_MISSING: ModuleNeeds = {
+  missing: () => [],
+  packages: () => '',
+  refresh: () => Promise.resolve(),
+};
+
 async function makeCatalog(
   projectRoot: string,
   settings: {
@@ -29,6 +36,7 @@ async function makeCatalog(
     msstRoot?: string;
     extraModelDirs?: string[];
     knownArchitectures?: string[];
+    needs?: ModuleNeeds;
   } = {},
 ) {
   const log = makeLog();
@@ -38,12 +46,14 @@ async function makeCatalog(
     msstRoot = projectRoot,
     extraModelDirs = [],
     knownArchitectures = null,
+    needs = NOTHING_MISSING,
   } = settings;
   const catalog = await createModelCatalog({
     projectRoot,
     msstRoot,
     extraModelDirs,
     knownArchitectures,
+    needs,
     listed,
     defaultModelType,
     log,
@@ -556,4 +566,54 @@ test('the YAML of a listed model needs no architecture where the configuration g
   expect(without.catalog.unavailable()).toMatchObject([{ reason: 'nothing tells its architecture' }]);
   const given = await makeCatalog(root, { listed: [makeListed('x', root, { architecture: 'mdx23c' })] });
   expect(given.catalog.find('x')?.architecture).toBe('mdx23c');
+});
+
+describe('a model whose architecture needs a module that is not installed', () => {
+  /** Packages come and go by these. */
+  function installable() {
+    const state = { missing: ['demucs', 'openunmix'], packages: 'before' };
+    const needs: ModuleNeeds = {
+      missing: (architecture) => (architecture === 'htdemucs' ? state.missing : []),
+      packages: () => state.packages,
+      refresh: () => Promise.resolve(),
+    };
+    return { state, needs };
+  }
+
+  test('is unavailable from the start, and says what it needs; it works once that is installed', async () => {
+    const { state, needs } = installable();
+    const { catalog, names, warnings } = await makeCatalog(await makeModels('a:htdemucs', 'b'), { needs });
+    expect(names()).toEqual(['b']);
+    const reason = 'it needs the Python modules demucs, openunmix, which are not installed';
+    expect(catalog.unavailable()).toMatchObject([{ name: 'a', reason }]);
+    expect(warnings).toMatchObject([{ message: 'a model is unavailable', fields: { model: 'a', reason } }]);
+    await expect(catalog.require('a')).rejects.toThrow(`The model "a" is unavailable: ${reason}.`);
+    Object.assign(state, { missing: ['openunmix'], packages: 'half' });
+    expect(await catalog.look('a')).toContain('it needs the Python module openunmix, which is not installed');
+    Object.assign(state, { missing: [], packages: 'after' });
+    expect(await catalog.require('a')).toMatchObject({ name: 'a' });
+  });
+
+  test('and whose worker found out so is tried again after an install, and no sooner', async () => {
+    const { state, needs } = installable();
+    const { catalog, names } = await makeCatalog(await makeModels('a', 'b'), { needs });
+    catalog.markUnavailable(
+      'a',
+      'The model a cannot be loaded: it needs the Python module x, which is not installed.',
+    );
+    await catalog.refresh();
+    expect(names()).toEqual(['b']);
+    state.packages = 'after';
+    await catalog.refresh();
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  test('an install changes nothing for one that failed for another reason', async () => {
+    const { state, needs } = installable();
+    const { catalog, names } = await makeCatalog(await makeModels('a', 'b'), { needs });
+    catalog.markUnavailable('a', 'The model a cannot be loaded: its checkpoint is damaged.');
+    state.packages = 'after';
+    await catalog.refresh();
+    expect(names()).toEqual(['b']);
+  });
 });

@@ -91,11 +91,15 @@ export function makeSafetensors(promisedBytes: number, dataBytes = promisedBytes
 }
 
 /** A log that keeps what it was told. */
-export function makeLog(): CatalogLog & { warnings: { fields: object; message: string }[] } {
+export function makeLog(): CatalogLog & Record<'infos' | 'warnings', { fields: object; message: string }[]> {
+  const infos: { fields: object; message: string }[] = [];
   const warnings: { fields: object; message: string }[] = [];
   return {
+    infos,
     warnings,
-    info: () => undefined,
+    info: (fields, message) => {
+      infos.push({ fields, message });
+    },
     warn: (fields, message) => {
       warnings.push({ fields, message });
     },

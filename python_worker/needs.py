@@ -1,0 +1,171 @@
+"""Which architectures an MSST builds, and which Python modules each of them needs that are not installed.
+
+Nothing of MSST and no torch is imported for it: the sources are read. A model that cannot be built for lack
+of a module is then told from the others before anybody waits for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LOADERS = ("get_model_from_config", "build_model_from_config")
+"""The second by the msst package, whose first calls it."""
+MOST_SOURCE_BYTES = 4_000_000
+"""Of a file that is read for its imports; no source of a network comes near."""
+
+
+def run_needs(arguments: list[str], sink_fd: int) -> int:
+    """`needs --msst-root DIR`: write one line of JSON to sink_fd.
+
+    Returns:
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m python_worker")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("needs").add_argument("--msst-root", type=Path, required=True)
+    answer = {
+        "missing": missing_modules(parser.parse_args(arguments).msst_root.absolute()),
+        "package_folders": package_folders(),
+    }
+    os.write(sink_fd, json.dumps(answer).encode("ascii") + b"\n")
+    return 0
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the modules of an MSST lie.
+
+    Attributes:
+        folder: which is searched for them.
+        package: that they belong to; empty for a checkout, whose modules stand by themselves.
+    """
+
+    folder: Path
+    package: str = ""
+
+    def path_of(self, module: str) -> Path | None:
+        """Of one of its modules, a file without its ending, or a folder; None: it is none of these."""
+        if self.package:
+            if not f"{module}.".startswith(f"{self.package}."):
+                return None
+            module = module[len(self.package) + 1 :]
+        path = self.folder.joinpath(*filter(None, module.split(".")))
+        return path if path.is_dir() or path.with_suffix(".py").is_file() else None
+
+
+def missing_modules(root: Path) -> dict[str, list[str]]:
+    """By each architecture that the MSST of a folder builds, the modules that it lacks."""
+    found = _model_loader(root)
+    if found is None:
+        return {}
+    sources, module, loader = found
+    missing: dict[str, list[str]] = {}
+    for names, body in _branches(loader):
+        lacking: set[str] = set()
+        for statement in body:
+            for node in ast.walk(statement):
+                for name in _imported(node, module):
+                    lacking |= _lacking(sources, name, set())
+        for name in names:
+            missing.setdefault(name, sorted(lacking))
+    return missing
+
+
+def package_folders() -> list[str]:
+    """The folders in which an install shows."""
+    paths = sysconfig.get_paths()
+    folders = {paths["purelib"], paths["platlib"], *sys.path}
+    return sorted(
+        folder for folder in folders if os.path.basename(folder) in ("site-packages", "dist-packages")
+    )
+
+
+def _model_loader(root: Path) -> tuple[Sources, str, ast.FunctionDef] | None:
+    """The function that builds a network by its type, and the module it is in."""
+    package = importlib.util.find_spec("msst")
+    places = [(Sources(root), "utils.settings"), (Sources(root), "utils")]
+    if package is not None and package.submodule_search_locations:
+        places.append((Sources(Path(package.submodule_search_locations[0]), "msst"), "msst.utils.settings"))
+    for sources, module in places:
+        functions = [node for node in _statements(sources, module) if isinstance(node, ast.FunctionDef)]
+        loaders = [function for function in functions if function.name in LOADERS]
+        if loaders:
+            return sources, module, max(loaders, key=lambda loader: len(list(_branches(loader))))
+    return None
+
+
+def _branches(loader: ast.FunctionDef) -> Iterator[tuple[list[str], list[ast.stmt]]]:
+    """What is done for which model types: `if model_type == 'mdx23c'`, `elif model_type in [...]`."""
+    for node in ast.walk(loader):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Compare):
+            test = node.test
+            if isinstance(test.left, ast.Name) and test.left.id == "model_type":
+                constants = [one for one in ast.walk(test.comparators[0]) if isinstance(one, ast.Constant)]
+                yield [one.value for one in constants if isinstance(one.value, str)], node.body
+
+
+def _lacking(sources: Sources, module: str, seen: set[str]) -> set[str]:
+    """The modules that importing one of them would fail for."""
+    if module in seen:
+        return set()
+    seen.add(module)
+    path = sources.path_of(module)
+    if path is None:
+        top = module.partition(".")[0]
+        is_there = top in sys.stdlib_module_names or sources.path_of(top) or importlib.util.find_spec(top)
+        return set() if is_there else {top}
+    lacking = _lacking(sources, module.rpartition(".")[0], seen) if "." in module else set()
+    for node in _run_when_imported(_statements(sources, module)):
+        for name in _imported(node, module if path.is_dir() else module.rpartition(".")[0]):
+            lacking |= _lacking(sources, name, seen)
+    return lacking
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    """The modules that a statement imports.
+
+    Args:
+        package: which the statement's module is in.
+    """
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        yield ".".join([*above, *([node.module] if node.module else [])])
+
+
+def _run_when_imported(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Not what stands in functions, and not what is tried: a module that may be missing is not needed."""
+    for node in statements:
+        yield node
+        if isinstance(node, ast.If | ast.With | ast.ClassDef) and not _is_for_types_only(node):
+            yield from _run_when_imported([*node.body, *getattr(node, "orelse", [])])
+
+
+def _is_for_types_only(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+@functools.cache
+def _statements(sources: Sources, module: str) -> list[ast.stmt]:
+    """Of a module; none where it cannot be read: whoever imports it will say why."""
+    path = sources.path_of(module)
+    if path is None:
+        return []
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    try:
+        if file.stat().st_size > MOST_SOURCE_BYTES:
+            return []
+        return ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
