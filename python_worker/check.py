@@ -47,6 +47,7 @@ def _new_report() -> dict[str, Any]:
         "torch": None,
         "call_shape": None,
         "architectures": None,
+        "needs": None,
         "missing_module": None,
         "is_to_blame": False,
         "error": None,
@@ -80,6 +81,7 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
     from .engine import Engine
     from .engine.own_files import own_python_files
     from .engine.rehearsal import rehearse
+    from .needs import needs_of
     from .protocol import Failure
 
     engine = Engine(msst_root, "cpu")
@@ -87,6 +89,7 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
     is_package = engine.msst_info.call_shape == "package"
     report["files"] += [engine.main_file] if is_package else own_python_files(msst_root)
     _read_model_types(report, engine)
+    report["needs"] = needs_of(msst_root)
     try:
         rehearse(engine)
     except Failure as failure:

@@ -33,12 +33,14 @@ def run_needs(arguments: list[str], sink_fd: int) -> int:
     parser = argparse.ArgumentParser(prog="python -m python_worker")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("needs").add_argument("--msst-root", type=Path, required=True)
-    answer = {
-        "missing": missing_modules(parser.parse_args(arguments).msst_root.absolute()),
-        "package_folders": package_folders(),
-    }
+    answer = needs_of(parser.parse_args(arguments).msst_root)
     os.write(sink_fd, json.dumps(answer).encode("ascii") + b"\n")
     return 0
+
+
+def needs_of(root: Path) -> dict[str, object]:
+    """What is missing for the MSST of a folder, by architecture, and where an install shows."""
+    return {"missing": missing_modules(root.absolute()), "package_folders": package_folders()}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,13 @@ import { hashOf, markOf, readText, writeWhole } from './stamp.mjs';
 const mostRecords = 8;
 
 /**
+ * @typedef {object} EngineKeys of the configuration
+ * @property {string | null} python
+ * @property {string | null} msstRoot
+ * @property {string[]} extras packages that models need beside those of every MSST
+ */
+
+/**
  * @typedef {object} EngineRecord a check that succeeded, and what must still hold for it to count
  * @property {string} key
  * @property {string} python
@@ -20,6 +27,7 @@ const mostRecords = 8;
  * @property {Record<string, unknown>} packages the folders in which an install or removal shows
  * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
  * @property {string[] | null} [architectures] absent: it was written when nobody asked
+ * @property {object | null} [needs] likewise
  */
 
 /**
@@ -27,6 +35,7 @@ const mostRecords = 8;
  * @property {string} python
  * @property {string[]} files what the check rested on
  * @property {string[] | null} architectures the model types that its MSST builds; null: that cannot be told
+ * @property {object | null} needs the Python modules that those need and that are missing
  */
 
 /**
@@ -34,19 +43,20 @@ const mostRecords = 8;
  * there, both untouched; else `.venv-engine` over the best there is.
  *
  * @param {import('./setUp.mjs').Setting} setting
- * @param {{ python: string | null, msstRoot: string | null }} keys of the configuration
+ * @param {EngineKeys} keys of the configuration
  * @returns {Promise<Omit<CheckedEngine, 'files'>>}
  */
 export async function enginePython(setting, keys) {
   const { root, report, access } = setting;
+  const { extras } = keys;
   const msstRoot = resolve(keys.msstRoot ?? root);
   const python = keys.python === 'auto' ? null : keys.python;
-  const key = keyOf(setting, python, msstRoot);
+  const key = keyOf(setting, { python, msstRoot, extras });
   const recordFile = join(root, '.setup', 'engine.json');
   const records = readRecords(recordFile);
   const recorded = records.find((record) => record.key === key);
-  if (recorded?.architectures !== undefined && stillHolds(root, recorded)) {
-    return { python: recorded.python, architectures: recorded.architectures };
+  if (recorded?.architectures !== undefined && recorded.needs !== undefined && stillHolds(root, recorded)) {
+    return { python: recorded.python, architectures: recorded.architectures, needs: recorded.needs };
   }
 
   // Where nothing can be written it is looked for all the same, at each start, and not remembered.
@@ -54,7 +64,7 @@ export async function enginePython(setting, keys) {
   return report.step('preparing the Python that runs MSST', async () => {
     const engine = python
       ? await configured(setting, resolve(python), msstRoot)
-      : await automatic(setting, msstRoot);
+      : await automatic(setting, msstRoot, extras);
     const record = await recordOf(setting, key, engine);
     if (access.kind === 'work') {
       mkdirSync(dirname(recordFile), { recursive: true });
@@ -62,7 +72,12 @@ export async function enginePython(setting, keys) {
       writeWhole(recordFile, JSON.stringify([record, ...others], null, 2));
     }
     report.detail(`MSST runs on ${engine.python}`);
-    return { python: engine.python, architectures: engine.architectures };
+    if (extras.length > 0 && !isLayer(root, engine.python)) {
+      report.detail(
+        `engine_extras go into .venv-engine only, and this interpreter is used as it is. For them: ${engine.python} -m pip install ${extras.join(' ')}`,
+      );
+    }
+    return { python: engine.python, architectures: engine.architectures, needs: engine.needs };
   });
 }
 
@@ -80,7 +95,7 @@ async function configured(setting, python, msstRoot) {
     );
   }
   const check = await checkEngine(setting, python, msstRoot);
-  if (check.ok) return { python, files: check.files, architectures: check.architectures };
+  if (check.ok) return { ...check, python };
   if (check.is_to_blame) throw new SetupError(unservable(msstRoot, check.error));
   const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
   throw new SetupError(
@@ -91,28 +106,29 @@ async function configured(setting, python, msstRoot) {
 /**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} msstRoot
+ * @param {string[]} extras
  */
-async function automatic(setting, msstRoot) {
+async function automatic(setting, msstRoot, extras) {
   const interpreters = await findInterpreters(setting);
   for (const { has_torch, executable } of interpreters) {
     if (!has_torch) continue;
     const check = await checkEngine(setting, executable, msstRoot);
-    if (check.ok) return { python: executable, files: check.files, architectures: check.architectures };
+    if (check.ok) return { ...check, python: executable };
   }
-  return engineVenv(setting, { interpreters, msstRoot });
+  return engineVenv(setting, { interpreters, msstRoot, extras });
 }
 
 /**
  * @param {import('./setUp.mjs').Setting} setting
- * @param {string | null} python
- * @param {string} msstRoot
+ * @param {{ python: string | null, msstRoot: string, extras: string[] }} chosen
  */
-function keyOf({ root, env }, python, msstRoot) {
+function keyOf({ root, env }, { python, msstRoot, extras }) {
   const inference = join(msstRoot, 'inference.py');
   return hashOf(
     engineRequirementTexts(root),
     python ? [resolve(python), markOf(python), env.PYTHONPATH ?? null] : interpreterMarks(root, env),
     [msstRoot, markOf(inference)],
+    extras,
   );
 }
 
@@ -135,7 +151,7 @@ function readRecords(file) {
  * @param {CheckedEngine} engine
  * @returns {Promise<EngineRecord>}
  */
-async function recordOf(setting, key, { python, files, architectures }) {
+async function recordOf(setting, key, { python, files, architectures, needs }) {
   const description = await describe(setting, python);
   const folders = description && 'prefix' in description ? description.site_folders : [];
   return {
@@ -145,6 +161,7 @@ async function recordOf(setting, key, { python, files, architectures }) {
     packages: Object.fromEntries(folders.map((path) => [path, markOf(path)])),
     layer: isLayer(setting.root, python) ? engineVenvStamp(setting.root) : null,
     architectures,
+    needs,
   };
 }
 

@@ -13,6 +13,8 @@ import { hashOf, readStamp, removeStamp, writeStamp } from './stamp.mjs';
 import { makeVenv, pipInstall, pythonOf, VersionConflict } from './venv.mjs';
 
 const mostRounds = 20;
+/** Of a package, with no version asked for. */
+const isName = /^[A-Za-z0-9._-]+$/;
 
 /** @typedef {import('./setUp.mjs').Setting} Setting */
 /** @typedef {import('./interpreters.mjs').Interpreter} Interpreter */
@@ -22,10 +24,10 @@ const mostRounds = 20;
  * `.venv-engine`: sees every package of the interpreter below it, and holds only what is missing there.
  *
  * @param {Setting} setting
- * @param {{ interpreters: Interpreter[], msstRoot: string }} options
+ * @param {{ interpreters: Interpreter[], msstRoot: string, extras: string[] }} options
  * @returns {Promise<import('./enginePython.mjs').CheckedEngine>}
  */
-export async function engineVenv(setting, { interpreters, msstRoot }) {
+export async function engineVenv(setting, { interpreters, msstRoot, extras }) {
   const { root } = setting;
   const venv = join(root, '.venv-engine');
   const log = join(root, '.setup', 'engine.log');
@@ -43,8 +45,9 @@ export async function engineVenv(setting, { interpreters, msstRoot }) {
     await installMissing(setting, layer);
   }
   writeStamp(venv, stamp);
-  const { files, architectures } = await satisfyCheckout(setting, layer);
-  return { python: pythonOf(venv), files, architectures };
+  await installForArchitectures(setting, layer);
+  await installExtras(setting, layer, extras);
+  return { ...(await satisfyCheckout(setting, layer)), python: pythonOf(venv) };
 }
 
 /**
@@ -149,6 +152,48 @@ async function installMissing(setting, layer) {
 }
 
 /**
+ * What single architectures need is no reason not to start.
+ *
+ * @param {Setting} setting
+ * @param {Layer} layer
+ */
+async function installForArchitectures(setting, layer) {
+  const needs = readNeeds(setting.root, 'architecture-requirements.txt');
+  const failing = await failingOf(setting, layer, needs);
+  if (failing.size === 0 || setting.access.kind !== 'work') return;
+  const wanted = needs.filter(({ module }) => failing.has(module)).map(({ requirement }) => requirement);
+  try {
+    await pipInstall(setting, { venv: layer.venv, args: ['--no-deps', ...wanted], log: layer.log });
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    setting.report.detail(`${wanted.join(', ')} could not be installed: models that need it are unavailable`);
+  }
+}
+
+/**
+ * `engine_extras` of the configuration.
+ *
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @param {string[]} extras
+ */
+async function installExtras(setting, layer, extras) {
+  const visible = new Set((await visibleVersions(setting, layer)).map((line) => normalName(line)));
+  const wanted = extras.filter((extra) => !isName.test(extra) || !visible.has(normalName(extra)));
+  if (wanted.length === 0) return;
+  requireWork(setting, 'The Python that runs MSST');
+  const constraints = await writeConstraints(setting, layer, wanted);
+  try {
+    await pipInstall(setting, { venv: layer.venv, args: ['-c', constraints, ...wanted], log: layer.log });
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    throw new SetupError(
+      `engine_extras could not be installed into ${layer.venv}, beside the torch that is there: ${error.message} Correct or remove them in the configuration and run the same command again.`,
+    );
+  }
+}
+
+/**
  * @param {Setting} setting
  * @param {Layer} layer
  * @param {import('./requirements.mjs').Need[]} needs
@@ -193,20 +238,30 @@ async function install(setting, layer, needs, failing, flags) {
  * @param {string[]} wanted
  * @returns {Promise<string>} the constraints file
  */
-async function writeConstraints({ root, env, run }, { venv }, wanted) {
-  const { stdout } = await run(pythonOf(venv), [join(root, 'setup', 'visible_versions.py')], {
-    env: quietPython(env),
-  });
+async function writeConstraints(setting, layer, wanted) {
   const free = new Set([
     ...wanted.map((requirement) => normalName(requirement)),
     'pip',
     'setuptools',
     'wheel',
   ]);
-  const lines = stdout.split('\n').filter((line) => line !== '' && !free.has(normalName(line)));
-  const file = join(root, '.setup', 'engine-constraints.txt');
+  const visible = await visibleVersions(setting, layer);
+  const lines = visible.filter((line) => !free.has(normalName(line)));
+  const file = join(setting.root, '.setup', 'engine-constraints.txt');
   writeFileSync(file, `${lines.join('\n')}\n`);
   return file;
+}
+
+/**
+ * @param {Setting} setting
+ * @param {Layer} layer
+ * @returns {Promise<string[]>} `name==version` of every package that its interpreter sees
+ */
+async function visibleVersions({ root, env, run }, { venv }) {
+  const { stdout } = await run(pythonOf(venv), [join(root, 'setup', 'visible_versions.py')], {
+    env: quietPython(env),
+  });
+  return stdout.split('\n').filter((line) => line !== '');
 }
 
 /** @param {string} requirement */

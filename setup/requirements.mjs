@@ -23,7 +23,10 @@ export function readNeeds(root, name) {
  * @returns {(string | null)[]} all that, when edited, makes an engine environment stale
  */
 export function engineRequirementTexts(root) {
-  return ['engine-requirements.txt', 'msst-requirements.txt', 'checkout-requirements.txt'].map((name) =>
-    readText(join(root, 'setup', name)),
-  );
+  return [
+    'engine-requirements.txt',
+    'msst-requirements.txt',
+    'checkout-requirements.txt',
+    'architecture-requirements.txt',
+  ].map((name) => readText(join(root, 'setup', name)));
 }

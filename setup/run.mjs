@@ -131,5 +131,8 @@ function handOn(pythons, report) {
   if (pythons.test === null && pythons.architectures !== null) {
     process.env.MSST_SERVE_INTERNAL_ARCHITECTURES = pythons.architectures.join(',');
   }
+  if (pythons.test === null && pythons.needs !== null) {
+    process.env.MSST_SERVE_INTERNAL_NEEDS = JSON.stringify(pythons.needs);
+  }
   if (pythons.test !== null) process.env.MSST_SERVE_TEST_PYTHON = pythons.test;
 }

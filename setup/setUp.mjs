@@ -28,6 +28,7 @@ import { testPython } from './testPython.mjs';
  * @property {string} engine
  * @property {string | null} test
  * @property {string[] | null} architectures the model types that the engine's MSST builds; null: that cannot be told
+ * @property {object | null} needs the Python modules that those need and that are missing
  */
 
 /**
@@ -48,9 +49,13 @@ export async function setUp(setting, { mode, argv }) {
   await timed('build', () => build(setting));
   const media = await timed('media Python', () => mediaPython(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
-  const { python: engine, architectures } = await timed('engine Python', () => enginePython(setting, keys));
+  const {
+    python: engine,
+    architectures,
+    needs,
+  } = await timed('engine Python', () => enginePython(setting, keys));
   const test = mode === 'test' ? await timed('test Python', () => testPython(setting, engine)) : null;
-  return { media, engine, test, architectures };
+  return { media, engine, test, architectures, needs };
 }
 
 function requireNode() {
@@ -67,14 +72,14 @@ function requireNode() {
  * @param {Setting} setting
  * @param {'start' | 'test'} mode
  * @param {string[]} argv
- * @returns {Promise<{ python: string | null, msstRoot: string | null }>}
+ * @returns {Promise<import('./enginePython.mjs').EngineKeys>}
  */
 async function configuredKeys({ root, env }, mode, argv) {
   const module = join(root, bundleFolder, 'setupKeys.js');
-  if (!existsSync(module)) return { python: null, msstRoot: null };
+  if (!existsSync(module)) return { python: null, msstRoot: null, extras: [] };
   const { setupKeys } = await import(pathToFileURL(module).href);
-  const { python, msstRoot } = setupKeys(argv, env, process.cwd());
-  return { python, msstRoot: mode === 'start' ? msstRoot : null };
+  const { python, msstRoot, extras } = setupKeys(argv, env, process.cwd());
+  return mode === 'start' ? { python, msstRoot, extras } : { python, msstRoot: null, extras: [] };
 }
 
 /** @param {Setting} setting */

@@ -72,6 +72,8 @@ export interface Config {
   msstRoot: string;
   /** The interpreter that the configuration names; null: the set-up chooses. */
   python: string | null;
+  /** Packages that the set-up puts into its own environment for MSST. */
+  engineExtras: readonly string[];
   /** Folders of other tools, in which models are looked for too. */
   extraModelDirs: readonly string[];
   listedModels: readonly ListedModel[];
@@ -174,6 +176,7 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     reserveDiskBytes: settings.reserve_disk,
     msstRoot: settings.msst_root ?? sources.projectRoot,
     python,
+    engineExtras: settings.engine_extras,
     extraModelDirs: settings.extra_model_dirs,
     listedModels: (settings.models ?? []).map(toListedModel),
     projectRoot: sources.projectRoot,

@@ -22,9 +22,7 @@ SMALL: dict[str, Any] = {
     "growth": 4,
     "heads": 2,
     "linear_transformer_depth": 0,
-    "n_bands": 8,
     "n_sqm_modules": 1,
-    "num_bands": 12,
     "num_blocks_per_scale": 1,
     "num_dplayer": 2,
     "num_scales": 2,
@@ -38,6 +36,18 @@ SMALL: dict[str, Any] = {
 }
 # Keys that mean one thing in one architecture and another in the next.
 SMALL_OF: dict[str, dict[str, Any]] = {
+    "apollo": {"feature_dim": 16, "layer": 1},
+    "bs_mamba2": {"feature_dim": 16, "num_repeat_mask": 1, "num_repeat_map": 1},
+    "conformer": {"embed_dim": 32},
+    "moises_light": {"G": 8, "n_rope": 1},
+    "scnet_unofficial": {
+        "dims": [4, 8, 16, 32],
+        "n_conv_modules": [1, 1, 1],
+        "n_rnn_layers": 1,
+        "rnn_hidden_dim": 16,
+    },
+    "segm_models": {"num_channels": 16, "num_subbands": 2},
+    "torchseg": {"num_channels": 16, "num_subbands": 2},
     "mdx23c": {"num_channels": 8, "num_subbands": 2},
     "experimental_mdx23c_stht": {"num_channels": 8, "num_subbands": 2},
     "htdemucs": {"channels": 8},
@@ -73,7 +83,7 @@ def write_model(
     """
     config = yaml.load(stock.read_text(encoding="utf-8"), Loader=yaml.FullLoader)
     small = {**SMALL, **SMALL_OF.get(architecture, {})}
-    sections = [config.get(name) for name in ("model", architecture)]
+    sections = [config.get(name) for name in ("model", "kwargs", architecture)]
     for section in sections:
         if isinstance(section, dict):
             _shrink(section, small)

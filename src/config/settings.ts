@@ -52,6 +52,10 @@ const hours = allowed(
 const filePath = allowed(z.string().min(1), 'a path');
 const flag = allowed(z.boolean(), 'true or false');
 
+/** As pip takes it: a name, parts in brackets, versions. What else pip takes are addresses, paths and options. */
+const REQUIREMENT =
+  /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?(?:\[[A-Za-z0-9._,-]{1,100}\])?(?:(?:===?|[<>~!]=|[<>])[A-Za-z0-9.*+!_-]{1,50}(?:,(?=[<>~!=])|$))*$/;
+
 const modelName = allowed(
   z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
   'a name of letters, digits, dot, dash and underscore',
@@ -117,6 +121,10 @@ export const settingsSchema = z.strictObject({
   reserve_disk: size.default(1e9),
   msst_root: filePath.optional(),
   python: z.union([z.literal('auto'), filePath]).default('auto'),
+  engine_extras: allowed(
+    z.array(z.string().regex(REQUIREMENT)).max(50),
+    'a list of Python packages such as demucs or hyper-connections>=0.4, no addresses and no paths',
+  ).default([]),
   extra_model_dirs: allowed(z.array(z.string().min(1)), 'a list of folders').default([]),
   models: z.array(listedModelSchema).optional(),
 });

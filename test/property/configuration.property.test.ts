@@ -520,6 +520,7 @@ const NEVER: Record<SettingKey, unknown> = {
   reserve_disk: 'much',
   msst_root: [],
   extra_model_dirs: '/tmp',
+  engine_extras: ['--index-url=https://example.org'],
   python: '',
   models: 'all',
 };

@@ -268,6 +268,8 @@ const SHOWN: Record<SettingKey, string | (() => Promise<void>)> = {
     expect(await readdir(path.join(home, 'else'))).toHaveLength(2);
   },
   shutdown_timeout_seconds: 'e2e/lifecycle.test.ts > gives back what does not end in time',
+  engine_extras:
+    'setup/interpreters.test.ts > engine_extras are put into the environment beside the torch that is there',
   python: 'unit/config.test.ts > without the set-up, the engine runs on the configured interpreter',
 };
 

@@ -66,6 +66,7 @@ export class Clone {
       'setup/engine-requirements.txt',
       'torch==2.13.0  # import torch\nnumpy>=1  # import numpy\nlibrosa  # import librosa\n',
     );
+    this.write('setup/architecture-requirements.txt', 'demucs==4.1  # import demucs\n');
     this.write('setup/checkout-requirements.txt', 'wandb  # import wandb\n');
     this.write('inference.py', 'import librosa, msst\n');
     this.write('python_worker/__init__.py', '');
@@ -215,7 +216,11 @@ console.log('SERVER ' + JSON.stringify({ argv: process.argv.slice(2), engine, me
 `;
 
 const stubSetupKeys = `
-export const setupKeys = (argv, env) => ({ python: env.TEST_PYTHON_KEY ?? null, msstRoot: env.TEST_MSST_ROOT ?? null });
+export const setupKeys = (argv, env) => ({
+  python: env.TEST_PYTHON_KEY ?? null,
+  msstRoot: env.TEST_MSST_ROOT ?? null,
+  extras: (env.TEST_ENGINE_EXTRAS ?? '').split(' ').filter(Boolean),
+});
 `;
 
 const stubCompiler = `

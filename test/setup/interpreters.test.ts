@@ -33,6 +33,9 @@ beforeAll(async () => {
     'librosa==0.11:librosa:numpy>=1.2',
     'msst==0.1.0:msst:torch<2.12',
     'wandb==0.19:wandb',
+    'demucs==4.1:demucs',
+    'extra-part==1.0:extra_part:torch>=2',
+    'newer-torch==1.0:newer_torch:torch>=3',
   );
   bare = new Clone({ wheels });
   bareOutcome = await bare.run({ python: [makePython().bin] });
@@ -281,6 +284,86 @@ describe('"msst_root" in the configuration', () => {
       expect(outcome.code).toBe(1);
       expect(lastLine(outcome)).toContain('needs the Python module "nonesuch"');
       expect(lastLine(outcome)).toContain(enginePython(clone));
+    },
+    timeout,
+  );
+});
+
+describe('what single models need', () => {
+  test('is in the environment by default where it is small', () => {
+    expect(bareOutcome.code, bareOutcome.output).toBe(0);
+    expect(bare.packagesOf('.venv-engine')).toContain('demucs');
+  });
+
+  test(
+    'and cannot be had keeps nobody from starting',
+    async () => {
+      const links = makeWheels(
+        'torch==2.13.0:torch',
+        'numpy==2.0:numpy',
+        'librosa==0.11:librosa',
+        'msst==0.1.0:msst',
+      );
+      const outcome = await makeClone({ links }).run({ python: [makePython().bin] });
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.output).toContain(
+        'demucs==4.1 could not be installed: models that need it are unavailable',
+      );
+    },
+    timeout,
+  );
+});
+
+describe('engine_extras in the configuration', () => {
+  test(
+    'engine_extras are put into the environment beside the torch that is there',
+    async () => {
+      const clone = makeClone();
+      const options = { python: [makePython().bin], env: { TEST_ENGINE_EXTRAS: 'extra_part' } };
+      const outcome = await clone.run(options);
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(clone.packagesOf('.venv-engine')).toContain('extra_part');
+      expect(importIn(enginePython(clone), 'torch').version).toBe('2.13.0');
+
+      const again = await clone.run(options);
+      expect(again.output).not.toContain('preparing the Python');
+      const without = await clone.run({ python: options.python });
+      expect(without.output).toContain('preparing the Python');
+    },
+    timeout,
+  );
+
+  test.each([
+    ['that need another torch', 'newer-torch'],
+    ['that are not there', 'nonesuch'],
+  ])(
+    '%s are a sentence that says what to do',
+    async (_, extra) => {
+      const clone = makeClone();
+      const outcome = await clone.run({
+        python: [makePython().bin],
+        env: { TEST_ENGINE_EXTRAS: extra },
+      });
+      expect(outcome.code).toBe(1);
+      expect(lastLine(outcome)).toContain('engine_extras could not be installed into');
+      expect(lastLine(outcome)).toContain('Correct or remove them in the configuration');
+      expect(importIn(enginePython(clone), 'torch').version).toBe('2.13.0');
+    },
+    timeout,
+  );
+
+  test(
+    'are told how to install where the interpreter is the user’s own, and change nothing there',
+    async () => {
+      const conda = makePython(['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0']);
+      const before = hashFolder(conda.prefix);
+      const outcome = await makeClone().run({
+        python: [makePython().bin],
+        env: { CONDA_PREFIX: conda.prefix, TEST_ENGINE_EXTRAS: 'extra-part' },
+      });
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.output).toContain('python -m pip install extra-part');
+      expect(hashFolder(conda.prefix)).toBe(before);
     },
     timeout,
   );
