@@ -31,10 +31,14 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
   const notes: string[] = [];
   const partners = new Map<FoundFile, FoundFile>();
   const checkpointsOf = groupBy(checkpoints, (checkpoint) => baseName(checkpoint).toLowerCase());
+  const yamlsOf = groupBy(yamls, (yaml) => baseName(yaml).toLowerCase());
   for (const yaml of yamls) {
-    const fitting = checkpointsOf.get(baseName(yaml).toLowerCase()) ?? [];
+    const key = baseName(yaml).toLowerCase();
+    const fitting = checkpointsOf.get(key) ?? [];
     const [best, ...others] = nearestFirst(yaml, fitting);
     if (!best) continue;
+    // A checkpoint that has a YAML of its own in its root is not a second model by one of elsewhere.
+    if (best.root !== yaml.root && yamlsOf.get(key)?.some(({ root }) => root === best.root)) continue;
     partners.set(yaml, best);
     if (others.some((other) => isNamedBy(yaml, other) === isNamedBy(yaml, best))) {
       notes.push(`${yaml.path} fits ${String(fitting.length)} checkpoints; taken: ${best.path}`);

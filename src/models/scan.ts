@@ -5,6 +5,9 @@ import { readModelYaml } from './modelYaml.ts';
 import { pairModels, type Pair } from './pairing.ts';
 import { tellArchitecture } from './tellArchitecture.ts';
 
+/** Of a folder that is far too full, thousands are left. */
+const MAX_SKIPPED_TOLD = 20;
+
 /**
  * Finds the models that lie in `configs/` and `pretrain/` of the roots, and anywhere in the extra folders. What cannot be used is a warning, never a
  * failure: one for each broken YAML, one for all files without a partner.
@@ -29,7 +32,10 @@ export async function scanForModels(
   log: CatalogLog,
 ): Promise<ModelCandidate[]> {
   const { yamls, checkpoints, skipped } = await findModelFiles(roots, extraModelDirs);
-  if (skipped.length > 0) log.warn({ skipped }, 'folders too deep or too full were not searched for models');
+  if (skipped.length > 0) {
+    const fields = { skipped: skipped.slice(0, MAX_SKIPPED_TOLD), count: skipped.length };
+    log.warn(fields, 'folders too deep or too full were not searched for models');
+  }
   const { pairs, unpairedYamls, unpairedCheckpoints, notes } = pairModels(yamls, checkpoints);
   for (const note of notes) log.warn({}, note);
 

@@ -44,6 +44,15 @@ describe('which checkpoint belongs to a YAML', () => {
     expect(named(pair([yaml], [checkpoint]))).toEqual({ [name]: `/place0/pretrain/${checkpoint}` });
   });
 
+  test('a YAML of another root has no part in a checkpoint that has one in its own', () => {
+    const pairing = pair(['x.yaml', '1:of/x.ckpt.yaml', 'y.yaml'], ['1:of/x.ckpt', '1:of/y.ckpt']);
+    expect(pairing.pairs.map(({ name, yaml }) => [name, yaml.path])).toEqual([
+      ['y', '/place0/configs/y.yaml'],
+      ['x', '/place1/configs/of/x.ckpt.yaml'],
+    ]);
+    expect(pairing.unpairedYamls.map((yaml) => yaml.path)).toEqual(['/place0/configs/x.yaml']);
+  });
+
   test('another base name is no partner, and both files are reported', () => {
     const pairing = pair(['vocals.yaml'], ['vocals_v2.ckpt']);
     expect(pairing.pairs).toEqual([]);

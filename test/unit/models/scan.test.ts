@@ -131,6 +131,18 @@ describe('folders of other tools', () => {
     expect((await scan([msst], [], [downloads])).names).toEqual(['a']);
   });
 
+  test('that are far too full are told by some of what was not looked into', async () => {
+    const folder = await makeFolder({ 'a.yaml': yaml, 'a.ckpt': checkpoint });
+    const deep = Array.from({ length: 8 }, () => 'd').join('/');
+    const names = Array.from({ length: 50 }, (_, index) => `${deep}/e${String(index)}`);
+    await Promise.all(names.map((name) => mkdir(path.join(folder, name), { recursive: true })));
+    const { names: found, warnings } = await inExtra(folder);
+    expect(found).toEqual(['a']);
+    const [{ fields } = { fields: {} }] = warnings;
+    expect(fields).toMatchObject({ count: 50 });
+    expect((fields as { skipped: string[] }).skipped).toHaveLength(20);
+  });
+
   test('are looked into as deep as the roots, and no deeper', async () => {
     const deep = Array.from({ length: 9 }, () => 'd').join('/');
     const folder = await makeFolder({
