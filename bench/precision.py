@@ -86,6 +86,7 @@ def separate(
             lora_checkpoint_loralib=None,
             precision=precision,
             compile=compiled,
+            msst_arguments=[],
         ),
         options=SeparateOptions(
             instruments=[target] if target else list(training["instruments"]),

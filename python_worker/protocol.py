@@ -158,6 +158,8 @@ class ModelParams:
     lora_checkpoint_loralib: str | None
     precision: Precision
     compile: bool
+    msst_arguments: list[str]
+    """Words of a command line, for options that a fork has of its own."""
 
 
 @dataclass(frozen=True)

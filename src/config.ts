@@ -5,6 +5,7 @@ import type { ApiKey } from './config/apiKeys.ts';
 import type { Precision } from './config/precision.ts';
 import { describeLackingFolders } from './config/lackingFolders.ts';
 import { describeContradictions, describeIssues } from './config/problems.ts';
+import { wordsOfArguments } from './config/msstArguments.ts';
 import { settingsSchema, type listedModelSchema } from './config/settings.ts';
 import {
   absolutePaths,
@@ -33,6 +34,8 @@ export interface ListedModel {
   numOverlap: number | null;
   precision: Precision;
   compile: boolean;
+  /** Words of a command line for the MSST in use. */
+  msstArguments: readonly string[];
 }
 
 /** Everything the server was told, once, at its start. Sizes in bytes, durations in seconds, paths absolute. */
@@ -207,5 +210,6 @@ function toListedModel(model: z.output<typeof listedModelSchema>): ListedModel {
     numOverlap: model.num_overlap ?? null,
     precision: model.precision ?? 'fp32',
     compile: model.compile ?? false,
+    msstArguments: wordsOfArguments(model.msst_arguments ?? {}),
   };
 }

@@ -59,6 +59,7 @@ def separate(engine: Any, folder: Path, architecture: str, stems: Path) -> None:
         lora_checkpoint_loralib=None,
         precision="fp32",
         compile=False,
+        msst_arguments=[],
     )
     song = folder / "songs" / "song.wav"
     params = SeparateParams(

@@ -149,6 +149,7 @@ def _identity(model: ModelParams) -> Identity:
         model.lora_checkpoint_loralib,
         model.precision,
         model.compile,
+        *model.msst_arguments,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..protocol import DeviceKind, ModelParams
+from ..protocol import DeviceKind, Failure, ModelParams
 from .lora import msst_applies_peft
 from .msst import Msst
 from .msst_folder import INPUT_FOLDER, OUTPUT_FOLDER
+from .msst_options import OptionsRefused
 
 
 def msst_arguments(
@@ -26,6 +27,9 @@ def msst_arguments(
     Args:
         config_path: the model's YAML in an encoding that MSST reads.
         is_warm: the network that MSST will be given is loaded already.
+
+    Raises:
+        Failure: its parser does not take the options that the model's entry has for it.
     """
     # Where it has no function for it to be told so, it must see none to load.
     skips_loading = is_warm and "load_start_checkpoint" not in msst.namespace
@@ -51,4 +55,10 @@ def msst_arguments(
         "disable_detailed_pbar": False,
         "skip_errors": False,
     }
+    try:
+        wanted.update(msst.options.parsed(model.msst_arguments))
+    except OptionsRefused as error:
+        raise Failure(
+            "MODEL_UNAVAILABLE", f"msst_arguments of {model.name} cannot be used: {error}."
+        ) from error
     return msst.options.given(wanted)

@@ -19,6 +19,10 @@ class OptionsUnknown(Exception):
     """This `proc_folder` does not read its options as any MSST that is known."""
 
 
+class OptionsRefused(Exception):
+    """Words for a command line that this MSST's parser does not take. The message says why."""
+
+
 class MsstOptions:
     """The options of one MSST.
 
@@ -31,6 +35,7 @@ class MsstOptions:
     def __init__(
         self, parser: argparse.ArgumentParser | None, defaults: dict[str, Any], *, as_list: bool
     ) -> None:
+        self._parser = parser
         self._actions = {} if parser is None else {action.dest: action for action in parser._actions}
         self._as_list = as_list
         self.names = frozenset(defaults)
@@ -41,6 +46,36 @@ class MsstOptions:
         if not self._as_list:
             return known
         return [word for name, value in known.items() for word in self._words(self._actions[name], value)]
+
+    def parsed(self, words: list[str]) -> dict[str, Any]:
+        """The values of these words, of the types that this MSST's parser gives them, by option.
+
+        Raises:
+            OptionsRefused: it does not know one, or not this value of it.
+        """
+        if not words:
+            return {}
+        flags = [word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")]
+        unknown = [flag for flag in flags if flag not in self._actions]
+        if self._parser is None or unknown:
+            raise OptionsRefused(f"this MSST has no option {', '.join(unknown or flags)}")
+        nothing = object()
+        said = io.StringIO()
+        required = [action for action in self._parser._actions if action.required]
+        for action in required:
+            action.required = False
+        try:
+            with contextlib.redirect_stderr(said):
+                values = self._parser.parse_args(
+                    words, argparse.Namespace(**dict.fromkeys(self.names, nothing))
+                )
+        except SystemExit as error:
+            reason = said.getvalue().strip().rpartition("error: ")[2]
+            raise OptionsRefused(reason or "its parser does not take them") from error
+        finally:
+            for action in required:
+                action.required = True
+        return {name: value for name, value in vars(values).items() if value is not nothing}
 
     @staticmethod
     def _words(action: argparse.Action, value: Any) -> list[str]:

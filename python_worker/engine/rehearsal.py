@@ -83,6 +83,7 @@ def _separate(engine: Engine, folder: Path, stems: Path, *, use_tta: bool) -> No
         lora_checkpoint_loralib=None,
         precision="fp32",
         compile=False,
+        msst_arguments=[],
     )
     options = SeparateOptions(
         instruments=list(GAINS),

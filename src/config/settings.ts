@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { apiKeysSchema } from './apiKeys.ts';
+import { MSST_ARGUMENTS_ALLOWED, msstArgumentsSchema } from './msstArguments.ts';
 import { precisions } from './precision.ts';
 
 const SIZE_UNITS: Record<string, number> = {
@@ -76,6 +77,7 @@ export const listedModelSchema = z.strictObject({
   num_overlap: whole(1, 50).optional(),
   precision: allowed(z.enum(precisions), `one of ${precisions.join(', ')}`).optional(),
   compile: flag.optional(),
+  msst_arguments: allowed(msstArgumentsSchema, MSST_ARGUMENTS_ALLOWED).optional(),
 });
 
 /** The whole configuration, as it is written: snake_case, with units. */

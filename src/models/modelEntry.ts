@@ -35,6 +35,8 @@ export interface ModelEntry {
   precision: Precision;
   /** Computed through torch.compile. */
   compile: boolean;
+  /** Words of a command line for the MSST in use. */
+  msstArguments: readonly string[];
   checkpointBytes: number;
   /** Changes whenever one of the model's files does, or how it is computed: what was learnt about another version does not hold. */
   version: string;
@@ -54,6 +56,7 @@ export type ModelCandidate = Pick<
   | 'numOverlap'
   | 'precision'
   | 'compile'
+  | 'msstArguments'
 > & {
   /** Null: the YAML or its name tells. */
   architecture: string | null;

@@ -34,8 +34,8 @@ export async function modelVersion(candidate: ModelCandidate): Promise<string> {
 }
 
 /** Nothing for the usual way, so that what was learnt of a model before there was another still holds. */
-function describeComputing({ precision, compile }: ModelCandidate): string[] {
-  return [...(precision === 'fp32' ? [] : [precision]), ...(compile ? ['compiled'] : [])];
+function describeComputing({ precision, compile, msstArguments }: ModelCandidate): string[] {
+  return [...(precision === 'fp32' ? [] : [precision]), ...(compile ? ['compiled'] : []), ...msstArguments];
 }
 
 /**

@@ -87,6 +87,7 @@ async function readCandidate(
     numOverlap: null,
     precision: 'fp32',
     compile: false,
+    msstArguments: [],
   };
   const { architecture, notes } = await tellArchitecture(candidate, read.yaml, known);
   if (architecture !== null) return candidate;

@@ -46,6 +46,7 @@ function toRunnable(model: ModelEntry): RunnableModel {
       lora_checkpoint_loralib: model.loraCheckpointLoralib,
       precision: model.precision,
       compile: model.compile,
+      msst_arguments: [...model.msstArguments],
     },
   };
 }

@@ -74,6 +74,8 @@ const modelParamsSchema = z.object({
   precision: z.enum(precisions),
   /** Through torch.compile, where that works on this machine. */
   compile: z.boolean(),
+  /** Words of a command line, for options that a fork's `inference.py` has of its own. */
+  msst_arguments: z.array(z.string()),
 });
 export type ModelParams = z.infer<typeof modelParamsSchema>;
 

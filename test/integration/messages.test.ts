@@ -25,7 +25,7 @@ let media: RecordedMedia;
 let models: ListedModels;
 let server: TestServer;
 /** How `four` is listed, with all that an entry can say; the other two models say nothing. */
-let ofFour: Record<string, string | number | boolean>;
+let ofFour: Record<string, unknown>;
 
 beforeAll(async () => {
   // What is longer than 350 seconds does not fit it as a whole.
@@ -39,6 +39,7 @@ beforeAll(async () => {
     num_overlap: 3,
     precision: 'bf16',
     compile: true,
+    msst_arguments: { my_option: 0.5, my_flag: true, not_mine: false, my_list: [1, 'two'] },
   };
   media = await recordMediaChildren();
   server = await startTestServer({
@@ -81,6 +82,7 @@ const modelParams = (name: Meant['model']) => ({
   lora_checkpoint_loralib: name === 'four' ? ofFour['lora_checkpoint_loralib'] : null,
   precision: name === 'four' ? 'bf16' : 'fp32',
   compile: name === 'four',
+  msst_arguments: name === 'four' ? ['--my_option=0.5', '--my_flag', '--my_list', '1', 'two'] : [],
 });
 
 function filesOf(name: string) {

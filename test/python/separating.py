@@ -40,6 +40,7 @@ STARTER = ModelParams(
     lora_checkpoint_loralib=None,
     precision="fp32",
     compile=False,
+    msst_arguments=[],
 )
 
 

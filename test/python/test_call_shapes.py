@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from separating import Run, engine_of, instruments_of, mixture, plain_stems, tin
 from python_worker.engine import Engine
 from python_worker.engine.rehearsal import rehearse
 from python_worker.engine.silent_bar import bar_class
+from python_worker.protocol import Failure
 
 
 @pytest.fixture(scope="module", params=["2024", "colab"])
@@ -67,6 +69,40 @@ def test_bigshifts_are_told_to_have_no_effect_where_there_are_none(
     assert result.warnings == (
         ["bigshifts has no effect: this MSST has no such option"] if shape == "2024" else []
     )
+
+
+class TestOptionsOfItsOwn:
+    """`msst_arguments` of a model's entry: words that the MSST's own parser reads."""
+
+    def test_reach_it_in_its_own_types(self, engine: Engine, shape: str) -> None:
+        options = engine._msst.options
+        assert options.parsed([]) == {}
+        assert options.parsed(["--pcm_type=PCM_16", "--use_tta", "--device_ids", "1", "2"]) == {
+            "pcm_type": "PCM_16",
+            "use_tta": True,
+            "device_ids": [1, 2],
+        }
+        given = options.given(options.parsed(["--device_ids", "3", "--use_tta"]))
+        expected = {"device_ids": [3], "use_tta": True}
+        assert given == (["--use_tta", "--device_ids", "3"] if shape == "2024" else expected)
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (["--nonesuch=1"], "this MSST has no option nonesuch"),
+            (["--use_t"], "this MSST has no option use_t"),
+            (["--device_ids", "one"], "argument --device_ids: invalid int value: 'one'"),
+            (["--use_tta=1"], "argument --use_tta: ignored explicit argument '1'"),
+        ],
+    )
+    def test_that_it_does_not_take_fail_the_model_with_its_words(
+        self, engine: Engine, tmp_path: Path, words: list[str], why: str
+    ) -> None:
+        model = dataclasses.replace(tiny_model(tmp_path / "model"), msst_arguments=words)
+        with pytest.raises(Failure) as caught:
+            Run(tmp_path / "run", mixture(tmp_path / "song.wav"), model).on(engine)
+        assert caught.value.kind == "MODEL_UNAVAILABLE"
+        assert caught.value.message == f"msst_arguments of tiny cannot be used: {why}."
 
 
 class TestABar:

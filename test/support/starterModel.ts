@@ -24,6 +24,7 @@ export function starterModel(given: Partial<ModelEntry> = {}): ModelEntry {
     numOverlap: null,
     precision: 'fp32',
     compile: false,
+    msstArguments: [],
     checkpointBytes: 10e6,
     version: '1',
     ...given,

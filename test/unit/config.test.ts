@@ -368,6 +368,19 @@ describe('what is wrong', () => {
     expect(load(plain).config.listedModels).toMatchObject([{ precision: 'fp32', compile: false }]);
     const fast = await folderWith(`models: [{${entry}, precision: bf16, compile: true}]\n`);
     expect(load(fast).config.listedModels).toMatchObject([{ precision: 'bf16', compile: true }]);
+    const own = await folderWith(
+      `models: [{${entry}, msst_arguments: {mine: 0.5, on: true, off: false, many: [1, two]}}]\n`,
+    );
+    expect(load(own).config.listedModels).toMatchObject([
+      { msstArguments: ['--mine=0.5', '--on', '--many', '1', 'two'] },
+    ]);
+    for (const bad of ['{store_dir: /etc}', '{"-x": 1}', '{mine: {a: 1}}', 'fast', '{mine: null}']) {
+      expect(await problemsWith(`msst_arguments: ${bad}`)).toEqual([
+        expect.stringMatching(
+          /^models\.0\.msst_arguments: .* is not valid, allowed: at most 20 options of your MSST's inference\.py/,
+        ),
+      ]);
+    }
   });
 
   test('a key that is like no other is told what there is', async () => {

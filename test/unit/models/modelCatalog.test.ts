@@ -76,6 +76,7 @@ function makeListed(name: string, root: string, changes: Partial<ListedModel> = 
     numOverlap: null,
     precision: 'fp32',
     compile: false,
+    msstArguments: [],
     ...changes,
   };
 }

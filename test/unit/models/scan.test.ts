@@ -30,6 +30,7 @@ function listed(name: string, root: string, configPath: string, checkpointPath: 
     numOverlap: null,
     precision: 'fp32',
     compile: false,
+    msstArguments: [],
   };
 }
 

@@ -8,6 +8,7 @@ const model = starterModel({
   loraCheckpointLoralib: '/srv/lora/loralib',
   precision: 'bf16',
   compile: true,
+  msstArguments: ['--mine=1'],
 });
 const told = {
   sampleRate: 44_100,
@@ -25,6 +26,7 @@ const told = {
     lora_checkpoint_loralib: '/srv/lora/loralib',
     precision: 'bf16',
     compile: true,
+    msst_arguments: ['--mine=1'],
   },
 };
 

@@ -44,6 +44,7 @@ function params(modelName = 'starter'): SeparateParams {
       lora_checkpoint_loralib: null,
       precision: 'fp32',
       compile: false,
+      msst_arguments: [],
     },
     options: {
       instruments: ['drums'],

@@ -19,6 +19,7 @@ const params = (name: string): ModelParams => ({
   lora_checkpoint_loralib: null,
   precision: 'fp32',
   compile: false,
+  msst_arguments: [],
 });
 
 /** A worker whose loads end when the test says so. */

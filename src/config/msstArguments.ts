@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/** What the server itself tells MSST: by the task, by the model's entry, or for both to work together. */
+const OURS = new Set([
+  'bigshifts',
+  'config_path',
+  'device_ids',
+  'disable_detailed_pbar',
+  'extract_instrumental',
+  'filename_template',
+  'flac_file',
+  'force_cpu',
+  'input_folder',
+  'lora_checkpoint',
+  'lora_checkpoint_loralib',
+  'lora_checkpoint_peft',
+  'model_type',
+  'pcm_type',
+  'skip_errors',
+  'start_check_point',
+  'store_dir',
+  'use_tta',
+]);
+const MOST = 20;
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/)
+  .refine((option) => !OURS.has(option));
+const text = z.string().max(500);
+const value = z.union([z.boolean(), z.number(), text, z.array(z.union([z.number(), text])).max(MOST)]);
+
+/** Options that a fork's `inference.py` has of its own, by name without dashes. */
+export const msstArgumentsSchema = z
+  .record(name, value)
+  .refine((options) => Object.keys(options).length <= MOST);
+export const MSST_ARGUMENTS_ALLOWED = `at most ${String(MOST)} options of your MSST's inference.py that the server does not set itself, by name without dashes, such as {my_option: 0.5, my_flag: true}`;
+
+/** The same as words of a command line; a flag that is false is not said. */
+export function wordsOfArguments(options: z.output<typeof msstArgumentsSchema>): string[] {
+  return Object.entries(options).flatMap(([option, given]) => {
+    if (given === false) return [];
+    if (given === true) return [`--${option}`];
+    return Array.isArray(given) ? [`--${option}`, ...given.map(String)] : [`--${option}=${String(given)}`];
+  });
+}
