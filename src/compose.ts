@@ -43,6 +43,7 @@ import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
 import { countOomKills } from './worker/oomKills.ts';
 import { PATIENCE, type Patience } from './worker/patience.ts';
+import { askEngineForNeeds } from './worker/engineNeeds.ts';
 import { askTorchForGpus } from './worker/torchGpus.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
 
@@ -106,7 +107,10 @@ export async function startServer(
     knownArchitectures: config.knownArchitectures,
     needs: createModuleNeeds(
       config.knownNeeds,
-      { ...command, python: config.enginePython, msstRoot: config.msstRoot },
+      {
+        python: config.enginePython,
+        ask: () => askEngineForNeeds({ ...command, python: config.enginePython }, config.msstRoot),
+      },
       log,
     ),
     listed: config.listedModels,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
 import type { Precision } from './config/precision.ts';
+import { parseNeeds, type KnownNeeds } from './config/knownNeeds.ts';
 import { describeLackingFolders } from './config/lackingFolders.ts';
 import { describeContradictions, describeIssues } from './config/problems.ts';
 import { wordsOfArguments } from './config/msstArguments.ts';
@@ -15,7 +16,6 @@ import {
   readEnvironment,
 } from './config/sources.ts';
 import type { LogLevel } from './log.ts';
-import { parseNeeds, type KnownNeeds } from './models/moduleNeeds.ts';
 import type { RotatingFileOptions } from './rotatingFile.ts';
 
 /** A model that the configuration names itself; paths are absolute. */

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { execa } from 'execa';
-import { z } from 'zod';
+import type { KnownNeeds } from '../config/knownNeeds.ts';
 import type { CatalogLog } from './modelEntry.ts';
 
 /** Which Python modules the architectures need that the engine's interpreter has not got. */
@@ -13,52 +12,20 @@ export interface ModuleNeeds {
   refresh(): Promise<void>;
 }
 
-/** How the engine's interpreter is called. */
-export interface EngineCommand {
-  python: string;
-  projectRoot: string;
-  msstRoot: string;
-  env: Readonly<Record<string, string>>;
-}
-
-const TIMEOUT_MS = 30_000;
-const answerSchema = z.object({
-  missing: z.record(z.string(), z.array(z.string())),
-  package_folders: z.array(z.string()),
-});
-
-/** What the set-up found out of it. */
-export type KnownNeeds = z.infer<typeof answerSchema>;
-
 /**
- * Reads what the set-up found out, in its JSON.
- *
- * @returns null: nothing that can be read
- */
-export function parseNeeds(json: string | undefined): KnownNeeds | null {
-  if (json === undefined || json === '') return null;
-  try {
-    return answerSchema.parse(JSON.parse(json));
-  } catch {
-    return null;
-  }
-}
-
-/**
- * Begins with what the set-up found out. After an install `python -m python_worker needs` reads the sources of the MSST
- * in use anew: nothing of it is imported. Where that fails, what was known stays.
+ * Begins with what the set-up found out, and asks anew after an install. Where that fails, what was known stays.
  *
  * @param known null: nothing is said to be missing, ever; a model that cannot be built says so in its first task
  */
 export function createModuleNeeds(
   known: KnownNeeds | null,
-  command: EngineCommand,
+  engine: { python: string; ask: () => Promise<KnownNeeds> },
   log: CatalogLog,
 ): ModuleNeeds {
   let needs: KnownNeeds = known ?? { missing: {}, package_folders: [] };
   let packages: string | null = null;
   let running: Promise<void> | null = null;
-  if (known) tellMissing(known, command, log);
+  if (known) tellMissing(known, engine.python, log);
 
   const look = async (): Promise<void> => {
     const now = await marksOf(needs.package_folders);
@@ -66,8 +33,8 @@ export function createModuleNeeds(
     packages = now;
     if (!isOther) return;
     try {
-      needs = await askEngine(command);
-      tellMissing(needs, command, log);
+      needs = await engine.ask();
+      tellMissing(needs, engine.python, log);
     } catch (error) {
       log.warn({ err: error }, 'what the models need of Python modules could not be found out');
     }
@@ -85,18 +52,7 @@ export function createModuleNeeds(
   };
 }
 
-async function askEngine({ python, projectRoot, msstRoot, env }: EngineCommand) {
-  const { stdout } = await execa(python, ['-m', 'python_worker', 'needs', '--msst-root', msstRoot], {
-    cwd: projectRoot,
-    env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
-    extendEnv: false,
-    stdin: 'ignore',
-    timeout: TIMEOUT_MS,
-  });
-  return answerSchema.parse(JSON.parse(stdout));
-}
-
-function tellMissing({ missing }: KnownNeeds, { python }: EngineCommand, log: CatalogLog): void {
+function tellMissing({ missing }: KnownNeeds, python: string, log: CatalogLog): void {
   const lacking = Object.entries(missing).filter(([, modules]) => modules.length > 0);
   if (lacking.length === 0) return;
   log.info(

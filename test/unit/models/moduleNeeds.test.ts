@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createModuleNeeds, parseNeeds } from '../../../src/models/moduleNeeds.ts';
+import { parseNeeds } from '../../../src/config/knownNeeds.ts';
+import { createModuleNeeds } from '../../../src/models/moduleNeeds.ts';
+import { askEngineForNeeds } from '../../../src/worker/engineNeeds.ts';
 import { makeLog } from './modelFolder.ts';
 
 let folder: string;
@@ -25,7 +27,10 @@ async function interpreter(answer: object): Promise<string> {
 }
 const packages = () => path.join(folder, 'packages');
 const needsOf = (missing: Record<string, string[]>) => ({ missing, package_folders: [packages()] });
-const command = (python: string) => ({ python, projectRoot: folder, msstRoot: '/of/msst', env: {} });
+const command = (python: string) => ({
+  python,
+  ask: () => askEngineForNeeds({ python, projectRoot: folder, env: {} }, '/of/msst'),
+});
 const install = () => utimes(packages(), new Date(), new Date(2_000_000_000_000));
 
 test('what the set-up found out is known at once, and told with how to install it', async () => {
