@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+PERHAPS_INCOMPLETE = frozenset(("conformer", "demucs", "hyper_connections", "julius", "openunmix"))
+"""Packages that the set-up installs without what they need (setup/architecture-requirements.txt)."""
 LOADERS = ("get_model_from_config", "build_model_from_config")
 """The second by the msst package, whose first calls it."""
 MOST_SOURCE_BYTES = 4_000_000
@@ -50,10 +52,12 @@ class Sources:
     Attributes:
         folder: which is searched for them.
         package: that they belong to; empty for a checkout, whose modules stand by themselves.
+        is_own: whether they are MSST's, and not of a package that it imports.
     """
 
     folder: Path
     package: str = ""
+    is_own: bool = True
 
     def path_of(self, module: str) -> Path | None:
         """Of one of its modules, a file without its ending, or a folder; None: it is none of these."""
@@ -123,14 +127,28 @@ def _lacking(sources: Sources, module: str, seen: set[str]) -> set[str]:
     seen.add(module)
     path = sources.path_of(module)
     if path is None:
-        top = module.partition(".")[0]
-        is_there = top in sys.stdlib_module_names or sources.path_of(top) or importlib.util.find_spec(top)
-        return set() if is_there else {top}
+        return _lacking_elsewhere(sources, module, seen)
     lacking = _lacking(sources, module.rpartition(".")[0], seen) if "." in module else set()
-    for node in _run_when_imported(_statements(sources, module)):
+    for node in _run_when_imported(_statements(sources, module), is_own=sources.is_own):
         for name in _imported(node, module if path.is_dir() else module.rpartition(".")[0]):
             lacking |= _lacking(sources, name, seen)
+        for name in _perhaps_modules(node, module if path.is_dir() else module.rpartition(".")[0]):
+            if sources.path_of(name) is not None:
+                lacking |= _lacking(sources, name, seen)
     return lacking
+
+
+def _lacking_elsewhere(sources: Sources, module: str, seen: set[str]) -> set[str]:
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or sources.path_of(top):
+        return set()
+    package = importlib.util.find_spec(top)
+    if package is None:
+        return {top}
+    folders = list(package.submodule_search_locations or [])
+    if top not in PERHAPS_INCOMPLETE or not folders:
+        return set()
+    return _lacking(Sources(Path(folders[0]), top, is_own=False), module, seen - {module})
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
@@ -146,12 +164,23 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield ".".join([*above, *([node.module] if node.module else [])])
 
 
-def _run_when_imported(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Not what stands in functions, and not what is tried: a module that may be missing is not needed."""
+def _perhaps_modules(node: ast.AST, package: str) -> Iterator[str]:
+    """What `from package import name` names: things of a module, or modules."""
+    if isinstance(node, ast.ImportFrom):
+        for module in _imported(node, package):
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _run_when_imported(statements: list[ast.stmt], *, is_own: bool) -> Iterator[ast.stmt]:
+    """Not what stands in functions, and not what is tried: a module that may be missing is not needed.
+
+    Args:
+        is_own: of MSST itself. Others import under conditions that only running them would tell.
+    """
     for node in statements:
         yield node
-        if isinstance(node, ast.If | ast.With | ast.ClassDef) and not _is_for_types_only(node):
-            yield from _run_when_imported([*node.body, *getattr(node, "orelse", [])])
+        if is_own and isinstance(node, ast.If | ast.With | ast.ClassDef) and not _is_for_types_only(node):
+            yield from _run_when_imported([*node.body, *getattr(node, "orelse", [])], is_own=is_own)
 
 
 def _is_for_types_only(node: ast.stmt) -> bool:

@@ -63,6 +63,8 @@ def branches_of(loader: Any) -> str:
 
 def separate(architecture: str, config: Path, checkpoint: Path, folder: Path) -> None:
     """Run its inference.py as from a command line."""
+    # Old ones make no folder within a folder.
+    (folder / "by hand").mkdir(exist_ok=True)
     sys.argv = ["inference.py", "--model_type", architecture, "--config_path", str(config)]
     sys.argv += ["--start_check_point", str(checkpoint), "--input_folder", str(folder / "songs")]
     sys.argv += ["--store_dir", str(folder / "by hand" / architecture)]

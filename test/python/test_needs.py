@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from separating import PROJECT, ROOTS
 
 from python_worker.needs import missing_modules, package_folders
@@ -64,6 +65,26 @@ def test_what_each_architecture_lacks_is_found_through_the_files_it_imports(tmp_
         "broken": [],
         "elsewhere": ["not_there"],
     }
+
+
+def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = checkout(
+        tmp_path / "site-packages",
+        {
+            "openunmix/__init__.py": "from openunmix import utils\n",
+            "openunmix/utils.py": "import missing_of_openunmix\nif False:\n    import on_another_system\n",
+            "openunmix/filtering.py": "",
+            "openunmix/unused.py": "import missing_of_unused\n",
+        },
+    )
+    monkeypatch.syspath_prepend(packages)
+    root = checkout(
+        tmp_path / "msst",
+        {"utils/settings.py": SETTINGS, "models/plain.py": "from openunmix.filtering import wiener\n"},
+    )
+    assert missing_modules(root)["plain"] == ["missing_of_openunmix"]
 
 
 def test_a_checkout_with_all_in_one_utils_is_read_too(tmp_path: Path) -> None:
