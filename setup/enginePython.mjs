@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 import { NeedsWork } from './access.mjs';
@@ -8,7 +8,7 @@ import { describe, findInterpreters, interpreterMarks } from './interpreters.mjs
 import { pythonVariables } from './pythonVariables.mjs';
 import { engineRequirementTexts } from './requirements.mjs';
 import { SetupError } from './setupError.mjs';
-import { hashOf, markOf, readText, writeWhole } from './stamp.mjs';
+import { hashOf, markOf, readText, statOf, writeWhole } from './stamp.mjs';
 
 const mostRecords = 8;
 
@@ -88,8 +88,7 @@ export async function enginePython(setting, keys) {
  */
 async function configured(setting, python, msstRoot) {
   const subject = `The interpreter that "python" in the configuration names (${python})`;
-  const stat = statSync(python, { throwIfNoEntry: false });
-  if (!stat?.isFile()) {
+  if (!statOf(python)?.isFile()) {
     throw new SetupError(
       `${subject} is not a file. Name the python file itself (such as /path/to/env/bin/python), or remove the key, and run the same command again.`,
     );

@@ -191,6 +191,14 @@ async function installExtras(setting, layer, extras) {
       `engine_extras could not be installed into ${layer.venv}, beside the torch that is there: ${error.message} Correct or remove them in the configuration and run the same command again.`,
     );
   }
+  const modules = wanted.map((extra) => (/^[A-Za-z0-9._-]+/.exec(extra)?.[0] ?? '').replaceAll('-', '_'));
+  for (const [module, error] of await failingModules(setting, pythonOf(layer.venv), modules)) {
+    // A package may have its modules under other names.
+    if (error.includes(`No module named '${module}'`)) continue;
+    throw new SetupError(
+      `engine_extras: ${module} is installed in ${layer.venv} now, and cannot be imported there (${error.replace(/\.$/, '')}): it does not fit the torch or the Python there. Name another version of it, or remove it, in the configuration, and run the same command again.`,
+    );
+  }
 }
 
 /**

@@ -47,8 +47,10 @@ export async function setUp(setting, { mode, argv }) {
     await timed('look for Python', () => findInterpreters(setting));
   await timed('npm packages', () => npmPackages(setting));
   await timed('build', () => build(setting));
-  const media = await timed('media Python', () => mediaPython(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
+  // Nothing is prepared for a server that will only say what is wrong with its configuration.
+  if (keys === null) return { media: '', engine: '', test: null, architectures: null, needs: null };
+  const media = await timed('media Python', () => mediaPython(setting));
   const {
     python: engine,
     architectures,
@@ -72,14 +74,15 @@ function requireNode() {
  * @param {Setting} setting
  * @param {'start' | 'test'} mode
  * @param {string[]} argv
- * @returns {Promise<import('./enginePython.mjs').EngineKeys>}
+ * @returns {Promise<import('./enginePython.mjs').EngineKeys | null>} null: it cannot be read
  */
 async function configuredKeys({ root, env }, mode, argv) {
   const module = join(root, bundleFolder, 'setupKeys.js');
   if (!existsSync(module)) return { python: null, msstRoot: null, extras: [] };
   const { setupKeys } = await import(pathToFileURL(module).href);
-  const { python, msstRoot, extras } = setupKeys(argv, env, process.cwd());
-  return mode === 'start' ? { python, msstRoot, extras } : { python, msstRoot: null, extras: [] };
+  const keys = setupKeys(argv, env, process.cwd());
+  if (mode === 'start') return keys;
+  return { python: keys?.python ?? null, msstRoot: null, extras: [] };
 }
 
 /** @param {Setting} setting */

@@ -25,13 +25,25 @@ export function readText(path) {
 }
 
 /**
+ * @param {string} path
+ * @returns {import('node:fs').Stats | null} null when nothing is there, also below what is a file
+ */
+export function statOf(path) {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * What tells whether a file or folder was changed, without reading it.
  *
  * @param {string} path
  * @returns {[number, number] | null} modification time (ms) and bytes; null when it is not there
  */
 export function markOf(path) {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   return stat ? [stat.mtimeMs, stat.isDirectory() ? 0 : stat.size] : null;
 }
 

@@ -2,20 +2,22 @@ import path from 'node:path';
 import { loadConfig } from './config.ts';
 
 /**
- * The settings that decide which Python the set-up prepares, and what it puts into it; called by `setup/run.mjs` before the server
- * starts. A configuration that cannot be read gives nulls here: the server itself reports it in full.
+ * The settings that decide which Python the set-up prepares, and what it puts into it; called by `setup/run.mjs`
+ * before the server starts.
+ *
+ * @returns null: the configuration cannot be read, and the server itself reports why
  */
 export function setupKeys(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   cwd: string,
-): { python: string | null; msstRoot: string | null; extras: readonly string[] } {
+): { python: string | null; msstRoot: string | null; extras: readonly string[] } | null {
   try {
     const projectRoot = path.resolve(import.meta.dirname, '..');
     const { config } = loadConfig({ argv, env, cwd, projectRoot });
     const { python, msstRoot, engineExtras: extras } = config;
     return { python, msstRoot: msstRoot === projectRoot ? null : msstRoot, extras };
   } catch {
-    return { python: null, msstRoot: null, extras: [] };
+    return null;
   }
 }

@@ -138,7 +138,8 @@ class Engine:
         )
         try:
             return self._with_peak(separation.run(), separation)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # The last of its own accord: no signal makes one here.
             _leave_broken_device(error, attempt.log)
             if separation.pieces_differ:
                 self._uncut.append(params.model)
@@ -184,7 +185,7 @@ class Engine:
         try:
             load_model(self._msst, self._models, model, self.device_info.kind, log)
             return LoadResult(time.monotonic() - started, self._models.loads, self._models.names())
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             _leave_broken_device(error, log)
             failure = explain(error, is_loading=True, model_name=model.name, msst_root=self._msst.root)
         self._recover_from(failure)

@@ -145,6 +145,8 @@ def _line(error: BaseException, msst_root: Path | None) -> str | None:
 
 def _placed_sentence(error: BaseException, msst_root: Path | None) -> str:
     line, sentence = _line(error, msst_root), _sentence(error)
+    if isinstance(error, SystemExit) and not isinstance(error.code, str):
+        sentence = "It ended the process it runs in"
     if isinstance(error, EOFError) and line is not None:
         sentence = "It waits for an answer from a terminal, and there is none"
     return sentence if line is None else f"{sentence.rstrip('.')} ({line})."

@@ -133,10 +133,10 @@ def _home_of(proc_folder: Callable[..., object], root: Path) -> Namespace:
         # The proc_folder of the msst package only forwards to the module that this function imports.
         with _import_errors_explained(root):
             namespace = vars(forward())
-    missing = [name for name in REPLACED_FUNCTIONS if not callable(namespace.get(name))]
-    missing += [name for name in REPLACED_MODULES if not module_names(namespace, name)]
+    missing = [f"has no {name}" for name in REPLACED_FUNCTIONS if not callable(namespace.get(name))]
+    missing += [f"does not import {name}" for name in REPLACED_MODULES if not module_names(namespace, name)]
     if missing:
-        raise MsstError(f"This MSST is of no known shape: its inference module lacks {', '.join(missing)}.")
+        raise MsstError(f"This MSST is of no known shape: its inference.py {' and '.join(missing)}.")
     return namespace
 
 

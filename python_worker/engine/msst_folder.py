@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 import torch
 
@@ -67,12 +68,14 @@ def unchanged_process() -> Iterator[None]:
         sys.path[:],
         dict(os.environ),
     )
+    sys.stdout, sys.stderr = (_stream_like(stream) for stream in streams)
     threads, kind, has_gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
     try:
         yield
     finally:
         end_if_forked_from(process)
         sys.stdout, sys.stderr = streams
+        _open_again(1)
         sys.path[:] = search
         if dict(os.environ) != environment:
             os.environ.clear()
@@ -81,6 +84,25 @@ def unchanged_process() -> Iterator[None]:
             torch.set_num_threads(threads)
         torch.set_default_dtype(kind)
         torch.set_grad_enabled(has_gradients)
+
+
+def _stream_like(stream: TextIO) -> TextIO:
+    """One more on the same descriptor: what MSST closes is then not ours."""
+    try:
+        return open(
+            stream.fileno(), "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
+    except (OSError, ValueError):
+        # What stands in for one, as in tests, has no descriptor.
+        return stream
+
+
+def _open_again(descriptor: int) -> None:
+    """Where MSST closed a descriptor, the next file that is opened would get it, and what is printed."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.dup2(2, descriptor)
 
 
 def end_if_forked_from(process: int) -> None:

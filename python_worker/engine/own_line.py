@@ -20,7 +20,7 @@ def own_line(error: BaseException, root: Path) -> str | None:
         None: it was raised deeper, in a library. Of an exit it is the line that led there.
     """
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    candidates = frames if isinstance(error, SystemExit) else frames[-1:]
+    candidates = frames if isinstance(error, SystemExit | KeyboardInterrupt) else frames[-1:]
     return _last_own(candidates, root)
 
 

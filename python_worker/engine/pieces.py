@@ -60,6 +60,7 @@ class Pieces:
         self._network = SegmentNetwork(cut.grid, self._segments)
         self._stems = stems
         self._tails: dict[str, Audio] = {}
+        self._written: set[str] = set()
         self._rotation, self._segment = 0, 0
         calls = sum(cut.grid.batches(segment.stop - segment.start) for segment in self._segments)
         self.calls = calls * cut.rotations
@@ -95,6 +96,7 @@ class Pieces:
             self.refuse()
         self.name = Path(path).stem
         self._rotation, self._segment = map(int, self.name.split("-")[1:])
+        self._written.clear()
         self._network.begin(self._segment)
         segment = self._segments[self._segment]
         self.mixture = self._whole.read(segment.start, segment.stop, self._rotations.shift(self._rotation))
@@ -107,8 +109,11 @@ class Pieces:
             audio: of the piece, of shape (samples, channels).
 
         Raises:
-            PiecesDiffer: it is not as the piece before it made it.
+            PiecesDiffer: it is not as the piece before it made it, or was written already.
         """
+        if instrument in self._written:
+            self.refuse()
+        self._written.add(instrument)
         segment = self._segments[self._segment]
         if self._segment > 0:
             checked = audio[segment.checked_from - segment.start : segment.keep_from - segment.start]

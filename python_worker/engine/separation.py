@@ -32,7 +32,7 @@ from .planned_stems import PlannedStems
 from .prepared_mixture import PreparedMixture
 from .silent_bar import bar_class
 from .stages import Stages
-from .stem_name import audio_files, extra_name, instrument_of
+from .stem_name import audio_files, extra_name, instrument_of, is_named_as_by_msst
 from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
 from .stem_writer import StemWriter
 
@@ -80,6 +80,7 @@ class Separation:
         self._plan: StemPlan | None = None
         self._warnings: list[str] = []
         self._extra: list[str] = []
+        self._named: set[str] = set()
         self._stages = stages
         self._in_pieces = in_pieces
         self._decoder = Decoder(
@@ -220,6 +221,7 @@ class Separation:
 
     def _load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
         end_if_forked_from(self._process)
+        self._named.clear()
         if self._pieces is not None and any(audio_files(Path(OUTPUT_FOLDER))):
             # It writes by other means than ours, piece by piece.
             self._pieces.refuse()
@@ -264,7 +266,14 @@ class Separation:
         elif self._pieces is not None:
             self._pieces.write(instrument, stem)
         else:
-            self._planned(stem.shape[0], int(samplerate)).add(instrument, stem, mixture.T)
+            self._add(instrument, stem, mixture.T, int(samplerate))
+
+    def _add(self, instrument: str, stem: Any, mixture: Any, sample_rate: int) -> None:
+        """Take a whole stem; one that is written again is as it was written last, as on a disk."""
+        self._writer.forget(instrument)
+        if instrument == self._present_plan().subtracted:
+            self._writer.forget(INSTRUMENTAL)
+        self._planned(stem.shape[0], sample_rate).add(instrument, stem, mixture)
 
     def _write_resampled(self, instrument: str, stem: Any, sample_rate: int) -> None:
         """Take a stem that an edited MSST writes at another rate than it separates at."""
@@ -280,7 +289,7 @@ class Separation:
             sentence = f"This MSST writes its stems at {sample_rate} Hz: no instrumental can be made of them."
             raise Failure("SEPARATION_FAILED", sentence)
         self._warn(f"This MSST writes its stems at {sample_rate} Hz, not at the rate of the model.")
-        self._planned(stem.shape[0], sample_rate).add(instrument, stem, mixture.T)
+        self._add(instrument, stem, mixture.T, sample_rate)
 
     def _take_what_lies_there(self) -> None:
         """Take the stems that an edited MSST writes by other means than soundfile.write."""
@@ -303,7 +312,12 @@ class Separation:
         written = os.path.normpath(os.fspath(file)).removeprefix(f"{OUTPUT_FOLDER}{os.sep}")
         outputs = output_instruments(self._config)
         instrument = instrument_of(written, self._source.name, outputs)
-        if instrument is not None:
+        if instrument is not None and is_named_as_by_msst(written, self._source.name, instrument):
+            self._named.add(instrument)
+        # A copy beside it, which another name says it is of.
+        if instrument is not None and (instrument in self._named) == is_named_as_by_msst(
+            written, self._source.name, instrument
+        ):
             return instrument
         extra = extra_name(written, self._source.name)
         assert self._plan is not None  # made before anything is written

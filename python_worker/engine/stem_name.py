@@ -28,11 +28,8 @@ def instrument_of(file: str, mixture_name: str, instruments: list[str]) -> str |
         None: its name has none of them, or more than one that is as long, or says that it is what is left
         without one.
     """
-    written = _without_ending(file)
     for instrument in instruments:
-        joined = (f"{mixture_name}/{instrument}", f"{mixture_name}_{instrument}")
-        # An instrument whose name is an absolute path leaves the folder only where MSST joins it so.
-        if written in map(os.path.normpath, (*joined, os.path.join(mixture_name, instrument))):
+        if is_named_as_by_msst(file, mixture_name, instrument):
             return instrument
     words = _words(extra_name(file, mixture_name))
     if _OPPOSITES & set(words):
@@ -41,6 +38,19 @@ def instrument_of(file: str, mixture_name: str, instruments: list[str]) -> str |
     longest = max((len(_words(name)) for name in found), default=0)
     best = [name for name in found if len(_words(name)) == longest]
     return best[0] if len(best) == 1 else None
+
+
+def is_named_as_by_msst(file: str, mixture_name: str, instrument: str) -> bool:
+    """Whether a file has the name that MSST itself gives the stem of an instrument.
+
+    Args:
+        file: its path below the folder for stems.
+        mixture_name: of the mixture's file, without the ending.
+    """
+    joined = (f"{mixture_name}/{instrument}", f"{mixture_name}_{instrument}")
+    # An instrument whose name is an absolute path leaves the folder only where MSST joins it so.
+    names = map(os.path.normpath, (*joined, os.path.join(mixture_name, instrument)))
+    return _without_ending(file) in names
 
 
 def extra_name(file: str, mixture_name: str) -> str:

@@ -29,7 +29,7 @@ class StemWriter:
         self._output_dir = output_dir
         self._options = options
         self._before_block = before_block
-        self._paths: list[Path] = []
+        self._path_of: dict[str, Path] = {}
         self._threads: dict[str, StemThread] = {}
 
     def append(self, instrument: str, audio: Any, sample_rate: int, *, of: int) -> None:
@@ -51,6 +51,14 @@ class StemWriter:
             self._threads[instrument] = StemThread(stem, of)
         self._threads[instrument].append(audio)
 
+    def forget(self, instrument: str) -> None:
+        """Leave out what was written of a stem: it is written anew. As on a disk, the last one counts."""
+        thread = self._threads.pop(instrument, None)
+        if thread is not None:
+            thread.abandon()
+            path = self._path_of.pop(instrument)
+            path.unlink(missing_ok=True)
+
     def finish(self) -> list[WrittenStem]:
         """Wait until all stems that are complete are on the disk for good, with their entries in the folder.
 
@@ -69,17 +77,17 @@ class StemWriter:
         """Remove what was written: an attempt that fails leaves nothing."""
         for thread in self._threads.values():
             thread.abandon()
-        for path in self._paths:
+        for path in self._path_of.values():
             path.unlink(missing_ok=True)
 
     def _new_path(self, instrument: str) -> Path:
-        taken = {path.stem.casefold() for path in self._paths}
+        taken = {path.stem.casefold() for path in self._path_of.values()}
         name = base = safe_name(instrument)
         number = 2
         while name.casefold() in taken:
             name, number = f"{base}_{number}", number + 1
         path = self._output_dir / f"{name}.{self._options.output_format}"
-        self._paths.append(path)
+        self._path_of[instrument] = path
         return path
 
 

@@ -173,6 +173,47 @@ def test_a_resampled_output_is_taken_with_a_warning(
     assert result.warnings == ["This MSST writes its stems at 22050 Hz, not at the rate of the model."]
 
 
+def test_a_stem_that_is_written_twice_is_as_it_was_written_last(
+    edited: Callable[..., Path], tmp_path: Path, model: ModelParams
+) -> None:
+    once = "                subtype=args.pcm_type,\n            )\n"
+    path = "os.path.join(folder, f\"{name}.{'flac' if is_flac else 'wav'}\")"
+    edited((once, f"{once}            sf.write({path}, stem.T * 0.5, rate, subtype=args.pcm_type)\n"))
+    song = mixture(tmp_path / "song.wav", seconds=8.3)
+    expected, run, result = by_hand_and_served(tmp_path, song, model)
+    pieces = Run(tmp_path / "pieces", song, model, piece_seconds=2.5, extract_instrumental=True)
+    with engine_of("edited") as engine:
+        of_pieces = pieces.on(engine)
+    for instrument in ("vocals", "other"):
+        assert numpy.array_equal(run.stem(result, instrument), expected[instrument])
+        assert numpy.array_equal(pieces.stem(of_pieces, instrument), expected[instrument])
+    assert len(pieces.stem(of_pieces, "instrumental")) == len(expected["vocals"])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_copy_under_another_name_does_not_stand_for_the_stem(
+    edited: Callable[..., Path], tmp_path: Path, song: Path, model: ModelParams, first: bool
+) -> None:
+    quiet = "f'{args.store_dir}/{instrument}_quiet.wav'"
+    copy = f"            sf.write({quiet}, stem.T * 0.5, rate, subtype='FLOAT')\n"
+    once = "                subtype=args.pcm_type,\n            )\n"
+    before = "            is_flac = "
+    edited((before, copy + before) if first else (once, once + copy))
+    expected, run, result = by_hand_and_served(tmp_path, song, model)
+    for instrument in ("vocals", "other"):
+        assert numpy.array_equal(run.stem(result, instrument), expected[instrument])
+    assert (len(result.warnings) > 0) == (not first)
+
+
+def test_streams_that_it_closes_are_not_those_of_the_worker(
+    edited: Callable[..., Path], tmp_path: Path, song: Path, model: ModelParams
+) -> None:
+    edited((RUN, RUN + "    sys.stdout.close()\n    sys.stderr.close()\n"))
+    with engine_of("edited") as engine:
+        for times in ("1", "2"):
+            Run(tmp_path / times, song, model).on(engine)
+
+
 def test_a_shortened_output_is_refused(
     edited: Callable[..., Path], tmp_path: Path, song: Path, model: ModelParams
 ) -> None:
@@ -216,6 +257,8 @@ def test_a_parser_at_the_top_sees_the_command_line_of_a_run_by_hand(
         ("open('nowhere.txt')", "No such file or directory"),
         ("undefined_name", "name 'undefined_name' is not defined"),
         ("raise EOFError", "It waits for an answer"),
+        ("sys.exit(0)", "It ended the process it runs in"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     ],
 )
 def test_what_fails_names_the_line(

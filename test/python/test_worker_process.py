@@ -335,7 +335,7 @@ def test_check_says_which_architectures_an_msst_builds() -> None:
         ("print('hello'); import sys; sys.exit(3)", None, "SystemExit: 3 (inference.py, line 1)"),
         ("\ndef proc_folder(:", None, "SyntaxError: invalid syntax (inference.py, line 2)"),
         ("\n\nundefined", None, "NameError: name 'undefined' is not defined (inference.py, line 3)"),
-        ("proc_folder = print", None, "of no known shape: its inference module lacks get_model_from_config"),
+        ("proc_folder = print", None, "of no known shape: its inference.py has no get_model_from_config"),
         ("", None, "has no proc_folder"),
         (None, None, "has no inference.py"),
     ],

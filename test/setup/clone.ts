@@ -216,7 +216,7 @@ console.log('SERVER ' + JSON.stringify({ argv: process.argv.slice(2), engine, me
 `;
 
 const stubSetupKeys = `
-export const setupKeys = (argv, env) => ({
+export const setupKeys = (argv, env) => env.TEST_CONFIG === 'wrong' ? null : ({
   python: env.TEST_PYTHON_KEY ?? null,
   msstRoot: env.TEST_MSST_ROOT ?? null,
   extras: (env.TEST_ENGINE_EXTRAS ?? '').split(' ').filter(Boolean),

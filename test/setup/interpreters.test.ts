@@ -36,6 +36,7 @@ beforeAll(async () => {
     'demucs==4.1:demucs',
     'extra-part==1.0:extra_part:torch>=2',
     'newer-torch==1.0:newer_torch:torch>=3',
+    'broken==1.0:broken',
   );
   bare = new Clone({ wheels });
   bareOutcome = await bare.run({ python: [makePython().bin] });
@@ -289,6 +290,33 @@ describe('"msst_root" in the configuration', () => {
   );
 });
 
+test(
+  '"msst_root" below what is a file is a sentence',
+  async () => {
+    const clone = makeClone();
+    clone.write('checkout/inference.py', '');
+    const outcome = await clone.run({
+      python: [makePython().bin],
+      env: { TEST_MSST_ROOT: path.join(clone.root, 'checkout/inference.py') },
+    });
+    expect(outcome.code).toBe(1);
+    expect(lastLine(outcome)).toMatch(/^set-up: The MSST in .*\/inference\.py cannot be served: /);
+  },
+  timeout,
+);
+
+test(
+  'a configuration that cannot be read is told by the server at once, and no Python is looked for',
+  async () => {
+    const clone = makeClone();
+    const outcome = await clone.run({ python: [makePython().bin], env: { TEST_CONFIG: 'wrong' } });
+    expect(outcome.server).not.toBeNull();
+    expect(outcome.output).not.toContain('preparing the Python');
+    expect(clone.has('.venv-engine')).toBe(false);
+  },
+  timeout,
+);
+
 describe('what single models need', () => {
   test('is in the environment by default where it is small', () => {
     expect(bareOutcome.code, bareOutcome.output).toBe(0);
@@ -348,6 +376,20 @@ describe('engine_extras in the configuration', () => {
       expect(lastLine(outcome)).toContain('engine_extras could not be installed into');
       expect(lastLine(outcome)).toContain('Correct or remove them in the configuration');
       expect(importIn(enginePython(clone), 'torch').version).toBe('2.13.0');
+    },
+    timeout,
+  );
+
+  test(
+    'that cannot be imported once they are installed are named with the error',
+    async () => {
+      const outcome = await makeClone().run({
+        python: [makePython().bin],
+        env: { TEST_ENGINE_EXTRAS: 'broken==1.0' },
+      });
+      expect(outcome.code).toBe(1);
+      expect(lastLine(outcome)).toContain('OSError: libof.so: cannot open shared object file');
+      expect(lastLine(outcome)).toContain('Name another version of it, or remove it');
     },
     timeout,
   );

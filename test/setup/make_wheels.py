@@ -25,7 +25,8 @@ def write_wheel(folder: Path, distribution: str, module: str, requirements: list
         *(f"Requires-Dist: {requirement}" for requirement in requirements),
     ]
     with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{module}/__init__.py", f"__version__ = {version!r}\n")
+        source = 'raise OSError("libof.so: cannot open shared object file")\n' if module == "broken" else ""
+        wheel.writestr(f"{module}/__init__.py", f"{source}__version__ = {version!r}\n")
         wheel.writestr(f"{stem}.dist-info/METADATA", "\n".join(metadata) + "\n")
         wheel.writestr(f"{stem}.dist-info/WHEEL", TAGS)
         wheel.writestr(f"{stem}.dist-info/RECORD", "")
