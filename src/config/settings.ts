@@ -57,28 +57,36 @@ const flag = allowed(z.boolean(), 'true or false');
 const REQUIREMENT =
   /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?(?:\[[A-Za-z0-9._,-]{1,100}\])?(?:(?:===?|[<>~!]=|[<>])[A-Za-z0-9.*+!_-]{1,50}(?:,(?=[<>~!=])|$))*$/;
 
+const DEVICE = /^(?:cpu|mps|cuda:\d{1,3}|(?:GPU|MIG)-[A-Za-z0-9/-]{1,100})$/;
+
 const modelName = allowed(
   z.string().regex(/^[A-Za-z0-9._-]{1,100}$/),
   'a name of letters, digits, dot, dash and underscore',
 );
 
 /** One entry of `models`. */
-export const listedModelSchema = z.strictObject({
-  name: modelName,
-  architecture: text.optional(),
-  config_path: filePath,
-  checkpoint_path: filePath,
-  description: text.optional(),
-  licence: text.optional(),
-  trust_pickle: z.union([flag, text]).optional(),
-  lora_checkpoint_peft: filePath.optional(),
-  lora_checkpoint_loralib: filePath.optional(),
-  batch_size: whole(1, 64).optional(),
-  num_overlap: whole(1, 50).optional(),
-  precision: allowed(z.enum(precisions), `one of ${precisions.join(', ')}`).optional(),
-  compile: flag.optional(),
-  msst_arguments: allowed(msstArgumentsSchema, MSST_ARGUMENTS_ALLOWED).optional(),
-});
+export const listedModelSchema = z.strictObject(
+  {
+    name: modelName,
+    architecture: text.optional(),
+    config_path: filePath,
+    checkpoint_path: filePath,
+    description: text.optional(),
+    licence: text.optional(),
+    trust_pickle: z.union([flag, text]).optional(),
+    lora_checkpoint_peft: filePath.optional(),
+    lora_checkpoint_loralib: filePath.optional(),
+    batch_size: whole(1, 64).optional(),
+    num_overlap: whole(1, 50).optional(),
+    precision: allowed(z.enum(precisions), `one of ${precisions.join(', ')}`).optional(),
+    compile: flag.optional(),
+    msst_arguments: allowed(msstArgumentsSchema, MSST_ARGUMENTS_ALLOWED).optional(),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? 'an entry with name, config_path and checkpoint_path' : undefined,
+  },
+);
 
 /** The whole configuration, as it is written: snake_case, with units. */
 export const settingsSchema = z.strictObject({
@@ -105,7 +113,13 @@ export const settingsSchema = z.strictObject({
   max_queue_size: whole(1, 1_000_000).default(1000),
   worker_threads: z.union([z.literal('auto'), whole(1, 64)]).default('auto'),
   devices: z
-    .union([z.literal('auto'), allowed(z.array(z.string().min(1)).min(1), '`auto`, or a list of devices')])
+    .union([
+      z.literal('auto'),
+      allowed(
+        z.array(z.string().regex(DEVICE)).min(1),
+        '`auto`, or a list of cpu, mps, cuda:0 and the like, and UUIDs of GPUs such as GPU-5b2c…',
+      ),
+    ])
     .default('auto'),
   task_max_attempts: whole(1, 20).default(3),
   cleanup_retention_hours: hours.default(24),
@@ -128,7 +142,9 @@ export const settingsSchema = z.strictObject({
     'a list of Python packages such as demucs or hyper-connections>=0.4, no addresses and no paths',
   ).default([]),
   extra_model_dirs: allowed(z.array(z.string().min(1)), 'a list of folders').default([]),
-  models: z.array(listedModelSchema).optional(),
+  models: z
+    .array(listedModelSchema, 'a list of entries, each with name, config_path and checkpoint_path')
+    .optional(),
 });
 
 export type SettingKey = keyof typeof settingsSchema.shape;

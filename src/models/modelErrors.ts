@@ -22,8 +22,10 @@ export function missingModelType(valid: readonly string[]): AppError {
 }
 
 /** A sentence for clients; `reason` may be a clause of ours or a worker's sentence. */
-export const unavailability = (name: string, reason: string) =>
-  `The model ${quoted(name)} is unavailable: ${reason.replace(/\.$/, '')}.`;
+export const unavailability = (name: string, reason: string) => {
+  const clause = reason.replace(`The model ${name} cannot be loaded: `, '').replace(/\.$/, '');
+  return `The model ${quoted(name)} is unavailable: ${clause}.`;
+};
 
 /** A sentence for clients: a task names a model that this server has no more. */
 export const goneModel = (name: string) => `This server has no model ${quoted(name)} any more.`;

@@ -364,6 +364,19 @@ describe('what is wrong', () => {
     expect(await problemsWith('compile: fast')).toEqual([
       'models.0.compile: "fast" is not valid, allowed: true or false',
     ]);
+    for (const [models, words] of [
+      ['{a: b}', 'a list of entries, each with name, config_path and checkpoint_path'],
+      ['[x]', 'an entry with name, config_path and checkpoint_path'],
+    ]) {
+      const folder = await folderWith(`models: ${String(models)}\n`);
+      expect(problemsOf(() => load(folder))).toEqual([expect.stringContaining(`allowed: ${String(words)}`)]);
+    }
+    for (const device of ['gpu', 'cuda', '0', 'cuda:x', 'GPU-']) {
+      const folder = await folderWith(`devices: [${JSON.stringify(device)}]\n`);
+      expect(problemsOf(() => load(folder))).toEqual([
+        expect.stringMatching(/^devices: .* is not valid, allowed: `auto`, or a list of cpu, mps, cuda:0/),
+      ]);
+    }
     const plain = await folderWith(`models: [{${entry}}]\n`);
     expect(load(plain).config.listedModels).toMatchObject([{ precision: 'fp32', compile: false }]);
     const fast = await folderWith(`models: [{${entry}, precision: bf16, compile: true}]\n`);

@@ -602,6 +602,9 @@ describe('a model whose architecture needs a module that is not installed', () =
       'a',
       'The model a cannot be loaded: it needs the Python module x, which is not installed.',
     );
+    expect(await catalog.look('a')).toBe(
+      'The model "a" is unavailable: it needs the Python module x, which is not installed.',
+    );
     await catalog.refresh();
     expect(names()).toEqual(['b']);
     state.packages = 'after';
