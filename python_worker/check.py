@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engine import Engine
 
+OF_MSST = ("SEPARATION_FAILED", "MODEL_UNAVAILABLE")
+"""The failures of a rehearsal that are not the machine's."""
 LONGEST_SECONDS = 300
 """Of importing torch and MSST, and separating a second: a slow disk needs one of these minutes."""
 
@@ -66,7 +68,8 @@ def _check(report: dict[str, Any], msst_root: Path) -> None:
         report["error"] = f"The Python module {missing} is not installed."
     except BaseException as error:
         report["missing_module"] = getattr(error.__cause__, "missing_module", None)
-        report["is_to_blame"] = report["torch"] is not None and report["missing_module"] is None
+        is_of_msst = getattr(error.__cause__, "is_own", getattr(error, "kind", None) in OF_MSST)
+        report["is_to_blame"] = report["torch"] is not None and is_of_msst
         report["error"] = str(error) or type(error).__name__
 
 

@@ -80,7 +80,7 @@ def missing_modules(root: Path) -> dict[str, list[str]]:
         lacking: set[str] = set()
         for statement in body:
             for node in ast.walk(statement):
-                for name in _imported(node, module):
+                for name in _imported_modules(sources, node, module):
                     lacking |= _lacking(sources, name, set())
         for name in names:
             missing.setdefault(name, sorted(lacking))
@@ -120,25 +120,22 @@ def _branches(loader: ast.FunctionDef) -> Iterator[tuple[list[str], list[ast.stm
                 yield [one.value for one in constants if isinstance(one.value, str)], node.body
 
 
-def _lacking(sources: Sources, module: str, seen: set[str]) -> set[str]:
+def _lacking(sources: Sources, module: str, seen: set[tuple[Sources, str]]) -> set[str]:
     """The modules that importing one of them would fail for."""
-    if module in seen:
+    if (sources, module) in seen:
         return set()
-    seen.add(module)
+    seen.add((sources, module))
     path = sources.path_of(module)
     if path is None:
         return _lacking_elsewhere(sources, module, seen)
     lacking = _lacking(sources, module.rpartition(".")[0], seen) if "." in module else set()
     for node in _run_when_imported(_statements(sources, module), is_own=sources.is_own):
-        for name in _imported(node, module if path.is_dir() else module.rpartition(".")[0]):
+        for name in _imported_modules(sources, node, module):
             lacking |= _lacking(sources, name, seen)
-        for name in _perhaps_modules(node, module if path.is_dir() else module.rpartition(".")[0]):
-            if sources.path_of(name) is not None:
-                lacking |= _lacking(sources, name, seen)
     return lacking
 
 
-def _lacking_elsewhere(sources: Sources, module: str, seen: set[str]) -> set[str]:
+def _lacking_elsewhere(sources: Sources, module: str, seen: set[tuple[Sources, str]]) -> set[str]:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or sources.path_of(top):
         return set()
@@ -148,7 +145,7 @@ def _lacking_elsewhere(sources: Sources, module: str, seen: set[str]) -> set[str
     folders = list(package.submodule_search_locations or [])
     if top not in PERHAPS_INCOMPLETE or not folders:
         return set()
-    return _lacking(Sources(Path(folders[0]), top, is_own=False), module, seen - {module})
+    return _lacking(Sources(Path(folders[0]), top, is_own=False), module, seen)
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
@@ -164,11 +161,15 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield ".".join([*above, *([node.module] if node.module else [])])
 
 
-def _perhaps_modules(node: ast.AST, package: str) -> Iterator[str]:
-    """What `from package import name` names: things of a module, or modules."""
-    if isinstance(node, ast.ImportFrom):
-        for module in _imported(node, package):
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+def _imported_modules(sources: Sources, node: ast.AST, module: str) -> Iterator[str]:
+    """The modules that a statement of a module imports, also those that `from package import name` names."""
+    path = sources.path_of(module)
+    package = module if path is not None and path.is_dir() else module.rpartition(".")[0]
+    for imported in _imported(node, package):
+        yield imported
+        if isinstance(node, ast.ImportFrom):
+            names = (f"{imported}.{alias.name}" for alias in node.names)
+            yield from (name for name in names if sources.path_of(name) is not None)
 
 
 def _run_when_imported(statements: list[ast.stmt], *, is_own: bool) -> Iterator[ast.stmt]:

@@ -75,5 +75,4 @@ def _is_model_type(node: ast.expr) -> bool:
 def _texts(node: ast.expr) -> Iterator[str]:
     items = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
     values = (item.value for item in items if isinstance(item, ast.Constant))
-    values = (item.value for item in items if isinstance(item, ast.Constant))
     yield from (value for value in values if isinstance(value, str))

@@ -32,10 +32,19 @@ class MsstError(Exception):
     Attributes:
         missing_module: what would have to be installed, where that is the reason.
         details: a traceback for the log.
+        is_own: the folder itself is to blame, and no other interpreter would help.
     """
 
-    def __init__(self, message: str, missing_module: str | None = None, details: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        missing_module: str | None = None,
+        details: str | None = None,
+        *,
+        is_own: bool = True,
+    ) -> None:
         super().__init__(message)
+        self.is_own = is_own
         self.missing_module = missing_module
         self.details = details
 
@@ -167,9 +176,11 @@ def _import_errors_explained(root: Path) -> Iterator[None]:
     except ModuleNotFoundError as error:
         missing = (error.name or str(error)).partition(".")[0]
         sentence = f"This MSST needs the Python module {missing}, which is not installed."
-        raise MsstError(sentence, missing, traceback.format_exc()) from error
+        raise MsstError(sentence, missing, traceback.format_exc(), is_own=False) from error
     except (Exception, SystemExit) as error:
         line = own_line(error, root)
         place = "" if line is None else f" ({line})"
         sentence = f"This MSST cannot be imported: {type(error).__name__}: {error}{place}"
-        raise MsstError(sentence, None, traceback.format_exc()) from error
+        # What a library fails of, another interpreter may have whole.
+        is_own = line is not None or isinstance(error, SyntaxError)
+        raise MsstError(sentence, None, traceback.format_exc(), is_own=is_own) from error

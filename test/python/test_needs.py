@@ -23,6 +23,8 @@ def get_model_from_config(model_type, config_path):
         from models.deep.net import Net
     elif model_type == 'guarded':
         from models import guarded
+    elif model_type == 'relative':
+        from ..models import shared
     elif model_type == 'broken':
         from models.broken import Net
     elif model_type == 'elsewhere':
@@ -62,6 +64,7 @@ def test_what_each_architecture_lacks_is_found_through_the_files_it_imports(tmp_
         "deep": ["missing_of_blocks", "missing_of_shared"],
         "deeper": ["missing_of_blocks", "missing_of_shared"],
         "guarded": [],
+        "relative": ["missing_of_shared"],
         "broken": [],
         "elsewhere": ["not_there"],
     }
@@ -73,9 +76,10 @@ def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(
     packages = checkout(
         tmp_path / "site-packages",
         {
-            "openunmix/__init__.py": "from openunmix import utils\n",
+            "openunmix/__init__.py": "from openunmix import utils\nimport julius\n",
             "openunmix/utils.py": "import missing_of_openunmix\nif False:\n    import on_another_system\n",
             "openunmix/filtering.py": "",
+            "julius/__init__.py": "import openunmix.filtering\n",
             "openunmix/unused.py": "import missing_of_unused\n",
         },
     )

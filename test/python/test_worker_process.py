@@ -352,6 +352,18 @@ def test_check_says_what_is_missing(
     assert error in report["error"]
 
 
+def test_check_blames_no_folder_for_a_library_that_is_broken(tmp_path: Path) -> None:
+    packages, root = tmp_path / "packages", tmp_path / "msst"
+    packages.mkdir()
+    root.mkdir()
+    (packages / "halfway.py").write_text("raise OSError('libof.so: cannot open')\n", encoding="utf-8")
+    source = f"import sys\nsys.path.append({str(packages)!r})\nimport halfway\n"
+    (root / "inference.py").write_text(source, encoding="utf-8")
+    status, report = check(root)
+    assert (status, report["ok"], report["is_to_blame"]) == (1, False, False)
+    assert "libof.so: cannot open" in report["error"]
+
+
 def test_check_ends_where_an_import_does_not(tmp_path: Path) -> None:
     (tmp_path / "inference.py").write_text("while True:\n    pass\n", encoding="utf-8")
     script = (
