@@ -41,7 +41,9 @@ export function createModuleNeeds(
   };
 
   return {
-    missing: (architecture) => needs.missing[architecture] ?? [],
+    // A YAML may call its architecture what every object has, such as `constructor`.
+    missing: (architecture) =>
+      Object.hasOwn(needs.missing, architecture) ? (needs.missing[architecture] ?? []) : [],
     packages: () => packages ?? '',
     refresh() {
       running ??= look().finally(() => {

@@ -40,7 +40,7 @@ test('what the set-up found out is known at once, and told with how to install i
   await needs.refresh();
   expect(needs.missing('htdemucs')).toEqual(['demucs']);
   expect(needs.missing('mdx23c')).toEqual([]);
-  expect(needs.missing('of no MSST')).toEqual([]);
+  for (const none of ['of no MSST', 'constructor', '__proto__']) expect(needs.missing(none)).toEqual([]);
   expect(log.infos).toEqual([
     {
       fields: { missing: { htdemucs: ['demucs'] } },
