@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from separating import PROJECT, ROOTS
 
 from python_worker.needs import missing_modules, package_folders
@@ -41,6 +40,22 @@ def checkout(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
+def needs_in_own_process(root: Path, *packages: Path) -> dict[str, Any]:
+    """As the server asks: in an interpreter of its own, where no test has imported anything before."""
+    script = (
+        "import sys\nsys.path[:0] = sys.argv[2:]\nfrom python_worker.needs import run_needs\n"
+        "run_needs(['needs', '--msst-root', sys.argv[1]], 1)\nassert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(root), *map(str, packages)],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
 def test_what_each_architecture_lacks_is_found_through_the_files_it_imports(tmp_path: Path) -> None:
     root = checkout(
         tmp_path,
@@ -70,9 +85,7 @@ def test_what_each_architecture_lacks_is_found_through_the_files_it_imports(tmp_
     }
 
 
-def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(tmp_path: Path) -> None:
     packages = checkout(
         tmp_path / "site-packages",
         {
@@ -83,12 +96,11 @@ def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(
             "openunmix/unused.py": "import missing_of_unused\n",
         },
     )
-    monkeypatch.syspath_prepend(packages)
     root = checkout(
         tmp_path / "msst",
         {"utils/settings.py": SETTINGS, "models/plain.py": "from openunmix.filtering import wiener\n"},
     )
-    assert missing_modules(root)["plain"] == ["missing_of_openunmix"]
+    assert needs_in_own_process(root, packages)["missing"]["plain"] == ["missing_of_openunmix"]
 
 
 def test_a_checkout_with_all_in_one_utils_is_read_too(tmp_path: Path) -> None:
@@ -97,7 +109,7 @@ def test_a_checkout_with_all_in_one_utils_is_read_too(tmp_path: Path) -> None:
 
 
 def test_the_package_is_read_where_the_folder_has_no_models_of_its_own() -> None:
-    missing = missing_modules(PROJECT)
+    missing = needs_in_own_process(PROJECT)["missing"]
     assert missing["mdx23c"] == missing["bs_roformer"] == missing["scnet"] == []
     assert len(missing) > 20
 
@@ -107,15 +119,8 @@ def test_the_stand_ins_have_no_branches() -> None:
 
 
 def test_it_answers_a_server_in_one_line_and_imports_no_torch(tmp_path: Path) -> None:
-    script = (
-        "import sys\nfrom python_worker.needs import run_needs\n"
-        "run_needs(['needs', '--msst-root', sys.argv[1]], 1)\nassert 'torch' not in sys.modules\n"
-    )
     root = checkout(tmp_path, {"utils/settings.py": SETTINGS})
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(root)], cwd=PROJECT, capture_output=True, check=True
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer = needs_in_own_process(root)
     assert answer["missing"]["elsewhere"] == ["not_there"]
     assert answer["package_folders"] == package_folders()
     assert all(
