@@ -93,6 +93,8 @@ export async function listen(
   server.headersTimeout = patience.headersMs;
   server.setTimeout(patience.stillMs);
   server.keepAliveTimeout = patience.betweenMs;
+  // A client that says that it sends no more (`nc -N`) still reads; @types/node does not have it.
+  Object.assign(server, { httpAllowHalfOpen: true });
   // Not answered here with `100 Continue`: the route does that when it wants the body.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request: IncomingMessage, response: ServerResponse) => {
