@@ -15,6 +15,12 @@ const SENTENCE_OF: Partial<Record<string, string>> = {
   SEVERAL_HOSTS: 'The request has several Host headers: send one.',
 };
 
+/**
+ * How long a client that was told so has to close its own side. What it sends meanwhile is thrown away: a connection
+ * closed on unread bytes is reset, and the answer lost with it.
+ */
+const LINGER_MS = 2_000;
+
 /** Why a request that Node has parsed is none all the same; undefined: it is one. */
 export function malformation(request: IncomingMessage): NodeJS.ErrnoException | undefined {
   const { rawHeaders } = request;
@@ -59,7 +65,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders
   };
 }
 
-/** Writes the answer to a connection on which Node's parser gave up. */
+/** Writes the answer to a connection on which Node's parser gave up, and closes it. */
 export function answerConnection(error: NodeJS.ErrnoException, connection: Duplex, teller: Teller): void {
   if (!connection.writable) {
     connection.destroy();
@@ -68,4 +74,9 @@ export function answerConnection(error: NodeJS.ErrnoException, connection: Duple
   const { status, body, headers } = answerMalformed(error, teller);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   connection.end(`HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
+  connection.resume();
+  const cut = setTimeout(() => connection.destroy(), LINGER_MS);
+  connection.once('close', () => {
+    clearTimeout(cut);
+  });
 }

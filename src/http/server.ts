@@ -110,6 +110,8 @@ export async function listen(
     }
   };
   server.on('connect', (_request: IncomingMessage, connection: Duplex) => {
+    // Node takes its own listeners away: a reset would end the process, and stillness would be for ever.
+    for (const event of ['error', 'timeout']) connection.on(event, () => connection.destroy());
     onFault(new Error('this is no proxy'), connection);
   });
   server.on('clientError', onFault);

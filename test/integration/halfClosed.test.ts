@@ -35,6 +35,7 @@ async function connect(): Promise<net.Socket> {
 }
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+const CONNECT = 'CONNECT example.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 function upload(): Buffer {
   const before = '--xx\r\nContent-Disposition: form-data; name="file"; filename="half.wav"\r\n\r\n';
@@ -100,4 +101,37 @@ test('a client that goes away within its upload leaves nothing', async () => {
   await expect.poll(() => server.stored('inputs')).toHaveLength(before.length + 1);
   socket.end();
   await expect.poll(() => server.stored('inputs')).toEqual(before);
+});
+
+test.each([
+  ['the wish for a tunnel', CONNECT],
+  ['noise', 'noise\r\n\r\n'],
+])('after %s the connection is closed, also where the client neither closes nor rests', async (_, sent) => {
+  const socket = await connect();
+  socket.write(sent);
+  const trickle = setInterval(() => socket.writable && socket.write('and more\r\n'), 100);
+  // A reset is what tells a client that goes on sending.
+  await expect
+    .poll(() => socket.destroyed, { timeout: SLACK_MS })
+    .toBe(true)
+    .finally(() => clearInterval(trickle));
+});
+
+test('a client that wishes for a tunnel and then resets the connection takes nothing with it', async () => {
+  for (const sent of [CONNECT, get('/api/v1/tasks') + CONNECT]) {
+    const socket = await connect();
+    socket.write(sent);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+  }
+});
+
+test('a stem that nobody reads is closed, also where a wish for a tunnel waits behind it', async () => {
+  await server.plan('encode:1:5000000:2:0.5');
+  const { task_id } = await submit(server.url, form({ instruments: 'drums' }, { bytes: song }));
+  await waitForTask(server.url, task_id, ended);
+  const still = await connect();
+  still.write(get(`/api/v1/download/${task_id}/drums.wav`) + CONNECT);
+  await expect.poll(() => openFiles(task_id)).toBe(1);
+  await expect.poll(() => openFiles(task_id), { timeout: 2 * PATIENCE.stillMs + SLACK_MS }).toBe(0);
 });
