@@ -2,6 +2,7 @@ import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { requireWork } from './access.mjs';
+import { installForArchitectures } from './architecturePackages.mjs';
 import { checkEngine, unservable } from './engineCheck.mjs';
 import { bestForVenv, describe } from './interpreters.mjs';
 import { failingModules } from './probeModules.mjs';
@@ -148,25 +149,6 @@ async function installMissing(setting, layer) {
     const args = ['--no-deps', '--ignore-requires-python', ...msst.map(({ requirement }) => requirement)];
     removeStamp(layer.venv);
     await pipInstall(setting, { venv: layer.venv, args, log: layer.log });
-  }
-}
-
-/**
- * What single architectures need is no reason not to start.
- *
- * @param {Setting} setting
- * @param {Layer} layer
- */
-async function installForArchitectures(setting, layer) {
-  const needs = readNeeds(setting.root, 'architecture-requirements.txt');
-  const failing = await failingOf(setting, layer, needs);
-  if (failing.size === 0 || setting.access.kind !== 'work') return;
-  const wanted = needs.filter(({ module }) => failing.has(module)).map(({ requirement }) => requirement);
-  try {
-    await pipInstall(setting, { venv: layer.venv, args: ['--no-deps', ...wanted], log: layer.log });
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    setting.report.detail(`${wanted.join(', ')} could not be installed: models that need it are unavailable`);
   }
 }
 

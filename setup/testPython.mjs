@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { requireWork } from './access.mjs';
+import { installForArchitectures } from './architecturePackages.mjs';
 import { showPackagesOf } from './engineVenv.mjs';
 import { describe } from './interpreters.mjs';
 import { SetupError } from './setupError.mjs';
@@ -21,12 +22,11 @@ export async function testPython(setting, engine) {
   const venv = join(root, '.venv-test');
   const tools = join(root, 'setup', 'test-requirements.txt');
   const recipe = join(root, 'training', 'requirements.txt');
-  const networks = join(root, 'setup', 'test-networks-requirements.txt');
   const stampOf = () =>
     hashOf(
       readText(tools),
       readText(recipe),
-      readText(networks),
+      readText(join(root, 'setup', 'architecture-requirements.txt')),
       engine,
       realpathSync(engine),
       realpathSync(pythonOf(venv)),
@@ -42,7 +42,8 @@ export async function testPython(setting, engine) {
     await makeVenv(setting, { venv, base, log });
     await showPackagesOf(setting, { venv, below: base });
     await pipInstall(setting, { venv, args: ['-r', tools], log });
-    await pipInstall(setting, { venv, args: ['--no-deps', '-r', networks], log });
+    // The tests build every architecture, also where the engine is somebody's own environment.
+    await installForArchitectures(setting, { venv, log });
   });
   writeStamp(venv, stampOf());
   return pythonOf(venv);

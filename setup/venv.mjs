@@ -59,6 +59,15 @@ export async function pipInstall({ env, run, report }, { venv, args, log }) {
 }
 
 /**
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {{ venv: string, name: string, log: string }} options `name` of the package to take out of it
+ */
+export async function pipUninstall({ env, run }, { venv, name, log }) {
+  const args = ['-m', 'pip', 'uninstall', '--yes', name];
+  await run(pythonOf(venv), args, { env: pipEnvironment(env), log, appendLog: true });
+}
+
+/**
  * A person's pip settings stay (index, proxy, cache) but for those that would send packages elsewhere than
  * into our own environment: `user = true` and `target` write into the person's folders.
  *

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import librosa
@@ -32,13 +30,6 @@ CLEAR_REFS = Path("/proc/self/clear_refs")
 def engine() -> Iterator[Engine]:
     with engine_of("package") as engine:
         yield engine
-
-
-@pytest.fixture(autouse=True)
-def torchaudio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """openunmix, which htdemucs needs, imports it to read files; nothing here reads one with it."""
-    if "torchaudio" not in sys.modules:
-        monkeypatch.setitem(sys.modules, "torchaudio", ModuleType("torchaudio"))
 
 
 def both_ways(

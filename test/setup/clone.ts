@@ -66,7 +66,10 @@ export class Clone {
       'setup/engine-requirements.txt',
       'torch==2.13.0  # import torch\nnumpy>=1  # import numpy\nlibrosa  # import librosa\n',
     );
-    this.write('setup/architecture-requirements.txt', 'demucs==4.1  # import demucs\n');
+    this.write(
+      'setup/architecture-requirements.txt',
+      'demucs==4.1  # import demucs\ntorchaudio==2.11.1  # import torchaudio\n',
+    );
     this.write('setup/checkout-requirements.txt', 'wandb  # import wandb\n');
     this.write('inference.py', 'import librosa, msst\n');
     this.write('python_worker/__init__.py', '');

@@ -34,6 +34,7 @@ beforeAll(async () => {
     'msst==0.1.0:msst:torch<2.12',
     'wandb==0.19:wandb',
     'demucs==4.1:demucs',
+    'torchaudio==2.11.1:torchaudio',
     'extra-part==1.0:extra_part:torch>=2',
     'newer-torch==1.0:newer_torch:torch>=3',
     'broken==1.0:broken',
@@ -323,10 +324,34 @@ describe('what single models need', () => {
     expect(bare.packagesOf('.venv-engine')).toContain('demucs');
   });
 
+  test('torchaudio loses its libraries where they do not load beside the torch there, and works without', () => {
+    expect(importIn(enginePython(bare), 'torchaudio').version).toBe('2.11.1');
+    expect(bareOutcome.output).not.toContain('torchaudio does not fit');
+  });
+
   test(
-    'and cannot be had keeps nobody from starting',
+    'torchaudio goes again where it does not load without its libraries either, and that is told',
+    async () => {
+      const clone = makeClone();
+      clone.write('setup/engine-requirements.txt', 'torch==3.0  # import torch\nnumpy  # import numpy\n');
+      clone.write('setup/msst-requirements.txt', '');
+      clone.write('inference.py', '');
+      const outcome = await clone.run({ python: [makePython().bin] });
+      expect(outcome.code, outcome.output).toBe(0);
+      expect(outcome.output).toContain(
+        'torchaudio does not fit the torch there: models that need it are unavailable',
+      );
+      expect(clone.packagesOf('.venv-engine')).not.toContain('torchaudio');
+      expect(clone.packagesOf('.venv-engine')).toContain('demucs');
+    },
+    timeout,
+  );
+
+  test(
+    'and cannot be had keeps nobody from starting, nor others from being installed',
     async () => {
       const links = makeWheels(
+        'torchaudio==2.11.1:torchaudio',
         'torch==2.13.0:torch',
         'numpy==2.0:numpy',
         'librosa==0.11:librosa',
@@ -337,6 +362,7 @@ describe('what single models need', () => {
       expect(outcome.output).toContain(
         'demucs==4.1 could not be installed: models that need it are unavailable',
       );
+      expect(outcome.output).not.toContain('torchaudio==2.11.1 could not be installed');
     },
     timeout,
   );

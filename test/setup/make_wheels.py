@@ -5,6 +5,15 @@ import zipfile
 from pathlib import Path
 
 TAGS = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+LIBRARY_FAILS = 'raise OSError("libof.so: cannot open shared object file")\n'
+SOURCES = {
+    "broken": LIBRARY_FAILS,
+    # As the real one does: its libraries are loaded where they are.
+    "torchaudio": (
+        "from pathlib import Path\nimport torch\n"
+        f"if torch.__version__ == '3.0' or [*Path(__file__).parent.glob('lib/*.so')]: {LIBRARY_FAILS}"
+    ),
+}
 
 
 def main() -> None:
@@ -25,8 +34,10 @@ def write_wheel(folder: Path, distribution: str, module: str, requirements: list
         *(f"Requires-Dist: {requirement}" for requirement in requirements),
     ]
     with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
-        source = 'raise OSError("libof.so: cannot open shared object file")\n' if module == "broken" else ""
+        source = SOURCES.get(module, "")
         wheel.writestr(f"{module}/__init__.py", f"{source}__version__ = {version!r}\n")
+        if module == "torchaudio":
+            wheel.writestr("torchaudio/lib/_torchaudio.so", "compiled for another torch")
         wheel.writestr(f"{stem}.dist-info/METADATA", "\n".join(metadata) + "\n")
         wheel.writestr(f"{stem}.dist-info/WHEEL", TAGS)
         wheel.writestr(f"{stem}.dist-info/RECORD", "")

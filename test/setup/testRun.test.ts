@@ -15,7 +15,7 @@ beforeAll(async () => {
   );
   clone = new Clone({ wheels });
   clone.write('setup/test-requirements.txt', 'ruff\nmypy\npytest\n');
-  clone.write('setup/test-networks-requirements.txt', 'demucs\n');
+  clone.write('setup/architecture-requirements.txt', 'demucs==1.0  # import demucs\n');
   const conda = makePython(['torch==2.5', 'numpy==2.1', 'librosa==0.10', 'msst==0.1.0']);
   python = [conda.bin];
   await runTests({});
