@@ -84,14 +84,13 @@ function matches(name, pattern) {
 function layOut(root, folder, { modules, tests }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const name of ['python_worker', 'test', 'training']) symlinkSync(join(root, name), join(folder, name));
+  for (const name of ['python_worker', 'test']) symlinkSync(join(root, name), join(folder, name));
   const list = (/** @type {string[]} */ values) => JSON.stringify(values);
   writeFileSync(
     join(folder, 'pyproject.toml'),
     `${readFileSync(join(root, 'pyproject.toml'), 'utf8')}
 [tool.mutmut]
 source_paths = ["python_worker"]
-also_copy = ["training"]
 only_mutate = ${list(modules.map((module) => `python_worker/${module}`))}
 pytest_add_cli_args = ["-p", "for_mutants"]
 pytest_add_cli_args_test_selection = ${list(tests.map((test) => `test/python/${test}`))}

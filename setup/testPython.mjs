@@ -21,11 +21,9 @@ export async function testPython(setting, engine) {
   const { root, report } = setting;
   const venv = join(root, '.venv-test');
   const tools = join(root, 'setup', 'test-requirements.txt');
-  const recipe = join(root, 'training', 'requirements.txt');
   const stampOf = () =>
     hashOf(
       readText(tools),
-      readText(recipe),
       readText(join(root, 'setup', 'architecture-requirements.txt')),
       engine,
       realpathSync(engine),

@@ -159,7 +159,7 @@ async function expectNpmCommand(command: string): Promise<void> {
 
 const documents = (await readdir(path.join(projectRoot, 'docs'))).filter((name) => name.endsWith('.md'));
 test.each([
-  ...['README.md', 'bench/README.md', 'pretrain/README.md', 'training/README.md', 'training/runs.md'],
+  ...['README.md', 'bench/README.md', 'pretrain/README.md'],
   ...documents.map((name) => `docs/${name}`),
 ])(
   'every link of %s to a file leads to one, and every command of it names a file that there is',

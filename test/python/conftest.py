@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +9,6 @@ from typing import BinaryIO
 import pytest
 import torch
 from hypothesis import settings
-from recipe import missing_packages
 from separating import STARTER, engine_of, tiny_model
 
 from python_worker.engine import Engine
@@ -44,15 +42,6 @@ def file_of(tmp_path: Path) -> Iterator[Callable[[bytes], BinaryIO]]:
     yield open_file
     for file in opened:
         file.close()
-
-
-@pytest.fixture(scope="session")
-def synthesizers() -> None:
-    """FluidSynth, TiMidity++, what they play, and MMA. In CI, a test that lacks them fails."""
-    missing = missing_packages()
-    if missing:
-        skip_or_fail = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        skip_or_fail(f"on Debian: apt install {' '.join(missing)}")
 
 
 @pytest.fixture(scope="module", params=["package", "bigshifts", "demix"])

@@ -18,7 +18,7 @@ function cloneProject(target: string): void {
     cwd: projectRoot,
     encoding: 'utf8',
   });
-  for (const name of list.split('\0').filter((file) => file !== '' && !file.startsWith('training/'))) {
+  for (const name of list.split('\0').filter((file) => file !== '')) {
     mkdirSync(path.dirname(path.join(target, name)), { recursive: true });
     cpSync(path.join(projectRoot, name), path.join(target, name));
   }

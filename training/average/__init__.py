@@ -1,1 +1,0 @@
-"""Checkpoints of one network that become one, halfway between them."""

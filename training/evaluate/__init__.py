@@ -1,1 +1,0 @@
-"""How the network does on songs it never heard, beside what needs no network."""

@@ -1,1 +1,0 @@
-"""A page on which one hears what a model does."""

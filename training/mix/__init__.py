@@ -1,1 +1,0 @@
-"""Rendered songs made to sound produced: levels, place, equaliser, saturation, reverb, speed, MP3."""

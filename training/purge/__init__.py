@@ -1,1 +1,0 @@
-"""Sound fonts without what another holds, too."""

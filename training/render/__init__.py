@@ -1,1 +1,0 @@
-"""MIDI songs as audio: one file for each stem, played by FluidSynth."""
