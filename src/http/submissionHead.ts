@@ -20,6 +20,14 @@ export function refuseMisplaced({ url = '', headers }: IncomingMessage, fields: 
   throw new AppError('INVALID_PARAMETERS', message, { details: { params: problems } });
 }
 
+/**
+ * Whether a client sends its body only once it is told to. Of HTTP/1.0 none does, and would take the word for the answer
+ * (RFC 9110 §10.1.1); an expectation that means nothing here is passed over.
+ */
+export function waitsForContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion !== '1.0' && /(?:^|,)\s*100-continue\s*(?:$|,)/i.test(headers.expect ?? '');
+}
+
 function encodingProblems(headers: IncomingMessage['headers']): ParamProblem[] {
   return [
     ['Content-Encoding', headers['content-encoding'], 'identity'],

@@ -18,7 +18,7 @@ import { taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
 import { logStatus } from '../../tasks/statusLog.ts';
 import { FORM_FIELDS, LONGEST_INSTRUMENT, MOST_INSTRUMENTS, readSubmissionForm } from '../submissionForm.ts';
-import { refuseMisplaced } from '../submissionHead.ts';
+import { refuseMisplaced, waitsForContinue } from '../submissionHead.ts';
 import { API_PREFIX, taskToWire } from '../wire.ts';
 
 const SEPARATE = { path: `${API_PREFIX}/separate`, allow: ['POST'] } as const;
@@ -142,7 +142,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
     const { tasks } = services;
     const { incoming, outgoing } = c.env;
     const idempotencyKey = await admit(incoming, c.get('owner'), tasks);
-    if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+    if (waitsForContinue(incoming)) outgoing.writeContinue();
     const form = await readUploadForm(incoming, {
       receive: (source) => tasks.receive(source),
       discard: (upload) => tasks.discard(upload.inputId),
@@ -190,8 +190,7 @@ async function admit(
     return idempotencyKey;
   } catch (error) {
     // A client that waits for 100-continue sends no body now, so the connection has no next request.
-    if (error instanceof AppError && incoming.headers.expect !== undefined)
-      error.hints.closeConnection = true;
+    if (error instanceof AppError && waitsForContinue(incoming)) error.hints.closeConnection = true;
     throw error;
   }
 }

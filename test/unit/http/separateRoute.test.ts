@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
@@ -276,6 +277,31 @@ describe('before the body is read', () => {
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     answer.resume();
     expect(answer.statusCode).toBe(201);
+  });
+
+  test.each([
+    ['expects something else', 'HTTP/1.1', 'Expect: wonders'],
+    ['expects something like it', 'HTTP/1.1', 'Expect: 100-continued'],
+    ['speaks HTTP/1.0, which knows no such wait,', 'HTTP/1.0', 'Expect: 100-continue'],
+  ])('a client that %s is not told to go on', async (_, version, expectation) => {
+    await start();
+    const part = 'Content-Disposition: form-data; name="file"; filename="a.wav"';
+    const body = `--b\r\n${part}\r\n\r\nRIFF\r\n--b--\r\n`;
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+    socket.end(
+      [
+        `POST /api/v1/separate ${version}`,
+        'Host: localhost',
+        'Content-Type: multipart/form-data; boundary=b',
+        `Content-Length: ${String(body.length)}`,
+        expectation,
+        '',
+        body,
+      ].join('\r\n'),
+    );
+    const received = (await socket.toArray()).join('');
+    expect(received).toMatch(/^HTTP\/1\.1 201 /);
+    expect(received).not.toContain('100 Continue');
   });
 
   test('what is no error of the client closes nothing by itself', async () => {
