@@ -7,7 +7,7 @@ import type { Access } from './access.ts';
 import type { createApp } from './app.ts';
 import { clientAddress } from './clientAddress.ts';
 import { boundConnections, type ConnectionBounds } from './connections.ts';
-import { answerConnection, answerMalformed, malformation } from './malformed.ts';
+import { answerConnection, answerMalformed, malformation, proxyFault, urlFault } from './malformed.ts';
 import { Quota } from './quota.ts';
 import { createTurns } from './turns.ts';
 
@@ -59,21 +59,21 @@ export async function listen(
     log,
     rateHeaders: options.rateHeaders(addressOf(connection)),
   });
-  // Whose target is being read: that happens within the call of `answer`, before it gives way to others.
-  let asking: Duplex;
+  // The one whose target is being read: that happens within the call of `answer`, before it gives way to others.
+  let asking: IncomingMessage;
   const answer = getRequestListener(app.fetch, {
-    errorHandler: (error) => {
+    errorHandler: () => {
       // The application answers its own errors; what comes here is a target or a Host that make no URL.
-      const { status, body, headers } = answerMalformed(error as Error, tellerFor(asking));
+      const { status, body, headers } = answerMalformed(urlFault(asking), tellerFor(asking.socket));
       return new Response(body, { status, headers });
     },
   });
   const turns = createTurns({
     answer: (request, response) => {
-      asking = request.socket;
+      asking = request;
       const fault = malformation(request);
       if (!fault) return void answer(request, response);
-      const { status, body, headers } = answerMalformed(fault, tellerFor(asking));
+      const { status, body, headers } = answerMalformed(fault, tellerFor(request.socket));
       response.writeHead(status, headers).end(body);
     },
     quota: new Quota(MOST_WAITING),
@@ -112,7 +112,7 @@ export async function listen(
   server.on('connect', (_request: IncomingMessage, connection: Duplex) => {
     // Node takes its own listeners away: a reset would end the process, and stillness would be for ever.
     for (const event of ['error', 'timeout']) connection.on(event, () => connection.destroy());
-    onFault(new Error('this is no proxy'), connection);
+    onFault(proxyFault(), connection);
   });
   server.on('clientError', onFault);
   await new Promise<void>((resolve, reject) => {

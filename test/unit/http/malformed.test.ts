@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { answerConnection, answerMalformed, malformation } from '../../../src/http/malformed.ts';
+import { answerConnection, answerMalformed, malformation, urlFault } from '../../../src/http/malformed.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const rateHeaders = { 'X-RateLimit-Limit': '5' };
@@ -33,12 +33,29 @@ describe('a request with no Host header, or several', () => {
     expect(told('Date', 'a', 'Hosts', 'b', 'X-Host', 'c')).toMatchObject(fault);
   });
 
+  test('is none where the one is empty', () => {
+    expect(told('Host', '')).toMatchObject({ code: 'EMPTY_HOST', message: 'an empty Host header' });
+  });
+
   test('is none, however the two are written', () => {
     expect(told('Host', 'a', 'Accept', '*/*', 'hOST', 'a')).toMatchObject({
       code: 'SEVERAL_HOSTS',
       message: 'several Host headers',
     });
   });
+});
+
+test.each([
+  ['/', 'BAD_HOST'],
+  ['/a/b?c=\\', 'BAD_HOST'],
+  ['/a\\b', 'BAD_TARGET'],
+  ['/\\?a', 'BAD_TARGET'],
+  ['a/b', 'BAD_TARGET'],
+  ['http://[', 'BAD_TARGET'],
+  ['*', 'BAD_TARGET'],
+  [undefined, 'BAD_TARGET'],
+])('of a request for %s that makes no URL, the half that is none is told', (url, code) => {
+  expect(urlFault({ url } as unknown as IncomingMessage)).toMatchObject({ code });
 });
 
 describe('the answer to what is no request', () => {

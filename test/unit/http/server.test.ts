@@ -25,6 +25,8 @@ function open(): Socket {
 const get = (path: string, ...lines: string[]) =>
   [`GET ${path} HTTP/1.1`, 'Host: localhost', ...lines, '', ''].join('\r\n');
 const LAST = 'Connection: close';
+const NO_TARGET =
+  'The target of the request is none: a path that begins with a slash is allowed, or an http or https URL, without backslashes and control characters.';
 /** What the client is told, in short. */
 const told = (answers: Awaited<ReturnType<typeof sendRaw>>) =>
   answers.map(({ status, headers, body }) => [
@@ -68,7 +70,7 @@ describe('what is no request', () => {
     [
       'the wish for a tunnel',
       ['CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'],
-      'The request cannot be read as HTTP/1.1.',
+      'This server is no proxy and makes no tunnels: ask it for its own paths, with GET, POST or DELETE.',
     ],
     [
       'a request with two hosts',
@@ -85,7 +87,23 @@ describe('what is no request', () => {
       ['GET /api/v1/health HTTP/1.0\r\n\r\n'],
       'The request has no Host header: send one.',
     ],
-    ['a target that makes no URL', [get('http://[', LAST)], 'The request cannot be read as HTTP/1.1.'],
+    [
+      'a request with an empty Host',
+      ['GET /api/v1/health HTTP/1.1\r\nHost:\r\n\r\n'],
+      'The Host header of the request is empty: send the name or the address of this server in it.',
+    ],
+    [
+      'a request with a Host of blanks, for a whole URL',
+      ['GET http://localhost/api/v1/health HTTP/1.1\r\nHost:   \r\n\r\n'],
+      'The Host header of the request is empty: send the name or the address of this server in it.',
+    ],
+    [
+      'a request with a Host that is none',
+      [`GET / HTTP/1.1\r\nHost: a b/c?d#e@f\r\n${LAST}\r\n\r\n`],
+      'The Host header of the request is none: a name or an address is allowed, and a port behind a colon.',
+    ],
+    ['a target that makes no URL', [get('http://[', LAST)], NO_TARGET],
+    ['a target that is no path', [get('api/v1/health', LAST)], NO_TARGET],
   ])('%s is answered with 400, and the connection ends', async (_, pieces, message) => {
     app = await startHttpApp(HEALTHY, { patience: PATIENT });
     const answers = await sendRaw(app.url, pieces);
