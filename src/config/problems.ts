@@ -20,7 +20,7 @@ export function describeIssues(
     }
     const words = issue.code === 'invalid_union' ? unionWords(issue) : issue.message;
     // Never the value: it may be a key.
-    if (issue.path[0] === 'api_keys') return `${where}: not valid, allowed: ${words}`;
+    if (issue.path[0] === 'api_keys') return `${where}: ${wrongOf(issue)}, allowed: ${words}`;
     const received = issue.path.reduce<unknown>(
       (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
       given,
@@ -29,6 +29,12 @@ export function describeIssues(
     return `${where}: ${JSON.stringify(received)} is not valid, allowed: ${words}`;
   });
 }
+
+/** In the issue's own words, which do without the value. */
+const wrongOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'custom' && typeof issue.params?.['wrong'] === 'string'
+    ? issue.params['wrong']
+    : 'not valid';
 
 /** What every key allows by itself and two of them together do not. */
 export function describeContradictions(given: Record<string, unknown>): string[] {

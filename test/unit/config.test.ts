@@ -482,23 +482,54 @@ describe('the keys', () => {
     expect([config.enableAuth, config.apiKeys.length]).toEqual([false, 1]);
   });
 
+  const ENTRY =
+    'a key of 16 to 1000 visible ASCII characters, quoted; or {name, key}; or {name, sha256} with 64 hexadecimal digits';
+  const IN_QUOTES = '16 to 1000 visible ASCII characters, quoted';
+  const OF_A_NAME = '1 to 100 characters, none of them a control character';
+  const HASH = '64 hexadecimal digits, quoted';
   test.each([
-    ['too short', 'secret-of-15-ch'],
-    ['with a blank', 'secret secret secret'],
-    ['not ASCII', 'sécret-sécret-sécret'],
-    ['a number', 5_533_553_355_335_533],
-    ['a short hash', { name: 'a', sha256: 'abc' }],
-    ['a key and a hash', { name: 'a', key: KEY, sha256: sha256(KEY) }],
-    ['a key without a name', { key: KEY }],
-    ['an unknown field', { name: 'a', key: KEY, [`secret-${KEY}`]: 1 }],
-    ['nothing', null],
-  ])('that is wrong (%s) is told by its place, and never shown', async (_name, entry) => {
-    const folder = await folderWith(JSON.stringify({ api_keys: [entry] }));
+    ['secret-of-15-ch', `: as a key, it is too short, allowed: ${ENTRY}`],
+    ['secret'.repeat(200), `: as a key, it is too long, allowed: ${ENTRY}`],
+    ['', `: as a key, it is empty, allowed: ${ENTRY}`],
+    ['secret secret secret', `: as a key, it has blanks or other characters, allowed: ${ENTRY}`],
+    ['sécret-sécret-sécret', `: as a key, it has blanks or other characters, allowed: ${ENTRY}`],
+    [5_533_553_355_335_533, `: it is a number, not a text, allowed: ${ENTRY}`],
+    [null, `: it is no text, allowed: ${ENTRY}`],
+    [[KEY], `: it is no text, allowed: ${ENTRY}`],
+    [{ name: 'a', key: 'secret' }, `.key: it is too short, allowed: ${IN_QUOTES}`],
+    [{ name: 'a', key: 5_533_553_355 }, `.key: it is a number, not a text, allowed: ${IN_QUOTES}`],
+    [{ name: 'a', sha256: 'abc' }, `.sha256: it is too short, allowed: ${HASH}`],
+    [{ name: 'a', sha256: 'secret00'.repeat(8) }, `.sha256: it has other characters, allowed: ${HASH}`],
+    [{ name: '', key: KEY }, `.name: it is empty, allowed: ${OF_A_NAME}`],
+    [{ name: 'a\nb', key: KEY }, `.name: it has control characters, allowed: ${OF_A_NAME}`],
+    [{ key: KEY }, `.name: missing, allowed: ${OF_A_NAME}`],
+    [{ name: 'a' }, ': it has neither key nor sha256, allowed: one of the two'],
+    [{ name: 'a', key: KEY, sha256: sha256(KEY) }, ': it has both key and sha256, allowed: one of the two'],
+    [
+      { name: 'a', key: KEY, [`secret-${KEY}`]: 1 },
+      ': it has a field that is unknown, allowed: name with key or sha256',
+    ],
+    [
+      { name: 'a', key: KEY, toString: 1 },
+      ': it has a field that is unknown, allowed: name with key or sha256',
+    ],
+  ])('an entry that is wrong is told by its place and part, and never shown: %j', async (entry, told) => {
+    const folder = await folderWith(JSON.stringify({ api_keys: [`${KEY}1`, entry] }));
     const problems = problemsOf(() => load(folder));
-    expect(problems).toEqual([
-      expect.stringMatching(/^api_keys\.0: not valid, allowed: a key of 16 to 1000/),
-    ]);
+    expect(problems).toEqual([`api_keys.1${told}`]);
     expect(problems[0]).not.toMatch(/secret|5533|a-key|sécret/);
+  });
+
+  test('an entry with several faults is told each of them', async () => {
+    const folder = await folderWith(JSON.stringify({ api_keys: [{ nam: 'ann', keys: KEY }] }));
+    const unknown = (near: string) =>
+      `api_keys.0: it has a field that is unknown, allowed: name with key or sha256, did you mean ${near}?`;
+    expect(problemsOf(() => load(folder))).toEqual([
+      unknown('name'),
+      unknown('key'),
+      'api_keys.0: it has neither key nor sha256, allowed: one of the two',
+      `api_keys.0.name: missing, allowed: ${OF_A_NAME}`,
+    ]);
   });
 
   test('that are no list are not shown either', async () => {
@@ -516,9 +547,13 @@ describe('the keys', () => {
     ];
     const folder = await folderWith(JSON.stringify({ api_keys: keys }));
     expect(problemsOf(() => load(folder))).toEqual(
-      [1, 3, 4].map(
-        (place) =>
-          `api_keys.${String(place)}: not valid, allowed: a key and a name that no entry before it has`,
+      [
+        ['key', 1, 0],
+        ['name', 3, 2],
+        ['name', 4, 0],
+      ].map(
+        ([part, place, before]) =>
+          `api_keys.${String(place)}: its ${String(part)} is that of api_keys.${String(before)}, allowed: a ${String(part)} that no entry before it has`,
       ),
     );
   });
