@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { isReadOnly, NeedsWork } from './access.mjs';
 import { bundleFolder } from './bundle.mjs';
+import { helpFor } from './help.mjs';
 import { takeLock } from './lock.mjs';
 import { createReport } from './report.mjs';
 import { createRunner } from './runCommand.mjs';
@@ -22,6 +23,11 @@ async function main() {
   if (mode !== 'start' && mode !== 'test') {
     process.stderr.write('usage: node setup/run.mjs start|test [arguments]\n');
     process.exitCode = 2;
+    return;
+  }
+  const help = helpFor(mode, argv);
+  if (help !== null) {
+    process.stdout.write(help);
     return;
   }
   const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { usageOfTests } from './help.mjs';
 import { testSteps } from './testSteps.mjs';
 
 /** @typedef {import('./testCounts.mjs').Counts} Counts */
@@ -49,7 +50,7 @@ function choose(steps, argv) {
   const [flag, list = '', ...rest] = argv;
   const wanted = list.split(',');
   if (flag !== '--only' || !wanted.every((name) => names.includes(name))) {
-    return `usage: npm test [-- --only NAME[,NAME…] [arguments for it]]; the names are ${names.join(', ')}`;
+    return usageOfTests(steps);
   }
   const chosen = steps.filter(({ name }) => wanted.includes(name));
   return chosen.map((step) => (chosen.length === 1 ? { ...step, args: [...step.args, ...rest] } : step));

@@ -27,8 +27,9 @@ export function readCommandLine(argv: readonly string[], problems: string[]) {
     return { config: values.config, settings };
   } catch (error) {
     const flags = Object.keys(FLAGS).map((name) => `--${name}`);
+    const wrong = (error as Error).message.split('. ')[0] ?? '';
     problems.push(
-      `command line: ${(error as Error).message.split('. ')[0] ?? ''}, allowed: ${flags.join(', ')}`,
+      `command line: ${wrong}, allowed: ${flags.join(', ')}; \`npm start -- --help\` explains them`,
     );
     return { config: undefined, settings };
   }

@@ -405,7 +405,9 @@ describe('what is wrong', () => {
   test('of the command line names the flags there are', async () => {
     const problems = problemsOf(() => load('/', { argv: ['--prot', '1'] }));
     expect(problems).toEqual([
-      expect.stringMatching(/--prot.*allowed: --config, --port, --host, --data-dir/),
+      expect.stringMatching(
+        /--prot.*allowed: --config, --port, --host, --data-dir; `npm start -- --help` explains them$/,
+      ),
     ]);
   });
 
