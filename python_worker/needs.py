@@ -75,16 +75,14 @@ def missing_modules(root: Path) -> dict[str, list[str]]:
     if found is None:
         return {}
     sources, module, loader = found
-    missing: dict[str, list[str]] = {}
-    for names, body in _branches(loader):
-        lacking: set[str] = set()
-        for statement in body:
-            for node in ast.walk(statement):
-                for name in _imported_modules(sources, node, module):
-                    lacking |= _lacking(sources, name, set())
-        for name in names:
-            missing.setdefault(name, sorted(lacking))
-    return missing
+    missing: dict[str, set[str]] = {}
+    for chain in _chains(loader):
+        for name, body in chain.items():
+            lacking = missing.setdefault(name, set())
+            for node in (node for statement in body for node in ast.walk(statement)):
+                for imported in _imported_modules(sources, node, module):
+                    lacking |= _lacking(sources, imported, set())
+    return {name: sorted(lacking) for name, lacking in missing.items()}
 
 
 def package_folders() -> list[str]:
@@ -106,18 +104,34 @@ def _model_loader(root: Path) -> tuple[Sources, str, ast.FunctionDef] | None:
         functions = [node for node in _statements(sources, module) if isinstance(node, ast.FunctionDef)]
         loaders = [function for function in functions if function.name in LOADERS]
         if loaders:
-            return sources, module, max(loaders, key=lambda loader: len(list(_branches(loader))))
+            return sources, module, max(loaders, key=lambda loader: sum(map(len, _chains(loader))))
     return None
 
 
-def _branches(loader: ast.FunctionDef) -> Iterator[tuple[list[str], list[ast.stmt]]]:
-    """What is done for which model types: `if model_type == 'mdx23c'`, `elif model_type in [...]`."""
+def _chains(loader: ast.FunctionDef) -> Iterator[dict[str, list[ast.stmt]]]:
+    """What each `if … elif …` does, by model type: `if model_type == 'mdx23c'`, `elif model_type in [...]`.
+
+    Of a type that stands twice in one of them, the first; a type may also be asked about in several.
+    """
+    later: set[ast.stmt] = set()
     for node in ast.walk(loader):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Compare):
-            test = node.test
-            if isinstance(test.left, ast.Name) and test.left.id == "model_type":
-                constants = [one for one in ast.walk(test.comparators[0]) if isinstance(one, ast.Constant)]
-                yield [one.value for one in constants if isinstance(one.value, str)], node.body
+        if not isinstance(node, ast.If) or node in later:
+            continue
+        chain: dict[str, list[ast.stmt]] = {}
+        rest: list[ast.stmt] = [node]
+        while len(rest) == 1 and isinstance(rest[0], ast.If):
+            branch = rest[0]
+            later.add(branch)
+            for name in _model_types(branch.test):
+                chain.setdefault(name, branch.body)
+            rest = branch.orelse
+        yield chain
+
+
+def _model_types(test: ast.expr) -> Iterator[str]:
+    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "model_type":
+        constants = [node for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Constant)]
+        yield from (node.value for node in constants if isinstance(node.value, str))
 
 
 def _lacking(sources: Sources, module: str, seen: set[tuple[Sources, str]]) -> set[str]:

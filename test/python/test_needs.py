@@ -108,6 +108,30 @@ def test_a_checkout_with_all_in_one_utils_is_read_too(tmp_path: Path) -> None:
     assert missing_modules(checkout(tmp_path, {"utils.py": source}))["old"] == ["not_there"]
 
 
+def test_an_architecture_that_is_asked_about_twice_lacks_what_both_places_import(tmp_path: Path) -> None:
+    source = (
+        "def get_model_from_config(model_type, config_path):\n"
+        "    with open(config_path) as f:\n"
+        "        if model_type == 'htdemucs':\n"
+        "            config = OmegaConf.load(config_path)\n"
+        "        else:\n"
+        "            config = yaml.load(f)\n"
+        "    if model_type == 'mdx23c':\n"
+        "        import json\n"
+        "    elif model_type == 'htdemucs':\n"
+        "        import needed_by_the_network\n"
+        "    elif model_type == 'conformer':\n"
+        "        import needed_by_the_first\n"
+        "    elif model_type == 'conformer':\n"
+        "        import never_reached\n"
+    )
+    assert missing_modules(checkout(tmp_path, {"utils.py": source})) == {
+        "mdx23c": [],
+        "htdemucs": ["needed_by_the_network"],
+        "conformer": ["needed_by_the_first"],
+    }
+
+
 def test_the_package_is_read_where_the_folder_has_no_models_of_its_own() -> None:
     missing = needs_in_own_process(PROJECT)["missing"]
     assert missing["mdx23c"] == missing["bs_roformer"] == missing["scnet"] == []
