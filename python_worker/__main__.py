@@ -2,7 +2,8 @@
 
 `python -m python_worker check --msst-root DIR`: say whether this interpreter can be the engine.
 `python -m python_worker gpus`: say which GPUs its torch sees.
-`python -m python_worker needs --msst-root DIR`: say which modules its models lack.
+`python -m python_worker needs --msst-root DIR --loader FILE FUNCTION`: say what it builds, and which modules
+that lacks.
 """
 
 # Nothing but these two, which every interpreter has loaded already: fds are moved before anything can print.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .model_types import Loader
 
 OF_MSST = ("SEPARATION_FAILED", "MODEL_UNAVAILABLE")
 """The failures of a rehearsal that are not the machine's."""
@@ -39,16 +40,15 @@ def run_check(arguments: list[str], sink_fd: int) -> int:
 def _new_report() -> dict[str, Any]:
     """Of what the check answers.
 
-    ok; the versions of python and torch; the call_shape; the architectures that this MSST builds (None: its
-    source does not tell); where it is not ok, an error sentence, and the missing_module, if one is missing,
-    or whether the folder is_to_blame; and the files that this rests on: torch's and those of the folder.
+    ok; the versions of python and torch; the call_shape; the needs, as `needs` tells them; where it is not
+    ok, an error sentence, and the missing_module, if one is missing, or whether the folder is_to_blame; and
+    the files that this rests on: torch's and those of the folder.
     """
     return {
         "ok": False,
         "python": platform.python_version(),
         "torch": None,
         "call_shape": None,
-        "architectures": None,
         "needs": None,
         "missing_module": None,
         "is_to_blame": False,
@@ -91,8 +91,10 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
     report["call_shape"] = engine.msst_info.call_shape
     is_package = engine.msst_info.call_shape == "package"
     report["files"] += [engine.main_file] if is_package else own_python_files(msst_root)
-    _read_model_types(report, engine)
-    report["needs"] = needs_of(msst_root)
+    loader = _loader_of(engine)
+    report["needs"] = needs_of(msst_root, loader)
+    if loader is not None and loader.file not in report["files"]:
+        report["files"].append(loader.file)
     try:
         rehearse(engine)
     except Failure as failure:
@@ -100,16 +102,15 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
         raise Failure(failure.kind, sentence, failure.traceback) from failure
 
 
-def _read_model_types(report: dict[str, Any], engine: Engine) -> None:
-    from .engine.model_types import model_types
+def _loader_of(engine: Engine) -> Loader | None:
+    from .model_types import loader_of, model_types
 
     try:
-        types = model_types(engine.namespace["get_model_from_config"])
-    except (OSError, SyntaxError, TypeError):
-        return
-    report["architectures"] = types.names
-    if types.file not in report["files"]:
-        report["files"].append(types.file)
+        loader = loader_of(engine.namespace["get_model_from_config"])
+        model_types(loader)
+    except (OSError, SyntaxError, TypeError, ValueError, RecursionError):
+        return None
+    return loader
 
 
 def _end_in_time(report: dict[str, Any], msst_root: Path, sink_fd: int) -> None:

@@ -1,13 +1,14 @@
 """Which architectures an MSST builds, and which Python modules each of them needs that are not installed.
 
-Nothing of MSST and no torch is imported for it: the sources are read. A model that cannot be built for lack
-of a module is then told from the others before anybody waits for it.
+Nothing of MSST and no torch is imported for it: the sources are read. A model that cannot be built, for
+lack of a module or because this MSST has no such network, is told from the others before anybody waits.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import functools
 import importlib.util
 import json
@@ -18,31 +19,48 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .model_types import MOST_SOURCE_BYTES, Loader, ModelTypes, model_types
+
 PERHAPS_INCOMPLETE = frozenset(("conformer", "demucs", "hyper_connections", "julius", "openunmix"))
 """Packages that the set-up installs without what they need (setup/architecture-requirements.txt)."""
-LOADERS = ("get_model_from_config", "build_model_from_config")
-"""The second by the msst package, whose first calls it."""
-MOST_SOURCE_BYTES = 4_000_000
-"""Of a file that is read for its imports; no source of a network comes near."""
 
 
 def run_needs(arguments: list[str], sink_fd: int) -> int:
-    """`needs --msst-root DIR`: write one line of JSON to sink_fd.
+    """`needs --msst-root DIR --loader FILE FUNCTION`: write one line of JSON to sink_fd.
 
     Returns:
         The exit status.
+
+    Raises:
+        OSError, SyntaxError, ValueError, RecursionError: the source of the loader cannot be read now.
     """
     parser = argparse.ArgumentParser(prog="python -m python_worker")
     commands = parser.add_subparsers(required=True)
-    commands.add_parser("needs").add_argument("--msst-root", type=Path, required=True)
-    answer = needs_of(parser.parse_args(arguments).msst_root)
+    needs = commands.add_parser("needs")
+    needs.add_argument("--msst-root", type=Path, required=True)
+    needs.add_argument("--loader", nargs=2, metavar=("FILE", "FUNCTION"))
+    given = parser.parse_args(arguments)
+    answer = needs_of(given.msst_root, Loader(*given.loader) if given.loader else None)
     os.write(sink_fd, json.dumps(answer).encode("ascii") + b"\n")
     return 0
 
 
-def needs_of(root: Path) -> dict[str, object]:
-    """What is missing for the MSST of a folder, by architecture, and where an install shows."""
-    return {"missing": missing_modules(root.absolute()), "package_folders": package_folders()}
+def needs_of(root: Path, loader: Loader | None) -> dict[str, object]:
+    """What the MSST of a folder builds, what is missing for that, and where a change of either shows.
+
+    Args:
+        loader: its get_model_from_config; None: it has no source.
+
+    Raises:
+        OSError, SyntaxError, ValueError, RecursionError: that source cannot be read.
+    """
+    types = ModelTypes(None, []) if loader is None else model_types(loader)
+    return {
+        "architectures": types.names,
+        "missing": {} if loader is None else missing_modules(root.absolute(), loader, types),
+        "loader": None if loader is None else dataclasses.asdict(loader),
+        "package_folders": package_folders(),
+    }
 
 
 @dataclass(frozen=True)
@@ -69,15 +87,15 @@ class Sources:
         return path if path.is_dir() or path.with_suffix(".py").is_file() else None
 
 
-def missing_modules(root: Path) -> dict[str, list[str]]:
+def missing_modules(root: Path, loader: Loader, types: ModelTypes) -> dict[str, list[str]]:
     """By each architecture that the MSST of a folder builds, the modules that it lacks."""
-    found = _model_loader(root)
-    if found is None:
+    home = _home_of(root, Path(loader.file))
+    if home is None:
         return {}
-    sources, module, loader = found
+    sources, module = home
     missing: dict[str, set[str]] = {}
-    for chain in _chains(loader):
-        for name, body in chain.items():
+    for choice in types.choices:
+        for name, body in choice.items():
             lacking = missing.setdefault(name, set())
             for node in (node for statement in body for node in ast.walk(statement)):
                 for imported in _imported_modules(sources, node, module):
@@ -94,44 +112,18 @@ def package_folders() -> list[str]:
     )
 
 
-def _model_loader(root: Path) -> tuple[Sources, str, ast.FunctionDef] | None:
-    """The function that builds a network by its type, and the module it is in."""
+def _home_of(root: Path, file: Path) -> tuple[Sources, str] | None:
+    """The module that a file of an MSST is; None: it is of neither the folder nor the package."""
     package = importlib.util.find_spec("msst")
-    places = [(Sources(root), "utils.settings"), (Sources(root), "utils")]
-    if package is not None and package.submodule_search_locations:
-        places.append((Sources(Path(package.submodule_search_locations[0]), "msst"), "msst.utils.settings"))
-    for sources, module in places:
-        functions = [node for node in _statements(sources, module) if isinstance(node, ast.FunctionDef)]
-        loaders = [function for function in functions if function.name in LOADERS]
-        if loaders:
-            return sources, module, max(loaders, key=lambda loader: sum(map(len, _chains(loader))))
-    return None
-
-
-def _chains(loader: ast.FunctionDef) -> Iterator[dict[str, list[ast.stmt]]]:
-    """What each `if … elif …` does, by model type: `if model_type == 'mdx23c'`, `elif model_type in [...]`.
-
-    Of a type that stands twice in one of them, the first; a type may also be asked about in several.
-    """
-    later: set[ast.stmt] = set()
-    for node in ast.walk(loader):
-        if not isinstance(node, ast.If) or node in later:
+    folders = [Path(folder) for folder in (package.submodule_search_locations if package else None) or ()]
+    for sources in (*(Sources(folder, "msst") for folder in folders), Sources(root)):
+        try:
+            parts = file.relative_to(sources.folder).with_suffix("").parts
+        except ValueError:
             continue
-        chain: dict[str, list[ast.stmt]] = {}
-        rest: list[ast.stmt] = [node]
-        while len(rest) == 1 and isinstance(rest[0], ast.If):
-            branch = rest[0]
-            later.add(branch)
-            for name in _model_types(branch.test):
-                chain.setdefault(name, branch.body)
-            rest = branch.orelse
-        yield chain
-
-
-def _model_types(test: ast.expr) -> Iterator[str]:
-    if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "model_type":
-        constants = [node for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Constant)]
-        yield from (node.value for node in constants if isinstance(node.value, str))
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        return sources, ".".join(filter(None, (sources.package, *parts)))
+    return None
 
 
 def _lacking(sources: Sources, module: str, seen: set[tuple[Sources, str]]) -> set[str]:

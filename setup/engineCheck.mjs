@@ -7,7 +7,6 @@ import { quietPython } from './quietPython.mjs';
  * @property {boolean} is_to_blame it is the MSST that is not as it must be: no other interpreter would help
  * @property {string | null} error without a full stop
  * @property {object | null} needs what `python -m python_worker needs` says
- * @property {string[] | null} architectures the model types that this MSST builds; null: its source does not tell
  * @property {string[]} files what the answer rests on: torch's and MSST's files
  */
 
@@ -36,7 +35,6 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
       is_to_blame: answer.is_to_blame === true,
       error: typeof answer.error === 'string' ? answer.error.replace(/\.$/, '') : null,
       needs: answer.needs ?? null,
-      architectures: Array.isArray(answer.architectures) ? answer.architectures.map(String) : null,
       files: Array.isArray(answer.files) ? answer.files.map(String) : [],
     };
   } catch {
@@ -48,7 +46,6 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
       is_to_blame: false,
       error,
       needs: null,
-      architectures: null,
       files: [],
     };
   }

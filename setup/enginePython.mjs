@@ -26,16 +26,14 @@ const mostRecords = 8;
  * @property {Record<string, unknown>} files what the check rested on
  * @property {Record<string, unknown>} packages the folders in which an install or removal shows
  * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
- * @property {string[] | null} [architectures] absent: it was written when nobody asked
- * @property {object | null} [needs] likewise
+ * @property {object | null} [needs] absent: it was written when nobody asked
  */
 
 /**
  * @typedef {object} CheckedEngine
  * @property {string} python
  * @property {string[]} files what the check rested on
- * @property {string[] | null} architectures the model types that its MSST builds; null: that cannot be told
- * @property {object | null} needs the Python modules that those need and that are missing
+ * @property {object | null} needs what its MSST builds, and the Python modules that are missing for that
  */
 
 /**
@@ -55,8 +53,8 @@ export async function enginePython(setting, keys) {
   const recordFile = join(root, '.setup', 'engine.json');
   const records = readRecords(recordFile);
   const recorded = records.find((record) => record.key === key);
-  if (recorded?.architectures !== undefined && recorded.needs !== undefined && stillHolds(root, recorded)) {
-    return { python: recorded.python, architectures: recorded.architectures, needs: recorded.needs };
+  if (recorded && tellsAll(recorded) && stillHolds(root, recorded)) {
+    return { python: recorded.python, needs: recorded.needs ?? null };
   }
 
   // Where nothing can be written it is looked for all the same, at each start, and not remembered.
@@ -77,7 +75,7 @@ export async function enginePython(setting, keys) {
         `engine_extras go into .venv-engine only, and this interpreter is used as it is. For them: ${engine.python} -m pip install ${extras.join(' ')}`,
       );
     }
-    return { python: engine.python, architectures: engine.architectures, needs: engine.needs };
+    return { python: engine.python, needs: engine.needs };
   });
 }
 
@@ -150,7 +148,7 @@ function readRecords(file) {
  * @param {CheckedEngine} engine
  * @returns {Promise<EngineRecord>}
  */
-async function recordOf(setting, key, { python, files, architectures, needs }) {
+async function recordOf(setting, key, { python, files, needs }) {
   const description = await describe(setting, python);
   const folders = description && 'prefix' in description ? description.site_folders : [];
   return {
@@ -159,9 +157,16 @@ async function recordOf(setting, key, { python, files, architectures, needs }) {
     files: Object.fromEntries(files.map((path) => [path, markOf(path)])),
     packages: Object.fromEntries(folders.map((path) => [path, markOf(path)])),
     layer: isLayer(setting.root, python) ? engineVenvStamp(setting.root) : null,
-    architectures,
     needs,
   };
+}
+
+/**
+ * @param {EngineRecord} record
+ * @returns {boolean} whether it was asked for all that is asked for today
+ */
+function tellsAll({ needs }) {
+  return needs === null || (needs !== undefined && 'architectures' in needs);
 }
 
 /**

@@ -134,9 +134,6 @@ function handOn(pythons, report) {
   process.env.MSST_SERVE_INTERNAL_ENGINE_PYTHON = pythons.engine;
   process.env.MSST_SERVE_INTERNAL_MEDIA_PYTHON = pythons.media;
   // The tests' servers have other MSSTs than the one that was looked into.
-  if (pythons.test === null && pythons.architectures !== null) {
-    process.env.MSST_SERVE_INTERNAL_ARCHITECTURES = pythons.architectures.join(',');
-  }
   if (pythons.test === null && pythons.needs !== null) {
     process.env.MSST_SERVE_INTERNAL_NEEDS = JSON.stringify(pythons.needs);
   }

@@ -27,8 +27,7 @@ import { testPython } from './testPython.mjs';
  * @property {string} media
  * @property {string} engine
  * @property {string | null} test
- * @property {string[] | null} architectures the model types that the engine's MSST builds; null: that cannot be told
- * @property {object | null} needs the Python modules that those need and that are missing
+ * @property {object | null} needs what the engine's MSST builds, and the Python modules that are missing for that
  */
 
 /**
@@ -49,15 +48,11 @@ export async function setUp(setting, { mode, argv }) {
   await timed('build', () => build(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
   // Nothing is prepared for a server that will only say what is wrong with its configuration.
-  if (keys === null) return { media: '', engine: '', test: null, architectures: null, needs: null };
+  if (keys === null) return { media: '', engine: '', test: null, needs: null };
   const media = await timed('media Python', () => mediaPython(setting));
-  const {
-    python: engine,
-    architectures,
-    needs,
-  } = await timed('engine Python', () => enginePython(setting, keys));
+  const { python: engine, needs } = await timed('engine Python', () => enginePython(setting, keys));
   const test = mode === 'test' ? await timed('test Python', () => testPython(setting, engine)) : null;
-  return { media, engine, test, architectures, needs };
+  return { media, engine, test, needs };
 }
 
 function requireNode() {

@@ -104,12 +104,15 @@ export async function startServer(
     projectRoot: config.projectRoot,
     msstRoot: config.msstRoot,
     extraModelDirs: config.extraModelDirs,
-    knownArchitectures: config.knownArchitectures,
     needs: createModuleNeeds(
       config.knownNeeds,
       {
         python: config.enginePython,
-        ask: () => askEngineForNeeds({ ...command, python: config.enginePython }, config.msstRoot),
+        ask: (loader) =>
+          askEngineForNeeds({ ...command, python: config.enginePython }, config.msstRoot, loader),
+        onOtherArchitectures: () => {
+          pool.renew('the MSST builds other architectures than before');
+        },
       },
       log,
     ),

@@ -81,9 +81,7 @@ export interface Config {
   extraModelDirs: readonly string[];
   listedModels: readonly ListedModel[];
   projectRoot: string;
-  /** The architectures that the MSST in use builds, as the set-up read them; null: it could not. */
-  knownArchitectures: readonly string[] | null;
-  /** The Python modules that its models need and that are not installed, as the set-up found out; null: it did not. */
+  /** What the MSST in use builds and what it lacks for that, as the set-up found out; null: it did not. */
   knownNeeds: KnownNeeds | null;
   /** The interpreters that the set-up settled on. */
   enginePython: string;
@@ -183,7 +181,6 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     extraModelDirs: settings.extra_model_dirs,
     listedModels: (settings.models ?? []).map(toListedModel),
     projectRoot: sources.projectRoot,
-    knownArchitectures: wordsOf(sources.env['MSST_SERVE_INTERNAL_ARCHITECTURES']),
     knownNeeds: parseNeeds(sources.env['MSST_SERVE_INTERNAL_NEEDS']),
     enginePython: sources.env['MSST_SERVE_INTERNAL_ENGINE_PYTHON'] ?? python ?? 'python3',
     mediaPython:
@@ -191,9 +188,6 @@ function toConfig(settings: z.output<typeof settingsSchema>, sources: ConfigSour
     childEnv: environmentOfChildren(sources.env),
   });
 }
-
-/** A list as the set-up hands it on. */
-const wordsOf = (text = '') => (text === '' ? null : text.split(','));
 
 function toListedModel(model: z.output<typeof listedModelSchema>): ListedModel {
   return {

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 
-/** Which Python modules the MSST in use lacks, by architecture, and the folders in which an install shows. */
+/**
+ * Which architectures the MSST in use builds (null: its source does not tell), which Python modules each of them
+ * lacks, and where a change of either shows: the source of what builds them, and the folders of packages.
+ */
 export const knownNeedsSchema = z.object({
+  architectures: z.array(z.string()).nullable(),
   missing: z.record(z.string(), z.array(z.string())),
+  loader: z.object({ file: z.string(), function: z.string() }).nullable(),
   package_folders: z.array(z.string()),
 });
 export type KnownNeeds = z.infer<typeof knownNeedsSchema>;

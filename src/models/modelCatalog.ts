@@ -1,5 +1,6 @@
 import type { ListedModel } from '../config.ts';
 import { closest } from '../didYouMean.ts';
+import { isForWhatMsstLacks, lacksModules } from './lacking.ts';
 import { listedCandidates } from './listedModels.ts';
 import {
   goneModel,
@@ -10,7 +11,7 @@ import {
   unknownModel,
 } from './modelErrors.ts';
 import type { CatalogLog, ModelCandidate, ModelEntry } from './modelEntry.ts';
-import { isForLackOfModules, lacksModules, type ModuleNeeds } from './moduleNeeds.ts';
+import type { ModuleNeeds } from './moduleNeeds.ts';
 import { modelVersion, readModel } from './readModel.ts';
 import { scanForModels } from './scan.ts';
 
@@ -62,8 +63,8 @@ interface Slot {
   candidate: ModelCandidate;
   listed: boolean;
   version: string | null;
-  /** What was installed when it was read, or failed to load. */
-  packages: string;
+  /** Of what it needs, when it was read or failed to load. */
+  marks: string;
   /** As far as it is known. */
   architecture: string | null;
   /** What was to say of that. */
@@ -76,8 +77,7 @@ interface Slot {
  *
  * @param sources.projectRoot searched together with `msstRoot`; both absolute.
  * @param sources.extraModelDirs folders of other tools, searched wholly; absolute.
- * @param sources.knownArchitectures those that the MSST in use builds; null: it does not tell.
- * @param sources.needs which architectures cannot be built for lack of a Python module.
+ * @param sources.needs which architectures the MSST in use builds, and which it cannot for lack of a Python module.
  * @param sources.listed replaces scanned models of the same name, and extends them.
  * @param sources.defaultModelType null: the only model, else `starter`, else none.
  */
@@ -85,27 +85,30 @@ export async function createModelCatalog(sources: {
   projectRoot: string;
   msstRoot: string;
   extraModelDirs: readonly string[];
-  knownArchitectures: readonly string[] | null;
   needs: ModuleNeeds;
   listed: readonly ListedModel[];
   defaultModelType: string | null;
   log: CatalogLog;
 }): Promise<ModelCatalog> {
   const { log, needs } = sources;
-  const { extraModelDirs, knownArchitectures } = sources;
+  const { extraModelDirs } = sources;
   const roots = [sources.projectRoot, sources.msstRoot];
-  const surroundings = { roots: [...roots, ...extraModelDirs], knownArchitectures };
   const listed = listedCandidates(sources.listed, log);
-  const scanned = await scanForModels({ roots, extraModelDirs, knownArchitectures }, listed, log);
+  const places = { roots, extraModelDirs, knownArchitectures: needs.architectures() };
+  const scanned = await scanForModels(places, listed, log);
   const slots = [...listed.map(newSlot(true)), ...scanned.map(newSlot(false))];
 
   const refreshSlot = async (slot: Slot): Promise<void> => {
     const version = await modelVersion(slot.candidate);
-    const installed = isWaitingForModules(slot) ? needs.packages() : slot.packages;
-    if (version === slot.version && installed === slot.packages) return;
+    const marks = isWaiting(slot) ? needs.marks() : slot.marks;
+    if (version === slot.version && marks === slot.marks) return;
+    const surroundings = {
+      roots: [...roots, ...extraModelDirs],
+      knownArchitectures: needs.architectures(),
+    };
+    slot.marks = needs.marks();
     const read = await readModel(slot.candidate, version, surroundings);
     slot.version = version;
-    slot.packages = needs.packages();
     slot.architecture = read.architecture;
     warnOfArchitecture(slot, read.notes, log);
     const missing = read.ok ? needs.missing(read.entry.architecture) : [];
@@ -154,7 +157,7 @@ export async function createModelCatalog(sources: {
     markUnavailable(name, reason) {
       const slot = slotOf(name);
       if (!slot) return;
-      slot.packages = needs.packages();
+      slot.marks = needs.marks();
       changeState(slot, { reason }, log);
     },
   };
@@ -166,14 +169,14 @@ const newSlot =
     candidate,
     listed,
     version: null,
-    packages: '',
+    marks: '',
     architecture: candidate.architecture,
     notes: [],
     state: { reason: 'it has not been read yet' },
   });
 
-/** Installed meanwhile, they make the model usable again. */
-const isWaitingForModules = ({ state }: Slot) => 'reason' in state && isForLackOfModules(state.reason);
+/** For what comes with an install or another checkout, and makes the model usable again. */
+const isWaiting = ({ state }: Slot) => 'reason' in state && isForWhatMsstLacks(state.reason);
 
 function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
   const { name, configPath, checkpointPath } = slot.candidate;

@@ -1,50 +1,66 @@
 import { stat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { KnownNeeds } from '../config/knownNeeds.ts';
 import type { CatalogLog } from './modelEntry.ts';
 
-/** Which Python modules the architectures need that the engine's interpreter has not got. */
+/** Which architectures the MSST in use builds, and which Python modules they need that its interpreter has not got. */
 export interface ModuleNeeds {
+  /** Those that it builds, all of them; null: it does not tell. */
+  architectures(): readonly string[] | null;
   /** Those of one architecture; none where it is not known. */
   missing(architecture: string): readonly string[];
-  /** Changes when a package was installed or removed. */
-  packages(): string;
-  /** Asks again if a package was installed or removed since. */
+  /** Changes when a package was installed or removed, or the source of what builds the networks changed. */
+  marks(): string;
+  /** Asks again if that happened since. */
   refresh(): Promise<void>;
 }
 
 /**
- * Begins with what the set-up found out, and asks anew after an install. Where that fails, what was known stays.
+ * Begins with what the set-up found out, and asks anew after an install or another checkout. Where that fails, what
+ * was known stays.
  *
  * @param known null: nothing is said to be missing, ever; a model that cannot be built says so in its first task
+ * @param engine.onOtherArchitectures is called when the MSST builds others than before: a process that has imported it
+ *   does not
  */
 export function createModuleNeeds(
   known: KnownNeeds | null,
-  engine: { python: string; ask: () => Promise<KnownNeeds> },
+  engine: {
+    python: string;
+    ask: (loader: KnownNeeds['loader']) => Promise<KnownNeeds>;
+    onOtherArchitectures: () => void;
+  },
   log: CatalogLog,
 ): ModuleNeeds {
-  let needs: KnownNeeds = known ?? { missing: {}, package_folders: [] };
-  let packages: string | null = null;
+  let needs: KnownNeeds = known ?? { architectures: null, missing: {}, loader: null, package_folders: [] };
+  let marks: string | null = null;
   let running: Promise<void> | null = null;
   if (known) tellMissing(known, engine.python, log);
 
   const look = async (): Promise<void> => {
-    const now = await marksOf(needs.package_folders);
-    const isOther = packages !== null && packages !== now;
-    packages = now;
+    const now = await marksOf(needs);
+    const isOther = marks !== null && marks !== now;
+    marks = now;
     if (!isOther) return;
+    const before = needs;
     try {
-      needs = await engine.ask();
-      tellMissing(needs, engine.python, log);
+      needs = await engine.ask(before.loader);
     } catch (error) {
-      log.warn({ err: error }, 'what the models need of Python modules could not be found out');
+      log.warn({ err: error }, 'what the MSST builds, and what it lacks for that, could not be found out');
+      return;
     }
+    if (!isDeepStrictEqual(needs.missing, before.missing)) tellMissing(needs, engine.python, log);
+    if (isDeepStrictEqual(needs.architectures, before.architectures)) return;
+    log.info({ architectures: needs.architectures }, 'the MSST builds other architectures than before');
+    engine.onOtherArchitectures();
   };
 
   return {
+    architectures: () => needs.architectures,
     // A YAML may call its architecture what every object has, such as `constructor`.
     missing: (architecture) =>
       Object.hasOwn(needs.missing, architecture) ? (needs.missing[architecture] ?? []) : [],
-    packages: () => packages ?? '',
+    marks: () => marks ?? '',
     refresh() {
       running ??= look().finally(() => {
         running = null;
@@ -63,26 +79,15 @@ function tellMissing({ missing }: KnownNeeds, python: string, log: CatalogLog): 
   );
 }
 
-/** An install, an update and a removal each make or remove entries of the folder. */
-async function marksOf(folders: readonly string[]): Promise<string> {
+/** An install, an update and a removal each make or remove entries of a folder of packages. */
+async function marksOf({ package_folders: folders, loader }: KnownNeeds): Promise<string> {
   const marks = await Promise.all(
-    folders.map((folder) =>
-      stat(folder, { bigint: true }).then(
-        ({ mtimeNs }) => mtimeNs,
-        () => 0n,
+    [...folders, ...(loader === null ? [] : [loader.file])].map((file) =>
+      stat(file, { bigint: true }).then(
+        ({ mtimeNs, size }) => `${String(mtimeNs)}:${String(size)}`,
+        () => 'none',
       ),
     ),
   );
   return marks.join(' ');
 }
-
-/** A clause for clients: why a model cannot be used. */
-export function lacksModules(modules: readonly string[]): string {
-  return modules.length === 1
-    ? `it needs the Python module ${String(modules[0])}, which is not installed`
-    : `it needs the Python modules ${modules.join(', ')}, which are not installed`;
-}
-
-/** Whether a model was found unavailable for lack of a module: a worker's sentence, or ours. */
-export const isForLackOfModules = (reason: string) =>
-  /needs the Python modules? .* not installed/.test(reason);

@@ -20,7 +20,7 @@ export type ModelReading = ({ ok: true; entry: ModelEntry } | { ok: false; probl
 export interface ModelSurroundings {
   /** Folders that paths are shown relative to. */
   roots: readonly string[];
-  /** The architectures that the MSST in use builds; null: it does not tell. */
+  /** The architectures that the MSST in use builds, all of them; null: it does not tell. */
   knownArchitectures: readonly string[] | null;
 }
 
@@ -51,9 +51,10 @@ export async function readModel(
 ): Promise<ModelReading> {
   const config = await readModelYaml(candidate.configPath);
   if (!config.ok) return { ...config, architecture: candidate.architecture, notes: [] };
-  const { architecture, notes } = await tellArchitecture(candidate, config.yaml, knownArchitectures);
+  const { lacking, ...told } = await tellArchitecture(candidate, config.yaml, knownArchitectures);
+  const { architecture, notes } = told;
   if (architecture === null) return { ok: false, problem: notes.join('; '), architecture, notes: [] };
-  const told = { architecture, notes };
+  if (lacking !== undefined) return { ok: false, problem: lacking, ...told };
   const checkpoint = await checkCheckpoint(candidate.checkpointPath);
   if (!checkpoint.ok) return { ...checkpoint, ...told };
   const problem = (await findLoraProblem(candidate)) ?? (await findTrustProblem(candidate));

@@ -3,6 +3,7 @@ import { closest } from '../didYouMean.ts';
 import { ARCHITECTURES, architectureInName, spelledAs } from './architecture.ts';
 import { architecturesOfKeys } from './architectureKeys.ts';
 import { readCheckpointTensors } from './checkpointTensors.ts';
+import { lacksArchitecture } from './lacking.ts';
 import { quoted, type ModelCandidate } from './modelEntry.ts';
 import type { ModelYaml } from './modelYaml.ts';
 import { architecturesOfTensors, canTellApart } from './tensorEvidence.ts';
@@ -13,6 +14,8 @@ export interface ArchitectureVerdict {
   architecture: string | null;
   /** Clauses for the log; where nothing tells, why. */
   notes: string[];
+  /** A clause for clients: the MSST in use does not build it. Absent: it does, or does not tell. */
+  lacking?: string;
 }
 
 /** What is looked at; `architecture` is the configuration's own word, which goes before everything. */
@@ -32,29 +35,39 @@ export async function tellArchitecture(
   known: readonly string[] | null,
 ): Promise<ArchitectureVerdict> {
   const word = described.architecture ?? yaml.declaredArchitecture;
-  if (word !== null) return asWritten(word, described.architecture === null, known);
-  const { architecture, notes } = await byContent(described, yaml, known);
-  const isBuilt = architecture === null || known === null || known.includes(architecture);
-  return verdict(architecture, ...notes, ...(isBuilt ? [] : [unknownTo(architecture, known)]));
+  if (word !== null) return asWritten(word, described, yaml, known);
+  const told = await byContent(described, yaml, known);
+  return told.architecture === null ? told : { ...told, ...lackingIn(known, told.architecture) };
 }
 
-function asWritten(word: string, isOfYaml: boolean, known: readonly string[] | null): ArchitectureVerdict {
+function asWritten(
+  word: string,
+  described: Described,
+  yaml: Telling,
+  known: readonly string[] | null,
+): ArchitectureVerdict {
   const meant = spelledAs(word, known ?? ARCHITECTURES);
   if (meant === word) return verdict(word);
-  if (meant === null) return verdict(word, unknownTo(word, known));
-  const where = isOfYaml ? 'its YAML' : 'its entry';
+  if (meant === null) {
+    // MSST of today takes the YAML's word before the one that it is told.
+    const isBuilt = known !== null && spelledAs(yaml.declaredArchitecture ?? '', known) !== null;
+    if (known !== null && !isBuilt) return { ...verdict(word), ...lackingIn(known, word) };
+    return verdict(word, isBuilt ? lacksArchitecture(word, known) : unknownToMsst(word));
+  }
+  const where = described.architecture === null ? 'its YAML' : 'its entry';
   return verdict(
     meant,
     `${where} has the architecture ${quoted(word)}: MSST writes it ${meant}, and it is taken for that`,
   );
 }
 
-function unknownTo(word: string, known: readonly string[] | null): string {
-  const nearest = closest(word, known ?? ARCHITECTURES);
+const lackingIn = (known: readonly string[] | null, architecture: string) =>
+  known === null || known.includes(architecture) ? {} : { lacking: lacksArchitecture(architecture, known) };
+
+function unknownToMsst(word: string): string {
+  const nearest = closest(word, ARCHITECTURES);
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-  return known
-    ? `this MSST has no architecture ${quoted(word)}${hint || `; it has ${known.join(', ')}`}`
-    : `the architecture ${quoted(word)} is none of those that MSST is known to have${hint}`;
+  return `the architecture ${quoted(word)} is none of those that MSST is known to have${hint}`;
 }
 
 async function byContent(

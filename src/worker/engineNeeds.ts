@@ -8,13 +8,17 @@ const TIMEOUT_MS = 30_000;
 /**
  * Has the engine's interpreter read the sources of the MSST in use: nothing of it is imported.
  *
- * @throws where it cannot be run, or does not answer
+ * @param loader where the set-up found what builds its networks
+ * @throws where it cannot be run, or does not answer, as while a source cannot be read
  */
 export async function askEngineForNeeds(
   { python, projectRoot, env }: ChildCommand,
   msstRoot: string,
+  loader: KnownNeeds['loader'],
 ): Promise<KnownNeeds> {
-  const { stdout } = await execa(python, ['-m', 'python_worker', 'needs', '--msst-root', msstRoot], {
+  const where = loader === null ? [] : ['--loader', loader.file, loader.function];
+  const words = ['-m', 'python_worker', 'needs', '--msst-root', msstRoot, ...where];
+  const { stdout } = await execa(python, words, {
     cwd: projectRoot,
     env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
     extendEnv: false,

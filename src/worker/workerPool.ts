@@ -54,6 +54,8 @@ export interface WorkerPool {
   ready(): ReadyWorker[];
   /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
   lease(which?: InferenceWorker): Lease | undefined;
+  /** Replaces every worker that there is now, and that is being started, as soon as it is idle. */
+  renew(reason: string): void;
   statuses(): WorkerStatus[];
   stop(): Promise<void>;
 }
@@ -66,6 +68,8 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> 
   lent: Promise<void>;
   /** It is being replaced although it lives. */
   isRetired: boolean;
+  /** Why it is to be replaced, whatever it says itself. */
+  outdated: string | undefined;
   /** By the clock that never jumps. */
   idleSince: number;
 }
@@ -104,6 +108,7 @@ export function createWorkerPool(parts: {
     circuit: createCircuit(clock, parts.patience.quarantineMs),
     lent: Promise.resolve(),
     isRetired: false,
+    outdated: undefined,
     idleSince: 0,
   });
 
@@ -130,6 +135,7 @@ export function createWorkerPool(parts: {
    */
   const live = async (slot: Slot): Promise<'asked' | 'died'> => {
     slot.state = 'starting';
+    slot.outdated = undefined;
     try {
       slot.worker = await parts.startWorker(slot.id, slot.deviceSpec, stopping.signal);
     } catch (error) {
@@ -175,11 +181,11 @@ export function createWorkerPool(parts: {
       (quarantine.restMs(slot.device) === 0 &&
         !slots.some(({ device, state }) => device === slot.device && state === 'busy')));
 
-  /** Replaces idle workers that are worn, and never one that works. */
+  /** Replaces idle workers that are worn or outdated, and never one that works. */
   const retireWorn = (): void => {
     for (const slot of slots) {
       const { worker } = slot;
-      const reason = worker?.wear.reason;
+      const reason = worker?.wear.reason ?? slot.outdated;
       if (slot.state !== 'idle' || !worker || reason === undefined) continue;
       slot.state = 'starting';
       slot.isRetired = true;
@@ -231,6 +237,10 @@ export function createWorkerPool(parts: {
           parts.onIdle();
         },
       };
+    },
+    renew(reason) {
+      for (const slot of slots) slot.outdated = reason;
+      retireWorn();
     },
     statuses: () =>
       slots.map(({ id, device, deviceName, state, pid, restarts, lastError, circuit }) => ({

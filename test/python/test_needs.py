@@ -1,4 +1,4 @@
-"""Which architectures an MSST builds, and which modules they lack: read from its sources alone."""
+"""Which modules the architectures of an MSST lack: read from its sources alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from separating import PROJECT, ROOTS
+import pytest
+from separating import PROJECT
 
+from python_worker.model_types import Loader, model_types
 from python_worker.needs import missing_modules, package_folders
 
 SETTINGS = """
@@ -40,18 +42,32 @@ def checkout(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def needs_in_own_process(root: Path, *packages: Path) -> dict[str, Any]:
+def loader_in(root: Path, file: str) -> Loader:
+    return Loader(str(root / file), "get_model_from_config")
+
+
+def missing_of(root: Path, file: str = "utils/settings.py") -> dict[str, list[str]]:
+    loader = loader_in(root, file)
+    return missing_modules(root, loader, model_types(loader))
+
+
+def ask(root: Path, loader: Loader | None, *packages: Path) -> subprocess.CompletedProcess[bytes]:
     """As the server asks: in an interpreter of its own, where no test has imported anything before."""
     script = (
-        "import sys\nsys.path[:0] = sys.argv[2:]\nfrom python_worker.needs import run_needs\n"
-        "run_needs(['needs', '--msst-root', sys.argv[1]], 1)\nassert 'torch' not in sys.modules\n"
+        "import sys\nmark = sys.argv.index('packages')\nsys.path[:0] = sys.argv[mark + 1:]\n"
+        "from python_worker.needs import run_needs\n"
+        "run_needs(['needs', *sys.argv[1:mark]], 1)\nassert 'torch' not in sys.modules\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(root), *map(str, packages)],
-        cwd=PROJECT,
-        capture_output=True,
-        check=True,
+    where = [] if loader is None else ["--loader", loader.file, loader.function]
+    words = ["--msst-root", str(root), *where, "packages", *map(str, packages)]
+    return subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=PROJECT, capture_output=True, check=False
     )
+
+
+def needs_in_own_process(root: Path, file: str, *packages: Path) -> dict[str, Any]:
+    done = ask(root, loader_in(root, file), *packages)
+    assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -74,7 +90,7 @@ def test_what_each_architecture_lacks_is_found_through_the_files_it_imports(tmp_
             "models/broken.py": "def (:\n",
         },
     )
-    assert missing_modules(root) == {
+    assert missing_of(root) == {
         "plain": [],
         "deep": ["missing_of_blocks", "missing_of_shared"],
         "deeper": ["missing_of_blocks", "missing_of_shared"],
@@ -100,12 +116,26 @@ def test_what_a_package_lacks_that_is_installed_without_its_needs_is_found_too(t
         tmp_path / "msst",
         {"utils/settings.py": SETTINGS, "models/plain.py": "from openunmix.filtering import wiener\n"},
     )
-    assert needs_in_own_process(root, packages)["missing"]["plain"] == ["missing_of_openunmix"]
+    assert needs_in_own_process(root, "utils/settings.py", packages)["missing"]["plain"] == [
+        "missing_of_openunmix"
+    ]
 
 
 def test_a_checkout_with_all_in_one_utils_is_read_too(tmp_path: Path) -> None:
     source = SETTINGS.replace("elsewhere", "old")
-    assert missing_modules(checkout(tmp_path, {"utils.py": source}))["old"] == ["not_there"]
+    assert missing_of(checkout(tmp_path, {"utils.py": source}), "utils.py")["old"] == ["not_there"]
+
+
+def test_a_loader_in_the_init_of_a_package_is_read_too(tmp_path: Path) -> None:
+    source = SETTINGS.replace("from ..models", "from .")
+    root = checkout(tmp_path, {"utils/__init__.py": source, "utils/shared.py": "import not_there_either\n"})
+    missing = missing_of(root, "utils/__init__.py")
+    assert (missing["relative"], missing["elsewhere"]) == (["not_there_either"], ["not_there"])
+
+
+def test_of_a_loader_that_stands_elsewhere_nothing_is_missing(tmp_path: Path) -> None:
+    loader = loader_in(checkout(tmp_path / "a", {"utils.py": SETTINGS}), "utils.py")
+    assert missing_modules(tmp_path / "b", loader, model_types(loader)) == {}
 
 
 def test_an_architecture_that_is_asked_about_twice_lacks_what_both_places_import(tmp_path: Path) -> None:
@@ -125,7 +155,7 @@ def test_an_architecture_that_is_asked_about_twice_lacks_what_both_places_import
         "    elif model_type == 'conformer':\n"
         "        import never_reached\n"
     )
-    assert missing_modules(checkout(tmp_path, {"utils.py": source})) == {
+    assert missing_of(checkout(tmp_path, {"utils.py": source}), "utils.py") == {
         "mdx23c": [],
         "htdemucs": ["needed_by_the_network"],
         "conformer": ["needed_by_the_first"],
@@ -133,20 +163,39 @@ def test_an_architecture_that_is_asked_about_twice_lacks_what_both_places_import
 
 
 def test_the_package_is_read_where_the_folder_has_no_models_of_its_own() -> None:
-    missing = needs_in_own_process(PROJECT)["missing"]
+    settings = pytest.importorskip("msst.utils.settings")
+    missing = needs_in_own_process(PROJECT, settings.__file__)["missing"]
     assert missing["mdx23c"] == missing["bs_roformer"] == missing["scnet"] == []
     assert len(missing) > 20
 
 
-def test_the_stand_ins_have_no_branches() -> None:
-    assert missing_modules(ROOTS["bigshifts"]) == {}
-
-
 def test_it_answers_a_server_in_one_line_and_imports_no_torch(tmp_path: Path) -> None:
-    root = checkout(tmp_path, {"utils/settings.py": SETTINGS})
-    answer = needs_in_own_process(root)
+    source = SETTINGS.replace("    return Net()", "    else:\n        raise ValueError\n    return Net()")
+    root = checkout(tmp_path, {"utils/settings.py": source})
+    answer = needs_in_own_process(root, "utils/settings.py")
+    names = ["broken", "deep", "deeper", "elsewhere", "guarded", "plain", "relative"]
+    assert answer["architectures"] == names
     assert answer["missing"]["elsewhere"] == ["not_there"]
+    assert answer["loader"] == {
+        "file": str(root / "utils/settings.py"),
+        "function": "get_model_from_config",
+    }
     assert answer["package_folders"] == package_folders()
     assert all(
         Path(folder).name in ("site-packages", "dist-packages") for folder in answer["package_folders"]
     )
+
+
+def test_without_a_loader_it_says_where_an_install_shows(tmp_path: Path) -> None:
+    assert json.loads(ask(tmp_path, None).stdout) == {
+        "architectures": None,
+        "missing": {},
+        "loader": None,
+        "package_folders": package_folders(),
+    }
+
+
+def test_it_does_not_answer_while_a_source_cannot_be_read(tmp_path: Path) -> None:
+    root = checkout(tmp_path, {"utils/settings.py": "def (:"})
+    done = ask(root, loader_in(root, "utils/settings.py"))
+    assert (done.returncode, done.stdout) == (1, b"")

@@ -318,13 +318,14 @@ def test_check_says_yes_to_an_msst_that_imports() -> None:
     names = [Path(file).name for file in report["files"]]
     assert names == ["__init__.py", "inference.py", "tiny.py", "model_utils.py", "settings.py"]
     # The stand-in builds one network, whatever it is asked for.
-    assert report["architectures"] is None
+    assert report["needs"]["architectures"] is None
+    assert report["needs"]["loader"]["file"] == report["files"][-1]
 
 
 def test_check_says_which_architectures_an_msst_builds() -> None:
     status, report = check(PROJECT)
     assert status == 0
-    assert {"mdx23c", "bs_roformer", "htdemucs"} <= set(report["architectures"])
+    assert {"mdx23c", "bs_roformer", "htdemucs"} <= set(report["needs"]["architectures"])
     assert Path(report["files"][-1]).name == "settings.py"
 
 

@@ -25,8 +25,8 @@ def check(msst_root: Path) -> dict[str, object]:
         return answer | {"missing_module": problem.name, "error": str(problem)}
     except Exception as problem:
         return answer | {"is_to_blame": True, "error": str(problem)}
-    needs = {"missing": {"scnet": ["x"]}, "package_folders": []}
-    found = {"architectures": ["mdx23c", "scnet"], "needs": needs, "files": [torch.__file__, spec.origin]}
+    needs = {"architectures": ["scnet"], "missing": {"scnet": ["x"]}, "loader": None, "package_folders": []}
+    found = {"needs": needs, "files": [torch.__file__, spec.origin]}
     return answer | {"ok": True, "torch": torch.__version__} | found
 
 

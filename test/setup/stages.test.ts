@@ -72,7 +72,7 @@ describe('a second start', () => {
       argv: ['--port', '9000'],
       engine: path.join(conda.bin, 'python3'),
       media: path.join(ready.root, '.venv', 'bin', 'python'),
-      architectures: 'mdx23c,scnet',
+      needs: '{"architectures":["scnet"],"missing":{"scnet":["x"]},"loader":null,"package_folders":[]}',
     });
   });
 
@@ -81,9 +81,10 @@ describe('a second start', () => {
     await clone.run({ python: [conda.bin] });
     const file = path.join(clone.root, '.setup', 'engine.json');
     const records = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>[];
-    writeFileSync(file, JSON.stringify(records.map(({ architectures: _, ...others }) => others)));
+    const needs = { missing: {}, package_folders: [] };
+    writeFileSync(file, JSON.stringify(records.map((record) => ({ ...record, needs }))));
     const outcome = await clone.run({ python: [conda.bin] });
-    expect(outcome.server?.architectures).toBe('mdx23c,scnet');
+    expect(outcome.server?.needs).toContain('scnet');
     expect(readFileSync(file, 'utf8')).toContain('scnet');
   });
 

@@ -579,12 +579,3 @@ test('without the set-up, the engine runs on the configured interpreter', async 
     '/usr/bin/python3.11',
   );
 });
-
-test.each([
-  ['mdx23c,scnet', ['mdx23c', 'scnet']],
-  ['', null],
-  [undefined, null],
-])('the architectures that the set-up read, as %j, are %j', async (text, architectures) => {
-  const env = text === undefined ? {} : { MSST_SERVE_INTERNAL_ARCHITECTURES: text };
-  expect(load(await temporaryFolder(), { env }).config.knownArchitectures).toEqual(architectures);
-});

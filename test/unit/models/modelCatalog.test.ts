@@ -23,8 +23,9 @@ async function makeModels(...specs: string[]): Promise<string> {
 }
 
 const NOTHING_MISSING: ModuleNeeds = {
+  architectures: () => null,
   missing: () => [],
-  packages: () => '',
+  marks: () => '',
   refresh: () => Promise.resolve(),
 };
 
@@ -35,7 +36,6 @@ async function makeCatalog(
     defaultModelType?: string;
     msstRoot?: string;
     extraModelDirs?: string[];
-    knownArchitectures?: string[];
     needs?: ModuleNeeds;
   } = {},
 ) {
@@ -45,14 +45,12 @@ async function makeCatalog(
     defaultModelType = null,
     msstRoot = projectRoot,
     extraModelDirs = [],
-    knownArchitectures = null,
     needs = NOTHING_MISSING,
   } = settings;
   const catalog = await createModelCatalog({
     projectRoot,
     msstRoot,
     extraModelDirs,
-    knownArchitectures,
     needs,
     listed,
     defaultModelType,
@@ -139,19 +137,20 @@ describe('the architecture', () => {
     const listed = [makeListed('a', root, { architecture: 'MDX23C' })];
     const { catalog, warnings } = await makeCatalog(root, {
       listed,
-      knownArchitectures: ['scnet', 'mdx23c'],
+      needs: { ...NOTHING_MISSING, architectures: () => ['scnet', 'mdx23c'] },
     });
     expect(catalog.list()).toMatchObject([{ architecture: 'mdx23c' }, { architecture: 'scnet' }]);
     expect(doubts(warnings)).toHaveLength(2);
   });
 
-  test('that this MSST lacks is told at the scan', async () => {
+  test('that is not known is a doubt where the MSST does not tell what it builds', async () => {
     const root = await makeModels('a');
     const listed = [makeListed('a', root, { architecture: 'scnett' })];
-    const { warnings } = await makeCatalog(root, { listed, knownArchitectures: ['scnet', 'mdx23c'] });
-    expect(doubts(warnings)).toMatchObject([
-      { fields: { reason: 'this MSST has no architecture "scnett"; did you mean scnet?' } },
-    ]);
+    const { names, warnings } = await makeCatalog(root, { listed });
+    expect(names()).toEqual(['a']);
+    const reason =
+      'the architecture "scnett" is none of those that MSST is known to have; did you mean scnet?';
+    expect(doubts(warnings)).toMatchObject([{ fields: { reason } }]);
   });
 
   test('also leads to a model that cannot be used, whose YAML tells it', async () => {
@@ -572,10 +571,11 @@ test('the YAML of a listed model needs no architecture where the configuration g
 describe('a model whose architecture needs a module that is not installed', () => {
   /** Packages come and go by these. */
   function installable() {
-    const state = { missing: ['demucs', 'openunmix'], packages: 'before' };
+    const state = { missing: ['demucs', 'openunmix'], marks: 'before' };
     const needs: ModuleNeeds = {
+      architectures: () => null,
       missing: (architecture) => (architecture === 'htdemucs' ? state.missing : []),
-      packages: () => state.packages,
+      marks: () => state.marks,
       refresh: () => Promise.resolve(),
     };
     return { state, needs };
@@ -589,9 +589,9 @@ describe('a model whose architecture needs a module that is not installed', () =
     expect(catalog.unavailable()).toMatchObject([{ name: 'a', reason }]);
     expect(warnings).toMatchObject([{ message: 'a model is unavailable', fields: { model: 'a', reason } }]);
     await expect(catalog.require('a')).rejects.toThrow(`The model "a" is unavailable: ${reason}.`);
-    Object.assign(state, { missing: ['openunmix'], packages: 'half' });
+    Object.assign(state, { missing: ['openunmix'], marks: 'half' });
     expect(await catalog.look('a')).toContain('it needs the Python module openunmix, which is not installed');
-    Object.assign(state, { missing: [], packages: 'after' });
+    Object.assign(state, { missing: [], marks: 'after' });
     expect(await catalog.require('a')).toMatchObject({ name: 'a' });
   });
 
@@ -607,7 +607,7 @@ describe('a model whose architecture needs a module that is not installed', () =
     );
     await catalog.refresh();
     expect(names()).toEqual(['b']);
-    state.packages = 'after';
+    state.marks = 'after';
     await catalog.refresh();
     expect(names()).toEqual(['a', 'b']);
   });
@@ -616,8 +616,95 @@ describe('a model whose architecture needs a module that is not installed', () =
     const { state, needs } = installable();
     const { catalog, names } = await makeCatalog(await makeModels('a', 'b'), { needs });
     catalog.markUnavailable('a', 'The model a cannot be loaded: its checkpoint is damaged.');
-    state.packages = 'after';
+    state.marks = 'after';
     await catalog.refresh();
     expect(names()).toEqual(['b']);
+  });
+});
+
+describe('a model whose architecture this MSST does not build', () => {
+  /** A checkout that may become another. */
+  function checkout(...architectures: string[]) {
+    const state: { architectures: string[] | null; marks: string } = { architectures, marks: 'before' };
+    const needs: ModuleNeeds = {
+      architectures: () => state.architectures,
+      missing: () => [],
+      marks: () => state.marks,
+      refresh: () => Promise.resolve(),
+    };
+    return { state, needs };
+  }
+
+  test.each([
+    ['scnett', 'this MSST has no architecture "scnett" (did you mean scnet?); it has mdx23c, scnet'],
+    ['bs_roformer', 'this MSST has no architecture "bs_roformer"; it has mdx23c, scnet'],
+  ])('is unavailable from the start, and says what there is: %s', async (architecture, reason) => {
+    const { needs } = checkout('mdx23c', 'scnet');
+    const root = await makeModels(`a:${architecture}`, 'b');
+    const listed = [
+      makeListed('c', root, {
+        architecture,
+        configPath: path.join(root, 'configs/config_c.yaml'),
+        checkpointPath: path.join(root, 'pretrain/b.ckpt'),
+      }),
+    ];
+    await putFile(path.join(root, 'configs/config_c.yaml'), makeYaml());
+    const { catalog, names, warnings } = await makeCatalog(root, { needs, listed });
+    expect(names()).toEqual(['b']);
+    expect(catalog.unavailable()).toMatchObject([
+      { name: 'c', reason, listed: true },
+      { name: 'a', reason, listed: false },
+    ]);
+    expect(warnings.filter(({ message }) => message === 'a model is unavailable')).toHaveLength(2);
+    expect(await refusal(catalog.require('a'))).toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+      message: `The model "a" is unavailable: ${reason}. Available: b.`,
+      details: { valid_model_types: ['b'] },
+    });
+  });
+
+  test('is so too where its content tells the architecture', async () => {
+    const { needs } = checkout('mdx23c', 'scnet');
+    const root = await makeFolder({
+      'configs/a.yaml': 'model: { dim: 8, depth: 1, num_bands: 60 }\n' + makeYaml(),
+      'pretrain/a.ckpt': checkpoint,
+    });
+    const { catalog } = await makeCatalog(root, { needs });
+    expect(catalog.unavailable()).toMatchObject([
+      { name: 'a', reason: expect.stringContaining('has no architecture "mel_band_roformer"') as string },
+    ]);
+  });
+
+  test.each([
+    ['in another case', 'BS-RoFormer', undefined, ['bs_roformer']],
+    ['where the list cannot be read', 'my_network', undefined, null],
+    ['where the YAML has one, which MSST takes before it', 'my_network', 'bs_roformer', ['bs_roformer']],
+  ])('is not refused %s', async (_, architecture, modelType, has) => {
+    const { state, needs } = checkout();
+    state.architectures = has;
+    const root = await makeModels('a');
+    await putFile(
+      path.join(root, 'configs/config_a.yaml'),
+      makeYaml(modelType === undefined ? {} : { modelType }),
+    );
+    const { catalog } = await makeCatalog(root, { needs, listed: [makeListed('a', root, { architecture })] });
+    expect(catalog.unavailable()).toEqual([]);
+  });
+
+  test('works once the checkout has it, and stays as it is when one loses what it had', async () => {
+    const { state, needs } = checkout('mdx23c');
+    const { catalog, names } = await makeCatalog(await makeModels('a:scnet', 'b'), { needs });
+    expect(names()).toEqual(['b']);
+    Object.assign(state, { architectures: ['scnet', 'scnet_masked'], marks: 'after' });
+    expect(await catalog.require('a')).toMatchObject({ name: 'a', architecture: 'scnet' });
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  test('is told a list that ends', async () => {
+    const { needs } = checkout(...Array.from({ length: 500 }, (_, index) => `network_${String(index)}`));
+    const { catalog } = await makeCatalog(await makeModels('a'), { needs });
+    const [{ reason } = { reason: '' }] = catalog.unavailable();
+    expect(reason).toContain('network_39 and 460 more');
+    expect(reason).not.toContain('network_40');
   });
 });

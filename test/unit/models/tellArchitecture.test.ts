@@ -207,11 +207,22 @@ describe('a word for it', () => {
     const known = ['bs_roformer', 'mdx23c'];
     expect(await tell({ section: MEL, listed: 'bs_rofomer', known })).toEqual({
       architecture: 'bs_rofomer',
-      notes: ['this MSST has no architecture "bs_rofomer"; did you mean bs_roformer?'],
+      notes: [],
+      lacking:
+        'this MSST has no architecture "bs_rofomer" (did you mean bs_roformer?); it has bs_roformer, mdx23c',
     });
     expect(await tell({ section: MEL, declared: 'apollo', known })).toEqual({
       architecture: 'apollo',
-      notes: ['this MSST has no architecture "apollo"; it has bs_roformer, mdx23c'],
+      notes: [],
+      lacking: 'this MSST has no architecture "apollo"; it has bs_roformer, mdx23c',
+    });
+  });
+
+  test('that this MSST does not know is a doubt alone where the YAML has one that it knows', async () => {
+    const known = ['bs_roformer', 'mdx23c'];
+    expect(await tell({ section: MEL, listed: 'mine', declared: 'MDX23C', known })).toEqual({
+      architecture: 'mine',
+      notes: ['this MSST has no architecture "mine"; it has bs_roformer, mdx23c'],
     });
   });
 
@@ -248,7 +259,8 @@ describe('what this MSST has', () => {
   test('does not hide what it lacks', async () => {
     expect(await tell({ section: MEL, known: ['mdx23c', 'bs_roformer'] })).toEqual({
       architecture: 'mel_band_roformer',
-      notes: ['this MSST has no architecture "mel_band_roformer"; it has mdx23c, bs_roformer'],
+      notes: [],
+      lacking: 'this MSST has no architecture "mel_band_roformer"; it has mdx23c, bs_roformer',
     });
   });
 });

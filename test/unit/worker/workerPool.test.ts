@@ -56,6 +56,46 @@ test('the workers that are ready are told with their devices, and the one that i
   await pool.stop();
 });
 
+test('renewed, it replaces idle workers at once, busy ones after their task, and those that were starting', async () => {
+  const started: string[] = [];
+  let finishStart: () => void = () => undefined;
+  const pool = createWorkerPool({
+    startWorker: async (id) => {
+      started.push(id);
+      if (id === 'worker-2' && started.length === 3) await new Promise<void>((done) => (finishStart = done));
+      return fakeWorker(id).worker;
+    },
+    onIdle: () => pool.ready(),
+    patience: PATIENCE,
+    clock: new ManualClock(),
+    log: createLog('silent'),
+  });
+  pool.start(GPUS);
+  await vi.waitFor(() => {
+    expect(pool.ready()).toHaveLength(2);
+  });
+  const lease = pool.lease(pool.ready()[0]?.worker);
+  pool.renew('another MSST');
+  await vi.waitFor(() => {
+    expect(started).toEqual(['worker-0', 'worker-1', 'worker-2', 'worker-1']);
+  });
+  expect(pool.statuses().map(({ state }) => state)).toEqual(['busy', 'idle', 'starting']);
+  finishStart();
+  await vi.waitFor(() => {
+    expect(started.slice(4)).toEqual(['worker-2']);
+  });
+  lease?.release('worked');
+  await vi.waitFor(() => {
+    expect(pool.statuses()).toMatchObject(
+      ['worker-0', 'worker-1', 'worker-2'].map((id) => ({ id, state: 'idle', restarts: 1, lastError: null })),
+    );
+  });
+  expect(started.slice(5)).toEqual(['worker-0']);
+  pool.ready();
+  expect(pool.statuses().every(({ state }) => state === 'idle')).toBe(true);
+  await pool.stop();
+});
+
 test('a pool that was stopped before its devices were known starts nobody', async () => {
   const startWorker = vi.fn();
   const pool = createWorkerPool({
