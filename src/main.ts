@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
+import { describeListenProblem } from './http/listenProblem.ts';
 import { createErrorLog, createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
 import { makeDataDirPrivate } from './store/dataDir.ts';
@@ -63,15 +64,12 @@ async function start(log: Log): Promise<RunningServer> {
   try {
     return await startServer(config, log);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (error instanceof DataDirInUse) log.fatal(error.message);
-    else if (code === 'EADDRINUSE') {
-      log.fatal(
-        `Port ${String(config.port)} on ${config.host} is in use. Choose another: npm start -- --port N`,
-      );
-    } else if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-      log.fatal({ err: error }, `The server may not listen on ${config.host}, port ${String(config.port)}.`);
-    } else log.fatal({ err: error }, 'the server could not start');
+    const problem =
+      error instanceof DataDirInUse
+        ? error.message
+        : describeListenProblem(error as NodeJS.ErrnoException, config);
+    if (problem === null) log.fatal({ err: error }, 'the server could not start');
+    else log.fatal(problem);
     process.exit(1);
   }
 }
