@@ -1,24 +1,34 @@
 import { stringify } from 'yaml';
 import { architectureInName } from './architecture.ts';
 import type { FoundFile } from './modelFiles.ts';
-import { baseName, cleanName } from './pairing.ts';
+import { baseName, cleanName, freeName } from './pairing.ts';
 
 /**
  * The `models:` block that would serve the checkpoints nothing is paired with, as YAML text. Each gets the YAML
  * whose name has most words in common with its own: a guess, and marked as one.
  *
  * @param yamls every YAML that could belong to one of them.
+ * @param names of models that are served already: an entry of the same name would replace its model.
  */
-export function renderModelsBlock(checkpoints: readonly FoundFile[], yamls: readonly FoundFile[]): string {
-  const entries = checkpoints.map((checkpoint) => renderEntry(checkpoint, likeliest(checkpoint, yamls)));
+export function renderModelsBlock(
+  checkpoints: readonly FoundFile[],
+  yamls: readonly FoundFile[],
+  names: readonly string[] = [],
+): string {
+  const taken = new Set(names.map((name) => name.toLowerCase()));
+  const entries = checkpoints.map((checkpoint) => {
+    const name = freeName(cleanName(baseName(checkpoint)), checkpoint.folder, taken);
+    taken.add(name.toLowerCase());
+    return renderEntry(name, checkpoint, likeliest(checkpoint, yamls));
+  });
   return ['models:', ...entries].join('\n');
 }
 
-function renderEntry(checkpoint: FoundFile, yaml: FoundFile | null): string {
+function renderEntry(name: string, checkpoint: FoundFile, yaml: FoundFile | null): string {
   const architecture =
     (yaml && architectureInName(baseName(yaml))) ?? architectureInName(baseName(checkpoint));
   const lines = [
-    `name: ${quotedAsNeeded(cleanName(baseName(checkpoint)))}`,
+    `name: ${quotedAsNeeded(name)}`,
     architecture === null
       ? '# architecture: the type that MSST calls it by, where the YAML does not tell'
       : `architecture: ${architecture}`,

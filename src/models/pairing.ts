@@ -20,6 +20,7 @@ export interface Pairing {
 }
 
 const MAX_NAME_LENGTH = 100;
+const MOST_TOLD = 10;
 
 /**
  * Pairs each YAML with the checkpoint of the same base name (a leading `config_`, and the checkpoint's own ending
@@ -28,8 +29,8 @@ const MAX_NAME_LENGTH = 100;
  * the files alone, not on the order they are given in.
  */
 export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly FoundFile[]): Pairing {
-  const notes: string[] = [];
   const partners = new Map<FoundFile, FoundFile>();
+  const equals = new Map<FoundFile, FoundFile[]>();
   const checkpointsOf = groupBy(checkpoints, (checkpoint) => baseName(checkpoint).toLowerCase());
   const yamlsOf = groupBy(yamls, (yaml) => baseName(yaml).toLowerCase());
   for (const yaml of yamls) {
@@ -40,9 +41,10 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
     // A checkpoint that has a YAML of its own in its root is not a second model by one of elsewhere.
     if (best.root !== yaml.root && yamlsOf.get(key)?.some(({ root }) => root === best.root)) continue;
     partners.set(yaml, best);
-    if (others.some((other) => isNamedBy(yaml, other) === isNamedBy(yaml, best))) {
-      notes.push(`${yaml.path} fits ${String(fitting.length)} checkpoints; taken: ${best.path}`);
-    }
+    equals.set(
+      yaml,
+      others.filter((other) => isNamedBy(yaml, other) === isNamedBy(yaml, best)),
+    );
   }
   const [freeYamls, freeCheckpoints] = withoutPartner(yamls, checkpoints, partners);
   for (const [yaml, checkpoint] of onlyPairs(freeYamls, freeCheckpoints, coreName)) {
@@ -55,7 +57,26 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
     if (!taken.has(checkpoint)) partners.set(yaml, checkpoint);
   }
   const [unpairedYamls, unpairedCheckpoints] = withoutPartner(yamls, checkpoints, partners);
+  const notes = notesOnChoices(partners, equals, new Set(unpairedCheckpoints));
   return { pairs: nameAll(partners, notes), unpairedYamls, unpairedCheckpoints, notes };
+}
+
+/** Only where something is left out by it: what another YAML has is served too. */
+function notesOnChoices(
+  partners: ReadonlyMap<FoundFile, FoundFile>,
+  equals: ReadonlyMap<FoundFile, readonly FoundFile[]>,
+  unpaired: ReadonlySet<FoundFile>,
+): string[] {
+  return [...equals].flatMap(([yaml, others]) => {
+    const leftOut = others.filter((other) => unpaired.has(other)).map(({ path: file }) => file);
+    if (leftOut.length === 0) return [];
+    const told = leftOut.slice(0, MOST_TOLD).join(', ');
+    const more = leftOut.length > MOST_TOLD ? ` and ${String(leftOut.length - MOST_TOLD)} more` : '';
+    const best = partners.get(yaml)?.path ?? '';
+    return [
+      `${yaml.path} fits ${String(leftOut.length + 1)} checkpoints; taken: ${best}; left out: ${told}${more}`,
+    ];
+  });
 }
 
 const folderOf = (file: FoundFile) => path.dirname(file.path);
@@ -147,7 +168,8 @@ function nameOf(yaml: FoundFile, checkpoint: FoundFile): string {
   return name.toLowerCase() === baseName(checkpoint).toLowerCase() ? name : withoutSuffix(name);
 }
 
-function freeName(wanted: string, folder: string, taken: ReadonlySet<string>): string {
+/** The name, or one made of it and its folder or a number, that is not among those taken, which are in lower case. */
+export function freeName(wanted: string, folder: string, taken: ReadonlySet<string>): string {
   const candidates = folder === '' ? [wanted] : [wanted, cleanName(`${folder}-${wanted}`)];
   const free = candidates.find((name) => !taken.has(name.toLowerCase()));
   if (free !== undefined) return free;

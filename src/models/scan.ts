@@ -48,6 +48,7 @@ export async function scanForModels(
     unpairedYamls.filter((file) => !spokenFor.has(file.path)),
     unpairedCheckpoints.filter((file) => !spokenFor.has(file.path)),
     yamls,
+    [...pairs, ...listed].map(({ name }) => name),
     log,
   );
   return candidates.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -103,6 +104,7 @@ function warnOfUnpaired(
   yamls: readonly FoundFile[],
   checkpoints: readonly FoundFile[],
   allYamls: readonly FoundFile[],
+  names: readonly string[],
   log: CatalogLog,
 ): void {
   if (yamls.length + checkpoints.length === 0) return;
@@ -114,6 +116,6 @@ function warnOfUnpaired(
   const block =
     checkpoints.length === 0
       ? ''
-      : `; this block, checked and completed, would serve the checkpoints:\n${renderModelsBlock(checkpoints, allYamls)}`;
+      : `; this block, checked and completed, would serve the checkpoints:\n${renderModelsBlock(checkpoints, allYamls, names)}`;
   log.warn(fields, `model files without a partner are left out: ${rule}${block}`);
 }

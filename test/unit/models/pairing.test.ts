@@ -73,7 +73,9 @@ describe('which checkpoint belongs to a YAML', () => {
   test('two files of that very name are a choice, and it is noted', () => {
     const pairing = pair(['a/x.ckpt.yaml'], ['a/x.ckpt', 'b/x.ckpt']);
     expect(named(pairing)).toEqual({ x: '/place0/pretrain/a/x.ckpt' });
-    expect(pairing.notes).toEqual([expect.stringContaining('fits 2 checkpoints; taken:')]);
+    expect(pairing.notes).toEqual([
+      '/place0/configs/a/x.ckpt.yaml fits 2 checkpoints; taken: /place0/pretrain/a/x.ckpt; left out: /place0/pretrain/b/x.ckpt',
+    ]);
   });
 
   test.each([
@@ -112,8 +114,26 @@ describe('which checkpoint belongs to a YAML', () => {
     const pairing = pair(['1:a/x.yaml'], ['a/x.ckpt', '1:b/x.ckpt', '1:a/x.pth']);
     expect(named(pairing)).toEqual({ x: '/place1/pretrain/a/x.pth' });
     expect(pairing.notes).toEqual([
-      expect.stringContaining('fits 3 checkpoints; taken: /place1/pretrain/a/x.pth'),
+      expect.stringMatching(
+        /fits 3 checkpoints; taken: .place1.pretrain.a.x\.pth; left out: .place1.pretrain.b.x\.ckpt, .place0.pretrain.a.x\.ckpt$/,
+      ),
     ]);
+  });
+
+  test('what a YAML of another folder has is served too, and no choice is noted', () => {
+    const pairing = pair(['a/x.yaml', 'b/x.yaml'], ['a/x.ckpt', 'b/x.ckpt']);
+    expect(named(pairing)).toEqual({
+      x: '/place0/pretrain/a/x.ckpt',
+      'b-x': '/place0/pretrain/b/x.ckpt',
+    });
+    expect(pairing.notes).toEqual(['/place0/configs/b/x.yaml is called "b-x": "x" is another model\'s name']);
+  });
+
+  test('of very many that are left out, some are named', () => {
+    const checkpoints = Array.from({ length: 50 }, (_, index) => `${String(index)}/x.ckpt`);
+    const [note] = pair(['x.yaml'], checkpoints).notes;
+    expect(note).toMatch(/fits 50 checkpoints; .* and 39 more$/);
+    expect(note?.match(/x\.ckpt/g)).toHaveLength(11);
   });
 
   test('the only checkpoint of its own folder belongs to the only YAML there', () => {

@@ -277,6 +277,22 @@ test('all files without a partner make one warning, whose block can be pasted', 
   });
 });
 
+test('the block to paste takes no name that a model has, or another entry of it: that would replace it', async () => {
+  const folder = await makeFolder({
+    'a/x.yaml': yaml,
+    'a/x.ckpt': checkpoint,
+    'b/x.ckpt': checkpoint,
+    'b/y.ckpt': checkpoint,
+    'c/y.ckpt': checkpoint,
+    'z.ckpt': checkpoint,
+  });
+  const { names, warnings } = await scan([], [listed('z', folder, 'z.yaml', 'other.ckpt')], [folder]);
+  expect(names).toEqual(['x']);
+  const message = warnings.at(-1)?.message ?? '';
+  const block = parse(message.slice(message.indexOf('models:'))) as { models: { name: string }[] };
+  expect(block.models.map(({ name }) => name)).toEqual(['b-x', 'y', 'c-y', 'z-2']);
+});
+
 test('files that a listed model uses are neither found again nor reported as without a partner', async () => {
   const project = await makeFolder({
     'configs/a.yaml': yaml,
