@@ -26,7 +26,8 @@ _ENDING = (
     r"wav|flac|mp3|ogg|opus|m4a|mp4)\b"
 )
 _QUOTED_FILE = re.compile(rf"(['\"])(?:(?:~|[A-Za-z]:|\.\.?)?[\\/][^'\"]*|[^'\"]*{_ENDING})\1", re.IGNORECASE)
-_PATH = re.compile(r"(?<![\w.\\/])(?:~|[A-Za-z]:|\.\.?)?[\\/][^\s'\":,;()\[\]<>]+")
+# Not what follows http: or https:.
+_PATH = re.compile(r"(?<![\w.\\/])(?<!\bhttp:)(?<!\bhttps:)(?:~|[A-Za-z]:|\.\.?)?[\\/][^\s'\":,;()\[\]<>]+")
 _FILE_NAME = re.compile(rf"(?<![\w.\\/])[\w.+@\\/-]*?{_ENDING}", re.IGNORECASE)
 
 OUT_OF_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
@@ -129,13 +130,16 @@ def _load_reason(chain: list[BaseException], msst_root: Path | None) -> str:
             return _placed_sentence(link, msst_root)
         if isinstance(link, ModuleNotFoundError) and link.name:
             return f"it needs the Python module {link.name}, which is not installed."
-        if isinstance(link, FileNotFoundError):
+        # The system's. Without a number it is a library's, in words of its own: of a download, for instance.
+        if isinstance(link, FileNotFoundError) and link.errno is not None:
             return "a file it consists of is not there."
         if "loading state_dict" in text:
             return f"the checkpoint does not fit the configuration: {_sentence(link)}"
         damaged = isinstance(link, pickle.UnpicklingError | EOFError | zipfile.BadZipFile)
         if damaged or any(sign in text for sign in DAMAGED_SIGNS):
             return "its checkpoint is damaged, incomplete, or no PyTorch checkpoint."
+        if isinstance(link, OSError) and link.errno is None and text:
+            return _sentence(link)
     return _sentence(chain[-1] if chain[-1].__cause__ is None else chain[0])
 
 

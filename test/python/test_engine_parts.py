@@ -79,6 +79,10 @@ def test_a_held_back_progress_goes_before_computed() -> None:
         ("secret.YAML line 3", "a file line 3"),
         ("size mismatch for layers.0.weight: 1.5 / 2", "size mismatch for layers.0.weight: 1.5 / 2"),
         ("module 'torch' has no attribute 'th'", "module 'torch' has no attribute 'th'"),
+        ("couldn't connect to 'https://hub.example'", "couldn't connect to 'https://hub.example'"),
+        ("see http://hub.example/docs/1#offline", "see http://hub.example/docs/1#offline"),
+        ("https://hub.example/secret.ckpt", "https:a file"),
+        ("file:///srv/secret", "file:a file"),
     ],
 )
 def test_paths_are_cut_from_what_clients_read(text: str, expected: str) -> None:
@@ -170,6 +174,21 @@ def test_a_module_that_is_not_there_is_named() -> None:
     failure = explain(error, is_loading=True, model_name="ft")
     expected = "The model ft cannot be loaded: it needs the Python module demucs, which is not installed."
     assert (failure.kind, failure.message) == ("MODEL_UNAVAILABLE", expected)
+
+
+def test_a_download_that_fails_is_no_file_that_the_model_lacks() -> None:
+    # As transformers and huggingface_hub raise them.
+    refused = ConnectionRefusedError(111, "Connection refused")
+    not_cached = FileNotFoundError("Cannot find the requested files in the local cache.")
+    not_cached.__cause__ = refused
+    told = OSError("We couldn't connect to 'https://hub.example' to load the files.")
+    told.__cause__ = not_cached
+    for error in (told, not_cached):
+        failure = explain(error, is_loading=True, model_name="m")
+        assert failure.message == f"The model m cannot be loaded: {error}"
+    gone = FileNotFoundError(2, "No such file or directory", "m.ckpt")
+    failure = explain(gone, is_loading=True, model_name="m")
+    assert failure.message == "The model m cannot be loaded: a file it consists of is not there."
 
 
 def config(**sections: Any) -> SimpleNamespace:
