@@ -1,5 +1,5 @@
 // Whether a task's stems are those made by hand: every checkout in a folder × its architectures × the Pythons given.
-// node bench/compatibility.mjs FOLDER [--python PYTHON]… [--checkout NAME]… [--architecture NAME]…
+// node bench/compatibility.mjs FOLDER [--python PYTHON]… [--checkout NAME]… [--architecture NAME]… [--pcm-type FLOAT]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -18,6 +18,7 @@ const SONG_BYTES = 44 + 3 * 44_100 * 4;
  * @typedef {object} Cell
  * @property {string} architecture
  * @property {string | null} why there are no stems, by hand or served
+ * @property {string[] | undefined} [leftOut] keys of the stock YAML that the checkout's own network does not know
  * @property {number} [difference] of two samples, at most; cold and warm
  */
 
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     python: { type: 'string', multiple: true, default: [] },
     checkout: { type: 'string', multiple: true, default: [] },
     architecture: { type: 'string', multiple: true, default: [] },
+    'pcm-type': { type: 'string', default: 'FLOAT' },
   },
 });
 const [folderOfCheckouts] = positionals;
@@ -50,9 +52,11 @@ await runBench(async (bench) => {
   for (const python of values.python.length > 0 ? values.python : [bench.engine]) {
     for (const checkout of checkouts) {
       const cells = await look(bench, python, path.join(root, checkout));
-      for (const { architecture, why, difference } of cells) {
+      for (const { architecture, why, leftOut, difference } of cells) {
         const outcome = why === null ? (difference === 0 ? 'equal' : `differs by ${difference}`) : 'no';
         rows.push({ checkout, python: versionOf(python), architecture, outcome });
+        if (leftOut?.length)
+          remarks.add(`${checkout}, ${architecture}: its YAML without ${leftOut.join(', ')}`);
         if (why !== null) remarks.add(`${checkout}, ${architecture}: ${why}`);
         process.stderr.write(`${checkout} ${architecture}: ${outcome} ${why ?? ''}\n`);
       }
@@ -75,7 +79,7 @@ async function look({ folder, setting }, python, checkout) {
   await writeNoiseWav(path.join(own, 'songs/song.wav'), SONG_BYTES);
   const byHand = await setting.run(
     python,
-    [path.join(scripts, 'by_hand.py'), checkout, own, ...values.architecture],
+    [path.join(scripts, 'by_hand.py'), checkout, own, values['pcm-type'], ...values.architecture],
     {
       cwd: checkout,
     },
@@ -83,19 +87,22 @@ async function look({ folder, setting }, python, checkout) {
   const made = linesOf(byHand.stdout);
   if (made.length === 0)
     return [{ architecture: '(none)', why: byHand.output.trim().split('\n').at(-1) ?? '' }];
-  const ready = made.filter(({ why }) => why === null).map(({ architecture }) => architecture);
+  const architectures = made.map(({ architecture }) => architecture);
   const served = await setting.run(
     python,
-    [path.join(scripts, 'served.py'), projectRoot, checkout, own, ...ready],
+    [path.join(scripts, 'served.py'), projectRoot, checkout, own, values['pcm-type'], ...architectures],
     {
       cwd: own,
     },
   );
   const compared = linesOf(served.stdout);
   return made.map((cell) => {
-    if (cell.why !== null) return { ...cell, why: `not by hand either: ${cell.why}` };
-    const found = compared.find(({ architecture }) => architecture === cell.architecture);
-    return found ?? { ...cell, why: served.output.trim().split('\n').at(-1) ?? '' };
+    const found = compared.find(({ architecture }) => architecture === cell.architecture) ?? {
+      ...cell,
+      why: served.output.trim().split('\n').at(-1) ?? '',
+    };
+    const why = cell.why === null ? found.why : `by hand: ${cell.why}; served: ${found.why ?? 'stems'}`;
+    return { ...found, leftOut: cell.leftOut, why };
   });
 }
 

@@ -1,8 +1,9 @@
 """What a worker makes of the same song with the same models.
 
-served.py PROJECT CHECKOUT FOLDER ARCHITECTURE…
+served.py PROJECT CHECKOUT FOLDER PCM_TYPE ARCHITECTURE…
 
-Prints a line of JSON for each: the architecture, and why its stems are not those made by hand.
+Prints a line of JSON for each: the architecture, and why its stems are not those made by hand; where none
+were made, what the server says of it.
 """
 
 from __future__ import annotations
@@ -19,21 +20,28 @@ import soundfile
 import torch
 
 
-def main(project: Path, root: Path, folder: Path, architectures: list[str]) -> None:
+def main(project: Path, root: Path, folder: Path, pcm_type: str, architectures: list[str]) -> None:
     """Separate with every one, cold and warm, and compare."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     torch.set_num_threads(1)
-    sys.path.append(str(project))
+    sys.path += [str(project), str(Path(__file__).parent)]
+    from downloads import build_without_downloads
+
     from python_worker.engine import Engine
+    from python_worker.needs import missing_modules
 
     engine = Engine(root, "cpu")
+    missing = missing_modules(root)
     for architecture in architectures:
         answer: dict[str, Any] = {"architecture": architecture, "why": None, "difference": 0.0}
         try:
+            if missing.get(architecture):
+                raise ModuleNotFoundError(f"unavailable from the start: {', '.join(missing[architecture])}")
+            build_without_downloads(architecture)
             for times in ("cold", "warm"):
                 stems = folder / times / architecture
-                separate(engine, folder, architecture, stems)
+                separate(engine, folder, architecture, stems, pcm_type)
                 difference = compare(folder / "by hand" / architecture, stems)
                 answer["difference"] = max(answer["difference"], difference)
             engine.unload()
@@ -42,7 +50,7 @@ def main(project: Path, root: Path, folder: Path, architectures: list[str]) -> N
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def separate(engine: Any, folder: Path, architecture: str, stems: Path) -> None:
+def separate(engine: Any, folder: Path, architecture: str, stems: Path, pcm_type: str) -> None:
     """One task."""
     from python_worker.attempt import Attempt, AttemptKey
     from python_worker.protocol import ModelParams, SeparateOptions, SeparateParams
@@ -76,8 +84,8 @@ def separate(engine: Any, folder: Path, architecture: str, stems: Path) -> None:
             instruments=outputs_of(Path(model.config_path)),
             use_tta=False,
             extract_instrumental=False,
-            output_format="wav",
-            pcm_type="FLOAT",
+            output_format=container_of(folder / "by hand" / architecture),
+            pcm_type=pcm_type,
             bigshifts=1,
             num_overlap=None,
             batch_size=None,
@@ -88,6 +96,12 @@ def separate(engine: Any, folder: Path, architecture: str, stems: Path) -> None:
         engine.separate(params, attempt)
     finally:
         attempt.end()
+
+
+def container_of(by_hand: Path) -> str:
+    """Of the stems made by hand: libsndfile rounds floats for FLAC otherwise than for WAV."""
+    endings = {path.suffix for path in by_hand.rglob("*") if path.suffix in (".wav", ".flac")}
+    return "flac" if endings == {".flac"} else "wav"
 
 
 def outputs_of(config_path: Path) -> list[str]:
@@ -120,9 +134,11 @@ def compare(by_hand: Path, served: Path) -> float:
         )
         if expected.shape != found.shape:
             raise ValueError(f"{name} is of another shape")
+        if not expected.any():
+            raise ValueError(f"{name} is silent: there is nothing to compare")
         difference = max(difference, float(numpy.abs(expected - found).max()))
     return difference
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5:])

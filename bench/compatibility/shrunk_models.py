@@ -33,27 +33,39 @@ SMALL: dict[str, Any] = {
     "bottom_channels": 16,
     "mlp_dim": 16,
     "flash_attn": False,
+    # What it needs instead of torch runs on a GPU only.
+    "use_mamba": False,
 }
 # Keys that mean one thing in one architecture and another in the next.
 SMALL_OF: dict[str, dict[str, Any]] = {
     "apollo": {"feature_dim": 16, "layer": 1},
+    "bandit": {"n_bands": 16},
     "bs_mamba2": {"feature_dim": 16, "num_repeat_mask": 1, "num_repeat_map": 1},
     "conformer": {"embed_dim": 32},
     "moises_light": {"G": 8, "n_rope": 1},
     "scnet_unofficial": {
         "dims": [4, 8, 16, 32],
         "n_conv_modules": [1, 1, 1],
-        "n_rnn_layers": 1,
+        # Every second one halves again what the one before has doubled.
+        "n_rnn_layers": 2,
         "rnn_hidden_dim": 16,
     },
     "segm_models": {"num_channels": 16, "num_subbands": 2},
     "torchseg": {"num_channels": 16, "num_subbands": 2},
     "mdx23c": {"num_channels": 8, "num_subbands": 2},
     "experimental_mdx23c_stht": {"num_channels": 8, "num_subbands": 2},
-    "htdemucs": {"channels": 8},
+    # Fewer layers would leave its transformer a hundred times the frames.
+    "htdemucs": {"channels": 8, "depth": 4, "growth": 2},
     "scnet": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
     "scnet_masked": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
     "scnet_tran": {"dims": [4, 8, 16, 32], "conv_depths": [1, 1, 1]},
+}
+# Whose stock YAMLs have another name, and whose are those of the network that they are a variant of.
+ALSO_CALLED = {"experimental_mdx23c_stht": "mdx23c_stht"}
+VARIANTS = {
+    "bs_roformer_experimental": "bs_roformer",
+    "mel_band_roformer_experimental": "mel_band_roformer",
+    "scnet_masked": "scnet",
 }
 BATCH = {"batch_size": 2, "num_overlap": 2}
 CHUNK_SECONDS = 1.5
@@ -64,22 +76,25 @@ def stock_yamls(root: Path, architectures: list[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted((root / "configs").rglob("*.yaml"), key=lambda path: (len(path.parts), path.name)):
         name = _letters(path.stem)
-        fitting = [one for one in architectures if _letters(one) in name]
+        fitting = [one for one in architectures if _letters(ALSO_CALLED.get(one, one)) in name]
         if fitting:
             found.setdefault(max(fitting, key=len), path)
+    for variant, original in VARIANTS.items():
+        if variant in architectures and original in found:
+            found.setdefault(variant, found[original])
     return found
 
 
 def write_model(
     architecture: str, stock: Path, folder: Path, get_model_from_config: Any
-) -> tuple[Path, Path]:
+) -> tuple[Path, Path, list[str]]:
     """Write the shrunk YAML and a checkpoint for it.
 
     Args:
         get_model_from_config: the checkout's own.
 
     Returns:
-        Their paths.
+        Their paths, and the keys of the stock YAML that the checkout's own network does not know: left out.
     """
     config = yaml.load(stock.read_text(encoding="utf-8"), Loader=yaml.FullLoader)
     small = {**SMALL, **SMALL_OF.get(architecture, {})}
@@ -91,11 +106,21 @@ def write_model(
     config.get("audio", {}).setdefault("num_channels", 2)
     _shorten(config)
     config_path, checkpoint_path = folder / f"{architecture}.yaml", folder / f"{architecture}.ckpt"
-    config_path.write_text(yaml.dump(config), encoding="utf-8")
-    torch.manual_seed(1)
-    network, _ = get_model_from_config(architecture, str(config_path))
+    left_out: list[str] = []
+    while True:
+        config_path.write_text(yaml.dump(config), encoding="utf-8")
+        torch.manual_seed(1)
+        try:
+            network, _ = get_model_from_config(architecture, str(config_path))
+            break
+        except TypeError as error:
+            unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            if unknown is None or unknown[1] not in config["model"]:
+                raise
+            left_out.append(unknown[1])
+            del config["model"][unknown[1]]
     torch.save(network.state_dict(), checkpoint_path)
-    return config_path, checkpoint_path
+    return config_path, checkpoint_path, left_out
 
 
 def _shrink(section: dict[str, Any], small: dict[str, Any]) -> None:
