@@ -81,7 +81,7 @@ module.exports = {
       from: { path: '^src/store/' },
       to: {
         path: '^src/',
-        pathNot: ['^src/store/', leaves, '^src/(tasks/(task|taskState)|models/optionRules)[.]ts$'],
+        pathNot: ['^src/store/', leaves, '^src/(tasks/(task|taskEvent|taskState)|models/optionRules)[.]ts$'],
       },
     },
     onlyIn(

@@ -35,6 +35,8 @@ import { createPace } from './tasks/pace.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
 import { taskBytes } from './tasks/taskMemory.ts';
+import { createTaskEvents } from './tasks/taskEvents.ts';
+import { createTaskLog } from './tasks/taskLog.ts';
 import { createTaskService } from './tasks/taskService.ts';
 import { chooseWorkers, findDevices } from './worker/devices.ts';
 import { InferenceWorker } from './worker/inferenceWorker.ts';
@@ -95,7 +97,10 @@ export async function startServer(
     path.join(config.projectRoot, 'drizzle'),
     () => ballast.release(),
   );
-  const store = createSqliteTaskStore(database, clock);
+  const running = createRunningAttempts();
+  const events = createTaskEvents(log);
+  events.subscribe(createTaskLog(log, running));
+  const store = createSqliteTaskStore(database, clock, events);
   await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
   await recover({ store, files, log });
   void ballast.renew();
@@ -122,7 +127,6 @@ export async function startServer(
   });
   const media = createMediaPool({ ...command, python: config.mediaPython }, log);
   const progress = createProgressBoard(clock);
-  const running = createRunningAttempts();
   const pool = createWorkerPool({
     startWorker: (id, device, signal) =>
       InferenceWorker.start(
@@ -205,10 +209,6 @@ export async function startServer(
     onNothingToStart: () => {
       residency.tend();
     },
-    onEnded: ({ modelType, mixture }, { status, processingSeconds }) => {
-      if (status !== 'completed') return;
-      metrics.recordTask({ modelType, audioSeconds: mixture.durationSeconds, processingSeconds });
-    },
     countOomKills,
     usableMemoryBytes,
     maxAttempts: config.taskMaxAttempts,
@@ -216,16 +216,16 @@ export async function startServer(
     clock,
     log,
   });
+  events.subscribe(metrics.recordEvent);
+  events.subscribe(({ type }) => {
+    if (type === 'task.queued' || type === 'task.requeued') scheduler.wake();
+  });
   const tasks = createTaskService({
     store,
     files,
     progress,
     running,
     probe: (file, caller) => probeMixture(media, file, caller),
-    onAccepted: ({ mixture }) => {
-      metrics.recordUpload(mixture.bytes);
-      scheduler.wake();
-    },
     limits: {
       maxFileSizeBytes: config.maxFileSizeBytes,
       maxAudioSeconds: config.maxAudioSeconds,

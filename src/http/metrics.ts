@@ -2,6 +2,7 @@
 import type { z } from '@hono/zod-openapi';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { TaskTotals } from '../tasks/task.ts';
+import type { TaskEvent } from '../tasks/taskEvent.ts';
 import type { TaskStatus } from '../tasks/taskState.ts';
 import type { metricsSchema } from './schemas.ts';
 
@@ -19,10 +20,8 @@ export interface MetricsSources {
 /** The figures, and where they are told what happened. */
 export interface Metrics {
   recordRequest(request: { method: string; route: string; status: number; seconds: number }): void;
-  /** An upload became a task. */
-  recordUpload(bytes: number): void;
-  /** A task was completed. `audioSeconds`: the length of its mixture. */
-  recordTask(task: { modelType: string; audioSeconds: number; processingSeconds: number }): void;
+  /** A subscriber of `TaskEvents`. */
+  recordEvent: (event: Pick<TaskEvent, 'type' | 'task'>) => void;
   report(): Promise<MetricsReport>;
   /** The Prometheus text format, version 0.0.4. */
   text(): Promise<string>;
@@ -80,12 +79,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
       countRequest(known, route, status);
       requestSeconds.observe({ method: known, route }, seconds);
     },
-    recordUpload(bytes) {
-      uploadBytes.inc(bytes);
-    },
-    recordTask(task) {
-      taskSeconds.observe({ model_type: task.modelType }, task.processingSeconds);
-      audioSeconds.inc(task.audioSeconds);
+    recordEvent({ type, task }) {
+      if (type === 'task.queued') uploadBytes.inc(task.mixture.bytes);
+      if (type !== 'task.completed') return;
+      taskSeconds.observe({ model_type: task.modelType }, task.processingSeconds ?? 0);
+      audioSeconds.inc(task.mixture.durationSeconds);
     },
     report: () => reportMetrics(sources),
     text: () => registry.metrics(),

@@ -102,6 +102,7 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
     const next = () => Promise.resolve(marked.pop() ?? []);
     return removePages(parts, signal, next, (task) => store.erase(task.taskId));
   });
+  await step('events', async () => ({ removed: await forgetDeletions(parts, signal), failed: 0 }));
   await step('orphans', () => sweepOrphans(parts, signal));
 }
 
@@ -126,6 +127,19 @@ function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStat
       return mark(page);
     }
   };
+}
+
+/** That a task was deleted is remembered for as long as a task would be. */
+async function forgetDeletions(
+  { store, retention, clock }: CleanupParts,
+  signal: AbortSignal,
+): Promise<number> {
+  let forgotten = 0;
+  for (;;) {
+    const count = await store.forgetDeletions(clock.now() - retention.metadataMs, PAGE);
+    forgotten += count;
+    if (count < PAGE || signal.aborted) return forgotten;
+  }
 }
 
 async function removeFiles(files: CleanupParts['files'], task: Task): Promise<void> {

@@ -3,7 +3,6 @@ import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { LostAttempt, PoisonRule, TaskStore } from '../store/taskStore.ts';
 import { eraseTask } from '../tasks/erasing.ts';
-import { logStatus } from '../tasks/statusLog.ts';
 
 /** What takes the server down start after start must end some time; a kill that hit it by chance costs nothing. */
 const POISON: PoisonRule = {
@@ -24,11 +23,6 @@ const POISON: PoisonRule = {
 export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
   const { store, files, log } = parts;
   const lost = await store.requeueLost(POISON);
-  for (const { taskId, attempt, status } of lost) {
-    const ended = { attempt, outcome: 'server_died' };
-    if (status === 'pending') logStatus(log, taskId, 'requeued', ended);
-    else logStatus(log, taskId, 'failed', { ...ended, failure: POISON.failure });
-  }
   const deleted = await store.markedDeleted();
   // What cannot be removed now stands in no way: it is hidden already, and the cleanup tries it again.
   const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskStore } from '../store/taskStore.ts';
 import type { RunningAttempts } from '../tasks/runningAttempts.ts';
-import { tellSafely } from '../tellSafely.ts';
 import { StageClock } from '../tasks/stageClock.ts';
-import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure, KilledForMemory } from '../worker/childErrors.ts';
 import type { InferenceWorker } from '../worker/inferenceWorker.ts';
@@ -29,7 +27,7 @@ const POLL_MS = 1_000;
 /** Builds the scheduler; nothing else starts an attempt. */
 export function createScheduler(
   parts: AttemptParts &
-    Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable' | 'onEnded'> & {
+    Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable'> & {
       store: TaskStore;
       pool: Pick<WorkerPool, 'ready' | 'lease' | 'stop'>;
       running: RunningAttempts;
@@ -123,12 +121,8 @@ export function createScheduler(
     stages: StageClock,
     signal: AbortSignal,
   ): Promise<void> => {
-    const where = { taskId: task.taskId, attempt: task.attempt, workerId: lease.worker.id };
     let worked = true;
     try {
-      tellSafely(log, () => {
-        logStatus(log, task.taskId, 'processing', { ...where, modelType: task.modelType });
-      });
       const outcome = await outcomeOf(task, lease, crowd, stages, signal);
       if (!outcome) return;
       if ('error' in outcome) {

@@ -5,7 +5,6 @@ import { layout } from '../store/layout.ts';
 import type { AttemptResult, TaskStore } from '../store/taskStore.ts';
 import type { StageClock } from '../tasks/stageClock.ts';
 import { tellSafely } from '../tellSafely.ts';
-import { logStatus } from '../tasks/statusLog.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
 import { judge, type Verdict } from './verdict.ts';
@@ -21,8 +20,6 @@ export interface SettlementParts {
   retryDelayMs: number;
   /** A worker could not load this model: `reason` says why, fit for a client. */
   onModelUnavailable: (modelType: string, reason: string) => void;
-  /** A task has come to its end in an attempt, and the store says so. */
-  onEnded: (task: Task, result: AttemptResult) => void;
   now(): number;
   log: Log;
 }
@@ -71,7 +68,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
       if (error instanceof ChildFailure && error.kind === 'MODEL_UNAVAILABLE')
         parts.onModelUnavailable(task.modelType, error.message);
     });
-    if (verdict.next === 'fail') await finish(task, failureOf(task, verdict), how.stages);
+    if (verdict.next === 'fail') await finish(task, failureOf(task, verdict));
     if (verdict.next === 'requeue') await requeue(task, verdict);
   };
 
@@ -82,35 +79,13 @@ export function createSettlement(parts: SettlementParts): Settlement {
   };
 
   /** @returns false when the attempt is not the task's current one any more, or the end could not be written */
-  const finish = async (task: Task, result: AttemptResult, stages: StageClock): Promise<boolean> => {
-    const { taskId, attempt } = task;
-    const isWritten = await persist(() => store.finish(taskId, attempt, result));
-    if (!isWritten) return false;
-    tellSafely(log, () => {
-      logStatus(log, taskId, result.status, {
-        attempt,
-        modelType: task.modelType,
-        ...stages.read(),
-        processingSeconds: result.processingSeconds,
-        ...(result.status === 'failed' ? { failure: result.failure } : {}),
-      });
-    });
-    tellSafely(log, () => {
-      parts.onEnded(task, result);
-    });
-    return true;
-  };
+  const finish = ({ taskId, attempt }: Task, result: AttemptResult): Promise<boolean> =>
+    persist(() => store.finish(taskId, attempt, result));
 
   const requeue = async (task: Task, verdict: Extract<Verdict, { next: 'requeue' }>): Promise<void> => {
     const { outcome, burnt, delayMs = 0 } = verdict;
     const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
-    const isWritten = await persist(() =>
-      store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore }),
-    );
-    if (!isWritten) return;
-    tellSafely(log, () => {
-      logStatus(log, task.taskId, 'requeued', { attempt: task.attempt, outcome });
-    });
+    await persist(() => store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore }));
   };
 
   const persist = async (write: () => Promise<boolean>): Promise<boolean> => {
@@ -153,12 +128,12 @@ export function createSettlement(parts: SettlementParts): Settlement {
     async settle(task, outcome, how) {
       await removing(task.taskId, () => files.remove(layout.attemptScratch(task.taskId, task.attempt)));
       if ('result' in outcome && outcome.result.status === 'completed') {
-        if (!(await finish(task, outcome.result, how.stages))) await discard(task);
+        if (!(await finish(task, outcome.result))) await discard(task);
         return;
       }
       // First: what is settled has nothing left to remove, and a client that sees the end finds it so.
       await discard(task);
-      if ('result' in outcome) await finish(task, outcome.result, how.stages);
+      if ('result' in outcome) await finish(task, outcome.result);
       else await settleFailure(task, outcome.error, how);
     },
     stop() {

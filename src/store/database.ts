@@ -12,8 +12,6 @@ export interface Database {
   write: Write;
   /** The same for what makes room: where the disk has none for it, `makeRoom` is asked for some, and it is tried again. */
   writeFreeing: Write;
-  /** Another value after every write; this process is the only one that writes (`dataDirLock.ts`). */
-  revision(): number;
   /** Whether its file is where it was and a read comes back: for the health report. */
   isReachable(): boolean;
   /** Whether the last write found the disk full, and one that is tried now does so too: for the health report. */
@@ -46,7 +44,6 @@ export function openDatabase(
   const orm = drizzle(sqlite);
   migrate(orm, { migrationsFolder: migrationsDir });
   const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
-  const countWrites = sqlite.prepare<[], number>('SELECT total_changes()').pluck();
   let foundNoRoom = false;
   const writeOnce = createWrite(orm);
   const write: Write = (body) =>
@@ -66,7 +63,6 @@ export function openDatabase(
         if (isFullDisk(error) && makeRoom()) return write(body);
         throw error;
       }),
-    revision: () => countWrites.get() ?? 0,
     isReachable() {
       try {
         ping.get();

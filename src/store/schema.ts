@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { Mixture, TaskFailureCode } from '../tasks/task.ts';
+import type { TaskEventType } from '../tasks/taskEvent.ts';
 import type { TaskStatus } from '../tasks/taskState.ts';
 
 /** What a task is to do. Today always one step; a later pipeline has several. */
@@ -126,6 +127,27 @@ export const stems = sqliteTable(
     clippedSamples: integer('clipped_samples').notNull(),
   },
   (table) => [primaryKey({ columns: [table.taskId, table.attempt, table.step, table.position] })],
+);
+
+/**
+ * What happened to tasks. Numbered for each owner from 1, for a number over all of them would tell others' traffic; the
+ * newest of an owner stays for ever, for the next goes on from it.
+ */
+export const events = sqliteTable(
+  'events',
+  {
+    // SQLite keeps no NULL apart in a primary key: tasks of nobody, made with authentication off, have ''.
+    owner: text('owner').notNull(),
+    number: integer('number').notNull(),
+    taskId: text('task_id').notNull(),
+    type: text('type').$type<TaskEventType>().notNull(),
+    attempt: integer('attempt').notNull(),
+    at: integer('at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.owner, table.number] }),
+    index('events_by_task').on(table.taskId, table.number),
+  ],
 );
 
 /** Totals that outlive the rows they count. */

@@ -1,19 +1,28 @@
 import type { Clock } from '../clock.ts';
+import type { TaskEvents } from '../tasks/taskEvent.ts';
 import type { Database } from './database.ts';
 import { createReadMemo } from './readMemo.ts';
 import { taskMoves } from './taskMoves.ts';
 import { taskQueries } from './taskQueries.ts';
 import { taskRemoval } from './taskRemoval.ts';
 import type { TaskStore } from './taskStore.ts';
+import { createTransitions } from './transition.ts';
 
 /** The task store on SQLite, through Drizzle. */
 export function createSqliteTaskStore(
-  { orm, revision, write, writeFreeing }: Pick<Database, 'orm' | 'revision' | 'write' | 'writeFreeing'>,
+  { orm, write, writeFreeing }: Pick<Database, 'orm' | 'write' | 'writeFreeing'>,
   clock: Clock,
+  events: TaskEvents,
 ): TaskStore {
+  const memo = createReadMemo();
+  events.subscribe(() => {
+    memo.forget();
+  });
+  const transition = createTransitions(write, events, clock);
+  const transitionFreeing = createTransitions(writeFreeing, events, clock);
   return {
-    ...taskQueries(orm, createReadMemo(revision)),
-    ...taskMoves({ write, writeFreeing }, clock),
-    ...taskRemoval(orm, writeFreeing, clock),
+    ...taskQueries(orm, memo),
+    ...taskMoves(transition, transitionFreeing),
+    ...taskRemoval(orm, writeFreeing, transitionFreeing, clock),
   };
 }

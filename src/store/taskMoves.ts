@@ -1,39 +1,27 @@
-import { and, asc, count, desc, eq, gt, inArray, isNull, lte, or, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
-import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
-import type { Task } from '../tasks/task.ts';
-import { canMove, statusesBefore, type TaskStatus } from '../tasks/taskState.ts';
+import type { Stem, Task, TaskFailure } from '../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome, type Plan } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask, visibleTask } from './taskRows.ts';
 import {
   LONGEST_RETRY_DELAY_MS,
-  type AttemptResult,
   type ClaimingWorker,
   type DeviceFailure,
   type LostAttempt,
   type NewTask,
   type TaskStore,
 } from './taskStore.ts';
-import type { Write } from './transaction.ts';
-
-type TaskRow = typeof tasks.$inferSelect;
+import { move, type RunTransition, type Transition } from './transition.ts';
 
 /** What brings a task from one status to the next. */
 export function taskMoves(
-  { write, writeFreeing }: { write: Write; writeFreeing: Write },
-  clock: Clock,
+  transition: RunTransition,
+  transitionFreeing: RunTransition,
 ): Pick<TaskStore, 'accept' | 'claimNext' | 'finish' | 'requeue' | 'requeueLost' | 'cancel'> {
-  const endAttempt = (tx: BetterSQLite3Database, taskId: string, attempt: number, outcome: AttemptOutcome) =>
-    tx
-      .update(attempts)
-      .set({ endedAt: clock.now(), outcome })
-      .where(and(eq(attempts.taskId, taskId), eq(attempts.attempt, attempt), isNull(attempts.outcome)))
-      .run();
-
   return {
-    accept: (task, maxPending) =>
-      write((tx) => {
+    accept: (task, maxPending, facts) =>
+      transition(({ tx, now, note }) => {
         const earlier = earlierOfKey(tx, task);
         if (earlier) return earlier;
         const waiting = tx.select({ n: count() }).from(tasks).where(pendingTask()).get()?.n ?? 0;
@@ -43,7 +31,6 @@ export function taskMoves(
             `The queue is full: ${String(waiting)} tasks are waiting. Try again later.`,
           );
         }
-        const now = clock.now();
         tx.insert(inputs)
           .values({ ...task.mixture, owner: task.owner, createdAt: now })
           .run();
@@ -59,105 +46,89 @@ export function taskMoves(
             createdAt: now,
           })
           .run();
-        return mustRead(readTask(tx, eq(tasks.taskId, task.taskId)));
+        const accepted = readTask(tx, eq(tasks.taskId, task.taskId));
+        if (!accepted) throw new Error('a task that was just written is not there');
+        note('task.queued', accepted, facts);
+        return accepted;
       }),
 
     claimNext: (choose) =>
-      write((tx) => {
-        const now = clock.now();
+      transition((change) => {
+        const { tx, now } = change;
         const claim = firstClaim(startableTasks(tx, now), (task) => choose(task, lastFailure(tx, task)));
         if (!claim) return undefined;
         const { task: next, worker } = claim;
         const attempt = next.attempt + 1;
-        move(tx, 'processing', eq(tasks.taskId, next.taskId), {
-          attempt,
-          claimedBy: worker.id,
-          startedAt: now,
-          notBefore: null,
-        });
         tx.insert(attempts)
           .values({ taskId: next.taskId, attempt, worker: worker.id, device: worker.device, startedAt: now })
           .run();
-        return readTask(tx, eq(tasks.taskId, next.taskId));
+        const values = { attempt, claimedBy: worker.id, startedAt: now, notBefore: null };
+        return move(change, 'processing', next.taskId, undefined, values, { workerId: worker.id });
       }),
 
     finish: (taskId, attempt, result) =>
-      write((tx) => {
-        const failed = result.status === 'failed';
-        const moved = move(tx, result.status, currentAttempt(taskId, attempt), {
-          completedAt: clock.now(),
-          claimedBy: null,
-          processingSeconds: result.processingSeconds,
-          ...(failed
-            ? {
-                failureCode: result.failure.code,
-                failureMessage: result.failure.message,
-                ...burn(result.burnt),
-              }
-            : {}),
-        });
-        if (!moved) return false;
-        endAttempt(tx, taskId, attempt, result.status);
+      transition((change) => {
+        const { tx, now } = change;
+        const ended = { completedAt: now, claimedBy: null, processingSeconds: result.processingSeconds };
+        const values =
+          result.status === 'completed'
+            ? { ...ended, warnings: [...warningsOf(tx, taskId), ...result.warnings] }
+            : { ...ended, ...failureValues(result.failure), ...burn(result.burnt) };
+        if (!move(change, result.status, taskId, currentAttempt(attempt), values)) return false;
+        endAttempt(change, taskId, attempt, result.status);
         addTo(tx, `tasks_${result.status}`, 1);
-        if (!failed) {
-          publish(tx, taskId, attempt, result);
+        if (result.status === 'completed') {
+          publish(tx, taskId, attempt, result.stems);
           addTo(tx, 'processing_seconds', result.processingSeconds);
         }
         return true;
       }),
 
     requeue: (taskId, attempt, { outcome, burnt, notBefore }) =>
-      write((tx) => {
-        const moved = move(tx, 'pending', currentAttempt(taskId, attempt), {
-          claimedBy: null,
-          startedAt: null,
-          notBefore,
-          ...burn(burnt),
-        });
-        if (moved) endAttempt(tx, taskId, attempt, outcome);
-        return moved;
+      transition((change) => {
+        const values = { claimedBy: null, startedAt: null, notBefore, ...burn(burnt) };
+        const moved = move(change, 'pending', taskId, currentAttempt(attempt), values, { outcome });
+        if (moved) endAttempt(change, taskId, attempt, outcome);
+        return moved !== undefined;
       }),
 
     requeueLost: ({ deathsInARow, failure }) =>
-      writeFreeing((tx) => {
+      transitionFreeing((change) => {
+        const { tx, now } = change;
         const lost = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
           // A deleted one goes with all its rows; its attempt is nobody's any more.
           .where(and(eq(tasks.status, 'processing'), isNull(tasks.deletedAt)))
           .all();
+        const outcome = 'server_died';
         return lost.map(({ taskId, attempt }): LostAttempt => {
-          endAttempt(tx, taskId, attempt, 'server_died');
+          endAttempt(change, taskId, attempt, outcome);
+          const current = currentAttempt(attempt);
           if (deathsAtTheEnd(tx, taskId, deathsInARow) < deathsInARow) {
-            move(tx, 'pending', currentAttempt(taskId, attempt), { claimedBy: null, startedAt: null });
+            const values = { claimedBy: null, startedAt: null };
+            move(change, 'pending', taskId, current, values, { outcome });
             return { taskId, attempt, status: 'pending' };
           }
           // How long the last attempt ran, nobody knows: `processingSeconds` stays empty.
-          move(tx, 'failed', currentAttempt(taskId, attempt), {
-            completedAt: clock.now(),
-            claimedBy: null,
-            failureCode: failure.code,
-            failureMessage: failure.message,
-          });
+          const values = { completedAt: now, claimedBy: null, ...failureValues(failure) };
+          move(change, 'failed', taskId, current, values, { outcome });
           addTo(tx, 'tasks_failed', 1);
           return { taskId, attempt, status: 'failed' };
         });
       }),
 
-    cancel: (taskId, owner) =>
-      writeFreeing((tx) => {
+    cancel: (taskId, owner, facts) =>
+      transitionFreeing((change) => {
+        const { tx, now } = change;
         const task = readTask(tx, visibleTask(taskId, owner));
         if (!task) return undefined;
-        if (!canMove(task.status, 'cancelled')) return 'ended';
-        const now = clock.now();
-        move(tx, 'cancelled', eq(tasks.taskId, taskId), {
-          completedAt: now,
-          cancelRequestedAt: now,
-          claimedBy: null,
-        });
-        endAttempt(tx, taskId, task.attempt, 'cancelled');
+        const values = { completedAt: now, cancelRequestedAt: now, claimedBy: null };
+        const cancelled = move(change, 'cancelled', taskId, undefined, values, facts);
+        if (!cancelled) return 'ended';
+        endAttempt(change, taskId, task.attempt, 'cancelled');
         addTo(tx, 'tasks_cancelled', 1);
-        return mustRead(readTask(tx, eq(tasks.taskId, taskId)));
+        return cancelled;
       }),
   };
 }
@@ -226,27 +197,20 @@ function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number)
   return other < 0 ? newest.length : other;
 }
 
-/** The one way a status is written: only from a status that may precede it. */
-function move(
-  tx: BetterSQLite3Database,
-  to: TaskStatus,
-  where: SQL | undefined,
-  values: Partial<TaskRow>,
-): boolean {
-  const { changes } = tx
-    .update(tasks)
-    .set({ ...values, status: to, version: sql`${tasks.version} + 1` })
-    .where(and(where, inArray(tasks.status, statusesBefore(to)), isNull(tasks.deletedAt)))
-    .run();
-  return changes === 1;
-}
-
 /** A time further ahead than any that is given out was written before the clock was set back: it is passed. */
 const mayStart = (now: number) =>
   or(isNull(tasks.notBefore), lte(tasks.notBefore, now), gt(tasks.notBefore, now + LONGEST_RETRY_DELAY_MS));
 
-const currentAttempt = (taskId: string, attempt: number) =>
-  and(eq(tasks.taskId, taskId), eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));
+const currentAttempt = (attempt: number) => and(eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));
+
+const endAttempt = ({ tx, now }: Transition, taskId: string, attempt: number, outcome: AttemptOutcome) =>
+  tx
+    .update(attempts)
+    .set({ endedAt: now, outcome })
+    .where(and(eq(attempts.taskId, taskId), eq(attempts.attempt, attempt), isNull(attempts.outcome)))
+    .run();
+
+const failureValues = ({ code, message }: TaskFailure) => ({ failureCode: code, failureMessage: message });
 
 const burn = (burnt: boolean) => (burnt ? { failures: sql`${tasks.failures} + 1` as unknown as number } : {});
 
@@ -257,23 +221,11 @@ const addTo = (tx: BetterSQLite3Database, name: string, amount: number) =>
     .onConflictDoUpdate({ target: counters.name, set: { value: sql`${counters.value} + ${amount}` } })
     .run();
 
-function publish(
-  tx: BetterSQLite3Database,
-  taskId: string,
-  attempt: number,
-  result: Extract<AttemptResult, { status: 'completed' }>,
-): void {
-  tx.insert(stems)
-    .values(result.stems.map((stem, position) => ({ ...stem, taskId, attempt, step: 0, position })))
-    .run();
-  const row = tx.select({ warnings: tasks.warnings }).from(tasks).where(eq(tasks.taskId, taskId)).get();
-  tx.update(tasks)
-    .set({ warnings: [...(row?.warnings ?? []), ...result.warnings] })
-    .where(eq(tasks.taskId, taskId))
-    .run();
-}
+const warningsOf = (tx: BetterSQLite3Database, taskId: string) =>
+  tx.select({ warnings: tasks.warnings }).from(tasks).where(eq(tasks.taskId, taskId)).get()?.warnings ?? [];
 
-function mustRead(task: Task | undefined): Task {
-  if (!task) throw new Error('a task that was just written is not there');
-  return task;
-}
+const publish = (tx: BetterSQLite3Database, taskId: string, attempt: number, made: readonly Stem[]) =>
+  tx
+    .insert(stems)
+    .values(made.map((stem, position) => ({ ...stem, taskId, attempt, step: 0, position })))
+    .run();

@@ -43,7 +43,7 @@ export function taskQueries(
   return {
     find: (taskId, owner) =>
       settle(() => {
-        const task = memo(`task ${taskId}`, () => {
+        const task = memo.read(`task ${taskId}`, () => {
           const rows = findTask.get({ taskId });
           return rows && toTask(rows);
         });
@@ -53,7 +53,7 @@ export function taskQueries(
     findByKey: (idempotencyKey, owner) => settle(() => readTask(db, taskOfKey(idempotencyKey, owner))),
 
     queuePosition: (seq) =>
-      settle(() => memo(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
+      settle(() => memo.read(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
 
     queuePositions: (seqs) =>
       settle(() => {

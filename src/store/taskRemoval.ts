@@ -1,28 +1,37 @@
-import { and, asc, count, eq, inArray, isNotNull, isNull, lt, sql, type SQL } from 'drizzle-orm';
+import { and, asc, count, eq, inArray, isNotNull, isNull, lt, ne, sql, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../clock.ts';
 import type { Task } from '../tasks/task.ts';
+import type { EventFacts } from '../tasks/taskEvent.ts';
 import type { EndedStatus } from '../tasks/taskState.ts';
-import { attempts, inputs, stems, tasks } from './schema.ts';
+import { attempts, events, inputs, stems, tasks } from './schema.ts';
 import { readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
 import type { ExpiryQuery, TaskStore } from './taskStore.ts';
 import { settle, type Write } from './transaction.ts';
+import type { RunTransition, Transition } from './transition.ts';
 
 /** What takes tasks, or their files, out of sight and then away. */
 export function taskRemoval(
   db: BetterSQLite3Database,
   write: Write,
+  transition: RunTransition,
   clock: Clock,
 ): Pick<
   TaskStore,
-  'markDeleted' | 'markedDeleted' | 'erase' | 'ended' | 'expire' | 'markFilesRemoved' | 'retire'
+  | 'markDeleted'
+  | 'markedDeleted'
+  | 'erase'
+  | 'ended'
+  | 'expire'
+  | 'markFilesRemoved'
+  | 'retire'
+  | 'forgetDeletions'
 > {
   return {
-    markDeleted: (taskId, owner) =>
-      write((tx) => {
-        const task = readTask(tx, visibleTask(taskId, owner));
-        if (!task) return undefined;
-        tx.update(tasks).set({ deletedAt: clock.now() }).where(eq(tasks.taskId, taskId)).run();
+    markDeleted: (taskId, owner, facts) =>
+      transition((change) => {
+        const task = readTask(change.tx, visibleTask(taskId, owner));
+        if (task) hide(change, [task], facts);
         return task;
       }),
 
@@ -34,6 +43,10 @@ export function taskRemoval(
         if (!row) return;
         tx.delete(stems).where(eq(stems.taskId, taskId)).run();
         tx.delete(attempts).where(eq(attempts.taskId, taskId)).run();
+        // That it was deleted is kept a while longer: whoever was away is told of it.
+        tx.delete(events)
+          .where(and(eq(events.taskId, taskId), ne(events.type, 'task.deleted'), isNotTheNewest))
+          .run();
         tx.delete(tasks).where(eq(tasks.taskId, taskId)).run();
         const users =
           tx.select({ n: count() }).from(tasks).where(eq(tasks.inputId, row.inputId)).get()?.n ?? 0;
@@ -52,17 +65,17 @@ export function taskRemoval(
       ),
 
     expire: ({ status, ...query }) =>
-      write((tx) => {
-        const expired = selectEnded(
-          tx,
-          and(eq(tasks.status, status), isNull(tasks.filesRemovedAt), isNull(tasks.deletedAt)),
-          query,
-        );
+      transition(({ tx, now, note }) => {
+        const where = and(eq(tasks.status, status), isNull(tasks.filesRemovedAt), isNull(tasks.deletedAt));
+        const page = selectEnded(tx, where, query);
+        const expiring = page.filter((task) => task.filesExpiredAt === null);
         tx.update(tasks)
-          .set({ filesExpiredAt: clock.now(), version: sql`${tasks.version} + 1` })
-          .where(and(inArray(tasks.taskId, idsOf(expired)), isNull(tasks.filesExpiredAt)))
+          .set({ filesExpiredAt: now, version: sql`${tasks.version} + 1` })
+          .where(inArray(tasks.taskId, idsOf(expiring)))
           .run();
-        return expired;
+        for (const task of expiring)
+          note('task.expired', { ...task, filesExpiredAt: now, version: task.version + 1 });
+        return page;
       }),
 
     markFilesRemoved: (taskId) =>
@@ -74,16 +87,44 @@ export function taskRemoval(
       }),
 
     retire: (query) =>
+      transition((change) => {
+        const page = selectEnded(change.tx, anyEnded(), query);
+        hide(change, page);
+        return page;
+      }),
+
+    forgetDeletions: (before, limit) =>
       write((tx) => {
-        const retired = selectEnded(tx, anyEnded(), query);
-        tx.update(tasks)
-          .set({ deletedAt: clock.now() })
-          .where(and(inArray(tasks.taskId, idsOf(retired)), isNull(tasks.deletedAt)))
-          .run();
-        return retired;
+        const old = tx
+          .select({ owner: events.owner, number: events.number })
+          .from(events)
+          .where(and(eq(events.type, 'task.deleted'), lt(events.at, before), isNotTheNewest))
+          .orderBy(asc(events.at))
+          .limit(limit)
+          .all();
+        for (const { owner, number } of old)
+          tx.delete(events)
+            .where(and(eq(events.owner, owner), eq(events.number, number)))
+            .run();
+        return old.length;
       }),
   };
 }
+
+/** Takes tasks out of sight, but for those that are already. */
+function hide({ tx, now, note }: Transition, page: readonly Task[], facts?: EventFacts): void {
+  const hidden = tx
+    .update(tasks)
+    .set({ deletedAt: now })
+    .where(and(inArray(tasks.taskId, idsOf(page)), isNull(tasks.deletedAt)))
+    .returning({ taskId: tasks.taskId })
+    .all();
+  const ids = new Set(hidden.map(({ taskId }) => taskId));
+  for (const task of page) if (ids.has(task.taskId)) note('task.deleted', task, facts);
+}
+
+/** The next event of an owner is numbered from the newest. */
+const isNotTheNewest = sql`${events.number} < (SELECT max(newest.number) FROM ${events} AS newest WHERE newest.owner = ${events.owner})`;
 
 const ENDED: EndedStatus[] = ['completed', 'failed', 'cancelled'];
 

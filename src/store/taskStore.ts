@@ -1,5 +1,6 @@
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { Mixture, Stem, Task, TaskFailure, TaskTotals } from '../tasks/task.ts';
+import type { EventFacts } from '../tasks/taskEvent.ts';
 import type { EndedStatus, TaskStatus } from '../tasks/taskState.ts';
 import type { AttemptOutcome } from './schema.ts';
 
@@ -75,7 +76,8 @@ export interface ExpiryQuery {
 
 /**
  * The durable queue and its history. Every method is one transaction; every write of a status is conditional
- * on the status (and attempt) it starts from, so that whoever comes late changes nothing.
+ * on the status (and attempt) it starts from, so that whoever comes late changes nothing. A change of a task's state
+ * is written together with its event, which is announced to `TaskEvents` once both are committed.
  *
  * `owner` scopes a call to one key's tasks; another owner's task is as absent as one that does not exist.
  */
@@ -86,7 +88,7 @@ export interface TaskStore {
    *
    * @throws {AppError} QUEUE_FULL when `maxPending` tasks wait already
    */
-  accept(task: NewTask, maxPending: number): Promise<Task>;
+  accept(task: NewTask, maxPending: number, facts?: EventFacts): Promise<Task>;
   /** The task that came with this idempotency key. */
   findByKey(idempotencyKey: string, owner: string | null): Promise<Task | undefined>;
   find(taskId: string, owner: string | null): Promise<Task | undefined>;
@@ -131,9 +133,9 @@ export interface TaskStore {
    */
   requeueLost(poison: PoisonRule): Promise<LostAttempt[]>;
   /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
-  cancel(taskId: string, owner: string | null): Promise<Task | 'ended' | undefined>;
+  cancel(taskId: string, owner: string | null, facts?: EventFacts): Promise<Task | 'ended' | undefined>;
   /** Hides the task from every other call, as the first step of deleting it. */
-  markDeleted(taskId: string, owner: string | null): Promise<Task | undefined>;
+  markDeleted(taskId: string, owner: string | null, facts?: EventFacts): Promise<Task | undefined>;
   /** Tasks that were marked, whose files may still be there. */
   markedDeleted(): Promise<Task[]>;
   /** Removes the rows of a marked task, and of its mixture when no other task uses it. */
@@ -149,6 +151,8 @@ export interface TaskStore {
   markFilesRemoved(taskId: string): Promise<void>;
   /** Hides ended tasks from every other call, as `markDeleted` does; gives back also those hidden before. */
   retire(query: ExpiryQuery): Promise<Task[]>;
+  /** Forgets that tasks were deleted, where that was before this time. @returns how many it forgot, no more than `limit` */
+  forgetDeletions(before: number, limit: number): Promise<number>;
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
   /** How a task stands, whoever owns it; undefined when it is gone or deleted. */

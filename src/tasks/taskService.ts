@@ -8,15 +8,14 @@ import type { SeparationOptions } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
-import { tellSafely } from '../tellSafely.ts';
 import { createErasing } from './erasing.ts';
 import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
 import { requireSameRequest } from './sameRequest.ts';
-import type { StageSeconds } from './stageClock.ts';
 import type { Mixture, Stem, Task } from './task.ts';
+import type { EventFacts } from './taskEvent.ts';
 import { hasEnded, type TaskStatus } from './taskState.ts';
 import { scratchBytes } from './taskMemory.ts';
 import { createTaskViews, type TaskView } from './taskView.ts';
@@ -40,6 +39,8 @@ export interface Submission {
   options: SeparationOptions;
   /** By which its owner may send it again. */
   idempotencyKey?: string | undefined;
+  /** Of the request that brought it: the log of the task names it. */
+  requestId?: string | undefined;
 }
 
 /** The task of a submission. */
@@ -48,11 +49,6 @@ export interface SubmittedView extends TaskView {
   isRepeat: boolean;
   /** How long the file waited until it was looked into. */
   waitedMs: number;
-}
-
-/** A task that was just cancelled, and how far it had come. */
-export interface CancelledView extends TaskView {
-  stageSeconds: StageSeconds;
 }
 
 /** What the HTTP side can ask for. `owner` scopes every call to one key's tasks. */
@@ -76,9 +72,9 @@ export interface TaskService {
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;
   page(query: Parameters<TaskStore['page']>[0]): Promise<TaskView[]>;
   /** @returns 'ended' when it had ended before; undefined when there is none */
-  cancel(taskId: string, owner: string | null): Promise<CancelledView | 'ended' | undefined>;
+  cancel(taskId: string, owner: string | null, requestId?: string): Promise<TaskView | 'ended' | undefined>;
   /** @returns false when there is none */
-  remove(taskId: string, owner: string | null): Promise<boolean>;
+  remove(taskId: string, owner: string | null, requestId?: string): Promise<boolean>;
   stemsOf(task: Task): Promise<Stem[]>;
   countByStatus(): Promise<Record<TaskStatus, number>>;
   /** From now on nothing is accepted. */
@@ -94,8 +90,6 @@ export function createTaskService(parts: {
   progress: ProgressBoard;
   running: RunningAttempts;
   probe: Probe;
-  /** A task came; somebody should look for a worker. */
-  onAccepted: (task: Task) => void;
   limits: TaskLimits;
   log: Log;
 }): TaskService {
@@ -127,15 +121,19 @@ export function createTaskService(parts: {
   const erasing = createErasing(parts);
 
   /** The first step of a deletion. @throws where the disk is so full that this cannot be written */
-  const markDeleted = async (taskId: string, owner: string | null): Promise<Task | undefined> => {
+  const markDeleted = async (
+    taskId: string,
+    owner: string | null,
+    facts: EventFacts,
+  ): Promise<Task | undefined> => {
     try {
-      return await store.markDeleted(taskId, owner);
+      return await store.markDeleted(taskId, owner, facts);
     } catch (error) {
       const task = isFullDisk(error) ? await store.find(taskId, owner) : undefined;
       if (!task || !hasEnded(task.status)) throw error;
       // Nobody reads the upload of an ended task any more: what it leaves is room for the mark.
       await files.remove(layout.input(task.mixture.inputId));
-      return store.markDeleted(taskId, owner);
+      return store.markDeleted(taskId, owner, facts);
     }
   };
 
@@ -190,6 +188,7 @@ export function createTaskService(parts: {
             idempotencyKey,
           },
           limits.maxQueueSize,
+          { requestId: submission.requestId, waitedMs },
         )
         .catch((error: unknown) => {
           throw error instanceof AppError && error.code === 'QUEUE_FULL'
@@ -199,11 +198,7 @@ export function createTaskService(parts: {
       // The same came at the same time, and was a little faster.
       if (task.taskId !== taskId) return repeat(task, submission);
       openUploads.delete(upload.inputId);
-      const accepted = await views.of(task);
-      tellSafely(log, () => {
-        parts.onAccepted(task);
-      });
-      return { ...accepted, isRepeat: false, waitedMs };
+      return { ...(await views.of(task)), isRepeat: false, waitedMs };
     },
     async find(taskId, owner) {
       const task = await store.find(taskId, owner);
@@ -213,15 +208,14 @@ export function createTaskService(parts: {
       const tasks = await store.page(query);
       return views.ofAll(tasks);
     },
-    async cancel(taskId, owner) {
-      const task = await store.cancel(taskId, owner);
+    async cancel(taskId, owner, requestId) {
+      const task = await store.cancel(taskId, owner, { requestId });
       if (task === undefined || task === 'ended') return task;
-      const stageSeconds = running.stageSeconds(taskId) ?? {};
       void running.abort(taskId);
-      return { ...(await views.of(task)), stageSeconds };
+      return views.of(task);
     },
-    async remove(taskId, owner) {
-      const task = await markDeleted(taskId, owner);
+    async remove(taskId, owner, requestId) {
+      const task = await markDeleted(taskId, owner, { requestId });
       if (!task) return false;
       const letGo = running.abort(taskId);
       const erase = () => erasing.erase(task);

@@ -397,6 +397,7 @@ test('after a restart the totals go on, the time since the start does not, and t
     { step: 'files of failed tasks', removed: 0, failed: 0 },
     { step: 'files of cancelled tasks', removed: 0, failed: 0 },
     { step: 'deleted tasks', removed: 0, failed: 0 },
+    { step: 'events', removed: 0, failed: 0 },
     { step: 'orphans', removed: 0, failed: 0 },
   ]);
   passSeconds(30);

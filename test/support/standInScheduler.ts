@@ -6,11 +6,10 @@ import type { DeviceAdmission } from '../../src/scheduler/deviceAdmission.ts';
 import { createMemoryAdmission } from '../../src/scheduler/memoryAdmission.ts';
 import { createScheduler, type Scheduler } from '../../src/scheduler/scheduler.ts';
 import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
-import type { AttemptResult, TaskStore } from '../../src/store/taskStore.ts';
+import type { TaskStore } from '../../src/store/taskStore.ts';
 import { createPace } from '../../src/tasks/pace.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
-import type { Task } from '../../src/tasks/task.ts';
 import type { InferenceWorker } from '../../src/worker/inferenceWorker.ts';
 import { PATIENCE } from '../../src/worker/patience.ts';
 import type { SeparateParams, SeparateResult } from '../../src/worker/protocol.ts';
@@ -36,7 +35,6 @@ export interface StandInScheduler {
   running: RunningAttempts;
   files: FileStore;
   workers: readonly InferenceWorker[];
-  ended: { task: Task; result: AttemptResult }[];
 }
 
 /** Builds one on a store; whoever starts it stops it. */
@@ -88,7 +86,6 @@ export async function standInScheduler(
   const files = createLocalFileStore(await temporaryFolder());
   const progress = createProgressBoard(disk.clock);
   const running = createRunningAttempts();
-  const ended: StandInScheduler['ended'] = [];
   const scheduler = createScheduler({
     store: { ...disk.store, ...given.store },
     files,
@@ -104,7 +101,6 @@ export async function standInScheduler(
     lookAtModel: async () => runnableModel(),
     usableMemoryBytes: 1e12,
     onModelUnavailable: () => undefined,
-    onEnded: (task, result) => void ended.push({ task, result }),
     onNothingToStart:
       given.onNothingToStart ??
       (() => {
@@ -128,5 +124,5 @@ export async function standInScheduler(
     log: given.log ?? createLog('silent'),
     ...given.parts,
   });
-  return { scheduler, did, progress, running, files, workers: workers.map(({ worker }) => worker), ended };
+  return { scheduler, did, progress, running, files, workers: workers.map(({ worker }) => worker) };
 }

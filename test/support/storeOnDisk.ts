@@ -1,10 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { createLog } from '../../src/log.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createSqliteTaskStore } from '../../src/store/sqliteTaskStore.ts';
 import { counters } from '../../src/store/schema.ts';
 import type { TaskStore } from '../../src/store/taskStore.ts';
+import type { TaskEvent, TaskEvents } from '../../src/tasks/taskEvent.ts';
+import { createTaskEvents } from '../../src/tasks/taskEvents.ts';
 import { ManualClock } from './manualClock.ts';
 
 const migrations = path.resolve(import.meta.dirname, '../../drizzle');
@@ -14,6 +17,9 @@ export interface StoreOnDisk {
   store: TaskStore;
   database: ReturnType<typeof openDatabase>;
   clock: ManualClock;
+  events: TaskEvents;
+  /** Every change that was announced, in order. */
+  announced: TaskEvent[];
   /** The totals that outlive the rows. */
   totals(): Map<string, number>;
   /** Closes the database and opens it again, as a new server does after the old one died. */
@@ -25,13 +31,18 @@ export interface StoreOnDisk {
 export async function openStoreOnDisk(): Promise<StoreOnDisk> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-store-'));
   const clock = new ManualClock();
+  const events = createTaskEvents(createLog('silent'));
+  const announced: TaskEvent[] = [];
+  events.subscribe((event) => void announced.push(event));
   const open = () => {
     const database = openDatabase(path.join(folder, 'tasks.db'), migrations);
-    return { database, store: createSqliteTaskStore(database, clock) };
+    return { database, store: createSqliteTaskStore(database, clock, events) };
   };
   const opened: StoreOnDisk = {
     ...open(),
     clock,
+    events,
+    announced,
     totals() {
       const rows = opened.database.orm.select().from(counters).all();
       return new Map(rows.map((row) => [row.name, row.value]));

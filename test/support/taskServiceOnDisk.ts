@@ -4,7 +4,6 @@ import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.
 import type { TaskStore } from '../../src/store/taskStore.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
-import type { Task } from '../../src/tasks/task.ts';
 import {
   createTaskService,
   type Probe,
@@ -41,7 +40,6 @@ export interface ServiceOnDisk {
     files?: Partial<FileStore>;
     store?: Partial<TaskStore>;
     limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
-    onAccepted?: (task: Task) => void;
   }): TaskService;
 }
 
@@ -53,6 +51,9 @@ export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
   const progress = createProgressBoard(disk.clock);
   const running = createRunningAttempts();
   const told: string[] = [];
+  disk.events.subscribe(({ type, task }) => {
+    if (type === 'task.queued') told.push(task.taskId);
+  });
   return {
     disk,
     files,
@@ -66,7 +67,6 @@ export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
         progress,
         running,
         probe: given.probe ?? (async () => FOUND),
-        onAccepted: given.onAccepted ?? (({ taskId }) => told.push(taskId)),
         limits: {
           maxFileSizeBytes: 1000,
           maxAudioSeconds: 600,

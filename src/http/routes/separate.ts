@@ -16,7 +16,6 @@ import { idempotencyKeyParameter, readIdempotencyKey } from '../idempotencyKey.t
 import { readUploadForm, type UploadForm } from '../multipart.ts';
 import { taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
-import { logStatus } from '../../tasks/statusLog.ts';
 import { FORM_FIELDS, LONGEST_INSTRUMENT, MOST_INSTRUMENTS, readSubmissionForm } from '../submissionForm.ts';
 import { refuseMisplaced, waitsForContinue } from '../submissionHead.ts';
 import { API_PREFIX, taskToWire } from '../wire.ts';
@@ -157,6 +156,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         model,
         options,
         idempotencyKey,
+        requestId: c.get('requestId'),
       });
       const task = taskToWire(view, services.publicUrl);
       const answered = { location: task.links.self, 'server-timing': `wait;dur=${view.waitedMs.toFixed(0)}` };
@@ -164,10 +164,6 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         requestLog(c).info({ taskId: task.task_id }, 'a submission came again');
         return c.json(task, 201, { ...answered, 'idempotent-replayed': 'true' });
       }
-      logStatus(requestLog(c), task.task_id, 'pending', {
-        modelType: model.name,
-        waitedMs: Math.round(view.waitedMs),
-      });
       return c.json(task, 201, answered);
     } catch (error) {
       if (form.file) await tasks.discard(form.file.upload.inputId);

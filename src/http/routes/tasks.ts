@@ -1,6 +1,5 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError } from '../../errors.ts';
-import { logStatus } from '../../tasks/statusLog.ts';
 import { taskStatuses } from '../../tasks/taskState.ts';
 import { addRoute } from '../documented/addRoute.ts';
 import { emptyAnswer, jsonAnswer } from '../documented/answers.ts';
@@ -11,7 +10,6 @@ import { taskIdParameter } from '../documented/parameters.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
 import { CURSOR } from '../pageCursor.ts';
 import { DEFAULT_LIMIT, MAX_LIMIT, readPageQuery } from '../pageQuery.ts';
-import { requestLog } from '../requestLog.ts';
 import type { HttpEnv } from '../env.ts';
 import { taskPageSchema, taskSchema } from '../schemas.ts';
 import type { HttpServices } from '../services.ts';
@@ -164,27 +162,20 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cur
   });
 
   addRoute(app, deleteRoute, async (c) => {
-    if (!(await tasks.remove(c.req.param('task_id'), c.get('owner')))) throw taskNotFound();
-    requestLog(c).info({ taskId: c.req.param('task_id') }, 'a task was deleted');
+    if (!(await tasks.remove(c.req.param('task_id'), c.get('owner'), c.get('requestId'))))
+      throw taskNotFound();
     return c.body(null, 204);
   });
 
   addRoute(app, cancelRoute, async (c) => {
-    const view = await tasks.cancel(c.req.param('task_id'), c.get('owner'));
+    const view = await tasks.cancel(c.req.param('task_id'), c.get('owner'), c.get('requestId'));
     if (!view) throw taskNotFound();
     if (view === 'ended') {
       throw new AppError('TASK_ALREADY_ENDED', 'The task has ended already: there is nothing to cancel.');
     }
-    logStatus(requestLog(c), view.task.taskId, 'cancelled', {
-      processingSeconds: secondsBetween(view.task.startedAt, view.task.completedAt),
-      stageSeconds: view.stageSeconds,
-    });
     return c.json(taskToWire(view, publicUrl), 200);
   });
 }
-
-const secondsBetween = (start: number | null, end: number | null) =>
-  start === null || end === null ? null : Math.max(0, end - start) / 1000;
 
 /** The answer for a task that does not exist, and for one that is somebody else's. */
 export const taskNotFound = () =>

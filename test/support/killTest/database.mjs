@@ -22,6 +22,11 @@ const DIARY = `
   CREATE TRIGGER diary_erased AFTER DELETE ON tasks BEGIN
     INSERT INTO diary (task_id, before) VALUES (OLD.task_id, OLD.status);
   END;
+  CREATE TABLE event_diary (n INTEGER PRIMARY KEY, owner TEXT, number INTEGER, task_id TEXT, type TEXT, attempt INTEGER);
+  CREATE TRIGGER event_diary_written AFTER INSERT ON events BEGIN
+    INSERT INTO event_diary (owner, number, task_id, type, attempt) VALUES
+      (NEW.owner, NEW.number, NEW.task_id, NEW.type, NEW.attempt);
+  END;
 `;
 
 /**

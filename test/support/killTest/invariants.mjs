@@ -9,6 +9,13 @@ const NEXT = {
   processing: ['completed', 'failed', 'pending', 'cancelled'],
 };
 const ENDED = ['completed', 'failed', 'cancelled'];
+const EVENT_OF = {
+  pending: 'task.requeued',
+  processing: 'task.started',
+  completed: 'task.completed',
+  failed: 'task.failed',
+  cancelled: 'task.cancelled',
+};
 /** Why a task may have failed here; anything else is a fault of the server that a task was made to pay for. */
 const REASONS = [
   /^It failed as the plan says[.]$/,
@@ -46,6 +53,7 @@ export function findBreaches(dataDir, clients) {
   const found = { lost: [], doubled: [], strays: [], others: [] };
   checkPromises(tables, clients, found);
   checkDiary(tables, clients, found);
+  checkEvents(tables, found);
   for (const task of tables.tasks) checkAttempts(tables, task, found);
   checkFiles(tables, dataDir, found);
   checkLog(dataDir, found);
@@ -63,6 +71,8 @@ function readTables(dataDir) {
       attempts: all('attempts', 'task_id, attempt'),
       stems: all('stems', 'storage_key'),
       diary: all('diary', 'n'),
+      events: all('events', 'owner, number'),
+      eventDiary: all('event_diary', 'n'),
       totals: new Map(all('counters', 'name').map((row) => [row.name, row.value])),
     };
   });
@@ -141,6 +151,47 @@ function checkDiary({ diary, tasks, totals }, clients, found) {
     found.others.push('the processing seconds do not add up');
   }
   if (statusOf.size !== tasks.length) found.others.push('the tasks are not those that were accepted');
+}
+
+/**
+ * No state without its event, no event without its state, and no number twice or left out.
+ *
+ * @param {Tables} tables
+ * @param {Findings} found
+ */
+function checkEvents({ diary, tasks, events, eventDiary }, found) {
+  /** @type {Map<string, string[]>} */
+  const expected = new Map();
+  for (const { task_id: id, before, after } of diary) {
+    if (after === null) continue;
+    const type = before === null ? 'task.queued' : EVENT_OF[after];
+    expected.set(id, [...(expected.get(id) ?? []), type]);
+  }
+  /** @type {Map<string, string[]>} */
+  const written = new Map();
+  const lastOf = new Map();
+  for (const { owner, number, task_id: id, type } of eventDiary) {
+    if (number !== (lastOf.get(owner) ?? 0) + 1)
+      found.others.push(`event ${number} follows ${lastOf.get(owner)}`);
+    lastOf.set(owner, number);
+    written.set(id, [...(written.get(id) ?? []), type]);
+  }
+  for (const id of new Set([...expected.keys(), ...written.keys()])) {
+    const row = tasks.find((task) => task.task_id === id);
+    const tail = [
+      ...(row?.files_expired_at !== null && row !== undefined ? ['task.expired'] : []),
+      ...(row === undefined ? ['task.deleted'] : []),
+    ];
+    const seen = written.get(id) ?? [];
+    // A task that is gone may have expired before.
+    const compared = row === undefined ? seen.filter((type) => type !== 'task.expired') : seen;
+    const wanted = [...(expected.get(id) ?? []), ...tail];
+    if (compared.join() !== wanted.join())
+      found.others.push(`${id} has the events ${seen}, and not ${wanted}`);
+    const kept = events.filter((event) => event.task_id === id).map(({ type }) => type);
+    const ought = row === undefined ? ['task.deleted'] : seen;
+    if (kept.join() !== ought.join()) found.others.push(`${id} keeps the events ${kept}, and not ${ought}`);
+  }
 }
 
 /**

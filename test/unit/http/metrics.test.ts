@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createMetrics, type MetricsSources } from '../../../src/http/metrics.ts';
+import { runningTask } from '../../support/newTask.ts';
 import { parseSamples } from '../../support/prometheus.ts';
 
 const worker = (state: 'starting' | 'idle' | 'busy' | 'down', id = 'w0', restarts = 0) => ({
@@ -101,10 +102,18 @@ describe('the text of Prometheus', () => {
 
   test('adds up the bytes of uploads, and the seconds of audio', async () => {
     const metrics = createMetrics(sources());
-    metrics.recordUpload(5);
-    metrics.recordUpload(7);
-    for (const processingSeconds of [2, 40])
-      metrics.recordTask({ modelType: 'starter', audioSeconds: 10, processingSeconds });
+    const task = runningTask();
+    const taskOf = (bytes: number, processingSeconds: number) => ({
+      ...task,
+      modelType: 'starter',
+      processingSeconds,
+      mixture: { ...task.mixture, bytes, durationSeconds: 10 },
+    });
+    for (const each of [taskOf(5, 2), taskOf(7, 40)]) {
+      metrics.recordEvent({ type: 'task.queued', task: each });
+      metrics.recordEvent({ type: 'task.started', task: each });
+      metrics.recordEvent({ type: 'task.completed', task: each });
+    }
     const samples = await samplesOf(metrics);
     expect(samples.get('msst_upload_bytes_total{}')).toBe(12);
     expect(samples.get('msst_audio_seconds_total{}')).toBe(20);

@@ -10,7 +10,7 @@ import {
   type CleanupParts,
 } from '../../../src/scheduler/cleanup.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
-import { inputs, tasks } from '../../../src/store/schema.ts';
+import { events, inputs, tasks } from '../../../src/store/schema.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import type { TaskStatus } from '../../../src/tasks/taskState.ts';
 import { taskAt } from '../../support/agedTask.ts';
@@ -295,6 +295,23 @@ describe('the log', () => {
   }
   const idle = (step: string) => ({ level: 'debug', step, removed: 0, failed: 0 });
 
+  test('remembers that a task was deleted for as long as it would remember the task, however many there are', async () => {
+    const others = 250;
+    for (let n = 0; n <= others; n += 1) {
+      const { taskId } = await disk.store.accept(newTask(), 1_000);
+      await disk.store.markDeleted(taskId, null);
+      await disk.store.erase(taskId);
+    }
+    const kept = () => disk.database.orm.select().from(events).all().length;
+    disk.clock.advance(RETENTION.metadataMs);
+    await pass();
+    expect(kept()).toBe(others + 1);
+    disk.clock.advance(1);
+    await pass();
+    // The next event is numbered from the newest.
+    expect(kept()).toBe(1);
+  });
+
   test('says of each step what it removed, and only aloud where there was something', async () => {
     await aged('completed', 169);
     await aged('completed', 26);
@@ -306,6 +323,7 @@ describe('the log', () => {
       idle('files of failed tasks'),
       idle('files of cancelled tasks'),
       idle('deleted tasks'),
+      idle('events'),
       { level: 'info', step: 'orphans', removed: 3, failed: 0 },
     ]);
   });

@@ -4,6 +4,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { recover } from '../../../src/scheduler/recovery.ts';
 import { createLocalFileStore, type FileStore } from '../../../src/store/fileStore.ts';
+import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
+import { createTaskLog } from '../../../src/tasks/taskLog.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -18,6 +20,7 @@ const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.pars
 beforeEach(async () => {
   disk = await openStoreOnDisk();
   lines = [];
+  disk.events.subscribe(createTaskLog(log, createRunningAttempts()));
   files = createLocalFileStore(await temporaryFolder());
 });
 afterEach(() => disk.dispose());

@@ -179,7 +179,6 @@ async function schedulerOf(given: {
     lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } as never }),
     usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,
-    onEnded: () => undefined,
     onNothingToStart: () => undefined,
     countOomKills: given.countOomKills ?? (async () => undefined),
     maxAttempts: 3,

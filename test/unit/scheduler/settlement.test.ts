@@ -51,7 +51,6 @@ const makeSettlement = (given: Partial<SettlementParts> = {}) =>
     maxAttempts: 3,
     retryDelayMs: 0,
     onModelUnavailable: () => undefined,
-    onEnded: () => undefined,
     now: () => disk.clock.now(),
     log: silent,
     ...given,
@@ -70,14 +69,17 @@ function keptLines() {
   return { lines, log: { info: keep('info'), warn: keep('warn'), error: keep('error') } as unknown as Log };
 }
 
+/** The changes that were announced and end a task. */
+const ends = () =>
+  disk.announced.filter(({ type }) => ['task.completed', 'task.failed', 'task.cancelled'].includes(type));
+
 const attemptsOf = (task: Task) => files.list(layout.task(task.taskId));
 const statusOf = async ({ taskId }: Task) => (await disk.store.find(taskId, null))?.status;
 
 describe('the stems of a completed task stay', () => {
   test.each<[string, Partial<SettlementParts>]>([
-    ['whoever is told of the end throws', { onEnded: throws }],
     ['the log throws', { log: throwing }],
-    ['both do', { onEnded: throws, log: throwing }],
+    ['nothing can be removed', { files: stuck }],
   ])('where %s', async (_, given) => {
     const task = await running();
     await settlementOf(given)(task, { result: completion(task.taskId, 1) });
@@ -125,7 +127,7 @@ describe('the stems of a completed task stay', () => {
 describe('an end is written', () => {
   test.each<[string, Partial<SettlementParts>]>([
     ['whoever is told of the model throws', { onModelUnavailable: throws }],
-    ['the log throws', { log: throwing, onModelUnavailable: throws, onEnded: throws }],
+    ['the log throws', { log: throwing, onModelUnavailable: throws }],
     ['nothing can be removed', { files: stuck, log: throwing }],
   ])('where %s', async (_, given) => {
     const failed = await running();
@@ -163,44 +165,25 @@ test('that a child died is an error in the log, unless a stop or a cancel ended 
   expect(levels).toEqual(['error', 'info', 'info']);
 });
 
-describe('whoever is told of an end', () => {
-  test('learns that the task is completed: from the log how long each stage took', async () => {
-    const { lines, log } = keptLines();
-    const onEnded = vi.fn();
+describe('the end of an attempt', () => {
+  test('completes its task, and is announced so', async () => {
     const task = await running();
-    const result = completion(task.taskId, 1);
-    const stages = new StageClock(disk.clock);
-    disk.clock.advance(1_500);
-    await makeSettlement({ log, onEnded }).settle(task, { result }, { stages, cancelled: false });
-    expect(lines).toEqual([
-      {
-        level: 'info',
-        taskId: task.taskId,
-        status: 'completed',
-        attempt: 1,
-        modelType: 'starter',
-        stageSeconds: { loading_model: 1.5 },
-        processingSeconds: 2.5,
-      },
+    await settlementOf()(task, { result: completion(task.taskId, 1) });
+    expect(ends()).toMatchObject([
+      { type: 'task.completed', task: { taskId: task.taskId, processingSeconds: 2.5 } },
     ]);
-    expect(onEnded.mock.calls).toEqual([[task, result]]);
   });
 
-  test('of a failure that the attempt itself came to, learns that; nothing of it stays', async () => {
-    const { lines, log } = keptLines();
-    const onEnded = vi.fn();
+  test('that is a failure of its own fails its task; nothing of it stays', async () => {
     const task = await running();
-    const result = failure();
-    await settlementOf({ log, onEnded })(task, { result });
+    await settlementOf()(task, { result: failure() });
     expect(await statusOf(task)).toBe('failed');
     expect(await files.list(layout.results)).toEqual([]);
-    expect(lines).toMatchObject([
-      { status: 'failed', failure: { code: 'SEPARATION_FAILED', message: 'The model failed.' } },
-    ]);
-    expect(onEnded.mock.calls).toEqual([[task, result]]);
+    const reason = { code: 'SEPARATION_FAILED', message: 'The model failed.' };
+    expect(ends()).toMatchObject([{ type: 'task.failed', task: { failure: reason } }]);
   });
 
-  test('of one that the worker told, learns where it broke and after how long', async () => {
+  test('that the worker told stands in the log with where it broke and after how long', async () => {
     const { lines, log } = keptLines();
     const task = await running();
     const error = new ChildFailure('INVALID_AUDIO', 'It is noise.', 'Traceback: …');
@@ -216,53 +199,41 @@ describe('whoever is told of an end', () => {
     const timed = { processingSeconds: 2.5, stageSeconds: { loading_model: 2.5 } };
     expect(lines).toEqual([
       { level: 'error', taskId, attempt: 1, err: error, traceback: 'Traceback: …', verdict, ...timed },
-      {
-        level: 'info',
-        taskId,
-        status: 'failed',
-        attempt: 1,
-        modelType: 'starter',
-        failure: verdict.failure,
-        ...timed,
-      },
+    ]);
+    expect(ends()).toMatchObject([
+      { type: 'task.failed', task: { failure: verdict.failure, processingSeconds: 2.5 } },
     ]);
   });
 
-  test('of a task that goes back into the queue, learns that, and that it has not ended', async () => {
-    const { lines, log } = keptLines();
-    const onEnded = vi.fn();
+  test('whose worker died puts its task back into the queue', async () => {
     const task = await running();
-    await settlementOf({ log, onEnded })(task, { error: died });
-    expect(lines.at(-1)).toEqual({
-      level: 'info',
-      taskId: task.taskId,
-      status: 'requeued',
-      attempt: 1,
-      outcome: 'worker_died',
+    await settlementOf()(task, { error: died });
+    expect(disk.announced.at(-1)).toMatchObject({
+      type: 'task.requeued',
+      task: { taskId: task.taskId, attempt: 1 },
+      facts: { outcome: 'worker_died' },
     });
-    expect(onEnded).not.toHaveBeenCalled();
+    expect(ends()).toEqual([]);
   });
 
-  test('learns of no end of an attempt whose task has moved on', async () => {
-    const { lines, log } = keptLines();
-    const onEnded = vi.fn();
+  test('changes nothing where its task has moved on', async () => {
     const task = await running();
     await disk.store.cancel(task.taskId, null);
-    const settle = settlementOf({ log, onEnded });
+    const settle = settlementOf();
     await settle(task, { result: completion(task.taskId, 1) });
     await settle(task, { result: failure() });
     await settle(task, { error: died });
-    expect(lines.filter(({ status }) => status !== undefined)).toEqual([]);
-    expect(onEnded).not.toHaveBeenCalled();
+    expect(ends()).toMatchObject([{ type: 'task.cancelled' }]);
+    expect(disk.announced.at(-1)).toMatchObject({ type: 'task.cancelled' });
     expect(await statusOf(task)).toBe('cancelled');
   });
 
-  test('of files that cannot be removed, learns whose they are', async () => {
+  test('whose files cannot be removed tells the log whose they are', async () => {
     const { lines, log } = keptLines();
     const task = await running();
     await settlementOf({ log, files: stuck })(task, { result: failure() });
     const line = { level: 'warn', taskId: task.taskId, err: new Error('stuck') };
-    expect(lines.slice(0, -1)).toEqual([line, line]);
+    expect(lines).toEqual([line, line]);
   });
 });
 
@@ -320,16 +291,15 @@ test('of a task that was erased meanwhile nothing stays', async () => {
 
 test('what cannot be written while the server stops is told, and left to the next start', async () => {
   const { lines, log } = keptLines();
-  const onEnded = vi.fn();
   const refused = new Error('SQLITE_IOERR');
   const finish = vi.fn(() => Promise.reject(refused));
-  const settlement = makeSettlement({ log, onEnded, store: { ...disk.store, finish } });
+  const settlement = makeSettlement({ log, store: { ...disk.store, finish } });
   settlement.stop();
   const task = await running();
   const how = { stages: new StageClock(disk.clock), cancelled: false };
   await settlement.settle(task, { result: completion(task.taskId, 1) }, how);
   expect(finish).toHaveBeenCalledOnce();
   expect(lines).toEqual([{ level: 'error', err: refused }]);
-  expect(onEnded).not.toHaveBeenCalled();
+  expect(ends()).toEqual([]);
   expect(await statusOf(task)).toBe('processing');
 });

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isFullDisk } from '../../../src/fullDisk.ts';
 import { createBallast, type Ballast } from '../../../src/store/ballast.ts';
 import { openDatabase } from '../../../src/store/database.ts';
+import { createLog } from '../../../src/log.ts';
 import { createSqliteTaskStore } from '../../../src/store/sqliteTaskStore.ts';
+import { createTaskEvents } from '../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { newTask } from '../../support/newTask.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
@@ -151,7 +153,7 @@ test('what makes room is written with it where the disk is full; what takes room
       return true;
     },
   );
-  const store = createSqliteTaskStore(database, new ManualClock());
+  const store = createSqliteTaskStore(database, new ManualClock(), createTaskEvents(createLog('silent')));
   const { taskId } = await store.accept(newTask(), 10);
   database.orm.get('PRAGMA max_page_count = 1');
   const long = newTask({ warnings: ['long '.repeat(4_000)] });

@@ -3,7 +3,9 @@ import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDatabase } from '../../../src/store/database.ts';
+import { createLog } from '../../../src/log.ts';
 import { createSqliteTaskStore } from '../../../src/store/sqliteTaskStore.ts';
+import { createTaskEvents } from '../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
@@ -40,7 +42,7 @@ test('a database of the first release keeps its tasks, and may remove their file
   old.close();
 
   const database = openDatabase(file, migrations);
-  const store = createSqliteTaskStore(database, new ManualClock());
+  const store = createSqliteTaskStore(database, new ManualClock(), createTaskEvents(createLog('silent')));
   const task = await store.find('t', null);
   expect(task).toMatchObject({ seq: 1, status: 'completed', completedAt: 9, filesExpiredAt: null });
   const query = { status: 'completed', endedBefore: 10, after: undefined, limit: 10 } as const;
@@ -142,13 +144,4 @@ describe('what makes room', () => {
     database.close();
     expect(database.lacksRoom()).toBe(false);
   });
-});
-
-test('every write has a revision of its own', async () => {
-  const database = openDatabase(path.join(await temporaryFolder(), 'tasks.db'), migrations);
-  const before = database.revision();
-  expect(database.revision()).toBe(before);
-  await database.write((tx) => tx.run("INSERT INTO counters (name, value) VALUES ('x', 1)"));
-  expect(database.revision()).not.toBe(before);
-  database.close();
 });

@@ -4,7 +4,6 @@ import { newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 
 describe('what was read', () => {
-  let revision = 1;
   let reads: string[];
   const readingOf = (key: string, value?: unknown) => () => {
     reads.push(key);
@@ -15,25 +14,25 @@ describe('what was read', () => {
     reads = [];
   });
 
-  test('is remembered until something is written', () => {
-    const memo = createReadMemo(() => revision);
+  test('is remembered until something changes', () => {
+    const memo = createReadMemo();
     expect([
-      memo('a', readingOf('a', 1)),
-      memo('a', readingOf('a', 2)),
-      memo('b', readingOf('b', 3)),
+      memo.read('a', readingOf('a', 1)),
+      memo.read('a', readingOf('a', 2)),
+      memo.read('b', readingOf('b', 3)),
     ]).toEqual([1, 1, 3]);
-    revision += 1;
-    expect(memo('a', readingOf('a', 4))).toBe(4);
+    memo.forget();
+    expect(memo.read('a', readingOf('a', 4))).toBe(4);
     expect(reads).toEqual(['a', 'b', 'a']);
   });
 
   test('is not remembered when it is nothing, nor without an end', () => {
-    const memo = createReadMemo(() => revision);
-    memo('gone', readingOf('gone'));
-    memo('gone', readingOf('gone'));
+    const memo = createReadMemo();
+    memo.read('gone', readingOf('gone'));
+    memo.read('gone', readingOf('gone'));
     expect(reads).toEqual(['gone', 'gone']);
-    for (let key = 0; key < 2_000; key += 1) memo(String(key), readingOf('many', key));
-    expect(memo('0', readingOf('first', 'read anew'))).toBe('read anew');
+    for (let key = 0; key < 2_000; key += 1) memo.read(String(key), readingOf('many', key));
+    expect(memo.read('0', readingOf('first', 'read anew'))).toBe('read anew');
   });
 });
 

@@ -60,10 +60,10 @@ describe('submitting', () => {
   });
 
   test('is answered with its task, whatever those throw who are told of it', async () => {
-    const onAccepted = () => {
+    disk.events.subscribe(() => {
       throw new Error('told in vain');
-    };
-    const view = await submit(newService({ onAccepted }));
+    });
+    const view = await submit(newService());
     expect(await disk.store.fate(view.task.taskId)).toMatchObject({ status: 'pending' });
   });
 
@@ -354,22 +354,17 @@ describe('cancelling', () => {
     const { task } = await submit(service);
     await claim();
     const controller = new AbortController();
-    const stages = new StageClock(disk.clock);
-    running.add(task.taskId, new Promise(() => undefined), controller, stages);
-    disk.clock.advance(3_000);
-    expect(await service.cancel(task.taskId, null)).toMatchObject({
-      task: { status: 'cancelled' },
-      stageSeconds: { loading_model: 3 },
-    });
+    running.add(task.taskId, new Promise(() => undefined), controller, new StageClock(disk.clock));
+    expect(await service.cancel(task.taskId, null, 'r')).toMatchObject({ task: { status: 'cancelled' } });
     expect(controller.signal.aborted).toBe(true);
+    expect(disk.announced.at(-1)).toMatchObject({ type: 'task.cancelled', facts: { requestId: 'r' } });
   });
 
-  test('of a task that waits tells of no stage', async () => {
+  test('takes a task that waits out of the queue', async () => {
     const service = newService();
     const { task } = await submit(service);
     expect(await service.cancel(task.taskId, null)).toMatchObject({
       task: { status: 'cancelled' },
-      stageSeconds: {},
       queuePosition: null,
     });
   });

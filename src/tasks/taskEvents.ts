@@ -1,0 +1,20 @@
+import type { Log } from '../log.ts';
+import { tellSafely } from '../tellSafely.ts';
+import type { TaskEvent, TaskEvents } from './taskEvent.ts';
+
+/** Builds it. */
+export function createTaskEvents(log: Pick<Log, 'error'>): TaskEvents {
+  const subscribers: ((event: TaskEvent) => void)[] = [];
+  return {
+    subscribe(tell) {
+      subscribers.push(tell);
+    },
+    announce(event) {
+      for (const tell of subscribers) {
+        tellSafely(log, () => {
+          tell(event);
+        });
+      }
+    },
+  };
+}
