@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
-import { describeListenProblem } from './http/listenProblem.ts';
+import { describeListenProblem } from './listenProblem.ts';
 import { createErrorLog, createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
 import { makeDataDirPrivate } from './store/dataDir.ts';

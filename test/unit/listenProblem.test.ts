@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
-import { describeListenProblem } from '../../../src/http/listenProblem.ts';
+import { describeListenProblem } from '../../src/listenProblem.ts';
 
 /** What the system says to this address, or null where it has it after all. */
 function refusalOf(host: string, port = 0): Promise<NodeJS.ErrnoException | null> {
