@@ -166,11 +166,14 @@ async function installExtras(setting, layer, extras) {
   requireWork(setting, 'The Python that runs MSST');
   const constraints = await writeConstraints(setting, layer, wanted);
   try {
-    await pipInstall(setting, { venv: layer.venv, args: ['-c', constraints, ...wanted], log: layer.log });
+    const advice =
+      'Correct or remove it in engine_extras of the configuration, and run the same command again.';
+    const { venv, log } = layer;
+    await pipInstall(setting, { venv, args: ['-c', constraints, ...wanted], log, advice });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     throw new SetupError(
-      `engine_extras could not be installed into ${layer.venv}, beside the torch that is there: ${error.message} Correct or remove them in the configuration and run the same command again.`,
+      `engine_extras could not be installed into ${layer.venv}, beside the torch that is there: ${error.message}`,
     );
   }
   const modules = wanted.map((extra) => (/^[A-Za-z0-9._-]+/.exec(extra)?.[0] ?? '').replaceAll('-', '_'));

@@ -33,7 +33,8 @@ export async function mediaPython(setting) {
     const base = bestForVenv(await findInterpreters(setting));
     await makeVenv(setting, { venv, base, log });
     const files = requirements(root).flatMap((file) => ['-r', file]);
-    await pipInstall(setting, { venv, args: ['--no-deps', ...files], log });
+    const advice = 'Install another Python (3.10 to 3.13), and run the same command again.';
+    await pipInstall(setting, { venv, args: ['--no-deps', ...files], log, advice });
   });
   writeStamp(venv, stampOf(root, venv));
   return pythonOf(venv);

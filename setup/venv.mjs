@@ -37,9 +37,10 @@ export async function makeVenv({ run }, { venv, base, flags = [], log }) {
 
 /**
  * @param {import('./setUp.mjs').Setting} setting
- * @param {{ venv: string, args: string[], log: string }} options `args` of `pip install`
+ * @param {{ venv: string, args: string[], log: string, advice?: string }} options `args` of `pip install`; `advice`
+ *   on packages that cannot be had, where those of MSST itself are not meant
  */
-export async function pipInstall({ env, run, report }, { venv, args, log }) {
+export async function pipInstall({ env, run, report }, { venv, args, log, advice }) {
   const { code, output } = await run(
     pythonOf(venv),
     ['-m', 'pip', 'install', '--progress-bar', 'off', ...args],
@@ -55,7 +56,7 @@ export async function pipInstall({ env, run, report }, { venv, args, log }) {
   );
   if (code === 0) return;
   const Kind = isConflict.test(output) ? VersionConflict : SetupError;
-  throw new Kind(`${pipProblem(output)} pip's whole output is in ${log}.`);
+  throw new Kind(`${pipProblem(output, advice)} pip's whole output is in ${log}.`);
 }
 
 /**
@@ -99,8 +100,11 @@ function shortLine(line) {
   return null;
 }
 
-/** @param {string} output */
-function pipProblem(output) {
+/**
+ * @param {string} output
+ * @param {string} [advice] in place of that on MSST's own packages
+ */
+function pipProblem(output, advice) {
   const full = diskProblem(output);
   if (full) return full;
   if (
@@ -112,13 +116,17 @@ function pipProblem(output) {
   }
   if (isConflict.test(output)) {
     const wanted = /Cannot install (.*?) because these package versions have conflicting/.exec(output)?.[1];
-    return `pip found no versions of the missing packages that fit those already installed${wanted ? ` (${wanted})` : ''}, and installed ones are never replaced. Set "python" in the configuration to an interpreter of your own that runs MSST, or deactivate this environment, and run the same command again.`;
+    const usual =
+      'Set "python" in the configuration to an interpreter of your own that runs MSST, or deactivate this environment, and run the same command again.';
+    return `pip found no versions of the missing packages that fit those already installed${wanted ? ` (${wanted})` : ''}, and installed ones are never replaced. ${advice ?? usual}`;
   }
   const none = /No matching distribution found for (\S+)/.exec(output)?.[1];
   if (none) {
-    return `The package index has no "${none}" for this Python and machine. Set "python" in the configuration to an interpreter that runs MSST, or install another Python (3.10 to 3.13), and run the same command again.`;
+    const usual =
+      'Set "python" in the configuration to an interpreter that runs MSST, or install another Python (3.10 to 3.13), and run the same command again.';
+    return `The package index has no "${none}" for this Python and machine. ${advice ?? usual}`;
   }
-  return `pip could not install the packages: ${lastLine(output)}.`;
+  return [`pip could not install the packages: ${lastLine(output)}.`, advice].filter(Boolean).join(' ');
 }
 
 /** @param {string} output */

@@ -400,7 +400,9 @@ describe('engine_extras in the configuration', () => {
       });
       expect(outcome.code).toBe(1);
       expect(lastLine(outcome)).toContain('engine_extras could not be installed into');
-      expect(lastLine(outcome)).toContain('Correct or remove them in the configuration');
+      expect(lastLine(outcome)).toContain('Correct or remove it in engine_extras of the configuration');
+      expect(lastLine(outcome)).not.toMatch(/Set "python"|another Python|deactivate/);
+      expect(lastLine(outcome).match(/run the same command again/g)).toHaveLength(1);
       expect(importIn(enginePython(clone), 'torch').version).toBe('2.13.0');
     },
     timeout,

@@ -111,6 +111,8 @@ describe('a second start', () => {
       const failed = await clone.run({ python: [conda.bin] });
       expect(failed.code).toBe(1);
       expect(lastLine(failed)).toContain('has no "av==1.0"');
+      expect(lastLine(failed)).toContain('Install another Python (3.10 to 3.13)');
+      expect(lastLine(failed)).not.toContain('Set "python"');
 
       const mended = await clone.run({ python: [conda.bin], env: { PIP_FIND_LINKS: wheels } });
       expect(mended.code, mended.output).toBe(0);
