@@ -1,4 +1,4 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { opendir, realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 
 /** A YAML or a checkpoint that lies where models are looked for. */
@@ -16,8 +16,10 @@ export interface ModelFiles {
   yamls: FoundFile[];
   /** Of the roots, those in `pretrain/` and those that lie beside YAMLs in `configs/`. */
   checkpoints: FoundFile[];
-  /** Folders that were not looked into, since they are too deep or too full. */
+  /** Folders that were not looked into, since they are too deep or what they lie in is too full. */
   skipped: string[];
+  /** Folders that were not looked into, since no files lie there: the kernel makes them up. */
+  unreal: string[];
 }
 
 /** How the name of an MSST YAML ends. */
@@ -25,7 +27,21 @@ export const YAML_FILE = /\.ya?ml$/i;
 /** How the name of a checkpoint ends. */
 export const CHECKPOINT_FILE = /\.(ckpt|pth|pt|th|bin|chpt|safetensors)$/i;
 const MAX_DEPTH = 8;
+/** Of each folder that is named, with all below it. */
 const MAX_ENTRIES = 20_000;
+/** YAMLs and checkpoints of all of them together: far more than anybody has, and few enough to be paired at once. */
+const MAX_FILES = 2_000;
+/** Of one folder read at a time, so that an endless one keeps nobody from the event loop. */
+const ENTRIES_AT_ONCE = 128;
+
+/** What `statfs` calls the file systems of Linux that hold no files (linux/magic.h): of processes, devices, settings. */
+const UNREAL_FILE_SYSTEMS: readonly number[] = [
+  0x9fa0, 0x62656572, 0x62656570, 0x64626720, 0x74726163, 0x27e0eb, 0x63677270, 0x73636673, 0xcafe4a11,
+  0x6165676c, 0x1cd1, 0xde5e81e4, 0xf97cff8c, 0x42494e4d, 0x19800202, 0x958458f6, 0x65735543, 0x6e736673,
+  0x5a3c69f0,
+];
+/** Where devices lie. On Linux its file system is told by nothing else, and on macOS by no number. */
+const DEVICES = '/dev';
 
 const PASSED_OVER: readonly string[] = [
   // Of programs: thousands of files may look like models there.
@@ -50,7 +66,7 @@ export async function findModelFiles(
   roots: readonly string[],
   extraDirs: readonly string[] = [],
 ): Promise<ModelFiles> {
-  const found: ModelFiles = { yamls: [], checkpoints: [], skipped: [] };
+  const found: ModelFiles = { yamls: [], checkpoints: [], skipped: [], unreal: [] };
   const visited = new Set<string>();
   const tops = [
     ...roots.flatMap((folder, root) => [
@@ -59,43 +75,54 @@ export async function findModelFiles(
     ]),
     ...extraDirs.map((folder, index) => ({ root: roots.length + index, folder })),
   ];
-  for (const top of tops) {
-    const files = await walk(top.folder, top.root, visited, found.skipped);
-    found.yamls.push(...files.filter((file) => YAML_FILE.test(file.path)));
-    found.checkpoints.push(...files.filter((file) => CHECKPOINT_FILE.test(file.path)));
-  }
+  for (const top of tops) await walk(top.folder, top.root, visited, found);
   return found;
 }
 
-/** @returns every file below `start`; `visited` (real paths) and `skipped` grow. */
-async function walk(
-  start: string,
-  root: number,
-  visited: Set<string>,
-  skipped: string[],
-): Promise<FoundFile[]> {
+/** Finds every YAML and checkpoint below `start`; `visited` (real paths) and `found` grow. */
+async function walk(start: string, root: number, visited: Set<string>, found: ModelFiles): Promise<void> {
   const files: FoundFile[] = [];
-  const pending = [{ folder: start, top: start, depth: 0 }];
-  let entries = 0;
-  for (let next = pending.shift(); next; next = pending.shift()) {
+  const pending: Pending[] = [{ folder: start, top: start, depth: 0 }];
+  // After all that lies here itself: a link may lead to a whole disk.
+  const linked: Pending[] = [];
+  const isFull = () => files.length + found.yamls.length + found.checkpoints.length >= MAX_FILES;
+  let left = MAX_ENTRIES;
+  for (let next = pending.shift(); next; next = pending.shift() ?? linked.shift()) {
     const { folder, top, depth } = next;
-    if (!(await isNew(folder, visited))) continue;
-    const names = await namesIn(folder);
-    entries += names.length;
-    if (depth > MAX_DEPTH || entries > MAX_ENTRIES) {
-      skipped.push(folder);
+    const place = await lookAt(folder, visited);
+    if (place === 'unreal') found.unreal.push(folder);
+    if (place !== 'new') continue;
+    const names = depth > MAX_DEPTH || left <= 0 || isFull() ? null : await namesIn(folder, left);
+    left -= names?.read ?? 0;
+    if (names === null || left < 0) {
+      found.skipped.push(folder);
       continue;
     }
-    const own = modelFoldersAmong(names);
-    for (const name of own ?? names) {
+    const own = modelFoldersAmong(names.shown);
+    for (const name of own ?? names.shown) {
       const full = path.join(folder, name);
       const kind = await kindOf(full);
-      if (kind === 'file') files.push({ path: full, root, folder: path.relative(top, folder) });
-      if (kind === 'folder') pending.push({ folder: full, top: own ? full : top, depth: depth + 1 });
+      if (kind === 'file' && isOfModel(full)) {
+        files.push({ path: full, root, folder: path.relative(top, folder) });
+      }
+      if (kind !== 'folder') continue;
+      const isLink = names.links.has(name);
+      (isLink ? linked : pending).push({ folder: full, top: own ? full : top, depth: depth + 1 });
     }
   }
-  return files.sort((a, b) => compareText(a.path, b.path));
+  files.sort((a, b) => compareText(a.path, b.path));
+  found.yamls.push(...files.filter((file) => YAML_FILE.test(file.path)));
+  found.checkpoints.push(...files.filter((file) => CHECKPOINT_FILE.test(file.path)));
 }
+
+interface Pending {
+  folder: string;
+  /** That which `FoundFile.folder` counts from. */
+  top: string;
+  depth: number;
+}
+
+const isOfModel = (file: string) => YAML_FILE.test(file) || CHECKPOINT_FILE.test(file);
 
 /**
  * What to look into in the folder of an MSST or of a tool that keeps its models as MSST does. MSST-WebUI fills
@@ -108,16 +135,33 @@ function modelFoldersAmong(names: readonly string[]): string[] | null {
   return configs !== undefined && names.includes('pretrain') ? [configs, 'pretrain'] : null;
 }
 
-async function isNew(folder: string, visited: Set<string>): Promise<boolean> {
+/** Whether to look into a folder: not again, not where there is none, and not where no files are. */
+async function lookAt(folder: string, visited: Set<string>): Promise<'new' | 'known' | 'unreal'> {
   const real = await realpath(folder).catch(() => null);
-  if (real === null || visited.has(real)) return false;
+  if (real === null || visited.has(real)) return 'known';
   visited.add(real);
-  return true;
+  const system = await statfs(real).catch(() => null);
+  const isUnreal = real === DEVICES || UNREAL_FILE_SYSTEMS.includes(system?.type ?? 0);
+  return isUnreal ? 'unreal' : 'new';
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => !name.startsWith('.') && !PASSED_OVER.includes(name));
+/** @returns what is in a folder; how many entries were read, one more than `most` where there are more */
+async function namesIn(folder: string, most: number) {
+  const shown: string[] = [];
+  const links = new Set<string>();
+  let read = 0;
+  try {
+    for await (const entry of await opendir(folder, { bufferSize: ENTRIES_AT_ONCE })) {
+      read += 1;
+      if (read > most) break;
+      if (entry.name.startsWith('.') || PASSED_OVER.includes(entry.name)) continue;
+      shown.push(entry.name);
+      if (entry.isSymbolicLink()) links.add(entry.name);
+    }
+  } catch {
+    // What cannot be read is empty, or what was read of it so far.
+  }
+  return { read, shown: shown.sort(compareText), links };
 }
 
 async function kindOf(file: string): Promise<'file' | 'folder' | null> {

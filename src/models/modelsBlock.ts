@@ -15,11 +15,12 @@ export function renderModelsBlock(
   yamls: readonly FoundFile[],
   names: readonly string[] = [],
 ): string {
+  const rivals = yamls.map((yaml) => ({ yaml, words: wordsOf(yaml) }));
   const taken = new Set(names.map((name) => name.toLowerCase()));
   const entries = checkpoints.map((checkpoint) => {
     const name = freeName(cleanName(baseName(checkpoint)), checkpoint.folder, taken);
     taken.add(name.toLowerCase());
-    return renderEntry(name, checkpoint, likeliest(checkpoint, yamls));
+    return renderEntry(name, checkpoint, likeliest(checkpoint, rivals));
   });
   return ['models:', ...entries].join('\n');
 }
@@ -43,11 +44,13 @@ function renderEntry(name: string, checkpoint: FoundFile, yaml: FoundFile | null
 /** Folded over two lines, a remark would fall into its middle. */
 const quotedAsNeeded = (text: string) => stringify(text, { lineWidth: 0 }).trimEnd();
 
-function likeliest(checkpoint: FoundFile, yamls: readonly FoundFile[]): FoundFile | null {
+function likeliest(
+  checkpoint: FoundFile,
+  rivals: readonly { yaml: FoundFile; words: ReadonlySet<string> }[],
+): FoundFile | null {
   const words = wordsOf(checkpoint);
   let best: { yaml: FoundFile; score: number } | null = null;
-  for (const yaml of yamls) {
-    const others = wordsOf(yaml);
+  for (const { yaml, words: others } of rivals) {
     const shared = [...words].filter((word) => others.has(word)).length;
     const score = shared / (words.size + others.size - shared);
     if (score > (best?.score ?? 0)) best = { yaml, score };

@@ -6,7 +6,9 @@ import { pairModels, type Pair } from './pairing.ts';
 import { tellArchitecture } from './tellArchitecture.ts';
 
 /** Of a folder that is far too full, thousands are left. */
-const MAX_SKIPPED_TOLD = 20;
+const MAX_TOLD = 20;
+/** Comparing the names of all with all would take seconds in such a folder. */
+const MAX_COMPARED = 500;
 
 /**
  * Finds the models that lie in `configs/` and `pretrain/` of the roots, and anywhere in the extra folders. What cannot be used is a warning, never a
@@ -31,11 +33,13 @@ export async function scanForModels(
   listed: readonly ModelCandidate[],
   log: CatalogLog,
 ): Promise<ModelCandidate[]> {
-  const { yamls, checkpoints, skipped } = await findModelFiles(roots, extraModelDirs);
-  if (skipped.length > 0) {
-    const fields = { skipped: skipped.slice(0, MAX_SKIPPED_TOLD), count: skipped.length };
-    log.warn(fields, 'folders too deep or too full were not searched for models');
-  }
+  const { yamls, checkpoints, skipped, unreal } = await findModelFiles(roots, extraModelDirs);
+  const tellSkipped = (folders: readonly string[], message: string) => {
+    if (folders.length === 0) return;
+    log.warn({ skipped: folders.slice(0, MAX_TOLD), count: folders.length }, message);
+  };
+  tellSkipped(skipped, 'folders too deep or too full were not searched for models');
+  tellSkipped(unreal, 'folders that hold no files, as /proc, were not searched for models');
   const { pairs, unpairedYamls, unpairedCheckpoints, notes } = pairModels(yamls, checkpoints);
   for (const note of notes) log.warn({}, note);
 
@@ -108,14 +112,19 @@ function warnOfUnpaired(
   log: CatalogLog,
 ): void {
   if (yamls.length + checkpoints.length === 0) return;
+  const count = yamls.length + checkpoints.length;
+  const some = (files: readonly FoundFile[]) => files.slice(0, MAX_TOLD).map((file) => file.path);
   const fields = {
-    yamlsWithoutCheckpoint: yamls.map((file) => file.path),
-    checkpointsWithoutYaml: checkpoints.map((file) => file.path),
+    yamlsWithoutCheckpoint: some(yamls),
+    checkpointsWithoutYaml: some(checkpoints),
+    ...(Math.max(yamls.length, checkpoints.length) > MAX_TOLD ? { count } : {}),
   };
+  const guesses = () =>
+    renderModelsBlock(checkpoints.slice(0, MAX_TOLD), allYamls.slice(0, MAX_COMPARED), names);
   const rule = 'a YAML and a checkpoint belong together by the same base name, or when listed under `models`';
   const block =
     checkpoints.length === 0
       ? ''
-      : `; this block, checked and completed, would serve the checkpoints:\n${renderModelsBlock(checkpoints, allYamls, names)}`;
+      : `; this block, checked and completed, would serve ${checkpoints.length > MAX_TOLD ? `${String(MAX_TOLD)} of ` : ''}the checkpoints:\n${guesses()}`;
   log.warn(fields, `model files without a partner are left out: ${rule}${block}`);
 }

@@ -1,4 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -174,6 +174,57 @@ test('a link that leads back up and a chain of folders without end do not hold u
     'folders too deep or too full were not searched for models',
   ]);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a link to the whole machine does not hide the models beside it, and leads to no process and no device',
+  async () => {
+    const folder = await makeFolder({ 'z/z/z.yaml': yaml, 'z/z/z.ckpt': checkpoint });
+    await symlink('/', path.join(folder, 'all'));
+    await symlink('/proc/self', path.join(folder, 'self'));
+    const { names, warnings } = await scan([], [], [folder]);
+    expect(names).toContain('z');
+    const told = warnings.find(({ message }) => message.startsWith('folders that hold no files'));
+    const { skipped } = told?.fields as { skipped: string[] };
+    expect(skipped).toEqual(
+      expect.arrayContaining(['self', 'all/proc', 'all/dev'].map((name) => path.join(folder, name))),
+    );
+    expect(JSON.stringify(warnings)).not.toMatch(/\/proc\/|\/self\//);
+  },
+  30_000,
+);
+
+test('what lies behind links is looked into after what lies here, so that what is too full is left out last', async () => {
+  const disk = await makeFolder({});
+  const names = Array.from({ length: 2_001 }, (_, index) => `n${String(index)}.ckpt`);
+  await Promise.all(names.map((name) => writeFile(path.join(disk, name), '')));
+  const folder = await makeFolder({ 'z/z.yaml': yaml, 'z/z.ckpt': checkpoint });
+  await symlink(disk, path.join(folder, 'a'));
+  const other = await makeFolder({ 'late.yaml': yaml, 'late.ckpt': checkpoint });
+  const found = await scan([], [], [folder, other]);
+  expect(found.names).toEqual(['z']);
+  expect(found.warnings[0]).toEqual({
+    fields: { skipped: [other], count: 1 },
+    message: 'folders too deep or too full were not searched for models',
+  });
+  const { fields, message } = found.warnings[1] ?? { fields: {}, message: '' };
+  expect(fields).toMatchObject({ count: 2_001 });
+  expect((fields as { checkpointsWithoutYaml: string[] }).checkpointsWithoutYaml).toHaveLength(20);
+  const block = parse(message.slice(message.indexOf('models:'))) as { models: unknown[] };
+  expect(block.models).toHaveLength(20);
+  expect(message).toContain('would serve 20 of the checkpoints');
+});
+
+test('an endless folder is left out, and what is in others is found', async () => {
+  const folder = await makeFolder({ 'a/a.yaml': yaml, 'a/a.ckpt': checkpoint });
+  await mkdir(path.join(folder, 'b'));
+  const names = Array.from({ length: 20_001 }, (_, index) => path.join(folder, 'b', `n${String(index)}`));
+  for (let at = 0; at < names.length; at += 500) {
+    await Promise.all(names.slice(at, at + 500).map((name) => writeFile(name, '')));
+  }
+  const { names: found, warnings } = await scan([], [], [folder]);
+  expect(found).toEqual(['a']);
+  expect(warnings).toMatchObject([{ fields: { skipped: [path.join(folder, 'b')], count: 1 } }]);
+}, 30_000);
 
 test('a checkpoint folder that is a link to another disk is followed', async () => {
   const disk = await makeFolder({ 'a.ckpt': checkpoint });
