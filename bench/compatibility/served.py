@@ -29,10 +29,11 @@ def main(project: Path, root: Path, folder: Path, pcm_type: str, architectures: 
     from downloads import build_without_downloads
 
     from python_worker.engine import Engine
-    from python_worker.needs import missing_modules
+    from python_worker.model_types import loader_of
+    from python_worker.needs import needs_of
 
     engine = Engine(root, "cpu")
-    missing = missing_modules(root)
+    missing: Any = needs_of(root, loader_of(engine.namespace["get_model_from_config"]))["missing"]
     for architecture in architectures:
         answer: dict[str, Any] = {"architecture": architecture, "why": None, "difference": 0.0}
         try:
