@@ -40,7 +40,8 @@ SMALL: dict[str, Any] = {
 SMALL_OF: dict[str, dict[str, Any]] = {
     "apollo": {"feature_dim": 16, "layer": 1},
     "bandit": {"n_bands": 16},
-    "bs_mamba2": {"feature_dim": 64, "num_repeat_mask": 1, "num_repeat_map": 1},
+    # They are computed in two halves.
+    "bs_mamba2": {"feature_dim": 64, "num_repeat_mask": 2, "num_repeat_map": 2},
     "conformer": {"embed_dim": 32},
     "moises_light": {"G": 8, "n_rope": 1},
     "scnet_unofficial": {
