@@ -40,9 +40,10 @@ def run_check(arguments: list[str], sink_fd: int) -> int:
 def _new_report() -> dict[str, Any]:
     """Of what the check answers.
 
-    ok; the versions of python and torch; the call_shape; the needs, as `needs` tells them; where it is not
-    ok, an error sentence, and the missing_module, if one is missing, or whether the folder is_to_blame; and
-    the files that this rests on: torch's and those of the folder.
+    ok; the versions of python and torch; the call_shape; the needs, as `needs` tells them; its options,
+    as MsstOptions describes them; where it is not ok, an error sentence, and the missing_module, if one is
+    missing, or whether the folder is_to_blame; and the files that this rests on: torch's and those of the
+    folder.
     """
     return {
         "ok": False,
@@ -50,6 +51,7 @@ def _new_report() -> dict[str, Any]:
         "torch": None,
         "call_shape": None,
         "needs": None,
+        "options": None,
         "missing_module": None,
         "is_to_blame": False,
         "error": None,
@@ -89,6 +91,7 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
 
     engine = Engine(msst_root, "cpu")
     report["call_shape"] = engine.msst_info.call_shape
+    report["options"] = engine.options.described()
     is_package = engine.msst_info.call_shape == "package"
     report["files"] += [engine.main_file] if is_package else own_python_files(msst_root)
     loader = _loader_of(engine)

@@ -34,6 +34,7 @@ from .memory_ladder import MemoryLadder, Shortage, give_up
 from .model_cache import ModelCache
 from .model_loading import load_model
 from .msst import MsstError, load_msst
+from .msst_options import MsstOptions
 from .names import Namespace
 from .peak_meter import PeakMeter
 from .prepared_mixture import PreparedMixture
@@ -73,6 +74,11 @@ class Engine:
     def main_file(self) -> str:
         """The file in which `proc_folder` really lives."""
         return self._msst.main_file
+
+    @property
+    def options(self) -> MsstOptions:
+        """Those of its `proc_folder`."""
+        return self._msst.options
 
     @property
     def namespace(self) -> Namespace:

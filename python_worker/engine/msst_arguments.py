@@ -56,9 +56,11 @@ def msst_arguments(
         "skip_errors": False,
     }
     try:
-        wanted.update(msst.options.parsed(model.msst_arguments))
+        own = msst.options.parsed(model.msst_arguments)
+        if taken := sorted(set(own) & set(wanted)):
+            raise OptionsRefused(f"the server itself sets {', '.join(taken)}")
     except OptionsRefused as error:
         raise Failure(
             "MODEL_UNAVAILABLE", f"msst_arguments of {model.name} cannot be used: {error}."
         ) from error
-    return msst.options.given(wanted)
+    return msst.options.given({**wanted, **own})

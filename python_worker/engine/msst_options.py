@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .described_options import describe
 from .names import Namespace
 
 PARSERS = ("parse_args_inference", "parse_args")
@@ -37,6 +38,7 @@ class MsstOptions:
     ) -> None:
         self._parser = parser
         self._actions = {} if parser is None else {action.dest: action for action in parser._actions}
+        self._flags = {} if parser is None else _flags(parser)
         self._as_list = as_list
         self.names = frozenset(defaults)
 
@@ -56,9 +58,10 @@ class MsstOptions:
         if not words:
             return {}
         flags = [word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")]
-        unknown = [flag for flag in flags if flag not in self._actions]
+        unknown = [flag for flag in flags if flag not in self._flags]
         if self._parser is None or unknown:
             raise OptionsRefused(f"this MSST has no option {', '.join(unknown or flags)}")
+        words = [self._as_the_parser_has_it(word) for word in words]
         nothing = object()
         said = io.StringIO()
         required = [action for action in self._parser._actions if action.required]
@@ -67,7 +70,7 @@ class MsstOptions:
         try:
             with contextlib.redirect_stderr(said):
                 values = self._parser.parse_args(
-                    words, argparse.Namespace(**dict.fromkeys(self.names, nothing))
+                    words, argparse.Namespace(**dict.fromkeys(self._actions, nothing))
                 )
         except SystemExit as error:
             reason = said.getvalue().strip().rpartition("error: ")[2]
@@ -75,18 +78,55 @@ class MsstOptions:
         finally:
             for action in required:
                 action.required = True
-        return {name: value for name, value in vars(values).items() if value is not nothing}
+        # What stands at a place, and not after a name, has got its default all the same.
+        own = {action.dest for action in self._flags.values()}
+        return {name: value for name, value in vars(values).items() if name in own and value is not nothing}
+
+    def described(self) -> list[dict[str, Any]] | None:
+        """What a person may write for `msst_arguments`; None: there is no parser, or far too much to tell."""
+        return None if self._parser is None else describe(self._flags)
+
+    def _as_the_parser_has_it(self, word: str) -> str:
+        flag, equals, value = word.partition("=")
+        action = self._flags.get(flag.removeprefix("--")) if flag.startswith("--") else None
+        if action is None or flag in action.option_strings:
+            return word
+        named = flag.replace("_", "-")
+        flag = next(string for string in action.option_strings if string.replace("_", "-") == named)
+        return f"{flag}{equals}{value}"
 
     @staticmethod
     def _words(action: argparse.Action, value: Any) -> list[str]:
-        flag = max(action.option_strings, key=len)
+        flag = _longest(action.option_strings)
+        if isinstance(action, argparse.BooleanOptionalAction):
+            says_no = [string for string in action.option_strings if string.startswith("--no-")]
+            strings = set(action.option_strings) - set(says_no) if value else says_no
+            return [_longest(strings)] if strings else []
         if action.nargs == 0:
-            return [flag] if value else []
-        if action.choices is not None and value not in action.choices:
+            return [flag] if value == action.const else []
+        values = value if isinstance(value, list) else [value]
+        if action.choices is not None and any(each not in action.choices for each in values):
             return []
         if isinstance(value, list):
             return [flag, *map(str, value)]
         return [] if value == action.default else [f"{flag}={value}"]
+
+
+def _flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """The options that can be written out, by name: without the dashes before it, those in it also as _."""
+    ends = (argparse._HelpAction, argparse._VersionAction)
+    actions = [action for action in parser._actions if not isinstance(action, ends)]
+    flags = {
+        string.removeprefix("--"): action
+        for action in actions
+        for string in action.option_strings
+        if string.startswith("--")
+    }
+    return {**{name.replace("-", "_"): action for name, action in flags.items()}, **flags}
+
+
+def _longest(strings: Iterable[str]) -> str:
+    return max(strings, key=len)
 
 
 def find_options(namespace: Namespace, proc_folder: Callable[..., object]) -> MsstOptions:

@@ -319,6 +319,8 @@ def test_check_says_yes_to_an_msst_that_imports() -> None:
     assert names == ["__init__.py", "inference.py", "tiny.py", "model_utils.py", "settings.py"]
     # The stand-in builds one network, whatever it is asked for.
     assert report["needs"]["architectures"] is None
+    use_tta = {"names": ["use_tta"], "least": 0, "most": 0, "type": "text", "choices": None}
+    assert use_tta in report["options"]
     assert report["needs"]["loader"]["file"] == report["files"][-1]
 
 
