@@ -7,6 +7,7 @@ import { quietPython } from './quietPython.mjs';
  * @property {boolean} is_to_blame it is the MSST that is not as it must be: no other interpreter would help
  * @property {string | null} error without a full stop
  * @property {object | null} needs what `python -m python_worker needs` says
+ * @property {object[] | null} options those of its parser; null: they cannot be told
  * @property {string[]} files what the answer rests on: torch's and MSST's files
  */
 
@@ -35,6 +36,7 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
       is_to_blame: answer.is_to_blame === true,
       error: typeof answer.error === 'string' ? answer.error.replace(/\.$/, '') : null,
       needs: answer.needs ?? null,
+      options: Array.isArray(answer.options) ? answer.options : null,
       files: Array.isArray(answer.files) ? answer.files.map(String) : [],
     };
   } catch {
@@ -46,6 +48,7 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
       is_to_blame: false,
       error,
       needs: null,
+      options: null,
       files: [],
     };
   }

@@ -27,6 +27,7 @@ const mostRecords = 8;
  * @property {Record<string, unknown>} packages the folders in which an install or removal shows
  * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
  * @property {object | null} [needs] absent: it was written when nobody asked
+ * @property {object[] | null} [options] likewise
  */
 
 /**
@@ -34,6 +35,7 @@ const mostRecords = 8;
  * @property {string} python
  * @property {string[]} files what the check rested on
  * @property {object | null} needs what its MSST builds, and the Python modules that are missing for that
+ * @property {object[] | null} options those of its parser; null: they cannot be told
  */
 
 /**
@@ -54,7 +56,11 @@ export async function enginePython(setting, keys) {
   const records = readRecords(recordFile);
   const recorded = records.find((record) => record.key === key);
   if (recorded && tellsAll(recorded) && stillHolds(root, recorded)) {
-    return { python: recorded.python, needs: recorded.needs ?? null };
+    return {
+      python: recorded.python,
+      needs: recorded.needs ?? null,
+      options: recorded.options ?? null,
+    };
   }
 
   // Where nothing can be written it is looked for all the same, at each start, and not remembered.
@@ -75,7 +81,7 @@ export async function enginePython(setting, keys) {
         `engine_extras go into .venv-engine only, and this interpreter is used as it is. For them: ${engine.python} -m pip install ${extras.join(' ')}`,
       );
     }
-    return { python: engine.python, needs: engine.needs };
+    return { python: engine.python, needs: engine.needs, options: engine.options };
   });
 }
 
@@ -148,7 +154,7 @@ function readRecords(file) {
  * @param {CheckedEngine} engine
  * @returns {Promise<EngineRecord>}
  */
-async function recordOf(setting, key, { python, files, needs }) {
+async function recordOf(setting, key, { python, files, needs, options }) {
   const description = await describe(setting, python);
   const folders = description && 'prefix' in description ? description.site_folders : [];
   return {
@@ -158,6 +164,7 @@ async function recordOf(setting, key, { python, files, needs }) {
     packages: Object.fromEntries(folders.map((path) => [path, markOf(path)])),
     layer: isLayer(setting.root, python) ? engineVenvStamp(setting.root) : null,
     needs,
+    options,
   };
 }
 
@@ -165,8 +172,8 @@ async function recordOf(setting, key, { python, files, needs }) {
  * @param {EngineRecord} record
  * @returns {boolean} whether it was asked for all that is asked for today
  */
-function tellsAll({ needs }) {
-  return needs === null || (needs !== undefined && 'architectures' in needs);
+function tellsAll({ needs, options }) {
+  return needs !== undefined && options !== undefined;
 }
 
 /**

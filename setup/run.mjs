@@ -120,7 +120,7 @@ async function lockOrWhyNot(root, report, isStopped) {
 
 /**
  * The server, and the tests' children, learn by the environment which interpreters were prepared, and the server
- * which models its MSST builds.
+ * what its MSST can do.
  *
  * @param {import('./setUp.mjs').Pythons} pythons
  * @param {import('./report.mjs').Report} report
@@ -136,6 +136,9 @@ function handOn(pythons, report) {
   // The tests' servers have other MSSTs than the one that was looked into.
   if (pythons.test === null && pythons.needs !== null) {
     process.env.MSST_SERVE_INTERNAL_NEEDS = JSON.stringify(pythons.needs);
+  }
+  if (pythons.test === null && pythons.options !== null) {
+    process.env.MSST_SERVE_INTERNAL_OPTIONS = JSON.stringify(pythons.options);
   }
   if (pythons.test !== null) process.env.MSST_SERVE_TEST_PYTHON = pythons.test;
 }

@@ -28,6 +28,7 @@ import { testPython } from './testPython.mjs';
  * @property {string} engine
  * @property {string | null} test
  * @property {object | null} needs what the engine's MSST builds, and the Python modules that are missing for that
+ * @property {object[] | null} options those of its parser; null: they cannot be told
  */
 
 /**
@@ -48,11 +49,11 @@ export async function setUp(setting, { mode, argv }) {
   await timed('build', () => build(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
   // Nothing is prepared for a server that will only say what is wrong with its configuration.
-  if (keys === null) return { media: '', engine: '', test: null, needs: null };
+  if (keys === null) return { media: '', engine: '', test: null, needs: null, options: null };
   const media = await timed('media Python', () => mediaPython(setting));
-  const { python: engine, needs } = await timed('engine Python', () => enginePython(setting, keys));
-  const test = mode === 'test' ? await timed('test Python', () => testPython(setting, engine)) : null;
-  return { media, engine, test, needs };
+  const { python, ...msst } = await timed('engine Python', () => enginePython(setting, keys));
+  const test = mode === 'test' ? await timed('test Python', () => testPython(setting, python)) : null;
+  return { media, engine: python, test, ...msst };
 }
 
 function requireNode() {

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
 import type { Precision } from './config/precision.ts';
 import { parseNeeds, type KnownNeeds } from './config/knownNeeds.ts';
+import { describeUnknownOptions, parseOptions } from './config/knownOptions.ts';
 import { describeLackingFolders } from './config/lackingFolders.ts';
 import { describeContradictions, describeIssues } from './config/problems.ts';
 import { wordsOfArguments } from './config/msstArguments.ts';
@@ -136,7 +137,11 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   };
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) problems.push(...describeIssues(parsed.error.issues, given));
-  problems.push(...describeContradictions(given), ...describeLackingFolders(given));
+  problems.push(
+    ...describeContradictions(given),
+    ...describeLackingFolders(given),
+    ...describeUnknownOptions(given, parseOptions(sources.env['MSST_SERVE_INTERNAL_OPTIONS'])),
+  );
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { config: toConfig(parsed.data, sources), warnings };
 }

@@ -21,12 +21,14 @@ const OURS = new Set([
   'store_dir',
   'use_tta',
 ]);
+/** Whether it is one of those, by any of the spellings that a parser may have. */
+export const isOurs = (option: string) => OURS.has(option.replaceAll('-', '_'));
 const MOST = 20;
 
 const name = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/)
-  .refine((option) => !OURS.has(option));
+  .refine((option) => !isOurs(option));
 const text = z.string().max(500);
 const value = z.union([z.boolean(), z.number(), text, z.array(z.union([z.number(), text])).max(MOST)]);
 

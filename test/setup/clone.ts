@@ -22,7 +22,7 @@ export interface Outcome {
   code: number | null;
   output: string;
   /** What the stand-in server was started with; null when set-up did not come to that. */
-  server: { argv: string[]; engine: string; media: string; needs?: string } | null;
+  server: { argv: string[]; engine: string; media: string; needs?: string; options?: string } | null;
 }
 
 /** The interpreter below the one that runs the tests: a plain installation, no venv. */
@@ -214,8 +214,8 @@ export function importIn(python: string, module: string): { version: string; fil
 
 const stubServer = `
 export {};
-const { MSST_SERVE_INTERNAL_ENGINE_PYTHON: engine, MSST_SERVE_INTERNAL_MEDIA_PYTHON: media, MSST_SERVE_INTERNAL_NEEDS: needs } = process.env;
-console.log('SERVER ' + JSON.stringify({ argv: process.argv.slice(2), engine, media, needs }));
+const { MSST_SERVE_INTERNAL_ENGINE_PYTHON: engine, MSST_SERVE_INTERNAL_MEDIA_PYTHON: media, MSST_SERVE_INTERNAL_NEEDS: needs, MSST_SERVE_INTERNAL_OPTIONS: options } = process.env;
+console.log('SERVER ' + JSON.stringify({ argv: process.argv.slice(2), engine, media, needs, options }));
 `;
 
 const stubSetupKeys = `

@@ -26,7 +26,8 @@ def check(msst_root: Path) -> dict[str, object]:
     except Exception as problem:
         return answer | {"is_to_blame": True, "error": str(problem)}
     needs = {"architectures": ["scnet"], "missing": {"scnet": ["x"]}, "loader": None, "package_folders": []}
-    found = {"needs": needs, "files": [torch.__file__, spec.origin]}
+    option = {"names": ["own"], "least": 1, "most": 1, "type": "int", "choices": None}
+    found = {"needs": needs, "options": [option], "files": [torch.__file__, spec.origin]}
     return answer | {"ok": True, "torch": torch.__version__} | found
 
 

@@ -73,20 +73,29 @@ describe('a second start', () => {
       engine: path.join(conda.bin, 'python3'),
       media: path.join(ready.root, '.venv', 'bin', 'python'),
       needs: '{"architectures":["scnet"],"missing":{"scnet":["x"]},"loader":null,"package_folders":[]}',
+      options: '[{"names":["own"],"least":1,"most":1,"type":"int","choices":null}]',
     });
   });
 
-  test('asks for the architectures again that an older one did not note', async () => {
-    const clone = makeClone();
-    await clone.run({ python: [conda.bin] });
-    const file = path.join(clone.root, '.setup', 'engine.json');
-    const records = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>[];
-    const needs = { missing: {}, package_folders: [] };
-    writeFileSync(file, JSON.stringify(records.map((record) => ({ ...record, needs }))));
-    const outcome = await clone.run({ python: [conda.bin] });
-    expect(outcome.server?.needs).toContain('scnet');
-    expect(readFileSync(file, 'utf8')).toContain('scnet');
-  });
+  test.each(['needs', 'options'] as const)(
+    'asks again for the %s that an older one did not note',
+    async (what) => {
+      const clone = makeClone();
+      const first = await clone.run({ python: [conda.bin] });
+      const file = path.join(clone.root, '.setup', 'engine.json');
+      const records = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>[];
+      writeFileSync(
+        file,
+        JSON.stringify(
+          records.map((record) => Object.fromEntries(Object.entries(record).filter(([key]) => key !== what))),
+        ),
+      );
+      const outcome = await clone.run({ python: [conda.bin] });
+      expect(outcome.server?.[what]).toBe(first.server?.[what]);
+      expect(outcome.server?.[what]).toMatch(/scnet|own/);
+      expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(records);
+    },
+  );
 
   test('installs the packages again when the lock file changed, and builds again', async () => {
     const clone = makeClone();

@@ -396,6 +396,18 @@ describe('what is wrong', () => {
     }
   });
 
+  test('an option that the MSST in use has not, as the set-up found out, is told with the nearest', async () => {
+    const folder = await folderWith(
+      'models: [{name: a, config_path: a.yaml, checkpoint_path: a.ckpt, msst_arguments: {my_optoin: 1}}]\n',
+    );
+    const option = { names: ['my_option'], least: 1, most: 1, type: 'text', choices: null };
+    const env = { MSST_SERVE_INTERNAL_OPTIONS: JSON.stringify([option]) };
+    expect(problemsOf(() => load(folder, { env }))).toEqual([
+      'models.0.msst_arguments.my_optoin: no option of this MSST, did you mean my_option?',
+    ]);
+    expect(load(folder).config.listedModels).toMatchObject([{ msstArguments: ['--my_optoin=1'] }]);
+  });
+
   test('a key that is like no other is told what there is', async () => {
     const folder = await folderWith('zzzzzzzzzz: 1\n');
     const problems = problemsOf(() => load(folder));
