@@ -67,7 +67,7 @@ const ROOM_TO_START = 4_000_000;
  *
  * @param patience with workers; other than usual in tests only
  * @param clientPatience likewise
- * @throws {DataDirInUse} when another server holds the data directory; or what listening throws
+ * @throws {DataDirUnusable} when another server holds the data directory, or a newer one has used it; or what listening throws
  */
 export async function startServer(
   config: Config,

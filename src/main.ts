@@ -5,8 +5,7 @@ import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
 import { describeListenProblem } from './listenProblem.ts';
 import { createErrorLog, createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
-import { makeDataDirPrivate } from './store/dataDir.ts';
-import { DataDirInUse } from './store/dataDirLock.ts';
+import { DataDirUnusable, makeDataDirPrivate } from './store/dataDir.ts';
 
 /** npm forwards a terminal's Ctrl-C a second time at once; only a later signal means "now". */
 const SECOND_SIGNAL_AFTER_MS = 1_000;
@@ -65,7 +64,7 @@ async function start(log: Log): Promise<RunningServer> {
     return await startServer(config, log);
   } catch (error) {
     const problem =
-      error instanceof DataDirInUse
+      error instanceof DataDirUnusable
         ? error.message
         : describeListenProblem(error as NodeJS.ErrnoException, config);
     if (problem === null) log.fatal({ err: error }, 'the server could not start');

@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
+/** Why no server can work in a data directory, in a sentence for whoever starts it. */
+export class DataDirUnusable extends Error {}
+
 /** What others may do in it. */
 const OPEN_TO_OTHERS = 0o077;
 

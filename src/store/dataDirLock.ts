@@ -1,8 +1,9 @@
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { DataDirUnusable } from './dataDir.ts';
 
 /** Another server is working in this data directory. */
-export class DataDirInUse extends Error {
+export class DataDirInUse extends DataDirUnusable {
   override readonly name = 'DataDirInUse';
 }
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { drizzle, type BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { isFullDisk } from '../fullDisk.ts';
+import { applyMigrations } from './migrations.ts';
 import { createWrite, type Write } from './transaction.ts';
 
 /** An open database and the one way to close it. */
@@ -28,6 +28,7 @@ const TRIAL = 'is there room? '.repeat(1_000);
  * @param file where the database lies, on a local disk: WAL does not work over a network file system
  * @param migrationsDir the folder of SQL migrations
  * @param makeRoom says whether it made some
+ * @throws {NewerDatabase} where a newer server has changed the tables
  */
 export function openDatabase(
   file: string,
@@ -42,7 +43,12 @@ export function openDatabase(
   sqlite.pragma('foreign_keys = ON');
   sqlite.pragma('journal_size_limit = 67108864');
   const orm = drizzle(sqlite);
-  migrate(orm, { migrationsFolder: migrationsDir });
+  try {
+    applyMigrations(sqlite, orm, migrationsDir);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
   const ping = sqlite.prepare('SELECT count(*) FROM tasks WHERE seq = 0');
   let foundNoRoom = false;
   const writeOnce = createWrite(orm);
