@@ -12,6 +12,7 @@ import { z } from 'zod';
 import type { Log } from '../log.ts';
 import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
 import { failureDataSchema, MAX_FRAME_BYTES } from './protocol.ts';
+import { boundOutput } from './boundedOutput.ts';
 import { readLines } from './stderrLines.ts';
 
 /** The highest of the codes that JSON-RPC 2.0 reserves for a peer's own refusals. */
@@ -87,8 +88,19 @@ export class ChildProcess {
     });
     // A write to a child that has just died fails here first; its exit tells the story.
     subprocess.stdin.on('error', () => undefined);
+    const output = boundOutput({
+      log: (line) => {
+        log.debug({ pid, line }, 'output of a Python child');
+      },
+      leftOut: (what) => {
+        log.warn({ pid, ...what }, 'a Python child printed more than is logged: the rest is left out');
+      },
+    });
     readLines(subprocess.stderr, (line) => {
-      log.debug({ pid, line }, 'output of a Python child');
+      output.take(line);
+    });
+    subprocess.stderr.once('end', () => {
+      output.end();
     });
     const reader = new StreamMessageReader(subprocess.stdout);
     const connection = createMessageConnection(reader, new StreamMessageWriter(subprocess.stdin));
