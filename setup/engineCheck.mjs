@@ -1,4 +1,5 @@
 import { quietPython } from './quietPython.mjs';
+import { shortened } from './setupError.mjs';
 
 /**
  * @typedef {object} EngineCheck what `python -m python_worker check` answers
@@ -41,7 +42,8 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
     };
   } catch {
     const last = output.trim().split('\n').at(-1);
-    const error = last === undefined || last === '' ? `it ended with code ${code} and said nothing` : last;
+    const error =
+      last === undefined || last === '' ? `it ended with code ${code} and said nothing` : shortened(last);
     return {
       ok: false,
       missing_module: null,

@@ -7,22 +7,24 @@ import { Interrupted } from './setupError.mjs';
 
 const killAfterMs = 3000;
 const keptOutput = 4_000_000;
+const keptLog = 50_000_000;
+const longestLine = 64 * 1024;
 
 /**
  * @typedef {object} RunOptions
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env]
- * @property {string} [log] file that takes the whole output; begun anew unless `appendLog`
+ * @property {string} [log] file that takes the output, the first 50 MB of it; begun anew unless `appendLog`
  * @property {boolean} [appendLog]
  * @property {boolean} [show] the output goes to our own stdout and stderr instead
- * @property {(line: string) => void} [onLine]
+ * @property {(line: string) => void} [onLine] of a line the first 64 KiB
  */
 
 /**
  * @typedef {object} Outcome
  * @property {number} code exit status; 127 when the command could not be started, 128 when a signal ended it
  * @property {string} output stdout and stderr together, the last few MB
- * @property {string} stdout
+ * @property {string} stdout likewise
  */
 
 /** @typedef {(command: string, args: string[], options?: RunOptions) => Promise<Outcome>} Run */
@@ -68,23 +70,21 @@ export function createRunner({ cwd, env, onSpawn }) {
         groups.add(pid);
         onSpawn(pid);
       }
-      let output = '';
-      let stdout = '';
+      const output = createTail();
+      const stdout = createTail();
       /**
        * @param {import('node:stream').Readable | null} stream
        * @param {boolean} isStdout
        */
       const listen = (stream, isStdout) => {
         const decoder = new StringDecoder('utf8');
-        let rest = '';
+        const split = createSplitter(options.onLine);
         stream?.on('data', (/** @type {Buffer} */ bytes) => {
           const text = decoder.write(bytes);
           log(text);
-          output = (output + text).slice(-keptOutput);
-          if (isStdout) stdout = (stdout + text).slice(-keptOutput);
-          const lines = (rest + text).split('\n');
-          rest = lines.pop() ?? '';
-          for (const line of lines) options.onLine?.(line);
+          output.add(text);
+          if (isStdout) stdout.add(text);
+          split(text);
         });
       };
       listen(child.stdout, true);
@@ -95,10 +95,10 @@ export function createRunner({ cwd, env, onSpawn }) {
           groups.delete(pid);
           onSpawn(null);
         }
-        resolve({ code, output, stdout });
+        resolve({ code, output: output.text(), stdout: stdout.text() });
       };
       child.on('error', (error) => {
-        output += `${error.message}\n`;
+        output.add(`${error.message}\n`);
         log(`${error.message}\n`);
         if (pid === undefined) end(127);
       });
@@ -131,6 +131,44 @@ function signalGroup(pid, signal) {
   }
 }
 
+/** The end of a text that may have none: that is where a command says why it failed. */
+function createTail() {
+  /** @type {string[]} */
+  let parts = [];
+  let length = 0;
+  const text = () => parts.join('').slice(-keptOutput);
+  return {
+    text,
+    /** @param {string} more */
+    add(more) {
+      parts.push(more);
+      length += more.length;
+      // Not at every piece: that would copy the whole of it each time.
+      if (length < 2 * keptOutput) return;
+      parts = [text()];
+      length = keptOutput;
+    },
+  };
+}
+
+/**
+ * @param {((line: string) => void) | undefined} onLine
+ * @returns {(text: string) => void} takes a text in pieces
+ */
+function createSplitter(onLine) {
+  if (!onLine) return () => {};
+  let rest = '';
+  return (text) => {
+    const lines = text.split('\n');
+    const last = lines.pop() ?? '';
+    for (const line of lines) {
+      onLine((rest + line).slice(0, longestLine));
+      rest = '';
+    }
+    if (rest.length < longestLine) rest += last;
+  };
+}
+
 /**
  * @param {RunOptions} options
  * @returns {(text: string) => void}
@@ -152,5 +190,10 @@ function createLog({ log, appendLog }) {
     mkdirSync(dirname(log), { recursive: true });
     if (!appendLog) rmSync(log, { force: true });
   });
-  return (text) => attempt(() => appendFileSync(log, text));
+  let room = keptLog;
+  return (text) => {
+    if (room <= 0) return;
+    room -= text.length;
+    attempt(() => appendFileSync(log, room > 0 ? text : `${text}\n… and more, which is left out.\n`));
+  };
 }

@@ -47,3 +47,6 @@ export function explainFileError(error) {
   }
   return error;
 }
+
+/** Of what a program said last, as much as a sentence bears. @param {string} text */
+export const shortened = (text) => (text.length > 500 ? `…${text.slice(-500)}` : text);

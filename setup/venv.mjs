@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { noVenvModule } from './interpreters.mjs';
-import { diskProblem, SetupError } from './setupError.mjs';
+import { diskProblem, SetupError, shortened } from './setupError.mjs';
 
 const isConflict = /ResolutionImpossible|conflicting dependencies/;
 
@@ -133,5 +133,5 @@ function pipProblem(output, advice) {
 function lastLine(output) {
   const lines = output.trim().split('\n');
   const error = lines.findLast((line) => /^(ERROR|Error)/.test(line)) ?? lines.at(-1) ?? '';
-  return error.replace(/^(ERROR|Error):? */, '').replace(/\.$/, '');
+  return shortened(error.replace(/^(ERROR|Error):? */, '').replace(/\.$/, ''));
 }
