@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from .described_options import describe
+from .kept_end import KeptEnd
 from .names import Namespace
 
 PARSERS = ("parse_args_inference", "parse_args")
@@ -63,7 +63,7 @@ class MsstOptions:
             raise OptionsRefused(f"this MSST has no option {', '.join(unknown or flags)}")
         words = [self._as_the_parser_has_it(word) for word in words]
         nothing = object()
-        said = io.StringIO()
+        said = KeptEnd()
         required = [action for action in self._parser._actions if action.required]
         for action in required:
             action.required = False
@@ -73,7 +73,7 @@ class MsstOptions:
                     words, argparse.Namespace(**dict.fromkeys(self._actions, nothing))
                 )
         except SystemExit as error:
-            reason = said.getvalue().strip().rpartition("error: ")[2]
+            reason = said.end().strip().rpartition("error: ")[2]
             raise OptionsRefused(reason or "its parser does not take them") from error
         finally:
             for action in required:
@@ -153,7 +153,7 @@ def find_options(namespace: Namespace, proc_folder: Callable[..., object]) -> Ms
 def _takes_dictionary(parse: Callable[..., Any]) -> bool:
     probe = {"model_type": "of a dictionary"}
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stderr(KeptEnd()):
             return getattr(parse(probe), "model_type", None) == probe["model_type"]
     except (SystemExit, TypeError, AttributeError):
         return False
