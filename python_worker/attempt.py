@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .protocol import MAX_LOG_CHARS, Cancelled, Computed, Json, Log, LogLevel, Progress, Stage, to_json
+from .protocol import MAX_LOG_CHARS, Cancelled, Json, Log, LogLevel, Progress, Stage, to_json
 from .rpc import Request
 
 MIN_SECONDS_BETWEEN_PROGRESS = 0.1
@@ -64,11 +64,6 @@ class Attempt:
         """Send what the thinning held back; the heartbeat does, so that nothing waits for a slow chunk."""
         with self._lock:
             self._send_held_back()
-
-    def computed(self) -> None:
-        """Say that the network is free and only encoding is left."""
-        self.flush()
-        self._notify("computed", Computed(self.key.task_id, self.key.attempt))
 
     def log(self, level: LogLevel, message: str) -> None:
         """Write a line to the server's log, as one about this attempt."""

@@ -352,14 +352,6 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Computed:
-    """The network is free: only encoding is left."""
-
-    task_id: str
-    attempt: Positive
-
-
-@dataclass(frozen=True)
 class Heartbeat:
     """The process lives; CPU time in seconds, memory in bytes."""
 

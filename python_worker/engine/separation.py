@@ -304,7 +304,6 @@ class Separation:
     def _finish_separating(self) -> None:
         self._meter.finish()
         self._attempt.progress("separating", self._meter.done, self._meter.total)
-        self._attempt.computed()
         self._stages.enter("encoding")
 
     def _instrument_of(self, file: Any) -> str | None:

@@ -3,7 +3,6 @@ import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
 import { PATIENCE, type Patience } from './patience.ts';
 import {
-  computedSchema,
   heartbeatSchema,
   holdingSchema,
   loadResultSchema,
@@ -82,7 +81,6 @@ export class InferenceWorker {
       this.#holding = message;
       this.wear.holds(message.models, message.device_used_bytes);
     });
-    child.onNotification('computed', computedSchema, () => undefined);
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
       log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
     });

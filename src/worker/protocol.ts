@@ -251,9 +251,6 @@ export const progressSchema = z.object({
 });
 export type ProgressMessage = z.infer<typeof progressSchema>;
 
-/** The network is free: the stems are computed, and only encoding is left. */
-export const computedSchema = z.object(attemptKey);
-
 export const heartbeatSchema = z.object({
   task_id: z.string().nullable(),
   attempt: z.int().positive().nullable(),

@@ -320,15 +320,13 @@ def test_progress_is_monotone_and_ends_at_its_total(
     assert result.warnings == (no_shifts if shape == "demix" else [])
 
 
-def test_the_stages_come_in_order_and_computed_before_encoding(
-    engine: Engine, model: ModelParams, tmp_path: Path
-) -> None:
+def test_the_stages_come_in_order(engine: Engine, model: ModelParams, tmp_path: Path) -> None:
     run = Run(tmp_path / "run", mixture(tmp_path / "song.wav"), model)
     run.on(engine)
     said = [
         message.stage if method == "progress" else method for method, message in run.said if method != "log"
     ]
-    assert list(dict.fromkeys(said)) == ["loading_model", "decoding", "separating", "computed", "encoding"]
+    assert list(dict.fromkeys(said)) == ["loading_model", "decoding", "separating", "encoding"]
 
 
 def test_a_cancel_stops_at_the_next_chunk_and_the_next_run_works(

@@ -49,20 +49,6 @@ def test_progress_is_thinned_but_the_last_of_a_stage_is_never_lost() -> None:
     assert len(progress_of(said)) == len(separating) + 2, "nothing follows the end"
 
 
-def test_a_held_back_progress_goes_before_computed() -> None:
-    said: list[tuple[str, Any]] = []
-    attempt = Attempt(
-        AttemptKey("t", 1),
-        Request(1, "separate", None),
-        lambda method, message: said.append((method, message)),
-    )
-    attempt.progress("separating", 1, 2)
-    attempt.progress("separating", 2, 2)
-    attempt.computed()
-    assert [method for method, _ in said] == ["progress", "progress", "computed"]
-    assert progress_of(said)[-1].done == 2
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

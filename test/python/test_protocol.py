@@ -32,7 +32,6 @@ RESULTS = {
 }
 NOTIFICATIONS = {
     "progress": protocol.Progress,
-    "computed": protocol.Computed,
     "heartbeat": protocol.Heartbeat,
     "holding": protocol.Holding,
     "log": protocol.Log,

@@ -48,7 +48,6 @@ async function speakOfOthers({ notify, write, task_id, attempt }) {
   const late = { stage: 'encoding', done: 0, total: 0 };
   await notify('progress', { task_id, attempt: attempt + 1, ...late });
   await notify('progress', { task_id: 'another', attempt, ...late });
-  await notify('computed', { task_id: 'another', attempt });
   for (const id of [0, 999_999, 'another']) {
     await write({ jsonrpc: '2.0', id, result: { task_id, attempt: attempt - 1 } });
   }

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
-  computedSchema,
   failureDataSchema,
   heartbeatSchema,
   holdingSchema,
@@ -47,7 +46,6 @@ const fixtureSchema = z.strictObject({
 /** The schema of each message, by the name of its example; a new one needs both. */
 const SCHEMAS: Record<string, z.ZodType> = {
   'cancel.notification': z.object({ id: z.int() }),
-  'computed.notification': computedSchema,
   'heartbeat.notification': heartbeatSchema,
   'holding.notification': holdingSchema,
   'initialize.media.request': initializeParamsSchema,
