@@ -16,7 +16,7 @@ import type { RunningAttempts } from './runningAttempts.ts';
 import { requireSameRequest } from './sameRequest.ts';
 import type { Mixture, Stem, Task } from './task.ts';
 import type { EventFacts } from './taskEvent.ts';
-import { hasEnded, type TaskStatus } from './taskState.ts';
+import { hasEnded } from './taskState.ts';
 import { scratchBytes } from './taskMemory.ts';
 import { createTaskViews, type TaskView } from './taskView.ts';
 
@@ -76,7 +76,6 @@ export interface TaskService {
   /** @returns false when there is none */
   remove(taskId: string, owner: string | null, requestId?: string): Promise<boolean>;
   stemsOf(task: Task): Promise<Stem[]>;
-  countByStatus(): Promise<Record<TaskStatus, number>>;
   /** From now on nothing is accepted. */
   close(): void;
 }
@@ -225,7 +224,6 @@ export function createTaskService(parts: {
       return true;
     },
     stemsOf: (task) => store.stemsOf(task),
-    countByStatus: () => store.countByStatus(),
     close: () => {
       admission.close();
       erasing.stop();

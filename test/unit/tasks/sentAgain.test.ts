@@ -47,7 +47,7 @@ test.each([
     message: expect.stringContaining('Send a key of its own with each new submission.'),
   });
   expect(await service.find(first.task.taskId, 'ann')).toMatchObject({ task: first.task });
-  expect(await service.countByStatus()).toMatchObject({ pending: 1 });
+  expect(await on.disk.store.countByStatus()).toMatchObject({ pending: 1 });
 });
 
 test('of two that come at once one makes the task; the other is told of it, and its file goes', async () => {
