@@ -7,7 +7,6 @@ import platform
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -165,12 +164,7 @@ def _start_media() -> protocol.MediaReady:
         sentence = f"This Python cannot import PyAV: {error}"
         raise Failure("INTERNAL", sentence, traceback.format_exc()) from error
     limit_memory()
-    return protocol.MediaReady(
-        protocol_version=PROTOCOL_VERSION,
-        pid=os.getpid(),
-        python_version=platform.python_version(),
-        av_version=version("av"),
-    )
+    return protocol.MediaReady(PROTOCOL_VERSION)
 
 
 def _valid(parse: Callable[[object], Params], value: object) -> Params:

@@ -110,9 +110,6 @@ class MediaReady:
     """What a media child answers to it."""
 
     protocol_version: int
-    pid: int
-    python_version: str
-    av_version: str
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,7 @@ export const initializeParamsSchema = z.discriminatedUnion('role', [
 ]);
 export type InitializeParams = z.infer<typeof initializeParamsSchema>;
 
-export const mediaReadySchema = z.object({
-  protocol_version: z.int(),
-  pid: z.int(),
-  python_version: z.string(),
-  av_version: z.string(),
-});
+export const mediaReadySchema = z.object({ protocol_version: z.int() });
 
 export const workerReadySchema = z.object({
   protocol_version: z.int(),

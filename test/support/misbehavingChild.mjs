@@ -32,14 +32,16 @@ const untilCancelled = (token) =>
 
 connection.onRequest('initialize', ({ role }) => {
   if (mode === 'mute') return never;
-  const about = {
-    protocol_version: mode === 'old-protocol' ? 0 : 1,
+  const protocol_version = mode === 'old-protocol' ? 0 : 1;
+  if (role === 'media') return { protocol_version };
+  return {
+    protocol_version,
     pid: process.pid,
     python_version: '3.11.7',
+    torch_version: '2.13.0',
+    msst: { call_shape: 'package', version: null },
+    device: { kind: 'cpu', name: 'CPU', uuid: null, total_memory_bytes: 0 },
   };
-  if (role === 'media') return { ...about, av_version: '16.0.1' };
-  const device = { kind: 'cpu', name: 'CPU', uuid: null, total_memory_bytes: 0 };
-  return { ...about, torch_version: '2.13.0', msst: { call_shape: 'package', version: null }, device };
 });
 connection.onRequest('shutdown', () => {
   if (mode === 'mute') return never;
