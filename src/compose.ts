@@ -206,9 +206,7 @@ export async function startServer(
     pace: createPace(await store.recentPaces()),
     lookAtModel: (modelType) => lookAtModel(catalog, modelType),
     onModelUnavailable,
-    onNothingToStart: () => {
-      residency.tend();
-    },
+    residency,
     countOomKills,
     usableMemoryBytes,
     maxAttempts: config.taskMaxAttempts,

@@ -22,7 +22,7 @@ const POISON: PoisonRule = {
  */
 export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
   const { store, files, log } = parts;
-  const lost = await store.requeueLost(POISON);
+  const lost = await store.reclaimExpired(Infinity, POISON);
   const deleted = await store.markedDeleted();
   // What cannot be removed now stands in no way: it is hidden already, and the cleanup tries it again.
   const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {

@@ -1,16 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskStore } from '../store/taskStore.ts';
-import type { RunningAttempts } from '../tasks/runningAttempts.ts';
-import { StageClock } from '../tasks/stageClock.ts';
-import type { Task } from '../tasks/task.ts';
-import { ChildFailure, KilledForMemory } from '../worker/childErrors.ts';
-import type { InferenceWorker } from '../worker/inferenceWorker.ts';
-import type { Lease, WorkerPool } from '../worker/workerPool.ts';
-import { runAttempt, type AttemptParts } from './attempt.ts';
-import type { DeviceAdmission } from './deviceAdmission.ts';
-import type { MemoryAdmission } from './memoryAdmission.ts';
-import { createSettlement, type Outcome, type SettlementParts } from './settlement.ts';
-import { chooseWorker } from './workerChoice.ts';
+import type { ModelResidency } from '../worker/modelResidency.ts';
+import type { WorkerPool } from '../worker/workerPool.ts';
+import type { AttemptParts } from './attempt.ts';
+import { createAttemptLeases } from './attemptLeases.ts';
+import { beginClaimed, type ClaimedTaskParts } from './claimedTask.ts';
+import { claimNext, type ClaimingParts } from './claiming.ts';
+import { createSettlement, type SettlementParts } from './settlement.ts';
 
 /** Matches idle workers to pending tasks, in the order the tasks came. */
 export interface Scheduler {
@@ -21,163 +17,72 @@ export interface Scheduler {
   stop(graceMs: number): Promise<void>;
 }
 
+/** What scheduling takes. */
+export type SchedulerParts = AttemptParts &
+  Pick<ClaimingParts & ClaimedTaskParts, 'memory' | 'devices' | 'running'> &
+  Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable'> & {
+    store: TaskStore;
+    pool: Pick<WorkerPool, 'ready' | 'lease' | 'replaceWorn' | 'stop'>;
+    /** Looks after the models of idle workers while no task can start. */
+    residency: ModelResidency;
+  };
+
 /** A wake-up that was lost costs this much and no more. */
 const POLL_MS = 1_000;
 
 /** Builds the scheduler; nothing else starts an attempt. */
-export function createScheduler(
-  parts: AttemptParts &
-    Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable'> & {
-      store: TaskStore;
-      pool: Pick<WorkerPool, 'ready' | 'lease' | 'stop'>;
-      running: RunningAttempts;
-      memory: MemoryAdmission;
-      devices: DeviceAdmission;
-      /** A worker is idle, and no task can start now. */
-      onNothingToStart: () => void;
-    },
-): Scheduler {
-  const { store, pool, running, log } = parts;
+export function createScheduler(parts: SchedulerParts): Scheduler {
+  const { pool, running, log, clock } = parts;
   const settlement = createSettlement({
     ...parts,
     retryDelayMs: parts.patience.retryDelayMs,
-    now: () => parts.clock.now(),
+    now: () => clock.now(),
   });
+  const leases = createAttemptLeases(parts);
+  const claimed = { ...parts, settlement, leases };
   let stopping = false;
-  let dispatching = false;
-  let wanted = false;
+  let isLooking = false;
+  let isWanted = false;
   let poll: NodeJS.Timeout | undefined;
 
-  const dispatch = async (): Promise<void> => {
-    wanted = true;
-    if (dispatching) return;
-    dispatching = true;
+  /** Starts what can start, then looks after idle workers; again, as long as somebody wakes it meanwhile. */
+  const look = async (): Promise<void> => {
+    isWanted = true;
+    if (isLooking) return;
+    isLooking = true;
     try {
-      while (wanted && !stopping) {
-        wanted = false;
-        while (await startNext());
+      while (isWanted && !stopping) {
+        isWanted = false;
+        pool.replaceWorn();
+        while (canStart() && (await startNext()));
+        if (canStart()) parts.residency.tend();
       }
     } catch (error) {
       // The database did not answer; the poll tries again.
       log.error({ err: error }, 'the queue could not be read');
     } finally {
-      dispatching = false;
+      isLooking = false;
     }
   };
 
   const canStart = () => !stopping && pool.ready().some(({ isIdle }) => isIdle);
 
-  /** Starts the oldest startable task on the idle worker that suits it best. @returns whether there was both. */
+  /** @returns whether there was a task, and a worker for it */
   const startNext = async (): Promise<boolean> => {
-    if (!canStart()) return false;
-    const turn = parts.memory.look();
-    const chosen: { lease?: Lease } = {};
-    const task = await store
-      .claimNext((candidate, lastFailure) => {
-        let suited: InferenceWorker | undefined;
-        const itsTurn = turn(candidate, () => {
-          suited = chooseWorker(
-            pool.ready(),
-            {
-              modelType: candidate.modelType,
-              lastFailure,
-              hasRoom: (worker) => parts.devices.hasRoom(candidate, worker),
-            },
-            (worker) => parts.devices.takes(worker),
-          );
-          return suited !== undefined;
-        });
-        if (itsTurn !== 'start') return itsTurn;
-        // Within the transaction, so that the claim and the choice are one.
-        const lease = pool.lease(suited);
-        if (!lease) return 'wait';
-        chosen.lease = lease;
-        return { id: lease.worker.id, device: lease.device };
-      })
-      .catch((error: unknown) => {
-        chosen.lease?.release('unused');
-        throw error;
-      });
-    const { lease } = chosen;
-    if (!task || !lease) {
-      if (!stopping) parts.onNothingToStart();
-      return false;
-    }
-    parts.memory.begin(task);
-    // Lent at once, so that nobody else takes them meanwhile.
-    const crowd = parts.devices.begin(task, lease.worker).flatMap((worker) => pool.lease(worker) ?? []);
-    const controller = new AbortController();
-    const stages = new StageClock(parts.clock);
-    const done = carryThrough(task, lease, crowd, stages, controller.signal);
-    running.add(task.taskId, done, controller, stages);
-    return true;
-  };
-
-  /** One attempt from its claim to its end in the store. Never throws. */
-  const carryThrough = async (
-    task: Task,
-    lease: Lease,
-    crowd: readonly Lease[],
-    stages: StageClock,
-    signal: AbortSignal,
-  ): Promise<void> => {
-    let worked = true;
-    try {
-      const outcome = await outcomeOf(task, lease, crowd, stages, signal);
-      if (!outcome) return;
-      if ('error' in outcome) {
-        worked = outcome.error instanceof ChildFailure;
-        if (outcome.error instanceof KilledForMemory) parts.memory.outgrew(task);
-      }
-      await settlement.settle(task, outcome, { stages, cancelled: signal.aborted });
-    } finally {
-      parts.progress.end(task);
-      parts.memory.end(task);
-      parts.devices.end(lease.worker);
-      parts.preparation.end(lease.worker, worked ? 'lives' : 'died');
-      lease.release(worked ? 'worked' : 'failed');
-    }
-  };
-
-  /** Runs the attempt. @returns undefined: there was nothing to run, for the task was cancelled before */
-  const outcomeOf = async (
-    task: Task,
-    lease: Lease,
-    crowd: readonly Lease[],
-    stages: StageClock,
-    signal: AbortSignal,
-  ): Promise<Outcome | undefined> => {
-    try {
-      await Promise.all(crowd.map(unloadNeighbour));
-      // A cancel that came between the claim and here found no attempt that it could abort.
-      if ((await store.fate(task.taskId))?.status !== 'processing') return undefined;
-      return { result: await runAttempt(parts, task, lease, stages, signal) };
-    } catch (error) {
-      return { error };
-    }
-  };
-
-  /** Has an idle worker give its models' memory to a task on the same GPU. Never throws. */
-  const unloadNeighbour = async (neighbour: Lease): Promise<void> => {
-    const where = { workerId: neighbour.worker.id, device: neighbour.device };
-    try {
-      const { unloaded: models } = await neighbour.worker.unload();
-      log.info({ ...where, models }, 'models unloaded for a task on the same GPU');
-    } catch (error) {
-      log.error({ ...where, err: error }, 'models could not be unloaded');
-    } finally {
-      neighbour.release('tended');
-    }
+    const next = await claimNext({ ...parts, isStopping: () => stopping });
+    if (next) beginClaimed(claimed, next);
+    return next !== undefined;
   };
 
   return {
     start() {
-      poll = setInterval(() => void dispatch(), POLL_MS);
-      void dispatch();
+      poll = setInterval(() => void look(), POLL_MS);
+      leases.start();
+      void look();
     },
     wake() {
       parts.preparation.look();
-      void dispatch();
+      void look();
     },
     async stop(graceMs) {
       stopping = true;
@@ -190,6 +95,7 @@ export function createScheduler(
       running.abortAll();
       await pool.stop();
       await running.settled();
+      leases.stop();
     },
   };
 }

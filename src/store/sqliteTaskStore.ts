@@ -21,8 +21,8 @@ export function createSqliteTaskStore(
   const transition = createTransitions(write, events, clock);
   const transitionFreeing = createTransitions(writeFreeing, events, clock);
   return {
-    ...taskQueries(orm, memo),
-    ...taskMoves(transition, transitionFreeing),
+    ...taskQueries(orm, memo, clock),
+    ...taskMoves(write, transition, transitionFreeing),
     ...taskRemoval(orm, writeFreeing, transitionFreeing, clock),
   };
 }

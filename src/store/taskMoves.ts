@@ -1,24 +1,19 @@
-import { and, asc, count, desc, eq, gt, isNull, lte, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { AppError } from '../errors.ts';
 import type { Stem, Task, TaskFailure } from '../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks, type AttemptOutcome, type Plan } from './schema.ts';
-import { pendingTask, readTask, selectTasks, taskOfKey, toTask, visibleTask } from './taskRows.ts';
-import {
-  LONGEST_RETRY_DELAY_MS,
-  type ClaimingWorker,
-  type DeviceFailure,
-  type LostAttempt,
-  type NewTask,
-  type TaskStore,
-} from './taskStore.ts';
+import { pendingTask, readTask, taskOfKey, visibleTask } from './taskRows.ts';
+import type { LostAttempt, NewTask, TaskStore } from './taskStore.ts';
+import type { Write } from './transaction.ts';
 import { move, type RunTransition, type Transition } from './transition.ts';
 
 /** What brings a task from one status to the next. */
 export function taskMoves(
+  write: Write,
   transition: RunTransition,
   transitionFreeing: RunTransition,
-): Pick<TaskStore, 'accept' | 'claimNext' | 'finish' | 'requeue' | 'requeueLost' | 'cancel'> {
+): Pick<TaskStore, 'accept' | 'claim' | 'renew' | 'finish' | 'requeue' | 'reclaimExpired' | 'cancel'> {
   return {
     accept: (task, maxPending, facts) =>
       transition(({ tx, now, note }) => {
@@ -52,24 +47,32 @@ export function taskMoves(
         return accepted;
       }),
 
-    claimNext: (choose) =>
+    claim: ({ taskId, attempt: before }, worker, leaseUntil) =>
       transition((change) => {
         const { tx, now } = change;
-        const claim = firstClaim(startableTasks(tx, now), (task) => choose(task, lastFailure(tx, task)));
-        if (!claim) return undefined;
-        const { task: next, worker } = claim;
-        const attempt = next.attempt + 1;
+        const attempt = before + 1;
+        const current = and(eq(tasks.attempt, before), eq(tasks.status, 'pending'));
+        const values = { attempt, claimedBy: worker.id, leaseUntil, startedAt: now, notBefore: null };
+        const claimed = move(change, 'processing', taskId, current, values, { workerId: worker.id });
+        if (!claimed) return undefined;
         tx.insert(attempts)
-          .values({ taskId: next.taskId, attempt, worker: worker.id, device: worker.device, startedAt: now })
+          .values({ taskId, attempt, worker: worker.id, device: worker.device, startedAt: now })
           .run();
-        const values = { attempt, claimedBy: worker.id, startedAt: now, notBefore: null };
-        return move(change, 'processing', next.taskId, undefined, values, { workerId: worker.id });
+        return claimed;
+      }),
+
+    renew: (renewed, leaseUntil) =>
+      write((tx) => {
+        for (const { taskId, attempt } of renewed) {
+          const where = and(eq(tasks.taskId, taskId), currentAttempt(attempt));
+          tx.update(tasks).set({ leaseUntil }).where(where).run();
+        }
       }),
 
     finish: (taskId, attempt, result) =>
       transition((change) => {
         const { tx, now } = change;
-        const ended = { completedAt: now, claimedBy: null, processingSeconds: result.processingSeconds };
+        const ended = { completedAt: now, ...NOBODYS, processingSeconds: result.processingSeconds };
         const values =
           result.status === 'completed'
             ? { ...ended, warnings: [...warningsOf(tx, taskId), ...result.warnings] }
@@ -86,32 +89,38 @@ export function taskMoves(
 
     requeue: (taskId, attempt, { outcome, burnt, notBefore }) =>
       transition((change) => {
-        const values = { claimedBy: null, startedAt: null, notBefore, ...burn(burnt) };
+        const values = { ...NOBODYS, startedAt: null, notBefore, ...burn(burnt) };
         const moved = move(change, 'pending', taskId, currentAttempt(attempt), values, { outcome });
         if (moved) endAttempt(change, taskId, attempt, outcome);
         return moved !== undefined;
       }),
 
-    requeueLost: ({ deathsInARow, failure }) =>
+    reclaimExpired: (expiredBefore, { deathsInARow, failure }) =>
       transitionFreeing((change) => {
         const { tx, now } = change;
         const lost = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
           // A deleted one goes with all its rows; its attempt is nobody's any more.
-          .where(and(eq(tasks.status, 'processing'), isNull(tasks.deletedAt)))
+          .where(
+            and(
+              eq(tasks.status, 'processing'),
+              isNull(tasks.deletedAt),
+              or(isNull(tasks.leaseUntil), lt(tasks.leaseUntil, expiredBefore)),
+            ),
+          )
           .all();
         const outcome = 'server_died';
         return lost.map(({ taskId, attempt }): LostAttempt => {
           endAttempt(change, taskId, attempt, outcome);
           const current = currentAttempt(attempt);
           if (deathsAtTheEnd(tx, taskId, deathsInARow) < deathsInARow) {
-            const values = { claimedBy: null, startedAt: null };
+            const values = { ...NOBODYS, startedAt: null };
             move(change, 'pending', taskId, current, values, { outcome });
             return { taskId, attempt, status: 'pending' };
           }
           // How long the last attempt ran, nobody knows: `processingSeconds` stays empty.
-          const values = { completedAt: now, claimedBy: null, ...failureValues(failure) };
+          const values = { completedAt: now, ...NOBODYS, ...failureValues(failure) };
           move(change, 'failed', taskId, current, values, { outcome });
           addTo(tx, 'tasks_failed', 1);
           return { taskId, attempt, status: 'failed' };
@@ -123,7 +132,7 @@ export function taskMoves(
         const { tx, now } = change;
         const task = readTask(tx, visibleTask(taskId, owner));
         if (!task) return undefined;
-        const values = { completedAt: now, cancelRequestedAt: now, claimedBy: null };
+        const values = { completedAt: now, cancelRequestedAt: now, ...NOBODYS };
         const cancelled = move(change, 'cancelled', taskId, undefined, values, facts);
         if (!cancelled) return 'ended';
         endAttempt(change, taskId, task.attempt, 'cancelled');
@@ -143,47 +152,6 @@ function earlierOfKey(tx: BetterSQLite3Database, { idempotencyKey, owner }: NewT
   return idempotencyKey === undefined ? undefined : readTask(tx, taskOfKey(idempotencyKey, owner));
 }
 
-/** No more tasks than these are looked at for one that may pass others. */
-const LOOK_AHEAD = 64;
-
-/** Pending tasks whose time has come, in order; the second is only read when the first is passed. */
-function* startableTasks(tx: BetterSQLite3Database, now: number): Generator<Task> {
-  const where = and(pendingTask(), mayStart(now));
-  const inOrder = () => selectTasks(tx, where).orderBy(asc(tasks.seq));
-  yield* inOrder().limit(1).all().map(toTask);
-  yield* inOrder()
-    .limit(LOOK_AHEAD - 1)
-    .offset(1)
-    .all()
-    .map(toTask);
-}
-
-function firstClaim(
-  candidates: Iterable<Task>,
-  choose: (task: Task) => ClaimingWorker | 'pass' | 'wait',
-): { task: Task; worker: ClaimingWorker } | undefined {
-  for (const task of candidates) {
-    const worker = choose(task);
-    if (worker === 'wait') return undefined;
-    if (worker !== 'pass') return { task, worker };
-  }
-  return undefined;
-}
-
-/** How the last attempt of a task took its worker with it; undefined where it did not, or there was none. */
-function lastFailure(tx: BetterSQLite3Database, task: Task): DeviceFailure | undefined {
-  // Most tasks never fail, and need not be asked about.
-  if (task.failures === 0) return undefined;
-  const row = tx
-    .select({ device: attempts.device, outcome: attempts.outcome })
-    .from(attempts)
-    .where(and(eq(attempts.taskId, task.taskId), eq(attempts.attempt, task.attempt)))
-    .get();
-  const outcome = row?.outcome;
-  if (outcome !== 'worker_died' && outcome !== 'device_failed' && outcome !== 'hung') return undefined;
-  return { device: row?.device ?? '', outcome };
-}
-
 /** How many of a task's last `most` attempts, counted back from the newest without a break, a server's death ended. */
 function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number): number {
   const newest = tx
@@ -197,9 +165,8 @@ function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number)
   return other < 0 ? newest.length : other;
 }
 
-/** A time further ahead than any that is given out was written before the clock was set back: it is passed. */
-const mayStart = (now: number) =>
-  or(isNull(tasks.notBefore), lte(tasks.notBefore, now), gt(tasks.notBefore, now + LONGEST_RETRY_DELAY_MS));
+/** What no attempt has that runs no more. */
+const NOBODYS = { claimedBy: null, leaseUntil: null };
 
 const currentAttempt = (attempt: number) => and(eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));
 

@@ -1,10 +1,12 @@
-import { and, asc, count, desc, eq, inArray, isNull, lt, lte, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import type { Clock } from '../clock.ts';
 import { passesOf } from '../models/optionRules.ts';
+import type { Task } from '../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
-import type { TaskStore } from './taskStore.ts';
+import { LONGEST_RETRY_DELAY_MS, type DeviceFailure, type TaskStore } from './taskStore.ts';
 import { settle } from './transaction.ts';
 
 const RECENT_TASKS = 50;
@@ -13,6 +15,7 @@ const RECENT_TASKS = 50;
 export function taskQueries(
   db: BetterSQLite3Database,
   memo: ReadMemo,
+  clock: Clock,
 ): Pick<
   TaskStore,
   | 'find'
@@ -22,6 +25,7 @@ export function taskQueries(
   | 'queuePositions'
   | 'countByStatus'
   | 'totals'
+  | 'candidates'
   | 'nextNotBefore'
   | 'nextPending'
   | 'stemsOf'
@@ -123,6 +127,19 @@ export function taskQueries(
         };
       }),
 
+    candidates: ({ after, limit }) =>
+      settle(() =>
+        selectTasks(
+          db,
+          and(pendingTask(), mayStart(clock.now()), after === undefined ? undefined : gt(tasks.seq, after)),
+        )
+          .orderBy(asc(tasks.seq))
+          .limit(limit)
+          .all()
+          .map(toTask)
+          .map((task) => ({ task, lastFailure: lastFailure(db, task) })),
+      ),
+
     nextNotBefore: () =>
       settle(
         () =>
@@ -189,4 +206,22 @@ export function taskQueries(
           })),
       ),
   };
+}
+
+/** A time further ahead than any that is given out was written before the clock was set back: it is passed. */
+const mayStart = (now: number) =>
+  or(isNull(tasks.notBefore), lte(tasks.notBefore, now), gt(tasks.notBefore, now + LONGEST_RETRY_DELAY_MS));
+
+/** How the last attempt of a task took its worker with it; undefined where it did not, or there was none. */
+function lastFailure(db: BetterSQLite3Database, task: Task): DeviceFailure | undefined {
+  // Most tasks never fail, and need not be asked about.
+  if (task.failures === 0) return undefined;
+  const row = db
+    .select({ device: attempts.device, outcome: attempts.outcome })
+    .from(attempts)
+    .where(and(eq(attempts.taskId, task.taskId), eq(attempts.attempt, task.attempt)))
+    .get();
+  const outcome = row?.outcome;
+  if (outcome !== 'worker_died' && outcome !== 'device_failed' && outcome !== 'hung') return undefined;
+  return { device: row?.device ?? '', outcome };
 }

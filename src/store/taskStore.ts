@@ -38,6 +38,12 @@ export interface ClaimingWorker {
   device: string;
 }
 
+/** A task that may start, and how its last attempt took its worker with it, if it did. */
+export interface Candidate {
+  task: Task;
+  lastFailure: DeviceFailure | undefined;
+}
+
 /** How a task's last attempt ended, and where, if its worker ended with it. */
 export interface DeviceFailure {
   device: string;
@@ -106,15 +112,21 @@ export interface TaskStore {
   countByStatus(): Promise<Record<TaskStatus, number>>;
   /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
   totals(): Promise<TaskTotals>;
+  /** Pending tasks whose time has come, in their order, from behind `after` (a `seq`). */
+  candidates(query: { after?: number | undefined; limit: number }): Promise<Candidate[]>;
   /**
-   * The oldest pending task that may start, moved to `processing` as a new attempt of the worker chosen for it.
+   * Moves a candidate to `processing`, as a new attempt of a worker.
    *
-   * @param choose is asked of task after task, in order, and of the first few only: `pass` goes on to the next,
-   *   `wait` claims none. It is part of the transaction: it must not wait for anything
+   * @param leaseUntil when others may take it for lost, unless it is renewed (milliseconds since the epoch)
+   * @returns undefined where it is none any more: it was cancelled or deleted meanwhile
    */
-  claimNext(
-    choose: (task: Task, lastFailure: DeviceFailure | undefined) => ClaimingWorker | 'pass' | 'wait',
+  claim(
+    candidate: Pick<Task, 'taskId' | 'attempt'>,
+    worker: ClaimingWorker,
+    leaseUntil: number,
   ): Promise<Task | undefined>;
+  /** These attempts still run. One that is not its task's current one any more is passed over. */
+  renew(attempts: readonly Pick<Task, 'taskId' | 'attempt'>[], leaseUntil: number): Promise<void>;
   /** The first pending tasks that wait for a worker only, in their order. */
   nextPending(limit: number): Promise<Task[]>;
   /** When the next task that waits for its time may start; undefined when none waits. */
@@ -128,10 +140,10 @@ export interface TaskStore {
     how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
   ): Promise<boolean>;
   /**
-   * At start: every task that a dead server left in `processing` is pending again. One whose last attempts were
-   * all ended so, as many as `poison` says, has failed instead.
+   * Every task in `processing` whose lease ended before `expiredBefore` is pending again: its server is dead. One
+   * whose last attempts were all ended so, as many as `poison` says, has failed instead.
    */
-  requeueLost(poison: PoisonRule): Promise<LostAttempt[]>;
+  reclaimExpired(expiredBefore: number, poison: PoisonRule): Promise<LostAttempt[]>;
   /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
   cancel(taskId: string, owner: string | null, facts?: EventFacts): Promise<Task | 'ended' | undefined>;
   /** Hides the task from every other call, as the first step of deleting it. */

@@ -50,8 +50,10 @@ export interface ReadyWorker<Worker = InferenceWorker> {
 export interface WorkerPool {
   /** One worker on each of these; until then there is none. Nothing starts any more once the pool was stopped. */
   start(devices: readonly Device[]): void;
-  /** Those that live and are not left alone with their GPU. An idle one that is worn is replaced first. */
+  /** Those that live and are not left alone with their GPU. */
   ready(): ReadyWorker[];
+  /** Replaces idle workers that are worn or outdated, and never one that works. */
+  replaceWorn(): void;
   /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
   lease(which?: InferenceWorker): Lease | undefined;
   /** Replaces every worker that there is now, and that is being started, as soon as it is idle. */
@@ -181,8 +183,7 @@ export function createWorkerPool(parts: {
       (quarantine.restMs(slot.device) === 0 &&
         !slots.some(({ device, state }) => device === slot.device && state === 'busy')));
 
-  /** Replaces idle workers that are worn or outdated, and never one that works. */
-  const retireWorn = (): void => {
+  const replaceWorn = (): void => {
     for (const slot of slots) {
       const { worker } = slot;
       const reason = worker?.wear.reason ?? slot.outdated;
@@ -202,8 +203,8 @@ export function createWorkerPool(parts: {
       slots = devices.map(newSlot);
       loops = slots.map(keepAlive);
     },
+    replaceWorn,
     ready() {
-      retireWorn();
       return slots.flatMap((slot) => {
         const { worker, device, state } = slot;
         return worker && (state === 'busy' || mayBeLent(slot))
@@ -212,7 +213,6 @@ export function createWorkerPool(parts: {
       });
     },
     lease(which) {
-      if (!which) retireWorn();
       const slot = slots.find((candidate) => mayBeLent(candidate) && (!which || candidate.worker === which));
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;
@@ -240,7 +240,7 @@ export function createWorkerPool(parts: {
     },
     renew(reason) {
       for (const slot of slots) slot.outdated = reason;
-      retireWorn();
+      replaceWorn();
     },
     statuses: () =>
       slots.map(({ id, device, deviceName, state, pid, restarts, lastError, circuit }) => ({

@@ -6,6 +6,7 @@ import { attempts, tasks } from '../../src/store/schema.ts';
 import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask, POISON } from '../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../support/storeOnDisk.ts';
+import { claim } from '../support/claim.ts';
 
 const MAX_PENDING = 6;
 
@@ -86,7 +87,7 @@ class History {
   }
 
   async #claim(): Promise<void> {
-    const claimed = await this.#disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
+    const claimed = await claim(this.#disk.store);
     const oldest = this.#visible('pending')[0];
     expect(claimed?.taskId).toBe(oldest?.taskId);
     if (!oldest) return;
@@ -97,7 +98,7 @@ class History {
 
   async #crash(): Promise<void> {
     this.#disk.reopen();
-    const told = await this.#disk.store.requeueLost(POISON);
+    const told = await this.#disk.store.reclaimExpired(Infinity, POISON);
     const expected = this.#visible('processing').map((lost) => {
       lost.deathsInARow += 1;
       if (lost.deathsInARow < POISON.deathsInARow) this.#move(lost, 'pending');

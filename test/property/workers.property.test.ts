@@ -211,8 +211,16 @@ test('Property 49: a worker that is killed at any moment is replaced, its task i
         for (const task of [one, other]) {
           await waitForTask(server.url, task?.task_id ?? '', ({ progress }) => progress.stage === stage);
         }
+        // An attempt shows its first stage a moment before its worker hears of it.
+        await expect
+          .poll(async () =>
+            (await begun(server))
+              .slice(before)
+              .map((entry) => entry.task_id)
+              .sort(),
+          )
+          .toEqual([one?.task_id, other?.task_id].sort());
         const running = (await begun(server)).slice(before);
-        expect(running.map((entry) => entry.task_id).sort()).toEqual([one?.task_id, other?.task_id].sort());
 
         const hit = victim < 2 ? running.slice(victim, victim + 1) : running;
         for (const { pid } of hit) process.kill(pid, 'SIGKILL');

@@ -7,8 +7,8 @@ import type { Task } from '../../src/tasks/task.ts';
 import type { TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask } from './newTask.ts';
 import type { StoreOnDisk } from './storeOnDisk.ts';
+import { claim } from './claim.ts';
 
-const WORKER = { id: 'worker-0', device: 'cpu' };
 /** Longer than a test keeps anything: whoever counts from another moment than the end is found out. */
 const WAITED_MS = 10_000 * 3_600_000;
 const RAN_MS = 1_000 * 3_600_000;
@@ -37,7 +37,7 @@ export async function taskAt(
     dated({ notBefore: null });
   }
   if (status === 'cancelled') await store.cancel(taskId, null);
-  else if (status !== 'pending') await store.claimNext(() => WORKER);
+  else if (status !== 'pending') await claim(store);
   if (status === 'completed') await store.finish(taskId, 1, completion(taskId, 1));
   if (status === 'failed') await store.finish(taskId, 1, failure());
   const then = clock.now() - ageMs;

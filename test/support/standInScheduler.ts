@@ -95,17 +95,20 @@ export async function standInScheduler(
     pool: {
       ready: () => workers.map(({ worker, device }) => ({ worker, device, isIdle: !lent.has(worker.id) })),
       lease: leaseOf,
+      replaceWorn: () => undefined,
       stop: given.stopPool ?? (async () => undefined),
     },
     pace: createPace([]),
     lookAtModel: async () => runnableModel(),
     usableMemoryBytes: 1e12,
     onModelUnavailable: () => undefined,
-    onNothingToStart:
-      given.onNothingToStart ??
-      (() => {
-        did.push('idle');
-      }),
+    residency: {
+      tend:
+        given.onNothingToStart ??
+        (() => {
+          did.push('idle');
+        }),
+    },
     countOomKills: async () => undefined,
     maxAttempts: 3,
     devices: {

@@ -208,16 +208,12 @@ describe('a worker', () => {
   });
 
   test('is given back unused where the claim of its task is refused', async () => {
-    const task = await accept();
+    await accept();
     const refused = gate();
-    let claims = 0;
     const { did } = await started({
       workers: [{ id: 'w' }],
       store: {
-        claimNext(choose) {
-          claims += 1;
-          if (claims > 1) return Promise.resolve(undefined);
-          choose(task, undefined);
+        claim() {
           refused.open();
           return Promise.reject(new Error('SQLITE_IOERR'));
         },
@@ -235,12 +231,12 @@ test('where no task can start on an idle worker, that is told; where no worker i
   const nothing = await started({ workers: [{ id: 'w' }], onNothingToStart: idle.open });
   await idle.opened;
   expect(nothing.did).toEqual([]);
-  const claimNext = vi.fn(disk.store.claimNext);
-  const busy = await standInScheduler(disk, { workers: [], store: { claimNext } });
+  const candidates = vi.fn(disk.store.candidates);
+  const busy = await standInScheduler(disk, { workers: [], store: { candidates } });
   busy.scheduler.start();
   busy.scheduler.wake();
   await busy.scheduler.stop(0);
-  expect([busy.did, claimNext.mock.calls]).toEqual([[], []]);
+  expect([busy.did, candidates.mock.calls]).toEqual([[], []]);
 });
 
 test.each([
@@ -404,13 +400,13 @@ test('words that come while the queue is read have it read once more, and not at
   const { scheduler } = await started({
     workers: [{ id: 'w' }],
     store: {
-      async claimNext(choose) {
+      async candidates(query) {
         reads.push('begins');
         await goOn.opened;
-        const claimed = await disk.store.claimNext(choose);
+        const found = await disk.store.candidates(query);
         reads.push('ends');
         if (reads.length === 4) looked.open();
-        return claimed;
+        return found;
       },
     },
   });
@@ -450,8 +446,8 @@ test('a queue that cannot be read is told, and read again', async () => {
     ],
     log: { error, info: () => undefined, warn: () => undefined, debug: () => undefined } as unknown as Log,
     store: {
-      async claimNext(choose) {
-        if (error.mock.calls.length > 0) return disk.store.claimNext(choose);
+      async candidates(query) {
+        if (error.mock.calls.length > 0) return disk.store.candidates(query);
         refused.open();
         throw failure;
       },
@@ -522,15 +518,18 @@ describe('a stop', () => {
   });
 
   test('starts nothing after it, whoever asks', async () => {
-    const claimNext = vi.fn(disk.store.claimNext);
-    const { scheduler, did } = await standInScheduler(disk, { workers: [{ id: 'w' }], store: { claimNext } });
+    const candidates = vi.fn(disk.store.candidates);
+    const { scheduler, did } = await standInScheduler(disk, {
+      workers: [{ id: 'w' }],
+      store: { candidates },
+    });
     scheduler.start();
     await scheduler.stop(0);
-    const before = claimNext.mock.calls.length;
+    const before = candidates.mock.calls.length;
     await accept();
     scheduler.wake();
     await new Promise(setImmediate);
-    expect(claimNext.mock.calls).toHaveLength(before);
+    expect(candidates.mock.calls).toHaveLength(before);
     expect(did.filter((word) => word !== 'idle')).toEqual([]);
   });
 
@@ -541,10 +540,10 @@ describe('a stop', () => {
       workers: [{ id: 'w' }],
       onNothingToStart,
       store: {
-        async claimNext() {
+        async candidates() {
           reading.open();
           await goOn.opened;
-          return undefined;
+          return [];
         },
       },
     });

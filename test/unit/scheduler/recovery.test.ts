@@ -9,8 +9,8 @@ import { createTaskLog } from '../../../src/tasks/taskLog.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { claim } from '../../support/claim.ts';
 
-const WORKER = { id: 'worker-0', device: 'cpu' };
 const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
 
 let disk: StoreOnDisk;
@@ -43,7 +43,7 @@ const start = async () => {
 
 test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
   const task = await accept();
-  await disk.store.claimNext(() => WORKER);
+  await claim(disk.store);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`tmp/${task.taskId}.1/mixture.wav`);
   await start();
@@ -56,7 +56,7 @@ test('an interrupted task is pending again; what its attempt had written is gone
 test('a task that was interrupted by three deaths in a row has failed: its line says so, its output is gone, and its input stays for as long as any failed one', async () => {
   const task = await accept();
   for (const attempt of [1, 2, 3]) {
-    await disk.store.claimNext(() => WORKER);
+    await claim(disk.store);
     await put(`results/${task.taskId}/${String(attempt)}/drums.wav`);
     lines = [];
     await start();
@@ -80,9 +80,9 @@ test('a task that was interrupted by three deaths in a row has failed: its line 
 
 test('of a completed task the attempt that completed it stays, and no other', async () => {
   const task = await accept();
-  await disk.store.claimNext(() => WORKER);
+  await claim(disk.store);
   await disk.store.requeue(task.taskId, 1, LOST);
-  await disk.store.claimNext(() => WORKER);
+  await claim(disk.store);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`results/${task.taskId}/2/drums.wav`);
   await disk.store.finish(task.taskId, 2, completion(task.taskId, 2));
@@ -94,7 +94,7 @@ test('of a completed task the attempt that completed it stays, and no other', as
 test('of failed and cancelled tasks no result stays', async () => {
   const failed = await accept();
   const cancelled = await accept();
-  await disk.store.claimNext(() => WORKER);
+  await claim(disk.store);
   await disk.store.finish(failed.taskId, 1, failure());
   await disk.store.cancel(cancelled.taskId, null);
   for (const { taskId } of [failed, cancelled]) await put(`results/${taskId}/1/drums.wav`);
@@ -150,7 +150,7 @@ test('twice is as good as once, and on nothing at all it does nothing', async ()
 
 test('the log says of each interrupted task that it is queued again, and what there was in all', async () => {
   const [interrupted, deleted] = [await accept(), await accept()];
-  await disk.store.claimNext(() => WORKER);
+  await claim(disk.store);
   await disk.store.markDeleted(deleted.taskId, null);
   await put('inputs/half-an-upload/upload');
   await put('results/of-no-task/1/x.wav');
@@ -172,7 +172,7 @@ test('what could not be removed is not counted as removed, a task that failed is
   const task = await accept();
   const deleted = await accept();
   for (let death = 1; death <= 3; death += 1) {
-    await disk.store.claimNext(() => WORKER);
+    await claim(disk.store);
     if (death < 3) await start();
   }
   await disk.store.markDeleted(deleted.taskId, null);

@@ -88,9 +88,9 @@ test('a claim that finds the database full ends nothing: the task starts when th
     workerId: 'long '.repeat(4_000),
     store: {
       ...disk.store,
-      async claimNext(...claim) {
+      async claim(...claim) {
         try {
-          return await disk.store.claimNext(...claim);
+          return await disk.store.claim(...claim);
         } catch (error) {
           refusals.emit('refused');
           throw error;
@@ -173,13 +173,14 @@ async function schedulerOf(given: {
         isLent = true;
         return lease;
       },
+      replaceWorn: () => undefined,
       stop: async () => undefined,
     },
     pace: createPace([]),
     lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } as never }),
     usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,
-    onNothingToStart: () => undefined,
+    residency: { tend: () => undefined },
     countOomKills: given.countOomKills ?? (async () => undefined),
     maxAttempts: 3,
     devices: createDeviceAdmission<InferenceWorker>({ workers: () => [], peaks: { find: () => undefined } }),

@@ -10,6 +10,7 @@ import { ChildDied, ChildFailure, WorkerHung } from '../../../src/worker/childEr
 import { completion, failure, newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { claim } from '../../support/claim.ts';
 
 const throws = () => {
   throw new Error('told in vain');
@@ -35,7 +36,7 @@ beforeEach(async () => {
 async function running(attempts = 1): Promise<Task> {
   const { taskId } = await disk.store.accept(newTask(), 10);
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    await disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
+    await claim(disk.store);
     await files.createFolder(`${layout.attempt(taskId, attempt)}/drums.wav`);
     await files.createFolder(layout.attemptScratch(taskId, attempt));
     if (attempt < attempts)

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isFullDisk } from '../../../src/fullDisk.ts';
 import { completion, newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { claim } from '../../support/claim.ts';
 
 /** What is written is made so long that it needs pages of its own. */
 const LONG = 'long '.repeat(4_000);
@@ -31,15 +32,15 @@ test('a claim that finds the database full leaves the task waiting; with room ag
   const { taskId } = await disk.store.accept(newTask(), 10);
   const worker = { id: LONG, device: 'cpu' };
   fill();
-  await expect(disk.store.claimNext(() => worker)).rejects.toEqual(full);
+  await expect(claim(disk.store, worker)).rejects.toEqual(full);
   expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
   makeRoom();
-  expect(await disk.store.claimNext(() => worker)).toMatchObject({ taskId, attempt: 1 });
+  expect(await claim(disk.store, worker)).toMatchObject({ taskId, attempt: 1 });
 });
 
 test('an end that finds the database full leaves the attempt running; with room again it is whole', async () => {
   const { taskId } = await disk.store.accept(newTask(), 10);
-  await disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
+  await claim(disk.store);
   const end = { ...completion(taskId, 1), warnings: [LONG] };
   fill();
   await expect(disk.store.finish(taskId, 1, end)).rejects.toEqual(full);

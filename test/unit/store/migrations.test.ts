@@ -12,6 +12,7 @@ import { recover } from '../../../src/scheduler/recovery.ts';
 import { createTaskEvents } from '../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { claim } from '../../support/claim.ts';
 
 const migrations = path.resolve(import.meta.dirname, '../../../drizzle');
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures/data-directories');
@@ -41,7 +42,7 @@ describe.each(await readdir(fixtures))(
       }
       expect(await store.findByKey('kept-key', null)).toMatchObject({ status: 'completed' });
       expect(await store.totals()).toMatchObject({ completed: 4, failed: 1, cancelled: 1 });
-      expect(await store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }))).toMatchObject({ attempt: 2 });
+      expect(await claim(store)).toMatchObject({ attempt: 2 });
       database.close();
     });
   },

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createReadMemo } from '../../../src/store/readMemo.ts';
 import { newTask } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { claim } from '../../support/claim.ts';
 
 describe('what was read', () => {
   let reads: string[];
@@ -48,7 +49,7 @@ describe('a task that is asked for again and again', () => {
     const { taskId } = await disk.store.accept(newTask({ owner: 'me' }), 10);
     expect(await disk.store.find(taskId, 'me')).toMatchObject({ status: 'pending' });
     expect(await disk.store.find(taskId, 'you')).toBeUndefined();
-    await disk.store.claimNext(() => ({ id: 'worker-0', device: 'cpu' }));
+    await claim(disk.store);
     expect(await disk.store.find(taskId, 'me')).toMatchObject({ status: 'processing', attempt: 1 });
     await disk.store.markDeleted(taskId, 'me');
     expect(await disk.store.find(taskId, 'me')).toBeUndefined();

@@ -6,6 +6,7 @@ import type { NewTask, TaskStore } from '../../../src/store/taskStore.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import { completion, defaultOptions, failure, newMixture, newTask, POISON } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { claim as claimFirst, LEASE_UNTIL } from '../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
@@ -27,7 +28,7 @@ async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Pro
 }
 
 async function claim(): Promise<Task> {
-  const task = await store.claimNext(() => WORKER);
+  const task = await claimFirst(store);
   if (!task) throw new Error('nothing to claim');
   return task;
 }
@@ -36,48 +37,100 @@ const attemptRows = () => disk.database.orm.select().from(attempts).all();
 const inputRows = () => disk.database.orm.select().from(inputs).all();
 const taskRows = () => disk.database.orm.select().from(tasks).all();
 
-describe('claiming with turns', () => {
-  test('passes what may not start now, in order, and leaves it pending', async () => {
-    const [first, second, third] = await acceptSeveral(3);
-    const asked: string[] = [];
-    const claimed = await store.claimNext(({ taskId }) => {
-      asked.push(taskId);
-      return taskId === second?.taskId ? WORKER : 'pass';
+describe('candidates', () => {
+  const idsOf = (found: readonly { task: Task }[]) => found.map(({ task }) => task.taskId);
+
+  test('are the pending tasks in their order, no more than were asked for, and from behind one', async () => {
+    const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
+    expect(idsOf(await store.candidates({ limit: 2 }))).toEqual([first.taskId, second.taskId]);
+    expect(idsOf(await store.candidates({ after: first.seq, limit: 2 }))).toEqual([
+      second.taskId,
+      third.taskId,
+    ]);
+    await claim();
+    expect(idsOf(await store.candidates({ limit: 1 }))).toEqual([second.taskId]);
+  });
+
+  test('may be claimed in any order', async () => {
+    const [first, second] = (await acceptSeveral(2)) as [Task, Task];
+    expect(await store.claim(second, WORKER, LEASE_UNTIL)).toMatchObject({
+      status: 'processing',
+      attempt: 1,
     });
-    expect(claimed).toMatchObject({ taskId: second?.taskId, status: 'processing', attempt: 1 });
-    expect(asked).toEqual([first?.taskId, second?.taskId]);
-    expect((await claim()).taskId).toBe(first?.taskId);
-    expect((await claim()).taskId).toBe(third?.taskId);
+    expect((await claim()).taskId).toBe(first.taskId);
   });
 
-  test('claims none behind one that waits', async () => {
-    const [first, second] = await acceptSeveral(3);
-    const choose = ({ taskId }: Task) => {
-      if (taskId === first?.taskId) return 'pass';
-      return taskId === second?.taskId ? 'wait' : WORKER;
-    };
-    expect(await store.claimNext(choose)).toBeUndefined();
-    expect(attemptRows()).toEqual([]);
-  });
-
-  test('looks at a bounded number of tasks, however long the queue is', async () => {
-    await acceptSeveral(80);
-    let asked = 0;
-    const choose = () => {
-      asked += 1;
-      return 'pass' as const;
-    };
-    expect(await store.claimNext(choose)).toBeUndefined();
-    expect(asked).toBe(64);
+  test('are none any more when they were cancelled, deleted, claimed or requeued meanwhile', async () => {
+    const [cancelled, deleted, claimed, requeued] = (await acceptSeveral(4)) as [Task, Task, Task, Task];
+    await store.cancel(cancelled.taskId, null);
+    await store.markDeleted(deleted.taskId, null);
+    for (const task of [claimed, requeued]) await store.claim(task, WORKER, LEASE_UNTIL);
+    await store.requeue(requeued.taskId, 1, LOST);
+    const before = attemptRows();
+    for (const task of [cancelled, deleted, claimed, requeued])
+      expect(await store.claim(task, WORKER, LEASE_UNTIL)).toBeUndefined();
+    expect(attemptRows()).toEqual(before);
   });
 });
 
-describe('a claim says how the last attempt took its worker with it', () => {
+describe('the lease of an attempt', () => {
+  const leases = () => taskRows().map(({ leaseUntil }) => leaseUntil);
+
+  test('is written with the claim, renewed for as long as the attempt is the current one, and ends with it', async () => {
+    const [first, second] = (await acceptSeveral(2)) as [Task, Task];
+    for (const task of [first, second]) await store.claim(task, WORKER, 1_000);
+    expect(leases()).toEqual([1_000, 1_000]);
+    await store.renew(
+      [
+        { ...first, attempt: 1 },
+        { ...second, attempt: 0 },
+      ],
+      2_000,
+    );
+    expect(leases()).toEqual([2_000, 1_000]);
+    await store.finish(first.taskId, 1, completion(first.taskId, 1));
+    await store.requeue(second.taskId, 1, LOST);
+    await store.renew(
+      [
+        { ...first, attempt: 1 },
+        { ...second, attempt: 1 },
+      ],
+      3_000,
+    );
+    expect(leases()).toEqual([null, null]);
+  });
+
+  test('decides whose task is reclaimed', async () => {
+    const [expired, held] = (await acceptSeveral(2)) as [Task, Task];
+    await store.claim(expired, WORKER, 1_000);
+    await store.claim(held, WORKER, 2_000);
+    expect(await store.reclaimExpired(1_000, POISON)).toEqual([]);
+    expect(await store.reclaimExpired(1_001, POISON)).toMatchObject([{ taskId: expired.taskId }]);
+    expect(await store.fate(held.taskId)).toMatchObject({ status: 'processing' });
+  });
+
+  test('that an older server did not write has ended', async () => {
+    await accept();
+    await claim();
+    disk.database.orm.update(tasks).set({ leaseUntil: null }).run();
+    expect(await store.reclaimExpired(0, POISON)).toHaveLength(1);
+  });
+
+  test('is renewed without another version of the task, and without an event', async () => {
+    const { taskId } = await accept();
+    await claim();
+    const before = [await store.find(taskId, null), disk.announced.length];
+    await store.renew([{ taskId, attempt: 1 }], 5_000);
+    expect([await store.find(taskId, null), disk.announced.length]).toEqual(before);
+  });
+});
+
+describe('a candidate says how its last attempt took its worker with it', () => {
   const toldOf = async () => {
     const told: unknown[] = [];
-    const task = await store.claimNext((_task, lastFailure) => {
+    const task = await claimFirst(store, { id: 'worker-1', device: 'GPU-b' }, ({ lastFailure }) => {
       told.push(lastFailure);
-      return { id: 'worker-1', device: 'GPU-b' };
+      return true;
     });
     return { told, attempt: task?.attempt };
   };
@@ -150,7 +203,7 @@ describe('claiming', () => {
     const second = await accept();
     expect((await claim()).taskId).toBe(first.taskId);
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await store.claimNext(() => WORKER)).toBeUndefined();
+    expect(await claimFirst(store)).toBeUndefined();
   });
 
   test('makes a new attempt of the worker', async () => {
@@ -181,7 +234,7 @@ describe('claiming', () => {
 
   test('many claims at once never give the same task twice', async () => {
     const accepted = await acceptSeveral(10);
-    const claimed = await Promise.all(Array.from({ length: 15 }, () => store.claimNext(() => WORKER)));
+    const claimed = await Promise.all(Array.from({ length: 15 }, () => claimFirst(store)));
     const ids = claimed.flatMap((task) => (task ? [task.taskId] : []));
     expect(ids.sort()).toEqual(accepted.map((task) => task.taskId).sort());
   });
@@ -193,7 +246,7 @@ describe('claiming', () => {
     await store.requeue(first.taskId, 1, { ...LOST, notBefore });
     expect(await store.nextNotBefore()).toBe(notBefore);
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await store.claimNext(() => WORKER)).toBeUndefined();
+    expect(await claimFirst(store)).toBeUndefined();
     disk.clock.advance(5_000);
     expect((await claim()).taskId).toBe(first.taskId);
     expect(await store.nextNotBefore()).toBeUndefined();
@@ -296,8 +349,11 @@ describe('a task is no worker’s any more', () => {
     ['failed', (taskId) => store.finish(taskId, 1, failure())],
     ['requeued', (taskId) => store.requeue(taskId, 1, LOST)],
     ['cancelled', (taskId) => store.cancel(taskId, null)],
-    ['lost with the server', () => store.requeueLost(POISON)],
-    ['lost with the server once too often', () => store.requeueLost({ ...POISON, deathsInARow: 1 })],
+    ['lost with the server', () => store.reclaimExpired(Infinity, POISON)],
+    [
+      'lost with the server once too often',
+      () => store.reclaimExpired(Infinity, { ...POISON, deathsInARow: 1 }),
+    ],
   ])('once it is %s, and its attempt has an end', async (_, end) => {
     const { taskId } = await accept();
     await claim();
@@ -375,7 +431,7 @@ describe('cancelling', () => {
       completedAt: disk.clock.now(),
     });
     expect(taskRows()).toMatchObject([{ cancelRequestedAt: disk.clock.now() }]);
-    expect(await store.claimNext(() => WORKER)).toBeUndefined();
+    expect(await claimFirst(store)).toBeUndefined();
     expect(disk.totals().get('tasks_cancelled')).toBe(1);
   });
 
@@ -411,8 +467,8 @@ describe('deleting', () => {
     expect(await store.markDeleted(taskId, null)).toBeUndefined();
     expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
     expect(await store.requeue(taskId, 1, LOST)).toBe(false);
-    await store.requeueLost(POISON);
-    expect(await store.claimNext(() => WORKER)).toBeUndefined();
+    await store.reclaimExpired(Infinity, POISON);
+    expect(await claimFirst(store)).toBeUndefined();
     expect(await store.queuePosition(seq)).toBe(0);
   });
 
@@ -471,7 +527,7 @@ describe('a new start', () => {
     await store.finish(second.taskId, 1, completion(second.taskId, 1));
     disk.reopen();
     ({ store } = disk);
-    expect(await store.requeueLost(POISON)).toHaveLength(1);
+    expect(await store.reclaimExpired(Infinity, POISON)).toHaveLength(1);
     expect(await store.find(first.taskId, null)).toMatchObject({
       status: 'pending',
       failures: 0,
@@ -488,7 +544,7 @@ describe('a new start', () => {
     const seen: string[] = [];
     for (const attempt of [1, 2, 3]) {
       expect(await claim()).toMatchObject({ taskId: poison.taskId, attempt });
-      const [lost] = await store.requeueLost(POISON);
+      const [lost] = await store.reclaimExpired(Infinity, POISON);
       expect(lost).toMatchObject({ taskId: poison.taskId, attempt });
       seen.push(lost!.status);
     }
@@ -502,7 +558,7 @@ describe('a new start', () => {
     });
     expect(attemptRows().map((row) => row.outcome)).toEqual(Array(3).fill('server_died'));
     expect(await store.totals()).toMatchObject({ failed: 1 });
-    expect(await store.requeueLost(POISON)).toEqual([]);
+    expect(await store.reclaimExpired(Infinity, POISON)).toEqual([]);
     expect((await claim()).taskId).toBe(other.taskId);
   });
 
@@ -512,7 +568,7 @@ describe('a new start', () => {
       const { taskId } = await accept();
       const die = async () => {
         await claim();
-        return (await store.requeueLost(POISON))[0]?.status;
+        return (await store.reclaimExpired(Infinity, POISON))[0]?.status;
       };
       expect([await die(), await die()]).toEqual(['pending', 'pending']);
       const { attempt } = await claim();
@@ -525,7 +581,7 @@ describe('a new start', () => {
     const { taskId } = await accept();
     await claim();
     await store.markDeleted(taskId, null);
-    expect(await store.requeueLost(POISON)).toEqual([]);
+    expect(await store.reclaimExpired(Infinity, POISON)).toEqual([]);
     expect((await store.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
   });
 });

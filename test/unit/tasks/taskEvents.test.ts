@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { events } from '../../../src/store/schema.ts';
 import { completion, failure, newTask, POISON } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { claim as claimFirst } from '../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const REQUEUE = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
@@ -16,7 +17,7 @@ beforeEach(async () => {
 
 const accept = async (owner: string | null = null) =>
   (await disk.store.accept(newTask({ owner }), 100)).taskId;
-const claim = () => disk.store.claimNext(() => WORKER);
+const claim = () => claimFirst(disk.store);
 const rows = (owner = '') =>
   disk.database.orm.select().from(events).where(eq(events.owner, owner)).orderBy(events.number).all();
 const typesOf = (taskId: string) =>
@@ -85,9 +86,9 @@ describe('every change of a task', () => {
     const [requeued, poisoned] = [await accept(), await accept()];
     for (let death = 1; death <= POISON.deathsInARow; death += 1) {
       if (death === 1) await claim();
-      await disk.store.claimNext((task) => (task.taskId === poisoned ? WORKER : 'pass'));
+      await claimFirst(disk.store, WORKER, ({ task }) => task.taskId === poisoned);
       disk.reopen();
-      await disk.store.requeueLost(POISON);
+      await disk.store.reclaimExpired(Infinity, POISON);
     }
     expect(typesOf(requeued)).toEqual(['task.queued', 'task.started', 'task.requeued']);
     expect(typesOf(poisoned).slice(-2)).toEqual(['task.started', 'task.failed']);

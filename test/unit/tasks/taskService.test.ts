@@ -13,9 +13,9 @@ import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
 import type { StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
+import { claim as claimFirst } from '../../support/claim.ts';
 
 const model = starterModel();
-const WORKER = { id: 'worker-0', device: 'cpu' };
 
 let on: ServiceOnDisk;
 let disk: StoreOnDisk;
@@ -36,7 +36,7 @@ const submit = (
 ): Promise<TaskView> => submitTo(service, { owner, ...given });
 
 async function claim(): Promise<void> {
-  await disk.store.claimNext(() => WORKER);
+  await claimFirst(disk.store);
 }
 
 describe('submitting', () => {

@@ -65,7 +65,9 @@ test('renewed, it replaces idle workers at once, busy ones after their task, and
       if (id === 'worker-2' && started.length === 3) await new Promise<void>((done) => (finishStart = done));
       return fakeWorker(id).worker;
     },
-    onIdle: () => pool.ready(),
+    onIdle: () => {
+      pool.replaceWorn();
+    },
     patience: PATIENCE,
     clock: new ManualClock(),
     log: createLog('silent'),
@@ -91,7 +93,7 @@ test('renewed, it replaces idle workers at once, busy ones after their task, and
     );
   });
   expect(started.slice(5)).toEqual(['worker-0']);
-  pool.ready();
+  pool.replaceWorn();
   expect(pool.statuses().every(({ state }) => state === 'idle')).toBe(true);
   await pool.stop();
 });
