@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { readAt } from './readAt.ts';
 
 const END_SIGNATURE = 0x06054b50;
@@ -16,6 +17,8 @@ const LOCAL_HEADER_BYTES = 30;
 const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
 /** About 100 bytes a tensor: room for 600 thousand of them. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** Of the directory, walked without a pause: a few milliseconds. */
+const ENTRIES_A_SLICE = 10_000;
 
 const CUT = 'its checkpoint is cut short or damaged: the directory at its end is missing';
 const DAMAGED = 'its checkpoint is damaged: the directory at its end cannot be read';
@@ -27,7 +30,6 @@ interface Directory {
 
 /** One file of the archive. */
 interface Entry {
-  name: string;
   isStored: boolean;
   sizeBytes: number;
   offset: number;
@@ -39,9 +41,8 @@ interface Entry {
  * @returns null: whole, and with a `data.pkl`; else one sentence that says what is wrong.
  */
 export async function findZipProblem(handle: FileHandle, sizeBytes: number): Promise<string | null> {
-  const entries = await readEntries(handle, sizeBytes);
-  if (typeof entries === 'string') return entries;
-  if (entries.some(isPickle)) return null;
+  const pickle = await findPickle(handle, sizeBytes);
+  if (pickle !== undefined) return typeof pickle === 'string' ? pickle : null;
   return 'its checkpoint is a zip archive, but not one that PyTorch wrote: it holds no data.pkl';
 }
 
@@ -51,10 +52,8 @@ export async function findZipProblem(handle: FileHandle, sizeBytes: number): Pro
  * @returns null: there is none, it is larger than any real one, or packed as PyTorch never does it.
  */
 export async function readZippedPickle(handle: FileHandle, sizeBytes: number): Promise<Buffer | null> {
-  const entries = await readEntries(handle, sizeBytes);
-  if (typeof entries === 'string') return null;
-  const entry = entries.find(isPickle);
-  if (!entry?.isStored || entry.sizeBytes > MAX_PICKLE_BYTES) return null;
+  const entry = await findPickle(handle, sizeBytes);
+  if (typeof entry === 'string' || !entry?.isStored || entry.sizeBytes > MAX_PICKLE_BYTES) return null;
   const header = await readAt(handle, entry.offset, LOCAL_HEADER_BYTES);
   if (header.length < LOCAL_HEADER_BYTES || header.readUInt32LE(0) !== LOCAL_HEADER_SIGNATURE) return null;
   const start = entry.offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
@@ -62,15 +61,35 @@ export async function readZippedPickle(handle: FileHandle, sizeBytes: number): P
   return pickle.length === entry.sizeBytes ? pickle : null;
 }
 
-const isPickle = ({ name }: Entry) => name === 'data.pkl' || name.endsWith('/data.pkl');
-
-/** @returns one sentence where there is something wrong */
-async function readEntries(handle: FileHandle, sizeBytes: number): Promise<Entry[] | string> {
+/** @returns undefined: there is none in a directory that is whole; or one sentence where there is something wrong */
+async function findPickle(handle: FileHandle, sizeBytes: number): Promise<Entry | undefined | string> {
   const directory = await findDirectory(handle, sizeBytes);
   if (directory === null) return CUT;
   const { offset, sizeBytes: length } = directory;
   if (offset + length > sizeBytes || length > MAX_DIRECTORY_BYTES) return DAMAGED;
-  return entriesOf(await readAt(handle, offset, length)) ?? DAMAGED;
+  return findPickleIn(await readAt(handle, offset, length));
+}
+
+/** To its end, also behind the pickle: only so is a damaged directory found out. Takes the event loop in slices. */
+async function findPickleIn(directory: Buffer): Promise<Entry | undefined | string> {
+  let pickle: Entry | undefined;
+  let at = 0;
+  for (let entries = 1; at < directory.length; entries += 1) {
+    if (at + ENTRY_BYTES > directory.length || directory.readUInt32LE(at) !== ENTRY_SIGNATURE) return DAMAGED;
+    const nameAt = at + ENTRY_BYTES;
+    const nameEnd = nameAt + directory.readUInt16LE(at + 28);
+    const ending = directory.toString('latin1', Math.max(nameAt, nameEnd - '/data.pkl'.length), nameEnd);
+    if (ending === 'data.pkl' || ending === '/data.pkl') {
+      pickle ??= {
+        isStored: directory.readUInt16LE(at + 10) === 0,
+        sizeBytes: directory.readUInt32LE(at + 24),
+        offset: directory.readUInt32LE(at + 42),
+      };
+    }
+    at = nameEnd + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
+    if (entries % ENTRIES_A_SLICE === 0) await setImmediate();
+  }
+  return at === directory.length ? pickle : DAMAGED;
 }
 
 async function findDirectory(handle: FileHandle, sizeBytes: number): Promise<Directory | null> {
@@ -99,21 +118,4 @@ async function readZip64End(handle: FileHandle, offset: number): Promise<Directo
   const record = await readAt(handle, offset, ZIP64_END_BYTES);
   if (record.length < ZIP64_END_BYTES || record.readUInt32LE(0) !== ZIP64_END_SIGNATURE) return null;
   return { sizeBytes: Number(record.readBigUInt64LE(40)), offset: Number(record.readBigUInt64LE(48)) };
-}
-
-function entriesOf(directory: Buffer): Entry[] | null {
-  const entries: Entry[] = [];
-  let at = 0;
-  while (at < directory.length) {
-    if (at + ENTRY_BYTES > directory.length || directory.readUInt32LE(at) !== ENTRY_SIGNATURE) return null;
-    const nameEnd = at + ENTRY_BYTES + directory.readUInt16LE(at + 28);
-    entries.push({
-      name: directory.toString('utf8', at + ENTRY_BYTES, nameEnd),
-      isStored: directory.readUInt16LE(at + 10) === 0,
-      sizeBytes: directory.readUInt32LE(at + 24),
-      offset: directory.readUInt32LE(at + 42),
-    });
-    at = nameEnd + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
-  }
-  return at === directory.length ? entries : null;
 }
