@@ -329,10 +329,6 @@ class StageParams:
 class StageResult:
     """What was written."""
 
-    task_id: str
-    attempt: Positive
-    sample_rate: Positive
-    channels: Positive
     duration_seconds: float
     warnings: list[str]
 

@@ -23,7 +23,7 @@ SILENCE = bytes(1 << 16)
 
 
 class StagedWav:
-    """A context: the WAV is at `path`, whole, after it ends well; otherwise nothing is left.
+    """A context: the stereo WAV is at `path`, whole, after it ends well; otherwise nothing is left.
 
     Args:
         path: where it shall be.
@@ -31,16 +31,15 @@ class StagedWav:
         counted_seconds: how long the probe found the file to be.
 
     Attributes:
-        rate: of the WAV, which is always stereo.
         holes: what is missing in it.
     """
 
     def __init__(self, path: Path, first: AudioFrame, counted_seconds: float) -> None:
-        self.rate = first.sample_rate
+        self._rate = first.sample_rate
         self.holes = Holes()
-        self._writer = WavWriter(path, self.rate, CHANNELS)
+        self._writer = WavWriter(path, self._rate, CHANNELS)
         self._counted = counted_seconds
-        self._shaper = _Shaper(self.rate)
+        self._shaper = _Shaper(self._rate)
         self._silent_samples = 0
 
     def __enter__(self) -> StagedWav:
@@ -53,12 +52,12 @@ class StagedWav:
     @property
     def seconds(self) -> float:
         """The length of what was written."""
-        return self._writer.samples / self.rate
+        return self._writer.samples / self._rate
 
     @property
     def sounding_seconds(self) -> float:
         """That, without the silence in its holes."""
-        return (self._writer.samples - self._silent_samples) / self.rate
+        return (self._writer.samples - self._silent_samples) / self._rate
 
     def add(self, frame: AudioFrame, lost_seconds: float) -> None:
         """Write a frame, before which so much is missing.
@@ -80,7 +79,7 @@ class StagedWav:
         is_filled = at + seconds <= self._counted + max(MOST_SILENCE[0], MOST_SILENCE[1] * self._counted)
         self.holes.add(at, seconds, is_filled=is_filled)
         if is_filled:
-            samples = round(seconds * self.rate)
+            samples = round(seconds * self._rate)
             self._silent_samples += samples
             left = samples * CHANNELS * BYTES_PER_SAMPLE
             while left > 0:

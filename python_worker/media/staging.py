@@ -20,7 +20,7 @@ from .decoding import Decoding
 from .limits import Deadline
 from .ogg_runs import OggRuns
 from .ogg_streams import Link
-from .staged_wav import CHANNELS, StagedWav
+from .staged_wav import StagedWav
 
 PADDING_SECONDS: dict[Container, float] = {"mp3": 0.1, "mp4": 0.1}
 """Which encoders add, and FFmpeg takes away where it can."""
@@ -84,10 +84,6 @@ class _Staging:
         warnings = [f"the {channels} channels were mixed down to stereo"] if channels > 2 else []
         warnings += self._unread() + self._late()
         return StageResult(
-            task_id=params.task_id,
-            attempt=params.attempt,
-            sample_rate=output.rate,
-            channels=CHANNELS,
             duration_seconds=output.seconds,
             warnings=[*warnings, *output.holes.warnings(output.seconds, self._expected, self._tolerance)],
         )

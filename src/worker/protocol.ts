@@ -207,9 +207,6 @@ export const stageParamsSchema = z.object({
 export type StageParams = z.infer<typeof stageParamsSchema>;
 
 export const stageResultSchema = z.object({
-  ...attemptKey,
-  sample_rate: z.int().positive(),
-  channels: z.int().positive(),
   duration_seconds: z.number().positive(),
   warnings: z.array(z.string()),
 });

@@ -87,7 +87,7 @@ def test_silence_stands_where_a_piece_is_missing_and_what_follows_is_in_its_plac
     expected = array("f", decoded(make_audio.make(whole, tmp_path / "whole", seconds=6)))
     assert abs(len(sound) - len(expected)) < 0.02 * len(expected) / 6
     start, end = float(told[2]), float(told[2]) + float(told[1])
-    rate = 2 * staged.sample_rate
+    rate = 2 * probe(str(output)).sample_rate
     assert not any(sound[round((start + 0.011) * rate) : round((end - 0.011) * rate)])
     for stretch in (
         slice(0, round((start - 0.1) * rate)),

@@ -94,8 +94,7 @@ export async function standInAttempt(given: {
       stage: async (params: StageParams) => {
         attempt.staged.push(params);
         await given.stage?.(params);
-        const shape = { sample_rate: 44_100, channels: 2, duration_seconds: 9.5 };
-        return { task_id: task.taskId, attempt: 1, ...shape, warnings: ['0.50 s are missing'] };
+        return { duration_seconds: 9.5, warnings: ['0.50 s are missing'] };
       },
     },
     progress,
