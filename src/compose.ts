@@ -77,7 +77,6 @@ export async function startServer(
 ): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const files = createLocalFileStore(config.dataDir);
   const ballast = createBallast({
     file: path.join(config.dataDir, 'ballast'),

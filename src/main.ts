@@ -41,9 +41,11 @@ function readConfig(): LoadedConfig {
 function makeDataDir(): string[] {
   try {
     return [makeDataDirPrivate(config.dataDir) ?? []].flat();
-  } catch {
-    // Whatever is wrong with it, opening what lies in it says so.
-    return [];
+  } catch (error) {
+    if (!(error instanceof DataDirUnusable)) throw error;
+    // Its file may be one that would lie in there.
+    createErrorLog().fatal(error.message);
+    process.exit(1);
   }
 }
 

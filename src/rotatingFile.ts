@@ -4,13 +4,13 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
 } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from './makeFolder.ts';
 
 /** Where the lines go, and when the oldest of them are given up. */
 export interface RotatingFileOptions {
@@ -47,7 +47,7 @@ export class RotatingFile {
   constructor(options: RotatingFileOptions) {
     this.#options = options;
     try {
-      mkdirSync(path.dirname(options.path), { recursive: true });
+      makeFolder(path.dirname(options.path));
       this.#descriptor = openSync(options.path, 'a');
       this.#bytes = fstatSync(this.#descriptor).size;
       this.#removeSurplus();

@@ -52,3 +52,13 @@ test('one that others may look into, but no server has worked in, is told, and w
   expect(makeDataDirPrivate(dataDir)).toContain('its mode is 755');
   expect(masks()).toEqual([0o077]);
 });
+
+test('one that cannot be made is told with why, and what to name instead', async () => {
+  await mkdir(path.dirname(dataDir), { recursive: true });
+  await writeFile(dataDir, 'a file');
+  const sentence = (why: string, folder: string) =>
+    `The data directory ${folder} cannot be made (${why}). Name another by data_dir or --data-dir: a folder on a local disk in which the server's user may write.`;
+  expect(() => makeDataDirPrivate(dataDir)).toThrow(sentence('there is a file in its place', dataDir));
+  const below = path.join(dataDir, 'below');
+  expect(() => makeDataDirPrivate(below)).toThrow(sentence('there is a file in its place', below));
+});

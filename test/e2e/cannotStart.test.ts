@@ -1,4 +1,4 @@
-/** A server that cannot listen where it was told to: one sentence, no stack, and an exit code. */
+/** A server that cannot listen, or keep its data, where it was told to: one sentence, no stack, and an exit code. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ async function fatalLines(host: string, port: number): Promise<Record<string, un
 }
 
 test.each(['999.1.1.1', 'no-such-name.invalid', '203.0.113.7'])(
-  'on %s is told in one sentence',
+  'listening on %s is told in one sentence',
   async (host) => {
     const fatal = await fatalLines(host, 0);
     expect(fatal).toEqual([{ level: 60, time: expect.any(String), msg: expect.stringContaining(host) }]);
@@ -28,7 +28,7 @@ test.each(['999.1.1.1', 'no-such-name.invalid', '203.0.113.7'])(
   },
 );
 
-test('on a port that is in use is told in one sentence', async () => {
+test('listening on a port that is in use is told in one sentence', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
@@ -39,3 +39,16 @@ test('on a port that is in use is told in one sentence', async () => {
     other.close();
   }
 });
+
+test.each(['/proc/not-a-process/data', '/dev/null/data'])(
+  'a data directory that cannot be made, %s, is told in one sentence',
+  async (dataDir) => {
+    const { exitCode, stdout, stderr } = await runMain(['--data-dir', dataDir], await temporaryFolder());
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(JSON.parse(stderr)).toEqual({
+      level: 60,
+      time: expect.any(String),
+      msg: expect.stringContaining(`The data directory ${dataDir} cannot be made (`),
+    });
+  },
+);
