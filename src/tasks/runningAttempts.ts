@@ -13,7 +13,6 @@ export interface RunningAttempts {
   abortAll(): void;
   /** The end of everything that runs now. */
   settled(): Promise<void>;
-  readonly size: number;
 }
 
 /** Builds the register. */
@@ -40,9 +39,6 @@ export function createRunningAttempts(): RunningAttempts {
     },
     async settled() {
       await Promise.allSettled([...running.values()].map((entry) => entry.done));
-    },
-    get size() {
-      return running.size;
     },
   };
 }
