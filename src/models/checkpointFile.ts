@@ -1,11 +1,10 @@
 import { constants, open, type FileHandle } from 'node:fs/promises';
-import { HEAD_BYTES, tellFormat, type CheckpointFormat } from './checkpointFormat.ts';
+import { HEAD_BYTES, tellFormat } from './checkpointFormat.ts';
 import { readAt } from './readAt.ts';
 import { findSafetensorsProblem } from './safetensorsFile.ts';
 import { findZipProblem } from './torchZip.ts';
 
-export type CheckpointCheck =
-  { ok: true; format: CheckpointFormat; sizeBytes: number } | { ok: false; problem: string };
+export type CheckpointCheck = { ok: true; sizeBytes: number } | { ok: false; problem: string };
 
 /**
  * Opens a checkpoint and reads its directory, never its weights: as cheap for 10 GB as for 10 MB.
@@ -13,7 +12,7 @@ export type CheckpointCheck =
  * Finds missing, empty, cut and foreign files. Flipped bits within the weights, and where an old-style pickle was
  * cut, only loading can tell.
  *
- * @returns the format and size, or one sentence (no path in it) that says why the file is of no use. Never throws.
+ * @returns the size, or one sentence (no path in it) that says why the file is of no use. Never throws.
  */
 export async function checkCheckpoint(file: string): Promise<CheckpointCheck> {
   let handle: FileHandle | null = null;
@@ -41,7 +40,7 @@ async function checkContent(handle: FileHandle, sizeBytes: number): Promise<Chec
       : format === 'safetensors'
         ? await findSafetensorsProblem(handle, sizeBytes)
         : null;
-  return problem === null ? { ok: true, format, sizeBytes } : { ok: false, problem };
+  return problem === null ? { ok: true, sizeBytes } : { ok: false, problem };
 }
 
 function foreign(head: Buffer): string {
