@@ -8,12 +8,6 @@ interface Beside {
   links?: readonly LinkName[];
 }
 
-/** A named answer, as the document shows it. */
-interface Example {
-  summary: string;
-  value: unknown;
-}
-
 /** A documented JSON answer, with an example for each case that a client should know. */
 export function jsonAnswer<Schema extends z.ZodType>(
   schema: Schema,
@@ -27,7 +21,7 @@ export function jsonAnswer<Schema extends z.ZodType>(
       'application/json': {
         schema,
         examples: Object.fromEntries(
-          Object.entries(examples).map(([name, value]): [string, Example] => [
+          Object.entries(examples).map(([name, value]) => [
             name,
             { summary: name.replaceAll('_', ' '), value },
           ]),

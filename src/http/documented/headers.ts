@@ -19,7 +19,7 @@ const whole = (description: string, example: number): DocumentedHeader => ({
   example,
 });
 
-/** Those that stand on many answers: described once, among the components of the document. */
+/** Those that stand on every answer: described once, among the components of the document. */
 export const sharedHeaders = {
   'X-Request-Id': text(
     'The id of this request in the log of the server: the one that the request brought in this header, else a new one.',
@@ -36,17 +36,10 @@ export const sharedHeaders = {
   ),
 };
 
-const shared = (name: keyof typeof sharedHeaders): DocumentedHeaders => ({
-  [name]: { $ref: `#/components/headers/${name}` },
-});
-
-/** On every answer. */
-export const commonHeaders = {
-  ...shared('X-Request-Id'),
-  ...shared('X-RateLimit-Limit'),
-  ...shared('X-RateLimit-Remaining'),
-  ...shared('X-RateLimit-Reset'),
-};
+/** The same, as every answer refers to them. */
+export const commonHeaders: DocumentedHeaders = Object.fromEntries(
+  Object.keys(sharedHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+);
 
 /** On the answers that have something to say by them. */
 export const headers = {

@@ -1,46 +1,28 @@
+const link = (operationId: string, description: string, parameters: Record<string, string>) => ({
+  operationId,
+  description,
+  parameters,
+});
+const ofTask = { task_id: '$response.body#/task_id' };
+
 /** Where an answer leads: which operation takes what stands in it. */
 const known = {
-  getTask: {
-    operationId: 'getTask',
-    description: 'How far the task is.',
-    parameters: { task_id: '$response.body#/task_id' },
-  },
-  getFirstTask: {
-    operationId: 'getTask',
-    description: 'How far a task of the page is.',
-    parameters: { task_id: '$response.body#/tasks/0/task_id' },
-  },
-  nextPage: {
-    operationId: 'listTasks',
-    description: 'The page after this one, unless `next_cursor` is null.',
-    parameters: { cursor: '$response.body#/next_cursor' },
-  },
-  getResults: {
-    operationId: 'getResults',
-    description: 'The stems, once the task is completed.',
-    parameters: { task_id: '$response.body#/task_id' },
-  },
-  cancelTask: {
-    operationId: 'cancelTask',
-    description: 'Ends the task before it is completed.',
-    parameters: { task_id: '$response.body#/task_id' },
-  },
-  deleteTask: {
-    operationId: 'deleteTask',
-    description: 'Removes the task with its files.',
-    parameters: { task_id: '$response.body#/task_id' },
-  },
-  downloadStem: {
-    operationId: 'downloadStem',
-    description: 'The first of the stems.',
-    parameters: { task_id: '$response.body#/task_id', filename: '$response.body#/stems/0/filename' },
-  },
-  getModel: {
-    operationId: 'getModel',
-    description: 'One of the models.',
-    parameters: { model_type: '$response.body#/models/0/model_type' },
-  },
-} as const;
+  getTask: link('getTask', 'How far the task is.', ofTask),
+  getFirstTask: link('getTask', 'How far a task of the page is.', {
+    task_id: '$response.body#/tasks/0/task_id',
+  }),
+  nextPage: link('listTasks', 'The page after this one, unless `next_cursor` is null.', {
+    cursor: '$response.body#/next_cursor',
+  }),
+  getResults: link('getResults', 'The stems, once the task is completed.', ofTask),
+  cancelTask: link('cancelTask', 'Ends the task before it is completed.', ofTask),
+  deleteTask: link('deleteTask', 'Removes the task with its files.', ofTask),
+  downloadStem: link('downloadStem', 'The first of the stems.', {
+    ...ofTask,
+    filename: '$response.body#/stems/0/filename',
+  }),
+  getModel: link('getModel', 'One of the models.', { model_type: '$response.body#/models/0/model_type' }),
+};
 
 export type LinkName = keyof typeof known;
 
