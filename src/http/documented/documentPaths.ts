@@ -2,7 +2,7 @@ import { z, type OpenAPIHono } from '@hono/zod-openapi';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 import { emptyAnswer, jsonAnswer, textContent } from './answers.ts';
-import { curl } from './curl.ts';
+import { curl } from './exampleIds.ts';
 import { problemAnswers } from './problemAnswers.ts';
 
 const DOCUMENT = { path: `${API_PREFIX}/openapi.json`, allow: ['GET', 'HEAD'] } as const;

@@ -17,3 +17,7 @@ export function examplePath(path: string): string {
     .replace('{model_type}', EXAMPLE.modelType)
     .replace('{filename}', EXAMPLE.filename);
 }
+
+/** An example request as the description of its operation shows it. `options` stand before the URL. */
+export const curl = (path: string, options = '') =>
+  `\`\`\`sh\ncurl ${options === '' ? '' : `${options} `}${EXAMPLE.server}${examplePath(path)}\n\`\`\``;

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer } from '../documented/answers.ts';
-import { curl } from '../documented/curl.ts';
+import { curl } from '../documented/exampleIds.ts';
 import { healthExamples } from '../documented/examples.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
 import type { HttpEnv } from '../env.ts';

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
 import { addRoute } from '../documented/addRoute.ts';
 import { jsonAnswer, textContent } from '../documented/answers.ts';
-import { curl } from '../documented/curl.ts';
+import { curl } from '../documented/exampleIds.ts';
 import { metricsExamples } from '../documented/examples.ts';
 import { headers } from '../documented/headers.ts';
 import { problemAnswers } from '../documented/problemAnswers.ts';
