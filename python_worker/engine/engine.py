@@ -85,11 +85,6 @@ class Engine:
         """The globals of the module where `proc_folder` lives."""
         return self._msst.namespace
 
-    @property
-    def model_loads(self) -> int:
-        """How many times a model was loaded since the start."""
-        return self._models.loads
-
     def warm_up(self) -> None:
         """Do what the first separation would else wait for. A preloaded model goes before it."""
         if self._is_warm:

@@ -160,7 +160,7 @@ def test_a_model_loaded_ahead_is_not_loaded_again_and_gives_the_same_samples(
     by_task = Run(tmp_path / "1", song, model)
     one = by_task.on(engine)
     engine.unload()
-    before = engine.model_loads
+    before = one.model_loads
 
     ahead = engine.load(model, unheard)
     assert (ahead.model_loads, ahead.resident) == (before + 1, [model.name])

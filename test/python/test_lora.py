@@ -336,7 +336,7 @@ def test_stems_are_those_of_weights_that_were_merged_by_hand_also_when_warm(
     with_adapter, by_hand = adapted(tmp_path / "adapter", model, key)
     expected = plain_stems(shape, tmp_path / "plain", song, by_hand)
     base = plain_stems(shape, tmp_path / "base", song, model)
-    loads = engine.model_loads
+    loads = engine._models.loads
     for number in range(2):
         run = Run(tmp_path / str(number), song, with_adapter)
         result = run.on(engine)
