@@ -33,7 +33,7 @@ export const groups = {
   engine: {
     modules: [
       ...engine('cut', 'memory_ladder', 'names', 'planned_stems', 'stages', 'stem_plan'),
-      ...['full_disk.py', 'gpus.py', 'protocol.py'],
+      ...['full_disk.py', 'gpus.py', 'protocol.py', 'strict_json.py'],
     ],
     tests: [
       ...['test_protocol.py', 'test_engine_parts.py', 'test_engine_decisions.py', 'test_stem_writer.py'],

@@ -7,7 +7,8 @@ import os
 import threading
 from typing import Any, BinaryIO
 
-from .protocol import MAX_FRAME_BYTES, Json
+from .protocol import MAX_FRAME_BYTES
+from .strict_json import Json
 
 MAX_HEADER_BYTES = 4096
 

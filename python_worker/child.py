@@ -14,8 +14,9 @@ from . import protocol
 from .attempt import Attempt, AttemptKey, Notify, notifier
 from .channel import Channel
 from .heartbeat import Heart
-from .protocol import PROTOCOL_VERSION, Failure, Json
+from .protocol import PROTOCOL_VERSION, Failure
 from .rpc import EndOfService, Handler, InvalidParams, Listener, Request, Server
+from .strict_json import Json, parse, to_json
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -68,7 +69,7 @@ class Child:
         wanted = _valid(protocol.parse_initialize, params)
         ready = _start_media() if wanted.role == "media" else self._start_worker(wanted)
         self._role = wanted.role
-        return protocol.to_json(ready)
+        return to_json(ready)
 
     def _start_worker(self, params: protocol.InitializeWorker) -> protocol.WorkerReady:
         # Only here: a media child has no torch.
@@ -85,40 +86,40 @@ class Child:
         )
 
     def _separate(self, params: Any, request: Request) -> Json:
-        wanted = _valid(lambda value: protocol.parse(protocol.SeparateParams, value), params)
+        wanted = _valid(lambda value: parse(protocol.SeparateParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
         with self._telling_holding(), self._attempt(wanted, request) as attempt:
-            return protocol.to_json(self._engine.separate(wanted, attempt))
+            return to_json(self._engine.separate(wanted, attempt))
 
     def _prepare(self, params: Any) -> None:
-        wanted = _valid(lambda value: protocol.parse(protocol.Prepare, value), params)
+        wanted = _valid(lambda value: parse(protocol.Prepare, value), params)
         if self._engine is not None:
             self._engine.prepare(wanted)
 
     def _load(self, params: Any, request: Request) -> Json:
-        wanted = _valid(lambda value: protocol.parse(protocol.LoadParams, value), params)
+        wanted = _valid(lambda value: parse(protocol.LoadParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
         with self._telling_holding():
-            return protocol.to_json(self._engine.load(wanted.model, self._log))
+            return to_json(self._engine.load(wanted.model, self._log))
 
     def _unload(self, params: Any, request: Request) -> Json:
-        _valid(lambda value: protocol.parse(protocol.UnloadParams, value), params)
+        _valid(lambda value: parse(protocol.UnloadParams, value), params)
         assert self._engine is not None  # the role is set once the engine stands
         with self._telling_holding():
-            return protocol.to_json(self._engine.unload())
+            return to_json(self._engine.unload())
 
     def _probe(self, params: Any, request: Request) -> Json:
         from .media import probe
 
-        wanted = _valid(lambda value: protocol.parse(protocol.ProbeParams, value), params)
-        return protocol.to_json(probe(wanted.path))
+        wanted = _valid(lambda value: parse(protocol.ProbeParams, value), params)
+        return to_json(probe(wanted.path))
 
     def _stage(self, params: Any, request: Request) -> Json:
         from .media import stage
 
-        wanted = _valid(lambda value: protocol.parse(protocol.StageParams, value), params)
+        wanted = _valid(lambda value: parse(protocol.StageParams, value), params)
         with self._attempt(wanted, request) as attempt:
-            return protocol.to_json(stage(wanted, attempt.is_cancelled))
+            return to_json(stage(wanted, attempt.is_cancelled))
 
     def _shutdown(self, params: Any, request: Request) -> Json:
         raise EndOfService
@@ -167,8 +168,8 @@ def _start_media() -> protocol.MediaReady:
     return protocol.MediaReady(PROTOCOL_VERSION)
 
 
-def _valid(parse: Callable[[object], Params], value: object) -> Params:
+def _valid(read: Callable[[object], Params], value: object) -> Params:
     try:
-        return parse(value)
+        return read(value)
     except ValueError as error:
         raise InvalidParams(str(error)) from error

@@ -5,12 +5,10 @@ Both sides' tests read `test/fixtures/protocol/*.json`, so that neither can drif
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import types
-import typing
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Literal
+
+from .strict_json import Json, NonNegative, Positive, parse
 
 PROTOCOL_VERSION = 1
 
@@ -22,8 +20,6 @@ MAX_FRAME_BYTES = 8 * 1024 * 1024
 
 MAX_LOG_CHARS = 10_000
 """A longer log message is cut."""
-
-Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 FailureKind = Literal[
     "UNSUPPORTED_FORMAT",
@@ -75,15 +71,6 @@ class Cancelled(BaseException):
 
     Not an Exception: MSST wraps or swallows every Exception, and this one must pass through.
     """
-
-
-@dataclass(frozen=True)
-class _AtLeast:
-    minimum: int
-
-
-Positive = Annotated[int, _AtLeast(1)]
-NonNegative = Annotated[int, _AtLeast(0)]
 
 
 @dataclass(frozen=True)
@@ -373,9 +360,6 @@ class Log:
     message: str
 
 
-T = TypeVar("T")
-
-
 def parse_initialize(value: object) -> InitializeMedia | InitializeWorker:
     """The params of `initialize`; raises ValueError with the reason when they are not valid."""
     role = value.get("role") if isinstance(value, dict) else None
@@ -384,63 +368,3 @@ def parse_initialize(value: object) -> InitializeMedia | InitializeWorker:
     if role == "worker":
         return parse(InitializeWorker, value)
     raise ValueError("role must be media or worker")
-
-
-def parse(cls: type[T], value: object) -> T:
-    """Read a message into its dataclass, strictly: no coercion, no missing and no unknown fields.
-
-    Raises:
-        ValueError: names the field and what it must be.
-    """
-    return typing.cast(T, _parse(cls, value, "params"))
-
-
-def to_json(message: Any) -> Json:
-    """The JSON value of a message's dataclass."""
-    return dataclasses.asdict(message)
-
-
-def _parse(expected: Any, value: object, where: str) -> Any:
-    if dataclasses.is_dataclass(expected):
-        return _parse_object(expected, value, where)
-    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
-    if origin is Annotated:
-        number = _parse(arguments[0], value, where)
-        if number < arguments[1].minimum:
-            raise ValueError(f"{where} must be at least {arguments[1].minimum}")
-        return number
-    if origin is Literal:
-        if isinstance(value, str) and value in arguments:
-            return value
-        raise ValueError(f"{where} must be one of {', '.join(arguments)}")
-    if origin in (typing.Union, types.UnionType):
-        kinds = [kind for kind in arguments if kind is not type(None)]
-        return None if value is None else _parse(kinds[0], value, where)
-    if origin is list:
-        if not isinstance(value, list):
-            raise ValueError(f"{where} must be a list")
-        return [_parse(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value)]
-    return _parse_scalar(expected, value, where)
-
-
-def _parse_object(cls: Any, value: object, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} must be an object")
-    hints = typing.get_type_hints(cls, include_extras=True)
-    names = [field.name for field in dataclasses.fields(cls)]
-    if missing := [name for name in names if name not in value]:
-        raise ValueError(f"{where} lacks {', '.join(missing)}")
-    if unknown := [str(name) for name in value if name not in names]:
-        raise ValueError(f"{where} has unknown fields: {', '.join(unknown)}")
-    return cls(**{name: _parse(hints[name], value[name], f"{where}.{name}") for name in names})
-
-
-def _parse_scalar(expected: Any, value: object, where: str) -> Any:
-    # A bool is an int to Python, and JSON writes the float 12.0 as 12.
-    if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number):
-            return number
-    elif type(value) is expected:
-        return value
-    raise ValueError(f"{where} must be a {expected.__name__}")

@@ -18,7 +18,8 @@ from typing import Any, TypeGuard
 
 from .channel import Channel, ChannelError
 from .full_disk import full_disk_failure, is_full_disk
-from .protocol import Cancelled, Failure, Json
+from .protocol import Cancelled, Failure
+from .strict_json import Json
 
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601

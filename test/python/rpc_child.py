@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 from python_worker.channel import Channel
-from python_worker.protocol import Failure, Json
+from python_worker.protocol import Failure
 from python_worker.rpc import EndOfService, InvalidParams, Request, Server
+from python_worker.strict_json import Json
 
 
 def echo(params: Any, request: Request) -> Json:

@@ -12,7 +12,8 @@ from separating import ROOTS, STARTER, Run, mixture
 
 from python_worker.heartbeat import resident_bytes
 from python_worker.media import wav_writer
-from python_worker.protocol import SeparateResult, parse, to_json
+from python_worker.protocol import SeparateResult
+from python_worker.strict_json import parse, to_json
 
 # Found by every interpreter that has the folder on its path. RLIMIT_AS is there on macOS and cannot be set.
 LESS_THAN_LINUX = """
