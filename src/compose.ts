@@ -11,7 +11,7 @@ import { connectionBounds } from './http/connections.ts';
 import { reportHealth } from './http/health.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createPageCursors } from './http/pageCursor.ts';
-import { CLIENT_PATIENCE, listen, type ClientPatience } from './http/server.ts';
+import { CLIENT_TIMEOUTS, listen, type ClientTimeouts } from './http/server.ts';
 import type { Log } from './log.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { createModuleNeeds } from './models/moduleNeeds.ts';
@@ -44,7 +44,7 @@ import { createMediaPool } from './worker/mediaPool.ts';
 import { probeMixture } from './worker/mixtureProbe.ts';
 import { createModelResidency } from './worker/modelResidency.ts';
 import { countOomKills } from './worker/oomKills.ts';
-import { PATIENCE, type Patience } from './worker/patience.ts';
+import { TIMEOUTS, type Timeouts } from './worker/timeouts.ts';
 import { askEngineForNeeds } from './worker/engineNeeds.ts';
 import { askTorchForGpus } from './worker/torchGpus.ts';
 import { createWorkerPool } from './worker/workerPool.ts';
@@ -65,15 +65,15 @@ const ROOM_TO_START = 4_000_000;
 /**
  * Builds and starts the server.
  *
- * @param patience with workers; other than usual in tests only
- * @param clientPatience likewise
+ * @param timeouts of workers; only tests give others
+ * @param clientTimeouts likewise
  * @throws {DataDirUnusable} when another server holds the data directory, or a newer one has used it; or what listening throws
  */
 export async function startServer(
   config: Config,
   log: Log,
-  patience: Patience = PATIENCE,
-  clientPatience: ClientPatience = CLIENT_PATIENCE,
+  timeouts: Timeouts = TIMEOUTS,
+  clientTimeouts: ClientTimeouts = CLIENT_TIMEOUTS,
 ): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
@@ -140,12 +140,12 @@ export async function startServer(
           signal,
         },
         log,
-        patience,
+        timeouts,
       ),
     onIdle: () => {
       scheduler.wake();
     },
-    patience,
+    timeouts,
     clock,
     log,
   });
@@ -209,7 +209,7 @@ export async function startServer(
     countOomKills,
     usableMemoryBytes,
     maxAttempts: config.taskMaxAttempts,
-    patience,
+    timeouts,
     clock,
     log,
   });
@@ -311,7 +311,7 @@ export async function startServer(
     connections: await connectionBounds(config.trustProxy),
     rateHeaders: access.rateHeaders,
     log,
-    patience: clientPatience,
+    timeouts: clientTimeouts,
   }).catch(async (error: unknown) => {
     await Promise.all([scheduler.stop(0), media.stop(), cleanup.stop(), ballast.stop()]);
     closeStores();

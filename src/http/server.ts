@@ -20,7 +20,7 @@ export interface HttpServer {
 }
 
 /** How long a client may let the server wait. No setting: only tests put other numbers in. */
-export interface ClientPatience {
+export interface ClientTimeouts {
   /** From the begin of a connection or request to the end of its headers. */
   headersMs: number;
   /** Within a request or its answer, without a byte in either direction; whatever moves may take as long as it needs. */
@@ -29,7 +29,7 @@ export interface ClientPatience {
   betweenMs: number;
 }
 
-export const CLIENT_PATIENCE: ClientPatience = { headersMs: 60_000, stillMs: 120_000, betweenMs: 5_000 };
+export const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 60_000, stillMs: 120_000, betweenMs: 5_000 };
 
 /** How many times a headers' time is looked at before it is over: Node does it every so often, not to the moment. */
 const LOOKS_AT_HEADERS = 6;
@@ -51,10 +51,10 @@ export async function listen(
     /** What every answer says to an address, also to what is no request. */
     rateHeaders: Access['rateHeaders'];
     log: Log;
-    patience?: ClientPatience;
+    timeouts?: ClientTimeouts;
   },
 ): Promise<HttpServer> {
-  const { log, patience = CLIENT_PATIENCE } = options;
+  const { log, timeouts = CLIENT_TIMEOUTS } = options;
   const tellerFor = (connection: Duplex) => ({
     log,
     rateHeaders: options.rateHeaders(addressOf(connection)),
@@ -80,7 +80,7 @@ export async function listen(
     addressOf,
   });
   // Node would answer a missing Host itself, without a body.
-  const connectionsCheckingInterval = patience.headersMs / LOOKS_AT_HEADERS;
+  const connectionsCheckingInterval = timeouts.headersMs / LOOKS_AT_HEADERS;
   const server = createServer(
     { requireHostHeader: false, connectionsCheckingInterval },
     (request, response) => {
@@ -90,9 +90,9 @@ export async function listen(
   boundConnections(server, options.connections, log);
   // Node's own limit of five minutes for a whole request would cut long uploads.
   server.requestTimeout = 0;
-  server.headersTimeout = patience.headersMs;
-  server.setTimeout(patience.stillMs);
-  server.keepAliveTimeout = patience.betweenMs;
+  server.headersTimeout = timeouts.headersMs;
+  server.setTimeout(timeouts.stillMs);
+  server.keepAliveTimeout = timeouts.betweenMs;
   // A client that says that it sends no more (`nc -N`) still reads; @types/node does not have it.
   Object.assign(server, { httpAllowHalfOpen: true });
   // Not answered here with `100 Continue`: the route does that when it wants the body.

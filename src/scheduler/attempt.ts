@@ -12,7 +12,7 @@ import { pieceSeconds, wholeBytes } from '../tasks/taskMemory.ts';
 import { watchAttempt } from '../worker/attemptWatch.ts';
 import type { MediaPool } from '../worker/mediaPool.ts';
 import { tellOomKill, type CountOomKills } from '../worker/oomKills.ts';
-import type { Patience } from '../worker/patience.ts';
+import type { Timeouts } from '../worker/timeouts.ts';
 import type { SeparateParams, WrittenStem } from '../worker/protocol.ts';
 import type { Watchdog } from '../worker/watchdog.ts';
 import type { Lease } from '../worker/workerPool.ts';
@@ -34,7 +34,7 @@ export interface AttemptParts {
   preparation: Preparation;
   /** What separations may take of the host's memory, all together. */
   usableMemoryBytes: number;
-  patience: Patience;
+  timeouts: Timeouts;
   clock: Clock;
   log: Log;
 }

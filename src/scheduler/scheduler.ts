@@ -35,7 +35,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   const { pool, running, log, clock } = parts;
   const settlement = createSettlement({
     ...parts,
-    retryDelayMs: parts.patience.retryDelayMs,
+    retryDelayMs: parts.timeouts.retryDelayMs,
     now: () => clock.now(),
   });
   const leases = createAttemptLeases(parts);
@@ -88,8 +88,8 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
       stopping = true;
       clearInterval(poll);
       const grace = new AbortController();
-      const patience = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
-      await Promise.race([running.settled(), patience]);
+      const graceIsOver = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
+      await Promise.race([running.settled(), graceIsOver]);
       grace.abort();
       settlement.stop();
       running.abortAll();

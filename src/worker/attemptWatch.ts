@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ChildDied, WorkerHung } from './childErrors.ts';
 import type { InferenceWorker } from './inferenceWorker.ts';
-import type { Patience } from './patience.ts';
+import type { Timeouts } from './timeouts.ts';
 import { Watchdog, type Finding, type Hang } from './watchdog.ts';
 
 /**
@@ -15,20 +15,20 @@ export async function watchAttempt<Result>(
   {
     clock,
     log,
-    patience,
+    timeouts,
     ...watched
   }: {
     worker: Pick<InferenceWorker, 'id' | 'dump' | 'kill'>;
     taskId: string;
     expectedSeconds: number;
-    patience: Patience;
+    timeouts: Timeouts;
     clock: Clock;
     log: Log;
   },
   run: (watchdog: Watchdog) => Promise<Result>,
 ): Promise<Result> {
   const { worker, taskId } = watched;
-  const watchdog = new Watchdog(clock, patience, watched.expectedSeconds);
+  const watchdog = new Watchdog(clock, timeouts, watched.expectedSeconds);
   const where = { workerId: worker.id, taskId };
   let hang: Hang | undefined;
   let isOver = false;
@@ -42,14 +42,14 @@ export async function watchAttempt<Result>(
     setTimeout(() => {
       // It may have come to itself meanwhile, and be at another task.
       if (!isOver) worker.kill();
-    }, patience.dumpMs);
+    }, timeouts.dumpMs);
   };
   const looking = setInterval(() => {
     const found = watchdog.look();
     if (found === 'suspect' && before === 'well') log.warn(where, 'a worker does not send heartbeats');
     if (found !== 'suspect' && found !== 'well') end(found);
     before = found;
-  }, patience.lookEveryMs);
+  }, timeouts.lookEveryMs);
 
   try {
     return await run(watchdog);

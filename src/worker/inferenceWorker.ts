@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import { ChildDied, ChildFailure, type ChildExit } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
-import { PATIENCE, type Patience } from './patience.ts';
+import { TIMEOUTS, type Timeouts } from './timeouts.ts';
 import {
   heartbeatSchema,
   holdingSchema,
@@ -60,7 +60,7 @@ export class InferenceWorker {
     child: ChildProcess,
     ready: WorkerReady,
     log: Log,
-    { cancelGraceMs }: Pick<Patience, 'cancelGraceMs'>,
+    { cancelGraceMs }: Pick<Timeouts, 'cancelGraceMs'>,
   ) {
     this.id = id;
     this.#cancelGraceMs = cancelGraceMs;
@@ -97,7 +97,7 @@ export class InferenceWorker {
       signal?: AbortSignal;
     },
     log: Log,
-    patience: Pick<Patience, 'cancelGraceMs'> = PATIENCE,
+    timeouts: Pick<Timeouts, 'cancelGraceMs'> = TIMEOUTS,
   ): Promise<InferenceWorker> {
     const child = ChildProcess.start(options, log);
     const giveUp = () => {
@@ -116,7 +116,7 @@ export class InferenceWorker {
         timeoutMs: HELLO_TIMEOUT_MS,
       });
       if (ready.protocol_version !== PROTOCOL_VERSION) throw new Error('the worker speaks another protocol');
-      return new InferenceWorker(options.id, child, ready, log, patience);
+      return new InferenceWorker(options.id, child, ready, log, timeouts);
     } catch (error) {
       child.kill();
       throw error;

@@ -17,7 +17,7 @@ import {
   type StageParams,
   type StageResult,
 } from './protocol.ts';
-import { STAGING_PATIENCE, watchStaging, type StagingPatience } from './stagingWatch.ts';
+import { STAGING_TIMEOUTS, watchStaging, type StagingTimeouts } from './stagingWatch.ts';
 
 type Work = 'probe' | 'stage';
 /** A long file takes minutes to stage: however many are, there are children to probe with. */
@@ -31,7 +31,7 @@ const HELLO_TIMEOUT_MS = 30_000;
 const TRIES = 2;
 
 /** How long somebody who uploads is let wait. No setting: only tests put other numbers in. */
-export interface MediaPatience extends StagingPatience {
+export interface MediaTimeouts extends StagingTimeouts {
   /** For a child that is free. */
   freeMs: number;
   /** For its answer. The child itself ends what costs it too much work (`python_worker/media/limits.py`); this is for a machine that does not let it work. */
@@ -40,8 +40,8 @@ export interface MediaPatience extends StagingPatience {
   stopMs: number;
 }
 
-export const MEDIA_PATIENCE: MediaPatience = {
-  ...STAGING_PATIENCE,
+export const MEDIA_TIMEOUTS: MediaTimeouts = {
+  ...STAGING_TIMEOUTS,
   freeMs: 60_000,
   probeMs: 60_000,
   stopMs: 5_000,
@@ -85,7 +85,7 @@ export interface MediaPool {
 export function createMediaPool(
   command: ChildCommand,
   log: Log,
-  patience = MEDIA_PATIENCE,
+  timeouts = MEDIA_TIMEOUTS,
   cores = availableParallelism(),
 ): MediaPool {
   const stopping = new AbortController();
@@ -188,12 +188,12 @@ export function createMediaPool(
       let begunAt = askedAt;
       const wait = {
         owner,
-        signal: AbortSignal.timeout(patience.freeMs),
+        signal: AbortSignal.timeout(timeouts.freeMs),
         failure: (cause: unknown) => new MediaBusy(cause),
       };
       const found = await withChild('probe', wait, (child) => {
         begunAt = performance.now();
-        return child.request('probe', { path }, probeResultSchema, { timeoutMs: patience.probeMs });
+        return child.request('probe', { path }, probeResultSchema, { timeoutMs: timeouts.probeMs });
       });
       return { ...found, waitedMs: begunAt - askedAt };
     },
@@ -202,7 +202,7 @@ export function createMediaPool(
       const cancelled = () => new ChildFailure('CANCELLED', 'The request was cancelled.', null);
       const wait = { owner: SCHEDULER, signal, failure: cancelled };
       const staging = withChild('stage', wait, (child) =>
-        watchStaging({ child, audioSeconds, signal, patience }, (hear) => {
+        watchStaging({ child, audioSeconds, signal, timeouts }, (hear) => {
           onBeat.set(child, hear);
           return child
             .request('stage', params, stageResultSchema, { signal })
@@ -216,7 +216,7 @@ export function createMediaPool(
       const living = [...alive];
       const timer = setTimeout(() => {
         for (const child of living) child.kill();
-      }, patience.stopMs);
+      }, timeouts.stopMs);
       await Promise.all(living.map((child) => child.shutdown().finally(() => child.kill())));
       clearTimeout(timer);
       await Promise.all(loops);

@@ -3,7 +3,7 @@ import type { ChildProcess } from './childProcess.ts';
 import type { Hang } from './watchdog.ts';
 
 /** How long a child that stages is let go on. No setting: only tests put other numbers in. */
-export interface StagingPatience {
+export interface StagingTimeouts {
   /** A cancelled one that has not let go by then is killed. */
   cancelGraceMs: number;
   /** How often it is looked at. */
@@ -16,7 +16,7 @@ export interface StagingPatience {
   deadlineMs: number;
 }
 
-export const STAGING_PATIENCE: StagingPatience = {
+export const STAGING_TIMEOUTS: StagingTimeouts = {
   cancelGraceMs: 10_000,
   lookEveryMs: 1_000,
   silentMs: 60_000,
@@ -35,12 +35,12 @@ const NEGLIGIBLE_CPU_SHARE = 0.001;
  * @throws {StagingHung} instead of `ChildDied` when the child was killed for hanging
  */
 export async function watchStaging<Result>(
-  watched: { child: ChildProcess; audioSeconds: number; signal: AbortSignal; patience: StagingPatience },
+  watched: { child: ChildProcess; audioSeconds: number; signal: AbortSignal; timeouts: StagingTimeouts },
   run: (onBeat: (cpuSeconds: number) => void) => Promise<Result>,
 ): Promise<Result> {
-  const { child, signal, patience } = watched;
-  const deadlineMs = Math.max(patience.deadlineMs, watched.audioSeconds * 1000);
-  const idleCpu = NEGLIGIBLE_CPU_SHARE * (patience.stalledMs / 1000);
+  const { child, signal, timeouts } = watched;
+  const deadlineMs = Math.max(timeouts.deadlineMs, watched.audioSeconds * 1000);
+  const idleCpu = NEGLIGIBLE_CPU_SHARE * (timeouts.stalledMs / 1000);
   let [elapsedMs, silentMs, idleMs] = [0, 0, 0];
   let idleSinceCpu: number | undefined;
   let hang: Hang | undefined;
@@ -55,20 +55,20 @@ export async function watchStaging<Result>(
   };
   // By looks, not by the clock: while the event loop stood still, heartbeats waited unread.
   const looking = setInterval(() => {
-    elapsedMs += patience.lookEveryMs;
-    silentMs += patience.lookEveryMs;
-    idleMs += patience.lookEveryMs;
-    if (silentMs >= patience.silentMs) hang = 'silent';
-    else if (idleMs >= patience.stalledMs) hang = 'stalled';
+    elapsedMs += timeouts.lookEveryMs;
+    silentMs += timeouts.lookEveryMs;
+    idleMs += timeouts.lookEveryMs;
+    if (silentMs >= timeouts.silentMs) hang = 'silent';
+    else if (idleMs >= timeouts.stalledMs) hang = 'stalled';
     else if (elapsedMs >= deadlineMs) hang = 'overdue';
     if (hang !== undefined) end();
-  }, patience.lookEveryMs);
+  }, timeouts.lookEveryMs);
   const end = () => {
     clearInterval(looking);
     child.kill();
   };
   const startGrace = () => {
-    grace = setTimeout(end, patience.cancelGraceMs);
+    grace = setTimeout(end, timeouts.cancelGraceMs);
   };
   signal.addEventListener('abort', startGrace, { once: true });
   try {

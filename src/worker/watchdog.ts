@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Patience } from './patience.ts';
+import type { Timeouts } from './timeouts.ts';
 import type { HeartbeatMessage, ProgressMessage } from './protocol.ts';
 
 /** How an attempt hangs: no heartbeat; heartbeats and nothing else; or far longer than it should take. */
@@ -26,7 +26,7 @@ const NEGLIGIBLE_CPU_SHARE = 0.01;
  */
 export class Watchdog {
   readonly #clock: Clock;
-  readonly #patience: Patience;
+  readonly #timeouts: Timeouts;
   readonly #expectedMs: number;
   #lookedAt: number;
   #elapsedMs = 0;
@@ -42,9 +42,9 @@ export class Watchdog {
   #idleSinceCpu: number | undefined;
 
   /** @param expectedSeconds how long the attempt should take, before anything of it was measured */
-  constructor(clock: Clock, patience: Patience, expectedSeconds: number) {
+  constructor(clock: Clock, timeouts: Timeouts, expectedSeconds: number) {
     this.#clock = clock;
-    this.#patience = patience;
+    this.#timeouts = timeouts;
     this.#expectedMs = expectedSeconds * 1000;
     this.#lookedAt = clock.monotonic();
   }
@@ -72,7 +72,7 @@ export class Watchdog {
   /** How the attempt is now. To be asked every `lookEveryMs`. */
   look(): Finding {
     const now = this.#clock.monotonic();
-    const passed = Math.min(now - this.#lookedAt, this.#patience.lookEveryMs);
+    const passed = Math.min(now - this.#lookedAt, this.#timeouts.lookEveryMs);
     this.#lookedAt = now;
     this.#elapsedMs += passed;
     this.#silentMs += passed;
@@ -80,7 +80,7 @@ export class Watchdog {
     if (this.#elapsedMs >= this.#overdueAfterMs()) return 'overdue';
     if (this.#silentMs >= this.#silentAfterMs()) return 'silent';
     if (this.#slowestChunkMs > 0 && this.#idleMs >= this.#stalledAfterMs()) return 'stalled';
-    return this.#silentMs >= this.#patience.suspectMs ? 'suspect' : 'well';
+    return this.#silentMs >= this.#timeouts.suspectMs ? 'suspect' : 'well';
   }
 
   #tick({ done, total }: { done: number; total: number }, before: number): void {
@@ -97,16 +97,16 @@ export class Watchdog {
   }
 
   #silentAfterMs(): number {
-    return this.#report.stage === 'loading_model' ? this.#patience.loadingSilentMs : this.#patience.silentMs;
+    return this.#report.stage === 'loading_model' ? this.#timeouts.loadingSilentMs : this.#timeouts.silentMs;
   }
 
   #stalledAfterMs(): number {
-    return Math.max(this.#patience.stalledMs, SLOW_CHUNK_FACTOR * this.#slowestChunkMs);
+    return Math.max(this.#timeouts.stalledMs, SLOW_CHUNK_FACTOR * this.#slowestChunkMs);
   }
 
   /** By what was expected or, where that is more, by the chunks measured: a slow model is not a hang. */
   #overdueAfterMs(): number {
     const shouldTakeMs = Math.max(this.#expectedMs, this.#measuredMs);
-    return Math.max(this.#patience.deadlineMs, OVERDUE_FACTOR * shouldTakeMs);
+    return Math.max(this.#timeouts.deadlineMs, OVERDUE_FACTOR * shouldTakeMs);
   }
 }

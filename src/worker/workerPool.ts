@@ -5,7 +5,7 @@ import { createCircuit, type Circuit } from './circuit.ts';
 import type { Device } from './devices.ts';
 import { createGpuQuarantine } from './gpuQuarantine.ts';
 import type { InferenceWorker } from './inferenceWorker.ts';
-import type { Patience } from './patience.ts';
+import type { Timeouts } from './timeouts.ts';
 import { BROKEN_DEVICE_EXIT_CODE } from './protocol.ts';
 
 export type WorkerState = 'starting' | 'idle' | 'busy' | 'down';
@@ -85,14 +85,14 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> 
 export function createWorkerPool(parts: {
   startWorker: (id: string, device: Device, signal: AbortSignal) => Promise<InferenceWorker>;
   onIdle: () => void;
-  patience: Pick<Patience, 'quarantineMs'>;
+  timeouts: Pick<Timeouts, 'quarantineMs'>;
   clock: Clock;
   log: Log;
 }): WorkerPool {
   const { clock, log } = parts;
   const stopping = new AbortController();
   let slots: Slot[] = [];
-  let quarantine = createGpuQuarantine([], clock, parts.patience.quarantineMs);
+  let quarantine = createGpuQuarantine([], clock, parts.timeouts.quarantineMs);
   let loops: Promise<void>[] = [];
   // A function, because the compiler believes a property that it has just seen false.
   const isStopping = () => stopping.signal.aborted;
@@ -107,7 +107,7 @@ export function createWorkerPool(parts: {
     restarts: 0,
     lastError: null,
     worker: undefined,
-    circuit: createCircuit(clock, parts.patience.quarantineMs),
+    circuit: createCircuit(clock, parts.timeouts.quarantineMs),
     lent: Promise.resolve(),
     isRetired: false,
     outdated: undefined,
@@ -199,7 +199,7 @@ export function createWorkerPool(parts: {
     start(devices) {
       if (isStopping()) return;
       const gpus = devices.filter(({ torchDevice }) => torchDevice === 'cuda:0').map(({ id }) => id);
-      quarantine = createGpuQuarantine(gpus, clock, parts.patience.quarantineMs);
+      quarantine = createGpuQuarantine(gpus, clock, parts.timeouts.quarantineMs);
       slots = devices.map(newSlot);
       loops = slots.map(keepAlive);
     },

@@ -8,7 +8,7 @@ import { sendRaw } from '../support/rawHttp.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
-const PATIENCE = { headersMs: 60_000, stillMs: 1_000, betweenMs: 60_000 };
+const TIMEOUTS = { headersMs: 60_000, stillMs: 1_000, betweenMs: 60_000 };
 /** So long after its time a connection must be cut, also on a busy machine. */
 const SLACK_MS = 8_000;
 const song = makeWav(0.5);
@@ -16,7 +16,7 @@ const song = makeWav(0.5);
 let server: TestServer;
 const sockets: net.Socket[] = [];
 beforeAll(async () => {
-  server = await startTestServer({}, undefined, [], undefined, PATIENCE);
+  server = await startTestServer({}, undefined, [], undefined, TIMEOUTS);
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -82,7 +82,7 @@ test('a stem comes whole to it; where it does not read, it is cut, and the file 
   const still = await connect();
   still.end(ask);
   await expect.poll(() => openFiles(task_id)).toBe(1);
-  await expect.poll(() => openFiles(task_id), { timeout: 2 * PATIENCE.stillMs + SLACK_MS }).toBe(0);
+  await expect.poll(() => openFiles(task_id), { timeout: 2 * TIMEOUTS.stillMs + SLACK_MS }).toBe(0);
 });
 
 test.each([
@@ -133,5 +133,5 @@ test('a stem that nobody reads is closed, also where a wish for a tunnel waits b
   const still = await connect();
   still.write(get(`/api/v1/download/${task_id}/drums.wav`) + CONNECT);
   await expect.poll(() => openFiles(task_id)).toBe(1);
-  await expect.poll(() => openFiles(task_id), { timeout: 2 * PATIENCE.stillMs + SLACK_MS }).toBe(0);
+  await expect.poll(() => openFiles(task_id), { timeout: 2 * TIMEOUTS.stillMs + SLACK_MS }).toBe(0);
 });

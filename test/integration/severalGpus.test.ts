@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
 import type { HealthReport } from '../../src/http/health.ts';
-import type { Patience } from '../../src/worker/patience.ts';
+import type { Timeouts } from '../../src/worker/timeouts.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
@@ -32,12 +32,12 @@ afterEach(() => server.dispose());
 async function start(
   uuids: string[],
   settings: Record<string, unknown> = {},
-  patience?: Partial<Patience>,
+  timeouts?: Partial<Timeouts>,
   dataDir?: string,
 ): Promise<void> {
   await gpus.set(uuids);
   const given = { devices: 'auto', models, default_model_type: 'first', ...settings };
-  server = await startTestServer(given, dataDir, [], patience);
+  server = await startTestServer(given, dataDir, [], timeouts);
   // Else the first that is ready gets whatever comes.
   await expect.poll(workerStates, { timeout: 15_000 }).not.toContain('starting');
 }

@@ -1,4 +1,4 @@
-/** Clients that send or read slowly, or not at all: raw connections to a server of little patience. */
+/** Clients that send or read slowly, or not at all: raw connections to a server with short timeouts. */
 import { once } from 'node:events';
 import { readdir, readlink } from 'node:fs/promises';
 import net from 'node:net';
@@ -8,7 +8,7 @@ import { ended, form, parseProblem, submit, taskFilename, waitForTask } from '..
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
-const PATIENCE = { headersMs: 600, stillMs: 1_000, betweenMs: 300 };
+const TIMEOUTS = { headersMs: 600, stillMs: 1_000, betweenMs: 300 };
 /** So long after its time a connection must be cut, also on a busy machine. */
 const SLACK_MS = 5_000;
 /** A moving client pauses so long between two pieces: well below what is allowed. */
@@ -17,7 +17,7 @@ const song = makeWav(0.5);
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({}, undefined, [], undefined, PATIENCE);
+  server = await startTestServer({}, undefined, [], undefined, TIMEOUTS);
 });
 afterAll(() => server.dispose());
 
@@ -54,9 +54,9 @@ test('headers that come bit by bit are cut when their time is over, with a sente
   const connection = await connect();
   connection.socket.write('GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n');
   const trickle = setInterval(() => connection.socket.write('X-More: and more\r\n'), PAUSE_MS);
-  await untilCut(connection, PATIENCE.headersMs);
+  await untilCut(connection, TIMEOUTS.headersMs);
   clearInterval(trickle);
-  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(PATIENCE.headersMs);
+  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(TIMEOUTS.headersMs);
   expect(connection.received).toMatch(/^HTTP\/1\.1 400 /);
   expect(parseProblem(JSON.parse(bodyOf(connection.received))).detail).toBe(
     'The headers of the request took too long: send them without a pause.',
@@ -65,8 +65,8 @@ test('headers that come bit by bit are cut when their time is over, with a sente
 
 test('a connection on which nothing is ever asked is cut', async () => {
   const connection = await connect();
-  await untilCut(connection, PATIENCE.headersMs);
-  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(PATIENCE.headersMs / 2);
+  await untilCut(connection, TIMEOUTS.headersMs);
+  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(TIMEOUTS.headersMs / 2);
 });
 
 test('a connection that was answered and then rests is closed; one that asks again in time is not', async () => {
@@ -79,8 +79,8 @@ test('a connection that was answered and then rests is closed; one that asks aga
     await sleep(PAUSE_MS);
   }
   // Longer than it may rest, and still open.
-  expect(performance.now() - connection.openedAt).toBeGreaterThan(PATIENCE.betweenMs);
-  await untilCut(connection, PATIENCE.betweenMs);
+  expect(performance.now() - connection.openedAt).toBeGreaterThan(TIMEOUTS.betweenMs);
+  await untilCut(connection, TIMEOUTS.betweenMs);
 });
 
 test('an upload that stands still is cut, and what came of it is removed', async () => {
@@ -89,8 +89,8 @@ test('an upload that stands still is cut, and what came of it is removed', async
   connection.socket.write(head);
   connection.socket.write(body.subarray(0, body.length / 2));
   await expect.poll(() => server.stored('inputs')).toHaveLength(before.length + 1);
-  await untilCut(connection, PATIENCE.stillMs);
-  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(PATIENCE.stillMs);
+  await untilCut(connection, TIMEOUTS.stillMs);
+  expect(connection.closedAfterMs).toBeGreaterThanOrEqual(TIMEOUTS.stillMs);
   await expect.poll(() => server.stored('inputs')).toEqual(before);
 });
 
@@ -103,7 +103,7 @@ test('an upload that moves may take longer than any of these times', async () =>
     connection.socket.write(body.subarray(at(piece), at(piece + 1)));
     await sleep(PAUSE_MS);
   }
-  expect(performance.now() - connection.openedAt).toBeGreaterThan(PATIENCE.stillMs + PATIENCE.headersMs);
+  expect(performance.now() - connection.openedAt).toBeGreaterThan(TIMEOUTS.stillMs + TIMEOUTS.headersMs);
   await expect.poll(() => connection.received).toMatch(/^HTTP\/1\.1 201 [^]*\r\n\r\n/);
   const { taskId, filename } = taskFilename(connection.received);
   expect(filename).toBe('slow.wav');
@@ -122,7 +122,7 @@ test('a download that nobody reads is cut, and its file closed; one that is read
   await expect.poll(() => still.received.length).toBeGreaterThan(0);
   still.socket.pause();
   expect(await openFiles(task_id)).toBe(1);
-  await expect.poll(() => openFiles(task_id), { timeout: 2 * PATIENCE.stillMs + SLACK_MS }).toBe(0);
+  await expect.poll(() => openFiles(task_id), { timeout: 2 * TIMEOUTS.stillMs + SLACK_MS }).toBe(0);
   still.socket.destroy();
 
   const slow = await connect();
@@ -136,7 +136,7 @@ test('a download that nobody reads is cut, and its file closed; one that is read
       .poll(() => slow.socket.closed || slow.received.length > had + 2_000_000, { interval: 1 })
       .toBe(true);
   }
-  expect(slow.closedAfterMs).toBeGreaterThan(PATIENCE.stillMs);
+  expect(slow.closedAfterMs).toBeGreaterThan(TIMEOUTS.stillMs);
   const length = Number(/content-length: (\d+)/i.exec(slow.received)?.[1]);
   expect(bodyOf(slow.received)).toHaveLength(length);
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { createMediaPool, MEDIA_PATIENCE } from '../../src/worker/mediaPool.ts';
+import { createMediaPool, MEDIA_TIMEOUTS } from '../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../support/childCommand.ts';
 import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
@@ -59,7 +59,7 @@ test('a real child that hangs in the system, reading what never comes, is killed
     process.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(projectRoot, '.venv/bin/python');
   const command = { python, projectRoot, env: { PATH: process.env['PATH'] ?? '' } };
   const pool = createMediaPool(command, createLog('silent'), {
-    ...MEDIA_PATIENCE,
+    ...MEDIA_TIMEOUTS,
     cancelGraceMs: 50,
     stopMs: 50,
   });

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Patience } from '../../src/worker/patience.ts';
+import type { Timeouts } from '../../src/worker/timeouts.ts';
 import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
 import { waitUntilGone } from '../support/serverProcess.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
@@ -10,7 +10,7 @@ import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeWav } from '../support/wav.ts';
 
 /** Long enough that a worker on a busy machine is heard in time, short enough to wait for. */
-const PATIENCE = {
+const TIMEOUTS = {
   cancelGraceMs: 300,
   lookEveryMs: 50,
   suspectMs: 500,
@@ -40,9 +40,9 @@ function outcomes(taskId: string): (string | null)[] {
   return found;
 }
 
-const begin = async (patience: Partial<Patience> = PATIENCE, settings: Record<string, unknown> = {}) => {
+const begin = async (timeouts: Partial<Timeouts> = TIMEOUTS, settings: Record<string, unknown> = {}) => {
   const logged = { log_file: 'server.log', log_level: 'debug' };
-  server = await startTestServer({ ...logged, ...settings }, undefined, [], patience);
+  server = await startTestServer({ ...logged, ...settings }, undefined, [], timeouts);
 };
 /** Where a stand-in waits until it is there. */
 const gate = () => path.join(server.dataDir, 'gate');
@@ -90,7 +90,7 @@ describe('an attempt that hangs', () => {
     const { task_id } = await submitSong();
     await waitForTask(server.url, task_id, (task) => task.progress.percent > 40);
     // Twice as long as a hang would have been given.
-    const until = performance.now() + 2 * PATIENCE.stalledMs;
+    const until = performance.now() + 2 * TIMEOUTS.stalledMs;
     await waitForTask(server.url, task_id, () => performance.now() > until);
     expect(await getTask(server.url, task_id)).toMatchObject({ status: 'processing', attempts: 1 });
     await writeFile(gate(), '');
@@ -99,7 +99,7 @@ describe('an attempt that hangs', () => {
 });
 
 test('an attempt that takes far too long is ended, however busy it looks, and a task whose attempts all do is TIMEOUT', async () => {
-  await begin({ ...PATIENCE, deadlineMs: 600 }, { task_max_attempts: 2 });
+  await begin({ ...TIMEOUTS, deadlineMs: 600 }, { task_max_attempts: 2 });
   await server.plan('hang', 'hang');
   const { task_id } = await submitSong();
   expect(await waitForTask(server.url, task_id, ended)).toMatchObject({
@@ -190,7 +190,7 @@ describe('a worker that dies at every start', () => {
     (await call(`${server.url}/api/v1/health`)).body as { status: string; problems: string[] };
 
   test('is left alone, health says why, and it comes back by itself', { timeout: 60_000 }, async () => {
-    await begin({ ...PATIENCE, quarantineMs: 1_000 });
+    await begin({ ...TIMEOUTS, quarantineMs: 1_000 });
     const workers = standInsOf(server);
     await expect.poll(workersOf).toMatchObject([{ state: 'idle' }]);
     const [start] = await workers.diary();

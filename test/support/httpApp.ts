@@ -3,7 +3,7 @@ import { createAccess, type AccessRules } from '../../src/http/access.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { ConnectionBounds } from '../../src/http/connections.ts';
 import type { Metrics } from '../../src/http/metrics.ts';
-import { listen, type ClientPatience } from '../../src/http/server.ts';
+import { listen, type ClientTimeouts } from '../../src/http/server.ts';
 import type { HttpServices } from '../../src/http/services.ts';
 import { ManualClock } from './manualClock.ts';
 
@@ -36,7 +36,7 @@ export async function startHttpApp(
     corsOrigins?: string[];
     rules?: Partial<AccessRules>;
     connections?: ConnectionBounds;
-    patience?: ClientPatience;
+    timeouts?: ClientTimeouts;
     /** Where it listens: at a free port of 127.0.0.1. */
     at?: { host?: string; port?: number };
   } = {},
@@ -70,7 +70,7 @@ export async function startHttpApp(
     connections: options.connections ?? { ofAll: 100, ofOneAddress: 100 },
     rateHeaders: access.rateHeaders,
     log,
-    ...(options.patience ? { patience: options.patience } : {}),
+    ...(options.timeouts ? { timeouts: options.timeouts } : {}),
   });
   return {
     url: server.url,

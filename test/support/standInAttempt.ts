@@ -11,7 +11,7 @@ import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progres
 import { StageClock } from '../../src/tasks/stageClock.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import type { AttemptEvents } from '../../src/worker/inferenceWorker.ts';
-import { PATIENCE } from '../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../src/worker/timeouts.ts';
 import type { SeparateParams, SeparateResult, StageParams, WrittenStem } from '../../src/worker/protocol.ts';
 import type { Lease } from '../../src/worker/workerPool.ts';
 import { ManualClock } from './manualClock.ts';
@@ -104,7 +104,7 @@ export async function standInAttempt(given: {
     peaks: { record: () => undefined },
     preparation: { begin: () => undefined, end: () => undefined, look: () => undefined },
     usableMemoryBytes: 1e12,
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock,
     log: createLog('silent'),
     ...given.parts,

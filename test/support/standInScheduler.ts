@@ -11,7 +11,7 @@ import { createPace } from '../../src/tasks/pace.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
 import type { InferenceWorker } from '../../src/worker/inferenceWorker.ts';
-import { PATIENCE } from '../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../src/worker/timeouts.ts';
 import type { SeparateParams, SeparateResult } from '../../src/worker/protocol.ts';
 import type { Lease } from '../../src/worker/workerPool.ts';
 import { ANSWER, runnableModel, writtenStem } from './standInAttempt.ts';
@@ -122,7 +122,7 @@ export async function standInScheduler(
     peaks: { record: () => undefined },
     preparation: { begin: () => undefined, end: () => undefined, look: () => undefined },
     memory: createMemoryAdmission({ usableBytes: 1e12, estimate: () => 1, clock: disk.clock }),
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: disk.clock,
     log: given.log ?? createLog('silent'),
     ...given.parts,

@@ -3,10 +3,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { startServer } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config.ts';
-import type { ClientPatience } from '../../src/http/server.ts';
+import type { ClientTimeouts } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { RotatingFile } from '../../src/rotatingFile.ts';
-import { PATIENCE, type Patience } from '../../src/worker/patience.ts';
+import { TIMEOUTS, type Timeouts } from '../../src/worker/timeouts.ts';
 import { enginePython } from './python.ts';
 
 /** Tests kill more workers in five minutes than a life does: one that is left alone for it comes back soon. */
@@ -34,15 +34,15 @@ export interface TestServer {
  * @param settings configuration keys, as in the file; with a `log_file` it writes one
  * @param dataDir an existing data directory to go on with
  * @param plan what the stand-in does at its first calls, also before anybody could call `plan`
- * @param patience waits that are to be shorter than usual; heartbeats are then as much more frequent
- * @param clientPatience how long clients may let it wait
+ * @param timeouts waits that are to be shorter than usual; heartbeats are then as much more frequent
+ * @param clientTimeouts how long clients may let it wait
  */
 export async function startTestServer(
   settings: Record<string, unknown> = {},
   dataDir?: string,
   plan: readonly string[] = [],
-  patience?: Partial<Patience>,
-  clientPatience?: ClientPatience,
+  timeouts?: Partial<Timeouts>,
+  clientTimeouts?: ClientTimeouts,
 ): Promise<TestServer> {
   const home = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'msst-serve-test-')));
   const planFile = path.join(home, 'plan');
@@ -64,7 +64,7 @@ export async function startTestServer(
     MSST_SERVE_INTERNAL_ENGINE_PYTHON: path.join(import.meta.dirname, 'standIn', 'worker.mjs'),
     STAND_IN_PLAN: planFile,
     STAND_IN_PYTHON: enginePython,
-    ...(patience ? { STAND_IN_BEAT_MS: '50' } : {}),
+    ...(timeouts ? { STAND_IN_BEAT_MS: '50' } : {}),
   };
   const { config } = loadConfig({ argv: ['--config', configFile], env, cwd: home, projectRoot });
   const log =
@@ -74,8 +74,8 @@ export async function startTestServer(
   const server = await startServer(
     config,
     log,
-    { ...PATIENCE, quarantineMs: TRY_AGAIN_MS, ...patience },
-    clientPatience,
+    { ...TIMEOUTS, quarantineMs: TRY_AGAIN_MS, ...timeouts },
+    clientTimeouts,
   );
   return {
     url: server.url,

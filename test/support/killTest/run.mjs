@@ -9,7 +9,7 @@ import { findBreaches } from './invariants.mjs';
 import { startLife, untilAlone } from './server.mjs';
 
 /** A point that the clients did not bring the server to may still come; then its life ends as `else` says. */
-const POINT_PATIENCE_MS = 150;
+const POINT_TIMEOUT_MS = 150;
 /** The last server has nothing to do but to end what is there. */
 const DRAINED_WITHIN_MS = 30_000;
 const SETTINGS = {
@@ -94,7 +94,7 @@ async function liveAndDie(run, { end, plan, clients, expiries }) {
     await Promise.all(clients.map((actions) => run.clients.act(url, actions, life.isOver)));
   }
   if ('point' in end) {
-    await Promise.race([life.over, sleep(POINT_PATIENCE_MS)]);
+    await Promise.race([life.over, sleep(POINT_TIMEOUT_MS)]);
     const isReached = wasReached(run.home);
     if (!life.isOver()) life.end(end.else);
     count(run, isReached ? `${end.point} (${end.victims})` : `at the end, by ${end.else}`);

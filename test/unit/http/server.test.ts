@@ -6,7 +6,7 @@ import { startHttpApp, type HttpApp } from '../../support/httpApp.ts';
 import { sendRaw } from '../../support/rawHttp.ts';
 
 const LONG = 600_000;
-const PATIENT = { headersMs: LONG, stillMs: LONG, betweenMs: LONG };
+const LONG_TIMEOUTS = { headersMs: LONG, stillMs: LONG, betweenMs: LONG };
 const HEALTHY = { health: () => Promise.resolve({ status: 'healthy' } as never) };
 
 let app: HttpApp;
@@ -105,21 +105,21 @@ describe('what is no request', () => {
     ['a target that makes no URL', [get('http://[', LAST)], NO_TARGET],
     ['a target that is no path', [get('api/v1/health', LAST)], NO_TARGET],
   ])('%s is answered with 400, and the connection ends', async (_, pieces, message) => {
-    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS });
     const answers = await sendRaw(app.url, pieces);
     expect(told(answers)).toEqual([[400, 'close', message]]);
     expect(app.lines).toMatchObject([{ msg: 'request', status: 400, method: null }]);
   });
 
   test('a request whose client ends it within its head is answered with 400', async () => {
-    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS });
     const socket = open();
     socket.end('GET / HTTP/1.1\r\nHost: loc');
     expect((await socket.toArray()).join('')).toContain('The request ended before it was whole.');
   });
 
   test('is answered after what came before it, and is the last', async () => {
-    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS });
     const answers = await sendRaw(app.url, [
       get('/api/v1/health') + 'nonsense\r\n\r\n' + get('/api/v1/health'),
     ]);
@@ -131,7 +131,7 @@ describe('what is no request', () => {
     ['two hosts', get('/api/v1/health', 'Host: localhost')],
     ['no URL', get('http://[', LAST)],
   ])('tells what the client has left, and counts for nothing: %s', async (_, bytes) => {
-    app = await startHttpApp(HEALTHY, { patience: PATIENT, rules: { requestsPerHour: 3 } });
+    app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS, rules: { requestsPerHour: 3 } });
     await app.ask('/no-such-route');
     for (let n = 0; n < 2; n += 1) {
       const [answer] = await sendRaw(app.url, [bytes]);
@@ -182,21 +182,21 @@ describe('a request', () => {
 
 describe('a connection', () => {
   test('that brings no whole head in time is told so', async () => {
-    app = await startHttpApp({}, { patience: { ...PATIENT, headersMs: 30 } });
+    app = await startHttpApp({}, { timeouts: { ...LONG_TIMEOUTS, headersMs: 30 } });
     expect(told(await sendRaw(app.url, ['GET / HTTP/1.1\r\nHost: loc']))).toEqual([
       [400, 'close', 'The headers of the request took too long: send them without a pause.'],
     ]);
   });
 
   test('that is used no more is closed', async () => {
-    app = await startHttpApp(HEALTHY, { patience: { ...PATIENT, betweenMs: 30 } });
+    app = await startHttpApp(HEALTHY, { timeouts: { ...LONG_TIMEOUTS, betweenMs: 30 } });
     expect(await sendRaw(app.url, [get('/api/v1/health')])).toHaveLength(1);
   });
 
   test('on which nothing moves within a request is closed', async () => {
     app = await startHttpApp(
       { health: () => new Promise(() => undefined) },
-      { patience: { ...PATIENT, stillMs: 30 } },
+      { timeouts: { ...LONG_TIMEOUTS, stillMs: 30 } },
     );
     expect(await sendRaw(app.url, [get('/api/v1/health')])).toEqual([]);
   });
@@ -216,7 +216,7 @@ describe('a connection', () => {
 
 describe('a server that ends', () => {
   test('closes what waits between two requests, and takes nothing new', async () => {
-    app = await startHttpApp(HEALTHY, { patience: PATIENT });
+    app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS });
     const idle = open();
     idle.write(get('/api/v1/health'));
     await once(idle, 'data');
@@ -241,7 +241,7 @@ describe('a server that ends', () => {
             tell();
           }),
       },
-      { patience: PATIENT },
+      { timeouts: LONG_TIMEOUTS },
     );
     const socket = open();
     let text = '';

@@ -1,7 +1,7 @@
 /** What an attempt asks of its worker, and what it makes of the answer. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../../../src/worker/childErrors.ts';
-import { PATIENCE } from '../../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 import type { SeparateResult } from '../../../src/worker/protocol.ts';
 import { defaultOptions, newMixture } from '../../support/newTask.ts';
 import { runnableModel, standInAttempt, writeStem, writtenStem } from '../../support/standInAttempt.ts';
@@ -354,8 +354,8 @@ describe('while it runs', () => {
     const attempt = await standInAttempt({
       model: { ...model, params: { ...model.params, compile } },
       parts: {
-        patience: {
-          ...PATIENCE,
+        timeouts: {
+          ...TIMEOUTS,
           lookEveryMs: 60_000,
           deadlineMs: 0,
           silentMs: never,
@@ -375,7 +375,7 @@ describe('while it runs', () => {
           die = reject;
           // Ten seconds of audio should take two: after forty the attempt is overdue, where nothing is compiled.
           clock.advance(60_000);
-          vi.advanceTimersByTime(60_000 + PATIENCE.dumpMs);
+          vi.advanceTimersByTime(60_000 + TIMEOUTS.dumpMs);
           resolve({});
         }),
     });

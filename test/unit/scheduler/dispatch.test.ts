@@ -485,7 +485,7 @@ describe('a stop', () => {
     goOn.open();
     await stopped;
     expect(await statusOf(task)).toBe('completed');
-    // Its patience would keep the process alive.
+    // Its timer would keep the process alive.
     expect(timers()).toBeLessThan(before);
   });
 

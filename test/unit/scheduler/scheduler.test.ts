@@ -14,7 +14,7 @@ import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
 import type { AttemptEvents, InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
 import type { SeparateParams } from '../../../src/worker/protocol.ts';
 import type { CountOomKills } from '../../../src/worker/oomKills.ts';
-import { PATIENCE } from '../../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 import type { Lease } from '../../../src/worker/workerPool.ts';
 import { newTask } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
@@ -187,7 +187,7 @@ async function schedulerOf(given: {
     peaks: { record: () => undefined },
     preparation: { begin: () => undefined, end: () => undefined, look: () => undefined },
     memory: given.memory ?? createMemoryAdmission({ usableBytes: 1, estimate: () => 1, clock: disk.clock }),
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: disk.clock,
     log: createLog('silent'),
   });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { watchAttempt } from '../../../src/worker/attemptWatch.ts';
 import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
-import { PATIENCE } from '../../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -33,7 +33,7 @@ function begin() {
     worker,
     taskId: 'task',
     expectedSeconds: 1,
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     log: createLog('silent'),
   };
   const clock = { now: () => Date.now(), monotonic: () => Date.now() };
@@ -47,21 +47,21 @@ function begin() {
 
 test('a hanging worker is first asked where it is and then killed, and the attempt ends as a hang', async () => {
   const { done, settled, died } = begin();
-  await vi.advanceTimersByTimeAsync(PATIENCE.silentMs - 1);
+  await vi.advanceTimersByTimeAsync(TIMEOUTS.silentMs - 1);
   expect(done).toEqual([]);
   await vi.advanceTimersByTimeAsync(1);
   expect(done).toEqual(['dump']);
-  await vi.advanceTimersByTimeAsync(PATIENCE.dumpMs);
+  await vi.advanceTimersByTimeAsync(TIMEOUTS.dumpMs);
   expect(done).toEqual(['dump', 'kill']);
   expect(await settled).toMatchObject({ name: 'WorkerHung', hang: 'silent', cause: died });
 });
 
 test('a worker that ends its attempt before it is killed is left alone, for the next one may be in it', async () => {
   const { done, attempt, settled } = begin();
-  await vi.advanceTimersByTimeAsync(PATIENCE.silentMs);
+  await vi.advanceTimersByTimeAsync(TIMEOUTS.silentMs);
   attempt.resolve('the stems');
   expect(await settled).toBe('the stems');
-  await vi.advanceTimersByTimeAsync(PATIENCE.dumpMs * 10);
+  await vi.advanceTimersByTimeAsync(TIMEOUTS.dumpMs * 10);
   expect(done).toEqual(['dump']);
 });
 

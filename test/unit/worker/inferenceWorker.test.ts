@@ -9,10 +9,10 @@ const started: InferenceWorker[] = [];
 
 async function start(
   misbehaviour?: Parameters<typeof misbehavingChild>[0],
-  patience?: { cancelGraceMs: number },
+  timeouts?: { cancelGraceMs: number },
 ): Promise<InferenceWorker> {
   const options = { ...misbehavingChild(misbehaviour), id: 'worker-0', device: 'cpu', msstRoot: '/srv' };
-  const worker = await InferenceWorker.start(options, log, patience);
+  const worker = await InferenceWorker.start(options, log, timeouts);
   started.push(worker);
   return worker;
 }

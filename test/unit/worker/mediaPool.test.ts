@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import {
   createMediaPool,
-  MEDIA_PATIENCE,
-  type MediaPatience,
+  MEDIA_TIMEOUTS,
+  type MediaTimeouts,
   type MediaPool,
 } from '../../../src/worker/mediaPool.ts';
 import { misbehavingChild } from '../../support/childCommand.ts';
@@ -15,11 +15,11 @@ import { temporaryFolder } from '../../support/temporaryFolder.ts';
 const started: MediaPool[] = [];
 
 /** A pool for a host of two cores. */
-function start(misbehaviour?: Parameters<typeof misbehavingChild>[0], patience: Partial<MediaPatience> = {}) {
+function start(misbehaviour?: Parameters<typeof misbehavingChild>[0], timeouts: Partial<MediaTimeouts> = {}) {
   const pool = createMediaPool(
     misbehavingChild(misbehaviour),
     createLog('silent'),
-    { ...MEDIA_PATIENCE, ...patience },
+    { ...MEDIA_TIMEOUTS, ...timeouts },
     2,
   );
   pool.start();
@@ -272,8 +272,8 @@ describe('staging', () => {
     ['without heartbeats', 'silence', 'silent', { silentMs: 100 }],
     ['with heartbeats and no CPU time', 'beat', 'stalled', { stalledMs: 300 }],
     ['far beyond its time', 'work', 'overdue', { deadlineMs: 1_000 }],
-  ])('%s is a hang: its child is killed and replaced', async (_how, what, hang, patience) => {
-    const pool = start(undefined, { lookEveryMs: 50, ...patience });
+  ])('%s is a hang: its child is killed and replaced', async (_how, what, hang, timeouts) => {
+    const pool = start(undefined, { lookEveryMs: 50, ...timeouts });
     const pid = pidOf(await pool.probe('first'));
     const staging = pool.stage({ ...params, path: what }, new AbortController().signal);
     await expect(staging).rejects.toMatchObject({ name: 'WorkerHung', hang });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ChildDied } from '../../../src/worker/childErrors.ts';
 import type { ChildProcess } from '../../../src/worker/childProcess.ts';
-import { STAGING_PATIENCE, watchStaging } from '../../../src/worker/stagingWatch.ts';
+import { STAGING_TIMEOUTS, watchStaging } from '../../../src/worker/stagingWatch.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -23,7 +23,7 @@ function stage(cpuPerBeat: number, audioSeconds = 60) {
       child: { kill } as unknown as ChildProcess,
       audioSeconds,
       signal: controller.signal,
-      patience: STAGING_PATIENCE,
+      timeouts: STAGING_TIMEOUTS,
     },
     (onBeat) => {
       let cpu = 5;

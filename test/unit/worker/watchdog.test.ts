@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PATIENCE } from '../../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 import { Watchdog, type Finding } from '../../../src/worker/watchdog.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 
@@ -11,7 +11,7 @@ type Stage = 'loading_model' | 'decoding' | 'separating' | 'encoding';
 /** An attempt whose seconds pass one by one, and which is looked at in each. */
 function begin(expectedSeconds = EXPECTED_SECONDS) {
   const clock = new ManualClock();
-  const watchdog = new Watchdog(clock, PATIENCE, expectedSeconds);
+  const watchdog = new Watchdog(clock, TIMEOUTS, expectedSeconds);
   let cpu = 0;
   let passed = 0;
   /** Seconds in which it beats every other second, with so much CPU time used in each; gives the last finding. */

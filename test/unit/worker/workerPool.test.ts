@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import type { ChildExit } from '../../../src/worker/childErrors.ts';
 import type { InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
-import { PATIENCE } from '../../../src/worker/patience.ts';
+import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 import { createWorkerPool } from '../../../src/worker/workerPool.ts';
 import { WorkerWear } from '../../../src/worker/workerWear.ts';
 import { ManualClock } from '../../support/manualClock.ts';
@@ -35,7 +35,7 @@ test('the workers that are ready are told with their devices, and the one that i
   const pool = createWorkerPool({
     startWorker: async (id) => fakeWorker(id).worker,
     onIdle,
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: new ManualClock(),
     log: createLog('silent'),
   });
@@ -68,7 +68,7 @@ test('renewed, it replaces idle workers at once, busy ones after their task, and
     onIdle: () => {
       pool.replaceWorn();
     },
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: new ManualClock(),
     log: createLog('silent'),
   });
@@ -103,7 +103,7 @@ test('a pool that was stopped before its devices were known starts nobody', asyn
   const pool = createWorkerPool({
     startWorker,
     onIdle: () => undefined,
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: new ManualClock(),
     log: createLog('silent'),
   });
@@ -128,7 +128,7 @@ describe('a GPU that failed two workers in a row', () => {
       },
       onIdle: () => undefined,
       // Real timers run in it: starts that are put off are never seen here.
-      patience: { quarantineMs: 300_000 },
+      timeouts: { quarantineMs: 300_000 },
       clock,
       log: createLog('silent'),
     });
@@ -206,7 +206,7 @@ test('a worker that takes the place of one that died takes no task before the lo
       return fake.worker;
     },
     onIdle,
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     clock: new ManualClock(),
     log: createLog('silent'),
   });

@@ -1,5 +1,5 @@
 /** How long the server waits for a worker before it acts. No setting: only tests put other numbers in. */
-export interface Patience {
+export interface Timeouts {
   /** A cancelled attempt that has not let go by then is killed with its worker. */
   cancelGraceMs: number;
   /** How often a running attempt is looked at. */
@@ -23,7 +23,7 @@ export interface Patience {
 }
 
 /** Heartbeats come every 2 s (`python_worker/heartbeat.py`): five in a row are missed before anybody is suspected. */
-export const PATIENCE: Patience = {
+export const TIMEOUTS: Timeouts = {
   cancelGraceMs: 10_000,
   lookEveryMs: 1_000,
   suspectMs: 10_000,
