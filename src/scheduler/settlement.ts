@@ -7,7 +7,7 @@ import type { StageClock } from '../tasks/stageClock.ts';
 import { tellSafely } from '../tellSafely.ts';
 import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
-import { judge, type Verdict } from './verdict.ts';
+import { decideRetry, type RetryDecision } from './retryDecision.ts';
 
 /** What came of running an attempt. */
 export type Outcome = { result: AttemptResult } | { error: unknown };
@@ -42,8 +42,8 @@ export function createSettlement(parts: SettlementParts): Settlement {
   const { store, files, log } = parts;
   let stopping = false;
 
-  const verdictOn = (error: unknown, task: Task, cancelled: boolean) =>
-    judge(error, task, {
+  const decide = (error: unknown, task: Task, cancelled: boolean) =>
+    decideRetry(error, task, {
       stopping,
       cancelled,
       maxAttempts: parts.maxAttempts,
@@ -55,12 +55,12 @@ export function createSettlement(parts: SettlementParts): Settlement {
     error: unknown,
     how: { stages: StageClock; cancelled: boolean },
   ) => {
-    const verdict = verdictOn(error, task, how.cancelled);
+    const decision = decide(error, task, how.cancelled);
     tellSafely(log, () => {
       const traceback = error instanceof ChildFailure ? error.traceback : null;
-      const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, verdict };
+      const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, decision };
       // It is no fault where a cancel or a stop of the server ended it.
-      const isFault = verdict.next === 'fail' || (verdict.next === 'requeue' && verdict.burnt);
+      const isFault = decision.next === 'fail' || (decision.next === 'requeue' && decision.burnt);
       const level = isFault ? 'error' : 'info';
       log[level]({ ...facts, ...how.stages.read() }, 'an attempt failed');
     });
@@ -68,22 +68,25 @@ export function createSettlement(parts: SettlementParts): Settlement {
       if (error instanceof ChildFailure && error.kind === 'MODEL_UNAVAILABLE')
         parts.onModelUnavailable(task.modelType, error.message);
     });
-    if (verdict.next === 'fail') await finish(task, failureOf(task, verdict));
-    if (verdict.next === 'requeue') await requeue(task, verdict);
+    if (decision.next === 'fail') await finish(task, failureOf(task, decision));
+    if (decision.next === 'requeue') await requeue(task, decision);
   };
 
-  const failureOf = (task: Task, verdict: Extract<Verdict, { next: 'fail' }>): AttemptResult => {
+  const failureOf = (task: Task, decision: Extract<RetryDecision, { next: 'fail' }>): AttemptResult => {
     const now = parts.now();
     const processingSeconds = Math.max(0, now - (task.startedAt ?? now)) / 1000;
-    return { status: 'failed', failure: verdict.failure, burnt: verdict.burnt, processingSeconds };
+    return { status: 'failed', failure: decision.failure, burnt: decision.burnt, processingSeconds };
   };
 
   /** @returns false when the attempt is not the task's current one any more, or the end could not be written */
   const finish = ({ taskId, attempt }: Task, result: AttemptResult): Promise<boolean> =>
     persist(() => store.finish(taskId, attempt, result));
 
-  const requeue = async (task: Task, verdict: Extract<Verdict, { next: 'requeue' }>): Promise<void> => {
-    const { outcome, burnt, delayMs = 0 } = verdict;
+  const requeue = async (
+    task: Task,
+    decision: Extract<RetryDecision, { next: 'requeue' }>,
+  ): Promise<void> => {
+    const { outcome, burnt, delayMs = 0 } = decision;
     const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
     await persist(() => store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore }));
   };

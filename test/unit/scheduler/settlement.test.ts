@@ -191,7 +191,7 @@ describe('the end of an attempt', () => {
     const stages = new StageClock(disk.clock);
     disk.clock.advance(2_500);
     await makeSettlement({ log }).settle(task, { error }, { stages, cancelled: false });
-    const verdict = {
+    const decision = {
       next: 'fail',
       failure: { code: 'INVALID_AUDIO', message: 'It is noise.' },
       burnt: true,
@@ -199,10 +199,10 @@ describe('the end of an attempt', () => {
     const { taskId } = task;
     const timed = { processingSeconds: 2.5, stageSeconds: { loading_model: 2.5 } };
     expect(lines).toEqual([
-      { level: 'error', taskId, attempt: 1, err: error, traceback: 'Traceback: …', verdict, ...timed },
+      { level: 'error', taskId, attempt: 1, err: error, traceback: 'Traceback: …', decision, ...timed },
     ]);
     expect(ends()).toMatchObject([
-      { type: 'task.failed', task: { failure: verdict.failure, processingSeconds: 2.5 } },
+      { type: 'task.failed', task: { failure: decision.failure, processingSeconds: 2.5 } },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge } from '../../../src/scheduler/verdict.ts';
+import { decideRetry } from '../../../src/scheduler/retryDecision.ts';
 import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../../../src/worker/childErrors.ts';
 import { failureKindSchema } from '../../../src/worker/protocol.ts';
 import { runningTask } from '../../support/newTask.ts';
@@ -10,7 +10,7 @@ const refused = (kind: ChildFailure['kind']) => new ChildFailure(kind, 'Said in 
 
 describe('a dead worker', () => {
   test('costs its task one attempt, and the task goes on', () => {
-    expect(judge(died, runningTask(), NORMAL)).toEqual({
+    expect(decideRetry(died, runningTask(), NORMAL)).toEqual({
       next: 'requeue',
       outcome: 'worker_died',
       burnt: true,
@@ -19,7 +19,7 @@ describe('a dead worker', () => {
 
   test('that its GPU failed (exit code 70) is told apart, for the next attempt to be elsewhere', () => {
     const failed = new ChildDied({ exitCode: 70, signal: null });
-    expect(judge(failed, runningTask(), NORMAL)).toEqual({
+    expect(decideRetry(failed, runningTask(), NORMAL)).toEqual({
       next: 'requeue',
       outcome: 'device_failed',
       burnt: true,
@@ -27,7 +27,7 @@ describe('a dead worker', () => {
   });
 
   test('fails its task when it is the second', () => {
-    expect(judge(died, runningTask({ failures: 1, attempt: 2 }), NORMAL)).toEqual({
+    expect(decideRetry(died, runningTask({ failures: 1, attempt: 2 }), NORMAL)).toEqual({
       next: 'fail',
       failure: {
         code: 'WORKER_CRASHED',
@@ -38,14 +38,16 @@ describe('a dead worker', () => {
   });
 
   test('fails its task at once where one attempt is all there is', () => {
-    expect(judge(died, runningTask(), { ...NORMAL, maxAttempts: 1 })).toMatchObject({
+    expect(decideRetry(died, runningTask(), { ...NORMAL, maxAttempts: 1 })).toMatchObject({
       next: 'fail',
       failure: { code: 'WORKER_CRASHED', message: 'The worker process ended while it worked on this task.' },
     });
   });
 
   test('does not fail a task for attempts that were lost without its fault', () => {
-    expect(judge(died, runningTask({ attempt: 7, failures: 0 }), NORMAL)).toMatchObject({ next: 'requeue' });
+    expect(decideRetry(died, runningTask({ attempt: 7, failures: 0 }), NORMAL)).toMatchObject({
+      next: 'requeue',
+    });
   });
 });
 
@@ -53,11 +55,11 @@ describe('a worker that the kernel killed for want of memory', () => {
   const killed = new KilledForMemory(died);
 
   test('costs its task one attempt', () => {
-    expect(judge(killed, runningTask(), NORMAL)).toEqual(judge(died, runningTask(), NORMAL));
+    expect(decideRetry(killed, runningTask(), NORMAL)).toEqual(decideRetry(died, runningTask(), NORMAL));
   });
 
   test('fails its task when it is the second that died, with what can be done', () => {
-    expect(judge(killed, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
+    expect(decideRetry(killed, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
       next: 'fail',
       failure: {
         code: 'OUT_OF_MEMORY',
@@ -77,7 +79,7 @@ describe('a hang', () => {
     [9, 60_000],
   ])('after %d failures uses up an attempt, and the next one waits %d ms', (failures, delayMs) => {
     const context = { ...NORMAL, maxAttempts: 100 };
-    expect(judge(hung('silent'), runningTask({ failures }), context)).toEqual({
+    expect(decideRetry(hung('silent'), runningTask({ failures }), context)).toEqual({
       next: 'requeue',
       outcome: 'hung',
       burnt: true,
@@ -90,7 +92,7 @@ describe('a hang', () => {
     ['stalled', /stopped computing/],
     ['overdue', /longer than it should/],
   ] as const)('in the last attempt, of the kind %s, fails the task as TIMEOUT and says how', (hang, how) => {
-    expect(judge(hung(hang), runningTask({ failures: 2 }), NORMAL)).toEqual({
+    expect(decideRetry(hung(hang), runningTask({ failures: 2 }), NORMAL)).toEqual({
       next: 'fail',
       failure: { code: 'TIMEOUT', message: expect.stringMatching(how) as string },
       burnt: true,
@@ -98,7 +100,7 @@ describe('a hang', () => {
   });
 
   test('and a death together are two workers that the task took down', () => {
-    expect(judge(died, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
+    expect(decideRetry(died, runningTask({ failures: 1 }), NORMAL)).toMatchObject({
       failure: { code: 'WORKER_CRASHED' },
     });
   });
@@ -116,7 +118,7 @@ test.each([
 ] as const)(
   'an attempt that ended with %s fails the task at once as %s, in the words of the worker',
   (kind, code) => {
-    expect(judge(refused(kind), runningTask(), NORMAL)).toEqual({
+    expect(decideRetry(refused(kind), runningTask(), NORMAL)).toEqual({
       next: 'fail',
       failure: { code, message: 'Said in words.' },
       burnt: true,
@@ -125,19 +127,19 @@ test.each([
 );
 
 test.each(failureKindSchema.options)('no traceback of a failure of kind %s reaches the task', (kind) => {
-  expect(JSON.stringify(judge(refused(kind), runningTask(), NORMAL))).not.toContain('Traceback');
+  expect(JSON.stringify(decideRetry(refused(kind), runningTask(), NORMAL))).not.toContain('Traceback');
 });
 
 test('an error of the server itself fails the task without its own words', () => {
-  const verdict = judge(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
+  const decision = decideRetry(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
   const message = 'The server could not run this task; its log says why.';
-  expect(verdict).toEqual({ next: 'fail', failure: { code: 'SEPARATION_FAILED', message }, burnt: true });
-  expect(JSON.stringify(verdict)).not.toContain('/srv');
+  expect(decision).toEqual({ next: 'fail', failure: { code: 'SEPARATION_FAILED', message }, burnt: true });
+  expect(JSON.stringify(decision)).not.toContain('/srv');
 });
 
 test('a full disk of the server fails the task as that, without its own words', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, mkdir /srv'), { code: 'ENOSPC' });
-  expect(judge(full, runningTask(), NORMAL)).toEqual({
+  expect(decideRetry(full, runningTask(), NORMAL)).toEqual({
     next: 'fail',
     failure: {
       code: 'INSUFFICIENT_STORAGE',
@@ -153,7 +155,7 @@ describe.each([died, new KilledForMemory(died), refused('OUT_OF_MEMORY'), new Er
     test('a stop of the server, which cancels what runs, burns no attempt and gives the task back', () => {
       for (const cancelled of [false, true]) {
         const context = { ...NORMAL, stopping: true, cancelled };
-        expect(judge(error, runningTask({ failures: 5 }), context)).toEqual({
+        expect(decideRetry(error, runningTask({ failures: 5 }), context)).toEqual({
           next: 'requeue',
           outcome: 'server_stopped',
           burnt: false,
@@ -162,7 +164,7 @@ describe.each([died, new KilledForMemory(died), refused('OUT_OF_MEMORY'), new Er
     });
 
     test('a cancelled task stays as it is', () => {
-      expect(judge(error, runningTask(), { ...NORMAL, cancelled: true })).toEqual({ next: 'nothing' });
+      expect(decideRetry(error, runningTask(), { ...NORMAL, cancelled: true })).toEqual({ next: 'nothing' });
     });
   },
 );

@@ -7,7 +7,7 @@ import { BROKEN_DEVICE_EXIT_CODE, type FailureKind } from '../worker/protocol.ts
 import type { Hang } from '../worker/watchdog.ts';
 
 /** What becomes of a task whose attempt threw. */
-export type Verdict =
+export type RetryDecision =
   | { next: 'fail'; failure: TaskFailure; burnt: boolean }
   | { next: 'requeue'; outcome: AttemptOutcome; burnt: boolean; delayMs?: number }
   /** It was cancelled or deleted: its status says so already. */
@@ -20,11 +20,11 @@ const MAX_WORKER_DEATHS = 2;
  * Decides after a failed attempt. An exception of MSST fails the task at once; a dead worker gives it one more
  * chance; a hang uses up one of its attempts; a stop of the server costs it nothing.
  */
-export function judge(
+export function decideRetry(
   error: unknown,
   task: Task,
   context: { stopping: boolean; cancelled: boolean; maxAttempts: number; retryDelayMs: number },
-): Verdict {
+): RetryDecision {
   // First, because a stop aborts what runs as a cancel does. A task that was cancelled stays so: it is not
   // `processing` any more, and the requeue finds nothing.
   if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', burnt: false };
