@@ -31,7 +31,7 @@ import { openDatabase } from './store/database.ts';
 import { createDevicePeakStore } from './store/devicePeaks.ts';
 import { createLocalFileStore } from './store/fileStore.ts';
 import { createSqliteTaskStore } from './store/sqliteTaskStore.ts';
-import { createPace } from './tasks/pace.ts';
+import { createThroughputEstimates } from './tasks/throughput.ts';
 import { createProgressBoard } from './tasks/progress.ts';
 import { createRunningAttempts } from './tasks/runningAttempts.ts';
 import { taskBytes } from './tasks/taskMemory.ts';
@@ -202,7 +202,7 @@ export async function startServer(
     progress,
     running,
     pool,
-    pace: createPace(await store.recentPaces()),
+    throughput: createThroughputEstimates(await store.recentThroughputs()),
     lookAtModel: (modelType) => lookAtModel(catalog, modelType),
     onModelUnavailable,
     residency,

@@ -4,7 +4,7 @@ import { passesOf } from '../models/optionRules.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 import type { AttemptResult } from '../store/taskStore.ts';
-import type { Pace } from '../tasks/pace.ts';
+import type { ThroughputEstimates } from '../tasks/throughput.ts';
 import type { ProgressBoard, ProgressReport } from '../tasks/progress.ts';
 import type { StageClock } from '../tasks/stageClock.ts';
 import type { Task } from '../tasks/task.ts';
@@ -26,7 +26,7 @@ export interface AttemptParts {
   files: FileStore;
   media: MediaPool;
   progress: ProgressBoard;
-  pace: Pace;
+  throughput: ThroughputEstimates;
   /** The model of exactly that name as its files are now; a sentence for clients where it cannot be used any more. */
   lookAtModel(modelType: string): Promise<RunnableModel | string>;
   countOomKills: CountOomKills;
@@ -61,7 +61,7 @@ export async function runAttempt(
   if (missing.length > 0) return failed(noSuchStems(task, missing));
 
   const known = { name: task.modelType, version: model.version, checkpointBytes: model.checkpointBytes };
-  const rate = parts.pace.expect(known, lease.device);
+  const rate = parts.throughput.expect(known, lease.device);
   const audioSeconds = passesOf(task.options) * task.mixture.durationSeconds;
   const expectedSeconds = rate * audioSeconds;
   const progress = parts.progress.begin(task, expectedSeconds);
@@ -111,7 +111,7 @@ export async function runAttempt(
   await checkFiles(parts.files, task, result.stems);
   // What loading took, or tries for which memory did not do, is no part of the next task's time.
   if (result.memory_retries === 0) {
-    parts.pace.record(known, lease.device, {
+    parts.throughput.record(known, lease.device, {
       workSeconds: processingSeconds - result.stage_seconds.loading_model,
       audioSeconds,
     });

@@ -31,7 +31,7 @@ export function taskQueries(
   | 'stemsOf'
   | 'hasInput'
   | 'fate'
-  | 'recentPaces'
+  | 'recentThroughputs'
 > {
   // Every poll asks these two: built once, they take a twentieth of the time.
   const findTask = selectTasks(
@@ -181,7 +181,7 @@ export function taskQueries(
           .get(),
       ),
 
-    recentPaces: () =>
+    recentThroughputs: () =>
       settle(() =>
         db
           .select({

@@ -65,7 +65,7 @@ export interface MeasuredWork {
 }
 
 /** How fast a model worked on a device. */
-export interface MeasuredPace extends MeasuredWork {
+export interface MeasuredThroughput extends MeasuredWork {
   modelType: string;
   /** Null: not known. */
   modelVersion: string | null;
@@ -169,6 +169,6 @@ export interface TaskStore {
   hasInput(inputId: string): Promise<boolean>;
   /** How a task stands, whoever owns it; undefined when it is gone or deleted. */
   fate(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
-  /** Paces of the newest completed tasks. */
-  recentPaces(): Promise<MeasuredPace[]>;
+  /** Throughputs of the newest completed tasks. */
+  recentThroughputs(): Promise<MeasuredThroughput[]>;
 }

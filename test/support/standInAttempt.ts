@@ -6,7 +6,7 @@ import { runAttempt, type AttemptParts } from '../../src/scheduler/attempt.ts';
 import type { RunnableModel } from '../../src/scheduler/runnableModel.ts';
 import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
 import type { AttemptResult } from '../../src/store/taskStore.ts';
-import { createPace, type Pace } from '../../src/tasks/pace.ts';
+import { createThroughputEstimates, type ThroughputEstimates } from '../../src/tasks/throughput.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { StageClock } from '../../src/tasks/stageClock.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -26,7 +26,7 @@ export interface StandInAttempt {
   clock: ManualClock;
   files: FileStore;
   progress: ProgressBoard;
-  pace: Pace;
+  throughput: ThroughputEstimates;
   stages: StageClock;
   separated: SeparateParams[];
   staged: StageParams[];
@@ -86,7 +86,7 @@ export async function standInAttempt(given: {
   const clock = new ManualClock();
   const files = createLocalFileStore(await temporaryFolder());
   const progress = createProgressBoard(clock);
-  const pace = createPace([]);
+  const throughput = createThroughputEstimates([]);
   const stages = new StageClock(clock);
   const parts = {
     files,
@@ -98,7 +98,7 @@ export async function standInAttempt(given: {
       },
     },
     progress,
-    pace,
+    throughput,
     lookAtModel: async () => given.model ?? runnableModel(),
     countOomKills: async () => undefined,
     peaks: { record: () => undefined },
@@ -124,7 +124,7 @@ export async function standInAttempt(given: {
     clock,
     files,
     progress,
-    pace,
+    throughput,
     stages,
     separated: [],
     staged: [],

@@ -7,7 +7,7 @@ import { createMemoryAdmission } from '../../src/scheduler/memoryAdmission.ts';
 import { createScheduler, type Scheduler } from '../../src/scheduler/scheduler.ts';
 import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
 import type { TaskStore } from '../../src/store/taskStore.ts';
-import { createPace } from '../../src/tasks/pace.ts';
+import { createThroughputEstimates } from '../../src/tasks/throughput.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
 import type { InferenceWorker } from '../../src/worker/inferenceWorker.ts';
@@ -98,7 +98,7 @@ export async function standInScheduler(
       replaceWorn: () => undefined,
       stop: given.stopPool ?? (async () => undefined),
     },
-    pace: createPace([]),
+    throughput: createThroughputEstimates([]),
     lookAtModel: async () => runnableModel(),
     usableMemoryBytes: 1e12,
     onModelUnavailable: () => undefined,

@@ -185,12 +185,12 @@ describe('what was measured', () => {
         };
       },
     });
-    const before = attempt.pace.expect(known, 'GPU-a');
+    const before = attempt.throughput.expect(known, 'GPU-a');
     await attempt.run();
-    return { peaks, attempt, before, after: attempt.pace.expect(known, 'GPU-a') };
+    return { peaks, attempt, before, after: attempt.throughput.expect(known, 'GPU-a') };
   };
 
-  test('is the pace of the model on this device, without what loading took, for each pass over a second', async () => {
+  test('is the throughput of the model on this device, without what loading took, for each pass over a second', async () => {
     // Ten seconds took twelve; what was assumed counts like 0.7 seconds.
     const paced = (audioSeconds: number, before: number) => (12 + 0.7 * before) / (audioSeconds + 0.7);
     const once = await measuring({});
@@ -201,7 +201,7 @@ describe('what was measured', () => {
     expect(often.after).toBeCloseTo(paced(60, often.before), 9);
   });
 
-  test('of an attempt that ran out of memory on its way is no pace', async () => {
+  test('of an attempt that ran out of memory on its way is no throughput', async () => {
     const { before, after } = await measuring({ memory_retries: 1 });
     expect(after).toBe(before);
   });

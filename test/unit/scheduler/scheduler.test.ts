@@ -6,7 +6,7 @@ import { createMemoryAdmission, type MemoryAdmission } from '../../../src/schedu
 import { createScheduler } from '../../../src/scheduler/scheduler.ts';
 import { createLocalFileStore } from '../../../src/store/fileStore.ts';
 import type { TaskStore } from '../../../src/store/taskStore.ts';
-import { createPace } from '../../../src/tasks/pace.ts';
+import { createThroughputEstimates } from '../../../src/tasks/throughput.ts';
 import { createProgressBoard, type Progress, type ProgressBoard } from '../../../src/tasks/progress.ts';
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import type { Task } from '../../../src/tasks/task.ts';
@@ -176,7 +176,7 @@ async function schedulerOf(given: {
       replaceWorn: () => undefined,
       stop: async () => undefined,
     },
-    pace: createPace([]),
+    throughput: createThroughputEstimates([]),
     lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } as never }),
     usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,

@@ -647,14 +647,14 @@ describe('looking', () => {
     expect((await store.find(taskId, null))!.version).toBe(version + 2);
   });
 
-  test('the paces are those of completed tasks, newest first, with what each took', async () => {
+  test('the throughputs are those of completed tasks, newest first, with what each took', async () => {
     const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
     await claim();
     await claim();
     await claim();
     await store.finish(first.taskId, 1, completion(first.taskId, 1));
     await store.finish(second.taskId, 1, failure());
-    expect(await store.recentPaces()).toEqual([
+    expect(await store.recentThroughputs()).toEqual([
       { modelType: 'starter', modelVersion: '1', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);
   });
@@ -672,13 +672,13 @@ describe('looking', () => {
     expect(await store.queuePositions([])).toEqual(new Map());
   });
 
-  test('a pace is for what the network hears: two shifts with three passes each hear its ten seconds six times', async () => {
+  test('a throughput is for what the network hears: two shifts with three passes each hear its ten seconds six times', async () => {
     const options = { ...defaultOptions, bigshifts: 2, useTta: true };
     const { taskId } = await store.accept(newTask({ options }), 10);
     await claim();
     await store.finish(taskId, 1, completion(taskId, 1));
-    const [pace] = await store.recentPaces();
-    expect(pace).toMatchObject({ workSeconds: 2.5, audioSeconds: 60 });
+    const [throughput] = await store.recentThroughputs();
+    expect(throughput).toMatchObject({ workSeconds: 2.5, audioSeconds: 60 });
   });
 
   test('the next tasks are those that wait for a worker only, in their order, and no more than asked for', async () => {
@@ -707,14 +707,14 @@ describe('looking', () => {
     expect(await store.nextNotBefore()).toBe(now + 3_000);
   });
 
-  test('a pace that was kept before versions were is of no known one, and the newest is first', async () => {
+  test('a throughput that was kept before versions were is of no known one, and the newest is first', async () => {
     const older = await accept({ modelVersion: null });
     const newer = await accept({ modelType: 'vocals', modelVersion: '2' });
     for (const { taskId } of [older, newer]) {
       await claim();
       await store.finish(taskId, 1, completion(taskId, 1));
     }
-    expect(await store.recentPaces()).toEqual([
+    expect(await store.recentThroughputs()).toEqual([
       { modelType: 'vocals', modelVersion: '2', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
       { modelType: 'starter', modelVersion: null, device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);

@@ -1,7 +1,7 @@
-import type { MeasuredPace, MeasuredWork } from '../store/taskStore.ts';
+import type { MeasuredThroughput, MeasuredWork } from '../store/taskStore.ts';
 
 /** How long separating takes, from what was measured; for the estimates that clients see. */
-export interface Pace {
+export interface ThroughputEstimates {
   /** Seconds of processing expected for a second of audio in each pass over it. */
   expect(model: { name: string; version: string; checkpointBytes: number }, device: string): number;
   /** Takes in what one completed task showed of this version of the model. */
@@ -19,7 +19,7 @@ const PRIOR_PER_MEGABYTE = { cpu: 0.02, gpu: 0.0005 };
 const PRIOR_AUDIO_SECONDS = 1;
 
 /** Builds the estimator on earlier measurements, newest first. What other files of a model took does not count for it. */
-export function createPace(measured: readonly MeasuredPace[]): Pace {
+export function createThroughputEstimates(measured: readonly MeasuredThroughput[]): ThroughputEstimates {
   /** Sums, so that a song counts as much as it is long. */
   const known = new Map<string, MeasuredWork & { priorAudioSeconds: number }>();
   const learn = (key: string, { workSeconds, audioSeconds }: MeasuredWork) => {
@@ -30,8 +30,8 @@ export function createPace(measured: readonly MeasuredPace[]): Pace {
       priorAudioSeconds: FADING * (sums?.priorAudioSeconds ?? PRIOR_AUDIO_SECONDS),
     });
   };
-  for (const pace of [...measured].reverse()) {
-    learn(keyOf(pace.modelType, pace.modelVersion, pace.device), pace);
+  for (const throughput of [...measured].reverse()) {
+    learn(keyOf(throughput.modelType, throughput.modelVersion, throughput.device), throughput);
   }
   return {
     record(model, device, work) {
