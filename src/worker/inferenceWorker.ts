@@ -25,7 +25,7 @@ import {
   type UnloadResult,
   type WorkerReady,
 } from './protocol.ts';
-import { WorkerWear } from './workerWear.ts';
+import { RecyclePolicy } from './recyclePolicy.ts';
 
 /** Importing torch and MSST takes this long at the very most. */
 const HELLO_TIMEOUT_MS = 120_000;
@@ -47,7 +47,7 @@ export class InferenceWorker {
   readonly ready: WorkerReady;
   readonly exited: Promise<ChildExit>;
   readonly #child: ChildProcess;
-  readonly wear = new WorkerWear();
+  readonly recyclePolicy = new RecyclePolicy();
   readonly #cancelGraceMs: number;
   #wasCancelled = false;
   #mayHoldModels = false;
@@ -75,11 +75,12 @@ export class InferenceWorker {
     child.onNotification('progress', progressSchema, (message) => current(message)?.onProgress(message));
     child.onNotification('heartbeat', heartbeatSchema, (message) => {
       current(message)?.onHeartbeat(message);
-      if (!this.#events && !this.#isTended && message.task_id === null) this.wear.rests(message.rss_bytes);
+      if (!this.#events && !this.#isTended && message.task_id === null)
+        this.recyclePolicy.rests(message.rss_bytes);
     });
     child.onNotification('holding', holdingSchema, (message) => {
       this.#holding = message;
-      this.wear.holds(message.models, message.device_used_bytes);
+      this.recyclePolicy.holds(message.models, message.device_used_bytes);
     });
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
       log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
@@ -174,7 +175,7 @@ export class InferenceWorker {
       return await work();
     } finally {
       this.#isTended = false;
-      this.wear.modelsChanged();
+      this.recyclePolicy.modelsChanged();
     }
   }
 
@@ -215,7 +216,7 @@ export class InferenceWorker {
       throw error;
     } finally {
       this.#events = undefined;
-      this.wear.taskEnded(end);
+      this.recyclePolicy.taskEnded(end);
       clearTimeout(grace);
       signal.removeEventListener('abort', startGrace);
     }

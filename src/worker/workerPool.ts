@@ -186,7 +186,7 @@ export function createWorkerPool(parts: {
   const replaceWorn = (): void => {
     for (const slot of slots) {
       const { worker } = slot;
-      const reason = worker?.wear.reason ?? slot.outdated;
+      const reason = worker?.recyclePolicy.reason ?? slot.outdated;
       if (slot.state !== 'idle' || !worker || reason === undefined) continue;
       slot.state = 'starting';
       slot.isRetired = true;

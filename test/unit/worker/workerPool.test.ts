@@ -4,7 +4,7 @@ import type { ChildExit } from '../../../src/worker/childErrors.ts';
 import type { InferenceWorker } from '../../../src/worker/inferenceWorker.ts';
 import { TIMEOUTS } from '../../../src/worker/timeouts.ts';
 import { createWorkerPool } from '../../../src/worker/workerPool.ts';
-import { WorkerWear } from '../../../src/worker/workerWear.ts';
+import { RecyclePolicy } from '../../../src/worker/recyclePolicy.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 
 /** Three workers on two GPUs. */
@@ -23,7 +23,7 @@ function fakeWorker(id: string) {
     pid: 1,
     ready,
     exited,
-    wear: new WorkerWear(),
+    recyclePolicy: new RecyclePolicy(),
     wasCancelled: false,
     kill: () => end(),
   };

@@ -13,7 +13,7 @@ const TASKS_SPREAD = 50;
  * How worn a worker is: whether it leaks, or has done so many tasks that it had better begin anew. Only a
  * worker that rests tells what it holds by itself; the arrays of a task are no leak, and warm models are none.
  */
-export class WorkerWear {
+export class RecyclePolicy {
   readonly #maxTasks: number;
   #tasks = 0;
   #shortages = 0;
