@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { restartDelayMs } from './backoff.ts';
 import { ChildDied, ChildFailure, MediaBusy, StagingHung } from './childErrors.ts';
 import { ChildProcess, type ChildCommand } from './childProcess.ts';
-import { createLending } from './lending.ts';
+import { createResourcePool } from './resourcePool.ts';
 import {
   heartbeatSchema,
   logSchema,
@@ -104,7 +104,7 @@ export function createMediaPool(
     stage: { atOnce: STAGES_AT_ONCE, each: STAGES_AT_ONCE },
   };
   const mostChildren = shares.probe.atOnce + shares.stage.atOnce;
-  const children = createLending<ChildProcess, Work>(shares, (missing) => {
+  const children = createResourcePool<ChildProcess, Work>(shares, (missing) => {
     for (let more = missing - starting; more > 0 && loops.length < mostChildren; more -= 1) {
       loops.push(keepAlive());
     }
@@ -151,18 +151,18 @@ export function createMediaPool(
     const signal = AbortSignal.any([wait.signal, stopping.signal]);
     let accepts = (_: ChildProcess) => true;
     for (let tries = 1; ; tries += 1) {
-      const loan = await children.borrow(work, { owner, accepts, signal }).catch((error: unknown) => {
+      const acquired = await children.acquire(work, { owner, accepts, signal }).catch((error: unknown) => {
         throw wait.failure(error);
       });
       // One that lives beside it may die with it, of something else: only a younger one proves anything.
       const elders = new Set(alive);
       accepts = (candidate) => !elders.has(candidate);
       try {
-        const result = await use(loan.item);
-        loan.end('returned');
+        const result = await use(acquired.item);
+        acquired.end('returned');
         return result;
       } catch (error) {
-        loan.end(error instanceof ChildDied || error instanceof StagingHung ? 'gone' : 'returned');
+        acquired.end(error instanceof ChildDied || error instanceof StagingHung ? 'gone' : 'returned');
         if (!(error instanceof ChildDied)) throw error;
         // Killed for not letting go.
         if (work === 'stage' && wait.signal.aborted) throw wait.failure(error);

@@ -9,7 +9,7 @@ export interface Share {
 }
 
 /** Who asks, and for what. */
-export interface Wish<Item> {
+export interface AcquireRequest<Item> {
   /** Among owners it goes by turns. */
   owner: string;
   accepts: (item: Item) => boolean;
@@ -18,20 +18,20 @@ export interface Wish<Item> {
 }
 
 /** What was lent. */
-export interface Loan<Item> {
+export interface Acquired<Item> {
   item: Item;
   /** The work is over; the item can be lent again, unless it is gone. */
   end(how: 'returned' | 'gone'): void;
 }
 
 /** Lends what there is to those who ask, owner by owner in turn, and no more of it to one kind of work than it may have. */
-export interface Lending<Item, Work extends string> {
+export interface ResourcePool<Item, Work extends string> {
   /** Something new can be lent. */
   offer(item: Item): void;
   /** It is gone while nobody had it. */
   withdraw(item: Item): void;
-  /** Waits for one that the borrower accepts. */
-  borrow(work: Work, wish: Wish<Item>): Promise<Loan<Item>>;
+  /** Waits for one that the caller accepts. */
+  acquire(work: Work, request: AcquireRequest<Item>): Promise<Acquired<Item>>;
 }
 
 /**
@@ -39,10 +39,10 @@ export interface Lending<Item, Work extends string> {
  *
  * @param onShortage called when more could be put to use than is at hand, with how many
  */
-export function createLending<Item, Work extends string>(
+export function createResourcePool<Item, Work extends string>(
   shares: Record<Work, Share>,
   onShortage: (missing: number) => void,
-): Lending<Item, Work> {
+): ResourcePool<Item, Work> {
   const idle: Item[] = [];
   const desks = (Object.keys(shares) as Work[]).map(
     (work) => [work, createDesk<Item>(shares[work])] as const,
@@ -64,10 +64,10 @@ export function createLending<Item, Work extends string>(
       const at = idle.indexOf(item);
       if (at >= 0) idle.splice(at, 1);
     },
-    borrow: (work, wish) =>
+    acquire: (work, request) =>
       new Promise((resolve, reject) => {
-        wish.signal.throwIfAborted();
-        deskOf.get(work)?.add(wish, resolve, reject);
+        request.signal.throwIfAborted();
+        deskOf.get(work)?.add(request, resolve, reject);
         match();
       }),
   };
@@ -75,13 +75,13 @@ export function createLending<Item, Work extends string>(
 
 /** One kind of work: who waits for it, and how many have something. */
 function createDesk<Item>({ atOnce, each }: Share) {
-  type Wait = Pick<Wish<Item>, 'accepts'> & { take: (loan: Loan<Item>) => void };
+  type Wait = Pick<AcquireRequest<Item>, 'accepts'> & { take: (acquired: Acquired<Item>) => void };
   const queue = createFairQueue<Wait>();
   const going = new Map<string, number>();
   const room = () => atOnce - [...going.values()].reduce((sum, n) => sum + n, 0);
   const roomOf = (owner: string) => each - (going.get(owner) ?? 0);
 
-  const lend = (owner: string, item: Item, onEnd: () => void, idle: Item[]): Loan<Item> => {
+  const lend = (owner: string, item: Item, onEnd: () => void, idle: Item[]): Acquired<Item> => {
     going.set(owner, (going.get(owner) ?? 0) + 1);
     return {
       item,
@@ -96,15 +96,19 @@ function createDesk<Item>({ atOnce, each }: Share) {
   };
 
   return {
-    add: (wish: Wish<Item>, resolve: (loan: Loan<Item>) => void, reject: (reason: Error) => void): void => {
-      const { owner, signal, accepts } = wish;
+    add: (
+      request: AcquireRequest<Item>,
+      resolve: (acquired: Acquired<Item>) => void,
+      reject: (reason: Error) => void,
+    ): void => {
+      const { owner, signal, accepts } = request;
       const giveUp = () => {
         queue.remove(owner, wait);
         reject(signal.reason as Error);
       };
-      const take = (loan: Loan<Item>) => {
+      const take = (acquired: Acquired<Item>) => {
         signal.removeEventListener('abort', giveUp);
-        resolve(loan);
+        resolve(acquired);
       };
       const wait: Wait = { accepts, take };
       signal.addEventListener('abort', giveUp, { once: true });
