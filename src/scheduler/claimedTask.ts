@@ -91,6 +91,6 @@ async function unloadNeighbour(neighbour: Lease, log: Log): Promise<void> {
   } catch (error) {
     log.error({ ...where, err: error }, 'models could not be unloaded');
   } finally {
-    neighbour.release('tended');
+    neighbour.release('maintained');
   }
 }

@@ -55,7 +55,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         isWanted = false;
         pool.replaceWorn();
         while (canStart() && (await startNext()));
-        if (canStart()) parts.residency.tend();
+        if (canStart()) parts.residency.maintain();
       }
     } catch (error) {
       // The database did not answer; the poll tries again.

@@ -154,14 +154,14 @@ export class InferenceWorker {
   async load(model: ModelParams): Promise<LoadResult> {
     this.#mayHoldModels = true;
     const params = { model } satisfies LoadParams;
-    return this.#tend(() =>
+    return this.#maintain(() =>
       this.#child.request('load', params, loadResultSchema, { timeoutMs: LOAD_TIMEOUT_MS }),
     );
   }
 
   /** Frees every loaded model. @throws {ChildFailure | ChildDied} as `load` does */
   async unload(): Promise<UnloadResult> {
-    const result = await this.#tend(() =>
+    const result = await this.#maintain(() =>
       this.#child.request('unload', {}, unloadResultSchema, { timeoutMs: UNLOAD_TIMEOUT_MS }),
     );
     this.#mayHoldModels = false;
@@ -169,7 +169,7 @@ export class InferenceWorker {
   }
 
   /** What the process holds is not to be judged while its models change. */
-  async #tend<Result>(work: () => Promise<Result>): Promise<Result> {
+  async #maintain<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#isTended = true;
     try {
       return await work();

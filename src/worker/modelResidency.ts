@@ -7,20 +7,20 @@ import type { ModelParams } from './protocol.ts';
 const MAX_DEATHS = 2;
 
 /** A worker, as far as its models go. */
-export type TendedWorker = Pick<InferenceWorker, 'id' | 'mayHoldModels' | 'load' | 'unload'>;
+export type ModelHolder = Pick<InferenceWorker, 'id' | 'mayHoldModels' | 'load' | 'unload'>;
 
 /** An idle worker, lent for the care of its models. */
-export interface TendingLease<Worker extends TendedWorker = TendedWorker> {
+export interface MaintenanceLease<Worker extends ModelHolder = ModelHolder> {
   worker: Worker;
   /** How long it had nothing to do. */
   idleMs: number;
-  release(how: 'tended' | 'unused'): void;
+  release(how: 'maintained' | 'unused'): void;
 }
 
 /** Decides which models idle workers hold: loads some ahead of any task, and frees all after a long rest. */
 export interface ModelResidency {
   /** To be called, again and again, while no task can start: whoever is idle may be busy for a moment. */
-  tend(): void;
+  maintain(): void;
 }
 
 /**
@@ -32,8 +32,8 @@ export interface ModelResidency {
  * @param parts.claimDevice what a load takes of a GPU nobody knows: undefined while anything else runs there, else its end
  * @param parts.onModelUnavailable a worker could not load this model: `reason` says why, fit for a client
  */
-export function createModelResidency<Worker extends TendedWorker>(parts: {
-  pool: { lease(): TendingLease<Worker> | undefined };
+export function createModelResidency<Worker extends ModelHolder>(parts: {
+  pool: { lease(): MaintenanceLease<Worker> | undefined };
   preload: readonly string[];
   idleUnloadMs: number;
   describeModel: (name: string) => ModelParams | undefined;
@@ -43,10 +43,10 @@ export function createModelResidency<Worker extends TendedWorker>(parts: {
 }): ModelResidency {
   const { pool, log, claimDevice = () => () => undefined } = parts;
   /** What each worker has yet to load; one that was started again has a list of its own. */
-  const queues = new WeakMap<TendedWorker, string[]>();
+  const queues = new WeakMap<ModelHolder, string[]>();
   const deaths = new Map<string, number>();
 
-  const nextPreload = (worker: TendedWorker): ModelParams | undefined => {
+  const nextPreload = (worker: ModelHolder): ModelParams | undefined => {
     const queue = queues.get(worker) ?? [...parts.preload];
     queues.set(worker, queue);
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
@@ -57,7 +57,7 @@ export function createModelResidency<Worker extends TendedWorker>(parts: {
     return undefined;
   };
 
-  const preload = async ({ worker }: TendingLease, model: ModelParams): Promise<void> => {
+  const preload = async ({ worker }: MaintenanceLease, model: ModelParams): Promise<void> => {
     const where = { workerId: worker.id, model: model.name };
     log.info(where, 'preloading a model');
     try {
@@ -85,7 +85,7 @@ export function createModelResidency<Worker extends TendedWorker>(parts: {
     if (count === MAX_DEATHS) log.error({ model, deaths: count }, 'a model is not preloaded any more');
   };
 
-  const unload = async ({ worker, idleMs }: TendingLease): Promise<void> => {
+  const unload = async ({ worker, idleMs }: MaintenanceLease): Promise<void> => {
     const where = { workerId: worker.id, idleSeconds: idleMs / 1000 };
     try {
       const { unloaded: models, freed_bytes: freedBytes } = await worker.unload();
@@ -96,7 +96,7 @@ export function createModelResidency<Worker extends TendedWorker>(parts: {
   };
 
   /** What this idle worker shall do now, if anything. */
-  const careFor = (lease: TendingLease<Worker>): Promise<void> | undefined => {
+  const careFor = (lease: MaintenanceLease<Worker>): Promise<void> | undefined => {
     const endClaim = claimDevice(lease.worker);
     const model = endClaim && nextPreload(lease.worker);
     if (model) return preload(lease, model).finally(endClaim);
@@ -105,18 +105,18 @@ export function createModelResidency<Worker extends TendedWorker>(parts: {
     return isRested && lease.worker.mayHoldModels ? unload(lease) : undefined;
   };
 
-  const isCaredFor = (lease: TendingLease<Worker>): boolean => {
+  const isCaredFor = (lease: MaintenanceLease<Worker>): boolean => {
     const care = careFor(lease);
     void care?.finally(() => {
-      lease.release('tended');
+      lease.release('maintained');
     });
     return care !== undefined;
   };
 
   return {
-    tend() {
+    maintain() {
       // Given back only at the end, or the pool would lend the same one again.
-      const unused: TendingLease<Worker>[] = [];
+      const unused: MaintenanceLease<Worker>[] = [];
       for (let lease = pool.lease(); lease; lease = pool.lease()) {
         if (!isCaredFor(lease)) unused.push(lease);
       }

@@ -33,10 +33,10 @@ export interface Lease {
   idleMs: number;
   /**
    * Gives the worker back. `worked`: it did its part, so its next death counts as the first of a row.
-   * `tended`: its models were looked after, which says nothing of how it works.
+   * `maintained`: its models were looked after, which says nothing of how it works.
    * `unused`: there was nothing to do, so it counts as idle all the while, and nobody is told that it is free again.
    */
-  release(how: 'worked' | 'failed' | 'tended' | 'unused'): void;
+  release(how: 'worked' | 'failed' | 'maintained' | 'unused'): void;
 }
 
 /** A worker that is ready, for whoever has to choose one. */

@@ -103,7 +103,7 @@ export async function standInScheduler(
     usableMemoryBytes: 1e12,
     onModelUnavailable: () => undefined,
     residency: {
-      tend:
+      maintain:
         given.onNothingToStart ??
         (() => {
           did.push('idle');

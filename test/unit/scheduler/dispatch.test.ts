@@ -149,7 +149,7 @@ describe('a worker', () => {
     standIn.scheduler.start();
     await worked.opened;
     expect(did.slice(0, 4)).toEqual(['lent w', 'lent warm', 'lent stuck', 'warm unloads']);
-    expect(did.slice(4, 6).sort()).toEqual(['stuck tended', 'warm tended']);
+    expect(did.slice(4, 6).sort()).toEqual(['stuck maintained', 'warm maintained']);
     expect(did.at(-1)).toBe('separates');
     expect(lines).toContainEqual({ level: 'info', workerId: 'warm', device: 'GPU-a', models: ['vocals'] });
     expect(lines).toContainEqual({ level: 'error', workerId: 'stuck', device: 'GPU-a', err: hangs });

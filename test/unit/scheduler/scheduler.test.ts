@@ -180,7 +180,7 @@ async function schedulerOf(given: {
     lookAtModel: async () => ({ ...starterModel(), params: { name: 'starter' } as never }),
     usableMemoryBytes: 1,
     onModelUnavailable: () => undefined,
-    residency: { tend: () => undefined },
+    residency: { maintain: () => undefined },
     countOomKills: given.countOomKills ?? (async () => undefined),
     maxAttempts: 3,
     devices: createDeviceAdmission<InferenceWorker>({ workers: () => [], peaks: { find: () => undefined } }),

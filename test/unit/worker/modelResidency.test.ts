@@ -3,8 +3,8 @@ import { createLog } from '../../../src/log.ts';
 import { ChildDied, ChildFailure } from '../../../src/worker/childErrors.ts';
 import {
   createModelResidency,
-  type TendedWorker,
-  type TendingLease,
+  type ModelHolder,
+  type MaintenanceLease,
 } from '../../../src/worker/modelResidency.ts';
 import type { LoadResult, ModelParams } from '../../../src/worker/protocol.ts';
 import { ManualClock } from '../../support/manualClock.ts';
@@ -23,7 +23,7 @@ const params = (name: string): ModelParams => ({
 });
 
 /** A worker whose loads end when the test says so. */
-class FakeWorker implements TendedWorker {
+class FakeWorker implements ModelHolder {
   readonly id = 'worker-0';
   readonly resident: string[] = [];
   readonly asked: string[] = [];
@@ -78,7 +78,7 @@ function addWorker(): FakeWorker {
   return worker;
 }
 
-function lease(): TendingLease | undefined {
+function lease(): MaintenanceLease | undefined {
   const place = idle.shift();
   if (!place) return undefined;
   return {
@@ -94,7 +94,7 @@ function lease(): TendingLease | undefined {
 const residency = (
   preload: string[],
   idleUnloadMs = 0,
-  claimDevice?: (worker: TendedWorker) => (() => void) | undefined,
+  claimDevice?: (worker: ModelHolder) => (() => void) | undefined,
 ) =>
   createModelResidency({
     ...(claimDevice ? { claimDevice } : {}),
@@ -110,24 +110,24 @@ describe('preloading', () => {
   test('loads one model at a time, in order, once in the life of a worker', async () => {
     const models = residency(['a', 'b']);
     const worker = addWorker();
-    models.tend();
-    models.tend();
+    models.maintain();
+    models.maintain();
     expect(worker.asked).toEqual(['a']);
     expect(released).toEqual([]);
     await worker.finish();
-    expect(released).toEqual(['tended']);
+    expect(released).toEqual(['maintained']);
     expect(worker.asked).toEqual(['a']);
-    models.tend();
+    models.maintain();
     await worker.finish();
-    models.tend();
+    models.maintain();
     expect(worker.asked).toEqual(['a', 'b']);
-    expect(released).toEqual(['tended', 'tended', 'unused']);
+    expect(released).toEqual(['maintained', 'maintained', 'unused']);
   });
 
   test('is done by every idle worker', () => {
     const models = residency(['a']);
     const workers = [addWorker(), addWorker()];
-    models.tend();
+    models.maintain();
     expect(workers.map((worker) => worker.asked)).toEqual([['a'], ['a']]);
   });
 
@@ -140,45 +140,45 @@ describe('preloading', () => {
       return () => claims.push('end');
     });
     const worker = addWorker();
-    models.tend();
+    models.maintain();
     expect([worker.asked, released]).toEqual([[], ['unused']]);
     isFree = true;
-    models.tend();
+    models.maintain();
     expect([worker.asked, claims]).toEqual([['a'], ['begin']]);
     await worker.finish();
     expect([claims, released]).toEqual([
       ['begin', 'end'],
-      ['unused', 'tended'],
+      ['unused', 'maintained'],
     ]);
-    models.tend();
+    models.maintain();
     expect(claims).toEqual(['begin', 'end', 'begin', 'end']);
   });
 
   test('goes on with the next model when one cannot be loaded, and says why it cannot be used', async () => {
     const models = residency(['a', 'b', 'c']);
     const worker = addWorker();
-    models.tend();
+    models.maintain();
     await worker.finish(new ChildFailure('MODEL_UNAVAILABLE', 'It is damaged.', null));
     expect(unavailable).toEqual(new Map([['a', 'It is damaged.']]));
-    models.tend();
+    models.maintain();
     await worker.finish(new ChildFailure('OUT_OF_MEMORY', 'Memory ran out.', null));
     expect([...unavailable.keys()]).toEqual(['a']);
-    models.tend();
+    models.maintain();
     await worker.finish();
     expect(worker.resident).toEqual(['c']);
     const second = addWorker();
-    models.tend();
+    models.maintain();
     expect(second.asked).toEqual(['b']);
   });
 
   test('is done again by a worker that was started again', async () => {
     const models = residency(['a', 'b']);
     const first = addWorker();
-    models.tend();
+    models.maintain();
     await first.finish();
     idle = [];
     const second = addWorker();
-    models.tend();
+    models.maintain();
     expect(second.asked).toEqual(['a']);
   });
 
@@ -186,13 +186,13 @@ describe('preloading', () => {
     const models = residency(['a', 'b']);
     for (let death = 0; death < 2; death += 1) {
       const worker = addWorker();
-      models.tend();
+      models.maintain();
       expect(worker.asked).toEqual(['a']);
       await worker.finish(new ChildDied({ exitCode: null, signal: 'SIGSEGV' }));
       idle = [];
     }
     const third = addWorker();
-    models.tend();
+    models.maintain();
     expect(third.asked).toEqual(['b']);
     expect(unavailable.size).toBe(0);
   });
@@ -204,17 +204,17 @@ describe('a worker that is idle for long', () => {
   test('frees its models once, also those preloaded, and does not load them again by itself', async () => {
     const models = residency(['a'], MINUTE);
     const worker = addWorker();
-    models.tend();
+    models.maintain();
     clock.advance(5 * MINUTE);
     await worker.finish();
     clock.advance(MINUTE - 1);
-    models.tend();
+    models.maintain();
     expect(worker.asked).toEqual(['a']);
     clock.advance(1);
-    models.tend();
+    models.maintain();
     await settled();
     clock.advance(10 * MINUTE);
-    models.tend();
+    models.maintain();
     expect(worker.asked).toEqual(['a', 'unload']);
     expect(worker.resident).toEqual([]);
   });
@@ -225,7 +225,7 @@ describe('a worker that is idle for long', () => {
     for (const name of ['a', 'b']) {
       worker.resident.push(name);
       clock.advance(MINUTE);
-      models.tend();
+      models.maintain();
       await settled();
       expect(worker.resident).toEqual([]);
     }
@@ -237,7 +237,7 @@ describe('a worker that is idle for long', () => {
     const worker = addWorker();
     worker.resident.push('a');
     clock.advance(1e12);
-    models.tend();
+    models.maintain();
     expect(worker.asked).toEqual([]);
   });
 });
