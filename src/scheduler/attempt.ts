@@ -143,7 +143,7 @@ function failed(message: string): AttemptResult {
   return {
     status: 'failed',
     failure: { code: 'SEPARATION_FAILED', message },
-    burnt: true,
+    countsAsFailure: true,
     processingSeconds: 0,
   };
 }

@@ -8,8 +8,8 @@ import type { Hang } from '../worker/watchdog.ts';
 
 /** What becomes of a task whose attempt threw. */
 export type RetryDecision =
-  | { next: 'fail'; failure: TaskFailure; burnt: boolean }
-  | { next: 'requeue'; outcome: AttemptOutcome; burnt: boolean; delayMs?: number }
+  | { next: 'fail'; failure: TaskFailure; countsAsFailure: boolean }
+  | { next: 'requeue'; outcome: AttemptOutcome; countsAsFailure: boolean; delayMs?: number }
   /** It was cancelled or deleted: its status says so already. */
   | { next: 'nothing' };
 
@@ -27,15 +27,15 @@ export function decideRetry(
 ): RetryDecision {
   // First, because a stop aborts what runs as a cancel does. A task that was cancelled stays so: it is not
   // `processing` any more, and the requeue finds nothing.
-  if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', burnt: false };
+  if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', countsAsFailure: false };
   if (context.cancelled) return { next: 'nothing' };
   if (error instanceof ChildDied || error instanceof KilledForMemory) {
     const deaths = task.failures + 1;
     if (deaths < Math.min(MAX_WORKER_DEATHS, context.maxAttempts)) {
       const isDevice = error instanceof ChildDied && error.exit.exitCode === BROKEN_DEVICE_EXIT_CODE;
-      return { next: 'requeue', outcome: isDevice ? 'device_failed' : 'worker_died', burnt: true };
+      return { next: 'requeue', outcome: isDevice ? 'device_failed' : 'worker_died', countsAsFailure: true };
     }
-    return { next: 'fail', failure: failureOf(error, deaths), burnt: true };
+    return { next: 'fail', failure: failureOf(error, deaths), countsAsFailure: true };
   }
   if (error instanceof WorkerHung) {
     const hangs = task.failures + 1;
@@ -43,21 +43,29 @@ export function decideRetry(
       // What made it hang, a GPU or a disk, gets a moment to recover. After a dead worker there is no such
       // wait: a new one has to be started first, and the second death is the last.
       const delayMs = Math.min(context.retryDelayMs * 2 ** task.failures, LONGEST_RETRY_DELAY_MS);
-      return { next: 'requeue', outcome: 'hung', burnt: true, delayMs };
+      return { next: 'requeue', outcome: 'hung', countsAsFailure: true, delayMs };
     }
     const message = `${SENTENCE_OF[error.hang]} That was attempt ${String(hangs)} of ${String(context.maxAttempts)}; to try again, submit it anew.`;
-    return { next: 'fail', failure: { code: 'TIMEOUT', message }, burnt: true };
+    return { next: 'fail', failure: { code: 'TIMEOUT', message }, countsAsFailure: true };
   }
   if (error instanceof ChildFailure) {
-    return { next: 'fail', failure: { code: CODE_OF[error.kind], message: error.message }, burnt: true };
+    return {
+      next: 'fail',
+      failure: { code: CODE_OF[error.kind], message: error.message },
+      countsAsFailure: true,
+    };
   }
   if (isFullDisk(error)) {
-    return { next: 'fail', failure: { code: 'INSUFFICIENT_STORAGE', message: FULL_DISK }, burnt: true };
+    return {
+      next: 'fail',
+      failure: { code: 'INSUFFICIENT_STORAGE', message: FULL_DISK },
+      countsAsFailure: true,
+    };
   }
   return {
     next: 'fail',
     failure: { code: 'SEPARATION_FAILED', message: 'The server could not run this task; its log says why.' },
-    burnt: true,
+    countsAsFailure: true,
   };
 }
 

@@ -60,7 +60,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
       const traceback = error instanceof ChildFailure ? error.traceback : null;
       const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, decision };
       // It is no fault where a cancel or a stop of the server ended it.
-      const isFault = decision.next === 'fail' || (decision.next === 'requeue' && decision.burnt);
+      const isFault = decision.next === 'fail' || (decision.next === 'requeue' && decision.countsAsFailure);
       const level = isFault ? 'error' : 'info';
       log[level]({ ...facts, ...how.stages.read() }, 'an attempt failed');
     });
@@ -75,7 +75,12 @@ export function createSettlement(parts: SettlementParts): Settlement {
   const failureOf = (task: Task, decision: Extract<RetryDecision, { next: 'fail' }>): AttemptResult => {
     const now = parts.now();
     const processingSeconds = Math.max(0, now - (task.startedAt ?? now)) / 1000;
-    return { status: 'failed', failure: decision.failure, burnt: decision.burnt, processingSeconds };
+    return {
+      status: 'failed',
+      failure: decision.failure,
+      countsAsFailure: decision.countsAsFailure,
+      processingSeconds,
+    };
   };
 
   /** @returns false when the attempt is not the task's current one any more, or the end could not be written */
@@ -86,9 +91,9 @@ export function createSettlement(parts: SettlementParts): Settlement {
     task: Task,
     decision: Extract<RetryDecision, { next: 'requeue' }>,
   ): Promise<void> => {
-    const { outcome, burnt, delayMs = 0 } = decision;
+    const { outcome, countsAsFailure, delayMs = 0 } = decision;
     const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
-    await persist(() => store.requeue(task.taskId, task.attempt, { outcome, burnt, notBefore }));
+    await persist(() => store.requeue(task.taskId, task.attempt, { outcome, countsAsFailure, notBefore }));
   };
 
   const persist = async (write: () => Promise<boolean>): Promise<boolean> => {

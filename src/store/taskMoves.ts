@@ -76,7 +76,7 @@ export function taskMoves(
         const values =
           result.status === 'completed'
             ? { ...ended, warnings: [...warningsOf(tx, taskId), ...result.warnings] }
-            : { ...ended, ...failureValues(result.failure), ...burn(result.burnt) };
+            : { ...ended, ...failureValues(result.failure), ...countFailure(result.countsAsFailure) };
         if (!move(change, result.status, taskId, currentAttempt(attempt), values)) return false;
         endAttempt(change, taskId, attempt, result.status);
         addTo(tx, `tasks_${result.status}`, 1);
@@ -87,9 +87,9 @@ export function taskMoves(
         return true;
       }),
 
-    requeue: (taskId, attempt, { outcome, burnt, notBefore }) =>
+    requeue: (taskId, attempt, { outcome, countsAsFailure, notBefore }) =>
       transition((change) => {
-        const values = { ...NOBODYS, startedAt: null, notBefore, ...burn(burnt) };
+        const values = { ...NOBODYS, startedAt: null, notBefore, ...countFailure(countsAsFailure) };
         const moved = move(change, 'pending', taskId, currentAttempt(attempt), values, { outcome });
         if (moved) endAttempt(change, taskId, attempt, outcome);
         return moved !== undefined;
@@ -179,7 +179,8 @@ const endAttempt = ({ tx, now }: Transition, taskId: string, attempt: number, ou
 
 const failureValues = ({ code, message }: TaskFailure) => ({ failureCode: code, failureMessage: message });
 
-const burn = (burnt: boolean) => (burnt ? { failures: sql`${tasks.failures} + 1` as unknown as number } : {});
+const countFailure = (countsAsFailure: boolean) =>
+  countsAsFailure ? { failures: sql`${tasks.failures} + 1` as unknown as number } : {};
 
 const addTo = (tx: BetterSQLite3Database, name: string, amount: number) =>
   tx

@@ -20,7 +20,7 @@ export interface NewTask {
 /** The end that an attempt comes to by itself. */
 export type AttemptResult =
   | { status: 'completed'; stems: readonly Stem[]; warnings: readonly string[]; processingSeconds: number }
-  | { status: 'failed'; failure: TaskFailure; burnt: boolean; processingSeconds: number };
+  | { status: 'failed'; failure: TaskFailure; countsAsFailure: boolean; processingSeconds: number };
 
 /** No task waits longer than this for its retry, so none is passed by younger ones for longer (milliseconds). */
 export const LONGEST_RETRY_DELAY_MS = 60_000;
@@ -137,7 +137,7 @@ export interface TaskStore {
   requeue(
     taskId: string,
     attempt: number,
-    how: { outcome: AttemptOutcome; burnt: boolean; notBefore: number | null },
+    how: { outcome: AttemptOutcome; countsAsFailure: boolean; notBefore: number | null },
   ): Promise<boolean>;
   /**
    * Every task in `processing` whose lease ended before `expiredBefore` is pending again: its server is dead. One

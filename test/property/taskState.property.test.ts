@@ -118,7 +118,7 @@ class History {
       next.do === 'requeue'
         ? await store.requeue(known.taskId, number, {
             outcome: 'worker_died',
-            burnt: next.good,
+            countsAsFailure: next.good,
             notBefore: null,
           })
         : await store.finish(known.taskId, number, next.good ? completion(known.taskId, number) : failure());

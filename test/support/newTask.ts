@@ -94,11 +94,11 @@ export function completion(taskId: string, attempt: number): Extract<AttemptResu
 }
 
 /** The bad end of an attempt. */
-export function failure(burnt = true): AttemptResult {
+export function failure(countsAsFailure = true): AttemptResult {
   return {
     status: 'failed',
     failure: { code: 'SEPARATION_FAILED', message: 'The model failed.' },
-    burnt,
+    countsAsFailure,
     processingSeconds: 1,
   };
 }

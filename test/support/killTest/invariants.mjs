@@ -215,8 +215,11 @@ function checkAttempts({ attempts, stems }, { task_id: id, attempt, status, fail
   if ((status === 'failed') !== (last === 'failed' || isPoison)) {
     found.others.push(`${id} is ${status} after ${outcomes}`);
   }
-  const burnt = outcomes.filter((outcome) => outcome === 'worker_died' || outcome === 'failed').length;
-  if (failures !== burnt) found.others.push(`${id} has burnt ${failures} attempts, it were ${burnt}`);
+  const countsAsFailure = outcomes.filter(
+    (outcome) => outcome === 'worker_died' || outcome === 'failed',
+  ).length;
+  if (failures !== countsAsFailure)
+    found.others.push(`${id} has countsAsFailure ${failures} attempts, it were ${countsAsFailure}`);
   const published = stems.filter((stem) => stem.task_id === id);
   const expected = status === 'completed' ? 2 : 0;
   if (published.length !== expected || published.some((stem) => stem.attempt !== attempt)) {

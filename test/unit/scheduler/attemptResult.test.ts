@@ -89,7 +89,7 @@ describe('a model that was changed after the task came', () => {
     expect(await run()).toEqual({
       status: 'failed',
       failure: { code: 'SEPARATION_FAILED', message: 'The model "starter" is gone.' },
-      burnt: true,
+      countsAsFailure: true,
       processingSeconds: 0,
     });
     expect(separated).toEqual([]);

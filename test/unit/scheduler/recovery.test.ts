@@ -11,7 +11,7 @@ import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { claim } from '../../support/claim.ts';
 
-const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
+const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
 let disk: StoreOnDisk;
 let files: FileStore;

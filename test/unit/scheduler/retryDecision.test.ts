@@ -13,7 +13,7 @@ describe('a dead worker', () => {
     expect(decideRetry(died, runningTask(), NORMAL)).toEqual({
       next: 'requeue',
       outcome: 'worker_died',
-      burnt: true,
+      countsAsFailure: true,
     });
   });
 
@@ -22,7 +22,7 @@ describe('a dead worker', () => {
     expect(decideRetry(failed, runningTask(), NORMAL)).toEqual({
       next: 'requeue',
       outcome: 'device_failed',
-      burnt: true,
+      countsAsFailure: true,
     });
   });
 
@@ -33,7 +33,7 @@ describe('a dead worker', () => {
         code: 'WORKER_CRASHED',
         message: 'The worker process ended 2 times while it worked on this task.',
       },
-      burnt: true,
+      countsAsFailure: true,
     });
   });
 
@@ -82,7 +82,7 @@ describe('a hang', () => {
     expect(decideRetry(hung('silent'), runningTask({ failures }), context)).toEqual({
       next: 'requeue',
       outcome: 'hung',
-      burnt: true,
+      countsAsFailure: true,
       delayMs,
     });
   });
@@ -95,7 +95,7 @@ describe('a hang', () => {
     expect(decideRetry(hung(hang), runningTask({ failures: 2 }), NORMAL)).toEqual({
       next: 'fail',
       failure: { code: 'TIMEOUT', message: expect.stringMatching(how) as string },
-      burnt: true,
+      countsAsFailure: true,
     });
   });
 
@@ -121,7 +121,7 @@ test.each([
     expect(decideRetry(refused(kind), runningTask(), NORMAL)).toEqual({
       next: 'fail',
       failure: { code, message: 'Said in words.' },
-      burnt: true,
+      countsAsFailure: true,
     });
   },
 );
@@ -133,7 +133,11 @@ test.each(failureKindSchema.options)('no traceback of a failure of kind %s reach
 test('an error of the server itself fails the task without its own words', () => {
   const decision = decideRetry(new Error('ENOENT: /srv/data/x'), runningTask(), NORMAL);
   const message = 'The server could not run this task; its log says why.';
-  expect(decision).toEqual({ next: 'fail', failure: { code: 'SEPARATION_FAILED', message }, burnt: true });
+  expect(decision).toEqual({
+    next: 'fail',
+    failure: { code: 'SEPARATION_FAILED', message },
+    countsAsFailure: true,
+  });
   expect(JSON.stringify(decision)).not.toContain('/srv');
 });
 
@@ -145,7 +149,7 @@ test('a full disk of the server fails the task as that, without its own words', 
       code: 'INSUFFICIENT_STORAGE',
       message: 'The disk of the server is full, so this task could not be done. Submit it again later.',
     },
-    burnt: true,
+    countsAsFailure: true,
   });
 });
 
@@ -158,7 +162,7 @@ describe.each([died, new KilledForMemory(died), refused('OUT_OF_MEMORY'), new Er
         expect(decideRetry(error, runningTask({ failures: 5 }), context)).toEqual({
           next: 'requeue',
           outcome: 'server_stopped',
-          burnt: false,
+          countsAsFailure: false,
         });
       }
     });

@@ -40,7 +40,11 @@ async function running(attempts = 1): Promise<Task> {
     await files.createFolder(`${layout.attempt(taskId, attempt)}/drums.wav`);
     await files.createFolder(layout.attemptScratch(taskId, attempt));
     if (attempt < attempts)
-      await disk.store.requeue(taskId, attempt, { outcome: 'worker_died', burnt: true, notBefore: null });
+      await disk.store.requeue(taskId, attempt, {
+        outcome: 'worker_died',
+        countsAsFailure: true,
+        notBefore: null,
+      });
   }
   return (await disk.store.find(taskId, null)) as Task;
 }
@@ -194,7 +198,7 @@ describe('the end of an attempt', () => {
     const decision = {
       next: 'fail',
       failure: { code: 'INVALID_AUDIO', message: 'It is noise.' },
-      burnt: true,
+      countsAsFailure: true,
     };
     const { taskId } = task;
     const timed = { processingSeconds: 2.5, stageSeconds: { loading_model: 2.5 } };
@@ -268,8 +272,8 @@ test('after a hang its task waits for a moment, after a death it may begin at on
   const dead = await running();
   await settle(dead, { error: died });
   expect(requeue.mock.calls).toEqual([
-    [hung.taskId, 1, { outcome: 'hung', burnt: true, notBefore: disk.clock.now() + 4_000 }],
-    [dead.taskId, 1, { outcome: 'worker_died', burnt: true, notBefore: null }],
+    [hung.taskId, 1, { outcome: 'hung', countsAsFailure: true, notBefore: disk.clock.now() + 4_000 }],
+    [dead.taskId, 1, { outcome: 'worker_died', countsAsFailure: true, notBefore: null }],
   ]);
 });
 

@@ -9,7 +9,7 @@ import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts'
 import { claim as claimFirst, LEASE_UNTIL } from '../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
-const LOST = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
+const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
 let disk: StoreOnDisk;
 let store: TaskStore;
@@ -147,7 +147,7 @@ describe('a candidate says how its last attempt took its worker with it', () => 
     await toldOf();
     await store.requeue(taskId, 1, LOST);
     await toldOf();
-    await store.requeue(taskId, 2, { outcome: 'server_stopped', burnt: false, notBefore: null });
+    await store.requeue(taskId, 2, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
     expect((await toldOf()).told).toEqual([undefined]);
   });
 });
@@ -326,10 +326,10 @@ describe('the end of an attempt', () => {
     );
   });
 
-  test('by requeue frees the task from its start and counts the failure only when it is burnt', async () => {
+  test('by requeue frees the task from its start and counts the failure only when it is countsAsFailure', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.requeue(taskId, 1, { outcome: 'server_stopped', burnt: false, notBefore: null });
+    await store.requeue(taskId, 1, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
     expect(await store.find(taskId, null)).toMatchObject({
       status: 'pending',
       attempt: 1,
@@ -572,7 +572,7 @@ describe('a new start', () => {
       };
       expect([await die(), await die()]).toEqual(['pending', 'pending']);
       const { attempt } = await claim();
-      await store.requeue(taskId, attempt, { outcome, burnt: false, notBefore: null });
+      await store.requeue(taskId, attempt, { outcome, countsAsFailure: false, notBefore: null });
       expect([await die(), await die(), await die()]).toEqual(['pending', 'pending', 'failed']);
     },
   );

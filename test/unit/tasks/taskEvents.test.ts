@@ -6,7 +6,7 @@ import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts'
 import { claim as claimFirst } from '../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
-const REQUEUE = { outcome: 'worker_died', burnt: true, notBefore: null } as const;
+const REQUEUE = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
 let disk: StoreOnDisk;
 
