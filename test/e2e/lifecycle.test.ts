@@ -163,7 +163,7 @@ describe('a server that is told to stop while a task runs', () => {
     expect(resumed).toMatchObject({ status: 'completed', attempts: 1 });
   });
 
-  test('gives back what does not end in time, uncounted and in its place, as often as it is stopped', async () => {
+  test('gives back what does not end in time, not as a failure and in its place, as often as it is stopped', async () => {
     const stops = 4;
     await plan(...Array<string>(stops).fill('hang'));
     let first = '';
