@@ -14,7 +14,7 @@ import type { Outcome, Settlement } from './settlement.ts';
 
 /** What running a claimed task takes. */
 export interface ClaimedTaskParts extends AttemptParts {
-  store: Pick<TaskStore, 'fate'>;
+  store: Pick<TaskStore, 'statusOf'>;
   pool: Pick<WorkerPool, 'lease'>;
   running: RunningAttempts;
   memory: Pick<MemoryAdmission, 'begin' | 'end' | 'outgrew'>;
@@ -79,8 +79,8 @@ async function outcomeOf(parts: ClaimedTaskParts, run: Run): Promise<Outcome | u
   }
 }
 
-const isStillRunning = async (store: Pick<TaskStore, 'fate'>, { taskId }: Task): Promise<boolean> =>
-  (await store.fate(taskId))?.status === 'processing';
+const isStillRunning = async (store: Pick<TaskStore, 'statusOf'>, { taskId }: Task): Promise<boolean> =>
+  (await store.statusOf(taskId))?.status === 'processing';
 
 /** Has an idle worker give its models' memory to a task on the same GPU. Never throws. */
 async function unloadNeighbour(neighbour: Lease, log: Log): Promise<void> {

@@ -42,7 +42,7 @@ export async function sweepOrphans(parts: SweepParts, signal: AbortSignal): Prom
     parts,
     signal,
     layout.results,
-    async (taskId) => !running.has(taskId) && (await store.fate(taskId)) === undefined,
+    async (taskId) => !running.has(taskId) && (await store.statusOf(taskId)) === undefined,
   );
   const scratch = await sweep(parts, signal, layout.scratch, (name) =>
     Promise.resolve(!running.has(name.slice(0, name.lastIndexOf('.')))),

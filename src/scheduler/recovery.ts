@@ -65,11 +65,11 @@ async function strayUploads(store: TaskStore, files: FileStore): Promise<string[
 async function strayResults(store: TaskStore, files: FileStore): Promise<string[]> {
   const strays: string[] = [];
   for (const taskId of await files.list(layout.results)) {
-    const fate = await store.fate(taskId);
-    if (fate?.status !== 'completed') strays.push(layout.task(taskId));
+    const current = await store.statusOf(taskId);
+    if (current?.status !== 'completed') strays.push(layout.task(taskId));
     else
       for (const name of await files.list(layout.task(taskId)))
-        if (name !== String(fate.attempt)) strays.push(`${layout.task(taskId)}/${name}`);
+        if (name !== String(current.attempt)) strays.push(`${layout.task(taskId)}/${name}`);
   }
   return strays;
 }

@@ -14,7 +14,7 @@ export type Outcome = { result: AttemptResult } | { error: unknown };
 
 /** What settling takes. */
 export interface SettlementParts {
-  store: Pick<TaskStore, 'finish' | 'requeue' | 'fate'>;
+  store: Pick<TaskStore, 'finish' | 'requeue' | 'statusOf'>;
   files: Pick<FileStore, 'remove' | 'removeEmptyFolder'>;
   maxAttempts: number;
   retryDelayMs: number;
@@ -115,9 +115,9 @@ export function createSettlement(parts: SettlementParts): Settlement {
   const discard = async (task: Task): Promise<void> => {
     const { taskId, attempt } = task;
     await removing(taskId, async () => {
-      const fate = await store.fate(taskId);
+      const current = await store.statusOf(taskId);
       // A write that was taken and told as refused, for one.
-      if (fate?.status === 'completed' && fate.attempt === attempt) return;
+      if (current?.status === 'completed' && current.attempt === attempt) return;
       await files.remove(layout.attempt(taskId, attempt));
       await files.removeEmptyFolder(layout.task(taskId));
     });

@@ -30,7 +30,7 @@ export function taskQueries(
   | 'nextPending'
   | 'stemsOf'
   | 'hasInput'
-  | 'fate'
+  | 'statusOf'
   | 'recentThroughputs'
 > {
   // Every poll asks these two: built once, they take a twentieth of the time.
@@ -172,7 +172,7 @@ export function taskQueries(
     hasInput: (inputId) =>
       settle(() => db.select({ n: count() }).from(inputs).where(eq(inputs.inputId, inputId)).get()?.n === 1),
 
-    fate: (taskId) =>
+    statusOf: (taskId) =>
       settle(() =>
         db
           .select({ status: tasks.status, attempt: tasks.attempt })

@@ -168,7 +168,7 @@ export interface TaskStore {
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
   /** How a task stands, whoever owns it; undefined when it is gone or deleted. */
-  fate(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
+  statusOf(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
   /** Throughputs of the newest completed tasks. */
   recentThroughputs(): Promise<MeasuredThroughput[]>;
 }

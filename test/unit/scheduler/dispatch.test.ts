@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const accept = () => disk.store.accept(newTask(), 10);
-const statusOf = async ({ taskId }: { taskId: string }) => (await disk.store.fate(taskId))?.status;
+const statusOf = async ({ taskId }: { taskId: string }) => (await disk.store.statusOf(taskId))?.status;
 
 /** Something to wait for. */
 function gate() {
@@ -96,8 +96,8 @@ describe('a worker', () => {
             begin: () => undefined,
             end(_worker, end) {
               endings.push(end);
-              void disk.store.fate(taskId).then((fate) => {
-                endings.push(fate?.status);
+              void disk.store.statusOf(taskId).then((current) => {
+                endings.push(current?.status);
                 given.open();
               });
             },
@@ -256,9 +256,9 @@ test.each([
   const { did } = await started({
     workers: [{ id: 'w', separate }],
     store: {
-      async fate(taskId) {
+      async statusOf(taskId) {
         await end(taskId);
-        return disk.store.fate(taskId);
+        return disk.store.statusOf(taskId);
       },
     },
     devices: { end: given.open },

@@ -108,7 +108,7 @@ test('a deletion that was begun is carried out', async () => {
   await disk.store.markDeleted(task.taskId, null);
   await start();
   expect(await disk.store.markedDeleted()).toEqual([]);
-  expect(await disk.store.fate(task.taskId)).toBeUndefined();
+  expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
   expect(await files.list('inputs')).toEqual([]);
   expect(await files.list('results')).toEqual([]);
 });

@@ -106,7 +106,7 @@ describe('the lease of an attempt', () => {
     await store.claim(held, WORKER, 2_000);
     expect(await store.reclaimExpired(1_000, POISON)).toEqual([]);
     expect(await store.reclaimExpired(1_001, POISON)).toMatchObject([{ taskId: expired.taskId }]);
-    expect(await store.fate(held.taskId)).toMatchObject({ status: 'processing' });
+    expect(await store.statusOf(held.taskId)).toMatchObject({ status: 'processing' });
   });
 
   test('that an older server did not write has ended', async () => {
@@ -486,7 +486,7 @@ describe('deleting', () => {
     const task = (await store.markDeleted(taskId, null))!;
     await store.erase(taskId);
     expect(await store.markedDeleted()).toEqual([]);
-    expect(await store.fate(taskId)).toBeUndefined();
+    expect(await store.statusOf(taskId)).toBeUndefined();
     expect(await store.hasInput(mixture.inputId)).toBe(false);
     expect(await store.stemsOf(task)).toEqual([]);
     expect(attemptRows()).toEqual([]);
@@ -609,15 +609,18 @@ describe('an owner', () => {
 });
 
 describe('looking', () => {
-  test('the fate of a task is its status and its newest attempt, and a deleted one has none', async () => {
+  test('what is told of a task is its status and its newest attempt, and a deleted one has none', async () => {
     const { taskId } = await accept();
-    expect(await store.fate(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    expect(await store.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
     await claim();
     await store.requeue(taskId, 1, LOST);
     await claim();
-    expect(await store.fate(taskId)).toEqual({ status: 'processing', attempt: 2 });
+    expect(await store.statusOf(taskId)).toEqual({ status: 'processing', attempt: 2 });
     await store.markDeleted(taskId, null);
-    expect([await store.fate(taskId), await store.fate(randomUUID())]).toEqual([undefined, undefined]);
+    expect([await store.statusOf(taskId), await store.statusOf(randomUUID())]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   test('the queue position counts from 1, and a passed task still counts', async () => {

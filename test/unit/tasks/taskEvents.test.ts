@@ -119,7 +119,7 @@ describe('no event', () => {
     );
     await expect(claim()).rejects.toThrow('no');
     expect(announcedTypes()).toEqual(['task.queued']);
-    expect(await disk.store.fate(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    expect(await disk.store.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
   });
 });
 

@@ -64,7 +64,7 @@ describe('submitting', () => {
       throw new Error('told in vain');
     });
     const view = await submit(newService());
-    expect(await disk.store.fate(view.task.taskId)).toMatchObject({ status: 'pending' });
+    expect(await disk.store.statusOf(view.task.taskId)).toMatchObject({ status: 'pending' });
   });
 
   test('passes on what the probe refuses; the file can then be discarded', async () => {
@@ -385,7 +385,7 @@ describe('removing', () => {
     const { task } = await submit(service);
     expect(await service.remove(task.taskId, null)).toBe(true);
     expect(await files.list('inputs')).toEqual([]);
-    expect(await disk.store.fate(task.taskId)).toBeUndefined();
+    expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
     expect(await service.remove(task.taskId, null)).toBe(false);
   });
 
@@ -444,7 +444,7 @@ describe('removing', () => {
       await claim();
       await disk.store.finish(task.taskId, 1, failure());
       expect(await fullService(task.mixture.inputId).remove(task.taskId, null)).toBe(true);
-      expect(await disk.store.fate(task.taskId)).toBeUndefined();
+      expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
       expect(await files.list('inputs')).toEqual([]);
     });
 
@@ -454,7 +454,7 @@ describe('removing', () => {
         const { task } = await submit(newService());
         if (status === 'processing') await claim();
         await expect(fullService(task.mixture.inputId).remove(task.taskId, null)).rejects.toBe(full);
-        expect(await disk.store.fate(task.taskId)).toMatchObject({ status });
+        expect(await disk.store.statusOf(task.taskId)).toMatchObject({ status });
         expect(await files.list(`inputs/${task.mixture.inputId}`)).toEqual(['mixture.mp3']);
       },
     );
