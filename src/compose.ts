@@ -215,7 +215,8 @@ export async function startServer(
   });
   events.subscribe(metrics.recordEvent);
   events.subscribe(({ type }) => {
-    if (type === 'task.queued' || type === 'task.requeued') scheduler.wake();
+    // Not for one that is requeued: its old attempt still holds its memory, so that a younger task would pass it.
+    if (type === 'task.queued') scheduler.wake();
   });
   const tasks = createTaskService({
     store,
