@@ -26,7 +26,6 @@ export function taskQueries(
   | 'countByStatus'
   | 'totals'
   | 'candidates'
-  | 'nextNotBefore'
   | 'nextPending'
   | 'stemsOf'
   | 'hasInput'
@@ -138,16 +137,6 @@ export function taskQueries(
           .all()
           .map(toTask)
           .map((task) => ({ task, lastFailure: lastFailure(db, task) })),
-      ),
-
-    nextNotBefore: () =>
-      settle(
-        () =>
-          db
-            .select({ at: sql<number | null>`min(${tasks.notBefore})` })
-            .from(tasks)
-            .where(pendingTask())
-            .get()?.at ?? undefined,
       ),
 
     nextPending: (limit) =>

@@ -129,8 +129,6 @@ export interface TaskStore {
   renew(attempts: readonly Pick<Task, 'taskId' | 'attempt'>[], leaseUntil: number): Promise<void>;
   /** The first pending tasks that wait for a worker only, in their order. */
   nextPending(limit: number): Promise<Task[]>;
-  /** When the next task that waits for its time may start; undefined when none waits. */
-  nextNotBefore(): Promise<number | undefined>;
   /** Ends an attempt; false when it is not the current one any more, and then nothing was changed. */
   finish(taskId: string, attempt: number, result: AttemptResult): Promise<boolean>;
   /** Puts the task of a lost attempt back in its place; false as above. */

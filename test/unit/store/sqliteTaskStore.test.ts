@@ -244,12 +244,10 @@ describe('claiming', () => {
     await claim();
     const notBefore = disk.clock.now() + 5_000;
     await store.requeue(first.taskId, 1, { ...LOST, notBefore });
-    expect(await store.nextNotBefore()).toBe(notBefore);
     expect((await claim()).taskId).toBe(second.taskId);
     expect(await claimFirst(store)).toBeUndefined();
     disk.clock.advance(5_000);
     expect((await claim()).taskId).toBe(first.taskId);
-    expect(await store.nextNotBefore()).toBeUndefined();
   });
 
   test('makes no task wait for hours because the clock was set back meanwhile', async () => {
@@ -695,19 +693,6 @@ describe('looking', () => {
     expect(await next(1)).toEqual([fourth.seq]);
     await store.requeue(second.taskId, 1, LOST);
     expect(await next(2)).toEqual([second.seq, fourth.seq]);
-  });
-
-  test('the next time is the earliest of those that wait for one, and none of a task that is gone', async () => {
-    expect(await store.nextNotBefore()).toBeUndefined();
-    const accepted = await acceptSeveral(3);
-    const now = disk.clock.now();
-    for (let at = 0; at < accepted.length; at += 1) await claim();
-    for (const [at, { taskId }] of accepted.entries())
-      await store.requeue(taskId, 1, { ...LOST, notBefore: now + [3_000, 1_000, 2_000][at]! });
-    expect(await store.nextNotBefore()).toBe(now + 1_000);
-    await store.cancel(accepted[1]!.taskId, null);
-    await store.markDeleted(accepted[2]!.taskId, null);
-    expect(await store.nextNotBefore()).toBe(now + 3_000);
   });
 
   test('a throughput that was kept before versions were is of no known one, and the newest is first', async () => {
