@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Longer words come from no typing hand; comparing them would only cost time. */
+/** Skip absurdly long input: edit distance is quadratic. */
 const LONGEST_WORD = 100;
 
 /**

@@ -21,25 +21,25 @@ import { needsStaging, prepareMixture, stageMixture, type PreparedMixture } from
 import type { Preparation } from './preparation.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
-/** What running attempts takes. */
+/** Dependencies of `runAttempt`. */
 export interface AttemptParts {
   files: FileStore;
   media: MediaPool;
   progress: ProgressBoard;
   throughput: ThroughputEstimates;
-  /** The model of exactly that name as its files are now; a sentence for clients where it cannot be used any more. */
+  /** Re-reads the model's files; returns a sentence for clients when it cannot be used any more. */
   lookAtModel(modelType: string): Promise<RunnableModel | string>;
   countOomKills: CountOomKills;
   peaks: Pick<MeasuredPeaks, 'record'>;
   preparation: Preparation;
-  /** What separations may take of the host's memory, all together. */
+  /** Host memory available to all separations together, in bytes. */
   usableMemoryBytes: number;
   timeouts: Timeouts;
   clock: Clock;
   log: Log;
 }
 
-/** What compiling may take within the first forward call. The watchdog waits for many times as long. */
+/** Expected upper bound for torch.compile during the first forward call. */
 const COMPILE_SECONDS = 180;
 
 /**
@@ -109,7 +109,7 @@ export async function runAttempt(
   });
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
   await checkFiles(parts.files, task, result.stems);
-  // What loading took, or tries for which memory did not do, is no part of the next task's time.
+  // Model loading and out-of-memory retries say nothing about the next task's duration.
   if (result.memory_retries === 0) {
     parts.throughput.record(known, lease.device, {
       workSeconds: processingSeconds - result.stage_seconds.loading_model,
@@ -148,9 +148,9 @@ function failed(message: string): AttemptResult {
   };
 }
 
-/** What its owner should know: the model of that name is not the one that it was submitted for. */
+/** A warning for the owner when the model has changed since the task was submitted. */
 function changesOf({ modelType, modelVersion }: Task, { version }: RunnableModel): string[] {
-  // A task of a server that did not keep the version yet has none.
+  // Tasks from before versions were recorded have none.
   if (modelVersion === null || modelVersion === version) return [];
   return [
     `The model "${modelType}" was changed on the server after this task was submitted: its files, or how it is computed, are not the same. The stems were made with it as it is now.`,
@@ -191,7 +191,7 @@ function separateParams(
   };
 }
 
-/** A file that the database is about to name must be there, whole. */
+/** Verifies that every stem exists with the expected size before the database names it. */
 async function checkFiles(files: FileStore, task: Task, stems: readonly WrittenStem[]): Promise<void> {
   for (const stem of stems) {
     const size = await files.size(`${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`);

@@ -3,14 +3,14 @@ import type { Log } from '../log.ts';
 import type { TaskStore } from '../store/taskStore.ts';
 import type { Task } from '../tasks/task.ts';
 
-/** Without a renewal an attempt is taken for lost after this time, and long before it is renewed (milliseconds). */
+/** An attempt whose lease is not renewed for this long counts as lost (milliseconds). */
 const LEASE_MS = 30_000;
 const RENEW_EVERY_MS = 10_000;
 
-/** Until when an attempt has its task that is claimed, or renewed, now; milliseconds since the epoch. */
+/** The expiry of a lease taken or renewed now, in milliseconds since the epoch. */
 export const leaseUntil = (clock: Pick<Clock, 'now'>): number => clock.now() + LEASE_MS;
 
-/** Renews the leases of the attempts that run here. */
+/** Renews the leases of all attempts running in this process. */
 export interface AttemptLeases {
   begin(attempt: Task): void;
   end(attempt: Task): void;
@@ -30,7 +30,7 @@ export function createAttemptLeases(parts: {
   const renew = () => {
     if (running.size === 0) return;
     store.renew([...running], leaseUntil(clock)).catch((error: unknown) => {
-      // The next renewal may be taken; a server that has the queue to itself loses nothing until then.
+      // The next renewal usually succeeds, and no other process competes for the queue.
       log.warn({ err: error }, 'the leases of running attempts could not be renewed');
     });
   };

@@ -12,7 +12,7 @@ import type { DeviceAdmission } from './deviceAdmission.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
 import type { Outcome, Settlement } from './settlement.ts';
 
-/** What running a claimed task takes. */
+/** Dependencies of `beginClaimed`. */
 export interface ClaimedTaskParts extends AttemptParts {
   store: Pick<TaskStore, 'statusOf'>;
   pool: Pick<WorkerPool, 'lease'>;
@@ -23,11 +23,11 @@ export interface ClaimedTaskParts extends AttemptParts {
   settlement: Pick<Settlement, 'settle'>;
 }
 
-/** Begins a claimed task; from then on it stands among the running attempts, until its end is in the store. */
+/** Starts a claimed task and registers it as a running attempt until its outcome is stored. */
 export function beginClaimed(parts: ClaimedTaskParts, { task, lease }: Claimed): void {
   parts.memory.begin(task);
   parts.leases.begin(task);
-  // Leased at once, so that nobody else takes them meanwhile.
+  // Lease the neighbours synchronously, before anybody else can.
   const neighbours = parts.devices
     .begin(task, lease.worker)
     .flatMap((worker) => parts.pool.lease(worker) ?? []);
@@ -38,13 +38,13 @@ export function beginClaimed(parts: ClaimedTaskParts, { task, lease }: Claimed):
 }
 
 interface Run extends Claimed {
-  /** Idle workers of the same GPU, whose models may have to make room. */
+  /** Idle workers on the same GPU whose models are unloaded first. */
   neighbours: readonly Lease[];
   stages: StageClock;
   signal: AbortSignal;
 }
 
-/** One attempt from its claim to its end in the store. Never throws. */
+/** Runs one attempt and stores its outcome. Never throws. */
 async function runClaimed(parts: ClaimedTaskParts, run: Run): Promise<void> {
   const { task, lease, stages, signal } = run;
   let worked = true;
@@ -66,12 +66,12 @@ async function runClaimed(parts: ClaimedTaskParts, run: Run): Promise<void> {
   }
 }
 
-/** Runs the attempt. @returns undefined: there was nothing to run, for the task was cancelled before */
+/** Runs the attempt. @returns undefined when the task was cancelled before it began */
 async function outcomeOf(parts: ClaimedTaskParts, run: Run): Promise<Outcome | undefined> {
   const { task, lease, neighbours, stages, signal } = run;
   try {
     await Promise.all(neighbours.map((neighbour) => unloadNeighbour(neighbour, parts.log)));
-    // A cancel that came between the claim and here found no attempt that it could abort.
+    // A cancel between the claim and this point found no running attempt to abort.
     if (!(await isStillRunning(parts.store, task))) return undefined;
     return { result: await runAttempt(parts, task, lease, stages, signal) };
   } catch (error) {
@@ -82,7 +82,7 @@ async function outcomeOf(parts: ClaimedTaskParts, run: Run): Promise<Outcome | u
 const isStillRunning = async (store: Pick<TaskStore, 'statusOf'>, { taskId }: Task): Promise<boolean> =>
   (await store.statusOf(taskId))?.status === 'processing';
 
-/** Has an idle worker give its models' memory to a task on the same GPU. Never throws. */
+/** Unloads an idle worker's models to free memory on a shared GPU. Never throws. */
 async function unloadNeighbour(neighbour: Lease, log: Log): Promise<void> {
   const where = { workerId: neighbour.worker.id, device: neighbour.device };
   try {

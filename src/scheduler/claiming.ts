@@ -8,13 +8,13 @@ import type { DeviceAdmission } from './deviceAdmission.ts';
 import type { MemoryAdmission } from './memoryAdmission.ts';
 import { chooseWorker } from './workerChoice.ts';
 
-/** A task that has become an attempt, and the worker that is to run it. */
+/** A claimed task and the leased worker that will run it. */
 export interface Claimed {
   task: Task;
   lease: Lease;
 }
 
-/** What choosing takes. */
+/** Dependencies of `claimNext`. */
 export interface ClaimingParts {
   store: Pick<TaskStore, 'candidates' | 'claim'>;
   pool: Pick<WorkerPool, 'ready' | 'lease'>;
@@ -24,13 +24,13 @@ export interface ClaimingParts {
   isStopping: () => boolean;
 }
 
-/** No more tasks than these are looked at for one that may pass others. */
+/** How many tasks are considered when older ones cannot start yet. */
 const LOOK_AHEAD = 64;
 
 /**
  * Claims the oldest task that may start, for the idle worker that suits it best.
  *
- * @returns undefined where there is not both
+ * @returns undefined when no task can start or no worker suits it
  */
 export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefined> {
   const { store, pool, clock } = parts;
@@ -51,7 +51,7 @@ export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefin
     });
     if (itsTurn === 'pass') continue;
     if (parts.isStopping()) return undefined;
-    // Before the claim, so that nobody else takes the worker while it is written.
+    // Lease before claiming, so that nobody else takes the worker while the claim is written.
     const lease = itsTurn === 'start' ? pool.lease(suited) : undefined;
     if (!lease) return undefined;
     const claimed = await claimFor(store, task, lease, leaseUntil(clock));
@@ -60,7 +60,7 @@ export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefin
   return undefined;
 }
 
-/** Gives the worker back where the task was cancelled meanwhile. */
+/** Claims the task; releases the worker when the task is no longer pending. */
 async function claimFor(
   store: ClaimingParts['store'],
   task: Task,
@@ -76,7 +76,7 @@ async function claimFor(
   }
 }
 
-/** In their order; more than the first are read only when that one is passed. */
+/** Candidates in queue order. The second and later ones are read only when the first is passed over. */
 async function* candidates(store: Pick<TaskStore, 'candidates'>): AsyncGenerator<Candidate> {
   const [first] = await store.candidates({ limit: 1 });
   if (!first) return;

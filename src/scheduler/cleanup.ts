@@ -15,20 +15,20 @@ export interface Retention {
   metadataMs: number;
 }
 
-/** What cleaning takes. */
+/** Dependencies of a cleanup pass. */
 export interface CleanupParts extends SweepParts {
   retention: Retention;
 }
 
-/** Removes what is older than it is to be kept, now and then. */
+/** Periodically removes data whose retention time is over. */
 export interface Cleanup {
-  /** Begins the first pass at once, and another after every interval. */
+  /** Runs a pass immediately and then once per interval. */
   start(): void;
-  /** Ends the pass that runs after the file it is at, and begins no other. */
+  /** Stops after the current file; starts no further pass. */
   stop(): Promise<void>;
 }
 
-/** Tasks that one transaction marks: few enough that requests between two of them wait for milliseconds. */
+/** Tasks marked per transaction, small enough that concurrent requests wait only milliseconds. */
 const PAGE = 100;
 const HOUR_MS = 3_600_000;
 const SHORTEST_INTERVAL_MS = 1_000;
@@ -39,12 +39,12 @@ const FILE_STEPS: { status: EndedStatus; kept: 'completedMs' | 'failedMs' }[] = 
   { status: 'cancelled', kept: 'failedMs' },
 ];
 
-/** Every hour; more often where something is kept for less than that. */
+/** One hour, or the shortest retention time if that is less. */
 export function cleanupInterval({ completedMs, failedMs, metadataMs }: Retention): number {
   return Math.max(SHORTEST_INTERVAL_MS, Math.min(HOUR_MS, completedMs, failedMs, metadataMs));
 }
 
-/** Builds the cleanup; a pass begins `everyMs` after the one before began, unless that still runs. */
+/** Creates the cleanup. A pass starts `everyMs` after the previous one started, unless that is still running. */
 export function createCleanup(parts: CleanupParts, everyMs: number): Cleanup {
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -68,8 +68,8 @@ export function createCleanup(parts: CleanupParts, everyMs: number): Cleanup {
 }
 
 /**
- * One pass. Nothing of a task that has not ended is touched. A row says that its files are gone before they
- * go, so that nobody is sent to a file that is half removed. Never throws: what fails is left for the next pass.
+ * Runs one pass. Only ended tasks are touched. The row is marked before its files are removed, so that no client is
+ * sent to a half-removed file. Never throws: whatever fails is retried by the next pass.
  */
 export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise<void> {
   const { store, retention, clock, log } = parts;
@@ -107,8 +107,8 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
 }
 
 /**
- * Marks page after page. A full disk may not take even the mark: then the files go before it. Nobody is given them
- * any more, for their time is over, and the row says from when on.
+ * Marks tasks page by page. If the disk is too full even for the mark, the files are removed first; their retention
+ * time is over, so no client is entitled to them.
  */
 function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStatus }>(
   { store, files, running }: CleanupParts,
@@ -129,7 +129,7 @@ function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStat
   };
 }
 
-/** That a task was deleted is remembered for as long as a task would be. */
+/** Drops `task.deleted` events older than the metadata retention. */
 async function forgetDeletions(
   { store, retention, clock }: CleanupParts,
   signal: AbortSignal,
@@ -147,7 +147,7 @@ async function removeFiles(files: CleanupParts['files'], task: Task): Promise<vo
   await files.remove(layout.input(task.mixture.inputId));
 }
 
-/** Removes the files of task after task, page by page, and notes each task as done. */
+/** Removes the files of marked tasks page by page and records each as done. */
 async function removePages(
   { files, running, log }: CleanupParts,
   signal: AbortSignal,
@@ -160,7 +160,7 @@ async function removePages(
     page = await nextPage(page.at(-1));
     for (const task of page) {
       if (signal.aborted) return counts;
-      // Cancelled, and its worker has not let go yet.
+      // Cancelled, but its worker has not stopped writing yet.
       if (running.has(task.taskId)) continue;
       try {
         await removeFiles(files, task);

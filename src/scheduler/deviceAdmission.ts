@@ -2,41 +2,41 @@ import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { ReadyWorker } from '../worker/workerPool.ts';
 import type { MeasuredPeaks, MeasuredTask } from './measuredPeaks.ts';
 
-/** A worker as far as the memory of its device goes. */
+/** The part of a worker that device memory admission needs. */
 export type AdmittedWorker = Pick<InferenceWorker, 'holding' | 'ready'>;
 
-/** Lets tasks run beside each other on one GPU only if its memory holds all of them, by what was measured. */
+/** Admits concurrent tasks on one GPU only when their measured peaks fit into its memory together. */
 export interface DeviceAdmission<Worker extends AdmittedWorker = InferenceWorker> {
-  /** Whether this idle worker may begin the task now, for all that its GPU does beside. */
+  /** Whether this idle worker may start the task now, given what else runs on its GPU. */
   hasRoom(task: MeasuredTask, worker: Worker): boolean;
-  /** Bytes that this worker takes of its device: of what it runs, or of what it holds at rest. */
+  /** Device memory this worker uses: for its running task, or for the models it holds while idle (bytes). */
   takes(worker: Worker): number;
   /**
-   * The worker runs the task from now on.
+   * Registers the task as running on the worker.
    *
-   * @returns idle workers of the same GPU whose models should be unloaded first, for the task may not fit beside them
+   * @returns idle workers on the same GPU whose models should be unloaded first, because the task may not fit beside them
    */
   begin(task: MeasuredTask, worker: Worker): Worker[];
-  /** It does not run it any more. */
+  /** The worker's task has ended. */
   end(worker: Worker): void;
-  /** Claims the GPU for a load, which nobody has measured; undefined while anything else runs there. @returns its end */
+  /** Reserves the whole GPU for loading a model, whose peak is unknown. @returns the release; undefined while anything else runs there */
   claimForLoad(worker: Worker): (() => void) | undefined;
 }
 
-/** What other programs take, and what memory loses to gaps, needs room too. */
+/** The rest is left for other programs and fragmentation. */
 const USABLE_SHARE = 0.9;
 
 /**
- * Builds it. A worker that has its device alone is always admitted: nothing of this concerns it. So is the only one
- * of several that works; beside others only what was measured may run, and nothing beside what was not.
+ * Creates the admission. A worker alone on its device, or the only busy one there, is always admitted. Beside others,
+ * only tasks with a measured peak may run, and nothing may run beside a task without one.
  *
- * @param parts.workers all that live, each with its device
+ * @param parts.workers all started workers with their devices
  */
 export function createDeviceAdmission<Worker extends AdmittedWorker>(parts: {
   workers: () => readonly ReadyWorker<Worker>[];
   peaks: Pick<MeasuredPeaks, 'find'>;
 }): DeviceAdmission<Worker> {
-  /** What each works at takes; undefined: nobody knows. */
+  /** Peak of each running task; undefined: never measured. */
   const running = new Map<Worker, number | undefined>();
 
   const deviceOf = (worker: Worker) => parts.workers().find((each) => each.worker === worker)?.device;
@@ -48,11 +48,11 @@ export function createDeviceAdmission<Worker extends AdmittedWorker>(parts: {
 
   const heldBy = (worker: Worker) => worker.holding.device_bytes ?? 0;
 
-  /** Of its device, while it runs the task; undefined: not known. */
+  /** Device memory the worker needs to run the task; undefined: never measured. */
   const needOf = (task: MeasuredTask, worker: Worker): number | undefined => {
     const peak = parts.peaks.find(task, deviceOf(worker) ?? '');
     if (peak === undefined) return undefined;
-    // The peak has the task's own model in it; beside others that one is counted twice, which is the safe side.
+    // The peak includes the task's own model, so with other models loaded it is counted twice: on the safe side.
     const holdsOthers = worker.holding.models.some((name) => name !== task.modelType);
     return holdsOthers ? peak + heldBy(worker) : peak;
   };
@@ -61,7 +61,7 @@ export function createDeviceAdmission<Worker extends AdmittedWorker>(parts: {
   const takenBy = (each: ReadyWorker<Worker>) =>
     isAtWork(each) ? running.get(each.worker) : heldBy(each.worker);
 
-  /** Whether they all fit on the worker's GPU with what it needs itself. */
+  /** Whether `need` and the memory of all others fit on the worker's GPU. */
   const fit = (worker: Worker, need: number | undefined, others: readonly ReadyWorker<Worker>[]): boolean => {
     let sum = need;
     for (const each of others) {

@@ -2,14 +2,14 @@ import type { Log } from '../log.ts';
 import type { DevicePeak, DevicePeakStore } from '../store/devicePeaks.ts';
 import type { Task } from '../tasks/task.ts';
 
-/** What of a task its memory on a device depends on. */
+/** The parts of a task that determine its device memory. */
 export type MeasuredTask = Pick<Task, 'modelType' | 'options' | 'mixture'>;
 
-/** How much memory of a GPU tasks take, as far as that was measured. */
+/** Measured peak GPU memory of tasks. */
 export interface MeasuredPeaks {
-  /** The most that such a task was seen to take (bytes); undefined: none was seen, or none as long. */
+  /** The largest measured peak of such a task (bytes); undefined: none measured, or none this long. */
   find(task: MeasuredTask, device: string): number | undefined;
-  /** Such a task took so much there, with this version of its model. */
+  /** Records the peak of a task with this version of its model. */
   record(
     task: MeasuredTask,
     where: { device: string; version: string },
@@ -18,11 +18,11 @@ export interface MeasuredPeaks {
 }
 
 /**
- * Builds it on what an earlier run of the server measured. Only the longest mixture, the largest peak and the present
- * files of a model count. MSST moves its mixture to the GPU batch by batch, so that a longer one takes no more once a
- * batch was full; what was measured with less holds for shorter ones only.
+ * Starts from the peaks stored by earlier runs. Only the longest mixture, the largest peak and the current files of a
+ * model count. MSST moves the mixture to the GPU in batches, so a longer mixture takes no more once a batch was full;
+ * a peak measured with less than a full batch holds for shorter mixtures only.
  *
- * @param parts.versionOf of the model's files as they are now; undefined when it is gone
+ * @param parts.versionOf the version of the model's current files; undefined when the model is gone
  */
 export function createMeasuredPeaks(parts: {
   stored: readonly DevicePeak[];
@@ -47,7 +47,7 @@ export function createMeasuredPeaks(parts: {
       return isCovered ? peak.bytes : undefined;
     },
     record(task, { device, version }, { bytes, any_length: anyLength }) {
-      // Its files may have changed while it ran.
+      // The model's files may have changed during the task.
       if (version !== parts.versionOf(task.modelType)) return;
       const before = known(task, device);
       const seconds = anyLength ? null : task.mixture.durationSeconds;
@@ -62,7 +62,7 @@ export function createMeasuredPeaks(parts: {
       if (before?.bytes === peak.bytes && before.upToSeconds === peak.upToSeconds) return;
       peaks.set(keyOf(task.modelType, device, task.options.batchSize), peak);
       parts.store.save(peak).catch((error: unknown) => {
-        // It is known for this run of the server, and will be measured again by the next.
+        // Kept in memory; the next run measures it again.
         parts.log.warn({ err: error, peak }, 'what a model takes of a GPU could not be kept');
       });
     },

@@ -1,38 +1,38 @@
 import type { Clock } from '../clock.ts';
 import type { Task } from '../tasks/task.ts';
 
-/** What of a task its memory depends on, beside its model. */
+/** The parts of a task that determine its host memory. */
 export type SizedTask = Pick<Task, 'taskId' | 'seq' | 'modelType' | 'options' | 'mixture'>;
 
 /** One attempt of a task. */
 type Attempt = Pick<Task, 'taskId' | 'attempt'>;
 
-/** `pass`: not now, but a younger task may start before it. `wait`: not now, and none may. */
+/** `pass`: not now, but a younger task may overtake it. `wait`: not now, and no younger task may start. */
 export type Turn = 'start' | 'pass' | 'wait';
 
-/** Lets tasks run beside each other only as far as the host's memory holds all of them, by their estimates. */
+/** Admits concurrent tasks only while their estimated memory fits into the host's. */
 export interface MemoryAdmission {
   /**
-   * Begins a new look at the queue; to be asked of its tasks in their order, until one is not passed. What a task
-   * needs beside the host's memory, `hasRoom` says: it waits for that in the same way.
+   * Starts a pass over the queue. Call the result for each task in order until one is not passed. `hasRoom` checks
+   * whatever else the task needs; a task waits for that in the same way.
    */
   look(): (task: SizedTask, hasRoom?: () => boolean) => Turn;
-  /** This attempt of the task runs from now on. */
+  /** The attempt is running. */
   begin(task: SizedTask & Attempt): void;
-  /** This attempt took more than the host had: the next one of its task runs alone. */
+  /** The attempt ran out of host memory: the task's next attempt runs alone. */
   outgrew(task: Attempt): void;
-  /** It does not run any more; the next attempt of its task may have begun already. */
+  /** The attempt has ended; the task's next attempt may already be running. */
   end(task: Attempt): void;
 }
 
-/** After this time a task that waits for memory is not passed any more: what runs ends, and then it has room. */
+/** After this time a waiting task is no longer overtaken, so memory becomes free for it. */
 const PASSED_FOR_MS = 60_000;
 
 /**
- * Builds it. One task alone always runs, whatever its estimate: what could never fit was refused when it came.
+ * Creates the admission. A single task always runs, whatever its estimate: what could never fit is refused at submission.
  *
- * @param parts.usableBytes what all that run may take together
- * @param parts.estimate bytes that a task will take
+ * @param parts.usableBytes memory for all running tasks together
+ * @param parts.estimate estimated memory of a task in bytes
  */
 export function createMemoryAdmission(parts: {
   usableBytes: number;
@@ -41,9 +41,9 @@ export function createMemoryAdmission(parts: {
 }): MemoryAdmission {
   const { clock, usableBytes } = parts;
   const running = new Map<string, number>();
-  /** Tasks that take all there is, whatever their estimate says, by the attempt that showed it. */
+  /** Tasks that ran out of memory, by that attempt: they count as taking all memory. */
   const outgrown = new Map<string, number>();
-  /** Since when a task waits for memory, by its place in the queue. */
+  /** When each waiting task began to wait, by its `seq`. */
   const waiting = new Map<number, number>();
 
   const fits = (task: SizedTask): boolean => {
@@ -59,7 +59,7 @@ export function createMemoryAdmission(parts: {
     look() {
       let isFirst = true;
       return (task, hasRoom = () => true) => {
-        // Whatever stood before the oldest one does not wait any more.
+        // Tasks older than the first candidate are no longer pending.
         if (isFirst) for (const seq of waiting.keys()) if (seq < task.seq) waiting.delete(seq);
         isFirst = false;
         if (fits(task) && hasRoom()) return 'start';

@@ -7,15 +7,15 @@ import type { InferenceWorker } from '../worker/inferenceWorker.ts';
 import type { RunnableModel } from './runnableModel.ts';
 
 /**
- * Has workers decode the songs that are next while their networks work. A hint from end to end: tasks start in
- * their order, on whichever worker suits them, and one whose song was not decoded ahead is decoded then.
+ * Has busy workers decode the next songs in the queue ahead of time. Only a hint: tasks still start in order, on
+ * whichever worker suits them, and a song that was not decoded ahead is decoded then.
  */
 export interface Preparation<Worker = InferenceWorker> {
-  /** The network of this worker works from now on. */
+  /** This worker's network is now computing. */
   begin(worker: Worker): void;
-  /** It does so no more. `died`: what it prepared may be why, and is never prepared again. */
+  /** It has stopped. `died`: the song it was preparing may be the cause and is never prepared again. */
   end(worker: Worker, how: 'lives' | 'died'): void;
-  /** There may be another next task. */
+  /** The head of the queue may have changed. */
   look(): void;
 }
 
@@ -26,7 +26,7 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
   describeModel: (modelType: string) => Pick<RunnableModel, 'sampleRate'> | undefined;
   log: Pick<Log, 'warn'>;
 }): Preparation<Worker> {
-  /** The task that each busy worker prepares; null: none yet. */
+  /** The task each busy worker is preparing; null: none yet. */
   const busy = new Map<Worker, string | null>();
   const suspects = new Set<string>();
 
@@ -49,7 +49,7 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
     }
   };
   const tryToLook = () => {
-    // A hint must not fail anything.
+    // A failed hint must not fail anything else.
     look().catch((error: unknown) => {
       parts.log.warn({ err: error }, 'the next task could not be prepared');
     });
@@ -70,6 +70,6 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
   };
 }
 
-/** What is staged first is not there yet, and what goes through MSST in pieces is never held. */
+/** A song that must be staged is not decodable yet; one processed in pieces is never held in memory. */
 const isPreparable = ({ mixture }: Task) =>
   mixture.stagingReason === null && mixture.durationSeconds <= WHOLE_SECONDS;

@@ -4,7 +4,7 @@ import { layout } from '../store/layout.ts';
 import type { LostAttempt, PoisonRule, TaskStore } from '../store/taskStore.ts';
 import { eraseTask } from '../tasks/erasing.ts';
 
-/** What takes the server down start after start must end some time; a kill that hit it by chance costs nothing. */
+/** A task that takes the server down at every start must fail eventually; one that was running by chance must not. */
 const POISON: PoisonRule = {
   deathsInARow: 3,
   failure: {
@@ -16,15 +16,14 @@ const POISON: PoisonRule = {
 };
 
 /**
- * Mends what the server that ran here before left behind: interrupted tasks are pending again, or have failed
- * when that happened too often in a row; deletions are carried out, and files that no row names are removed.
- * Runs before any attempt starts.
+ * Startup recovery: requeues interrupted tasks, or fails them when they were interrupted too often in a row; completes
+ * deletions; removes files without a row. Runs before any attempt starts.
  */
 export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
   const { store, files, log } = parts;
   const lost = await store.reclaimExpired(Infinity, POISON);
   const deleted = await store.markedDeleted();
-  // What cannot be removed now stands in no way: it is hidden already, and the cleanup tries it again.
+  // Failing to remove something is harmless: it is already hidden, and the cleanup retries it.
   const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {
     try {
       await remove();
@@ -47,7 +46,7 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
   }
   log.info(
     { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: erased, swept },
-    'what the last run left was put in order',
+    'startup recovery finished',
   );
 }
 
@@ -61,7 +60,7 @@ async function strayUploads(store: TaskStore, files: FileStore): Promise<string[
   return strays;
 }
 
-/** Of a completed task only the attempt that completed it stays; of every other task nothing. */
+/** Everything in the results folder but the completing attempts of completed tasks. */
 async function strayResults(store: TaskStore, files: FileStore): Promise<string[]> {
   const strays: string[] = [];
   for (const taskId of await files.list(layout.results)) {

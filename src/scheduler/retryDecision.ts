@@ -6,27 +6,27 @@ import { ChildDied, ChildFailure, KilledForMemory, WorkerHung } from '../worker/
 import { BROKEN_DEVICE_EXIT_CODE, type FailureKind } from '../worker/protocol.ts';
 import type { Hang } from '../worker/watchdog.ts';
 
-/** What becomes of a task whose attempt threw. */
+/** What happens to a task whose attempt failed. */
 export type RetryDecision =
   | { next: 'fail'; failure: TaskFailure; countsAsFailure: boolean }
   | { next: 'requeue'; outcome: AttemptOutcome; countsAsFailure: boolean; delayMs?: number }
-  /** It was cancelled or deleted: its status says so already. */
+  /** It was cancelled or deleted; its status already says so. */
   | { next: 'nothing' };
 
-/** A task that takes down this many workers is to blame itself. One that was killed for hanging is among them. */
+/** A task that takes down this many workers (crashed or killed for hanging) is considered the cause. */
 const MAX_WORKER_DEATHS = 2;
 
 /**
- * Decides after a failed attempt. An exception of MSST fails the task at once; a dead worker gives it one more
- * chance; a hang uses up one of its attempts; a stop of the server costs it nothing.
+ * Decides after a failed attempt: an exception in MSST fails the task; a dead worker requeues it once; a hang uses up
+ * one of its attempts; a server shutdown requeues it for free.
  */
 export function decideRetry(
   error: unknown,
   task: Task,
   context: { stopping: boolean; cancelled: boolean; maxAttempts: number; retryDelayMs: number },
 ): RetryDecision {
-  // First, because a stop aborts what runs as a cancel does. A task that was cancelled stays so: it is not
-  // `processing` any more, and the requeue finds nothing.
+  // Checked first, because a shutdown aborts attempts the way a cancel does. A task that really was cancelled is no
+  // longer `processing`, so the requeue changes nothing.
   if (context.stopping) return { next: 'requeue', outcome: 'server_stopped', countsAsFailure: false };
   if (context.cancelled) return { next: 'nothing' };
   if (error instanceof ChildDied || error instanceof KilledForMemory) {
@@ -40,8 +40,7 @@ export function decideRetry(
   if (error instanceof WorkerHung) {
     const hangs = task.failures + 1;
     if (hangs < context.maxAttempts) {
-      // What made it hang, a GPU or a disk, gets a moment to recover. After a dead worker there is no such
-      // wait: a new one has to be started first, and the second death is the last.
+      // Gives a hanging GPU or disk a moment to recover. Not needed after a death: a new worker has to start first.
       const delayMs = Math.min(context.retryDelayMs * 2 ** task.failures, LONGEST_RETRY_DELAY_MS);
       return { next: 'requeue', outcome: 'hung', countsAsFailure: true, delayMs };
     }

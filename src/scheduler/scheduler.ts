@@ -11,26 +11,26 @@ import { createSettlement, type SettlementParts } from './settlement.ts';
 /** Matches idle workers to pending tasks, in the order the tasks came. */
 export interface Scheduler {
   start(): void;
-  /** Something may have become possible: a task came, a worker is free. A hint; it also looks by itself. */
+  /** A hint that a task or a worker has become available. The scheduler also polls. */
   wake(): void;
-  /** Starts nothing more; lets what runs go on for so long, then gives it back to the queue. */
+  /** Starts nothing more; gives running tasks this long to finish, then requeues them. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** What scheduling takes. */
+/** Dependencies of the scheduler. */
 export type SchedulerParts = AttemptParts &
   Pick<ClaimingParts & ClaimedTaskParts, 'memory' | 'devices' | 'running'> &
   Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable'> & {
     store: TaskStore;
     pool: Pick<WorkerPool, 'ready' | 'lease' | 'replaceWorn' | 'stop'>;
-    /** Looks after the models of idle workers while no task can start. */
+    /** Maintains the models of idle workers while no task can start. */
     residency: ModelResidency;
   };
 
-/** A wake-up that was lost costs this much and no more. */
+/** The most that a lost wake-up costs. */
 const POLL_MS = 1_000;
 
-/** Builds the scheduler; nothing else starts an attempt. */
+/** Creates the scheduler, the only place where attempts are started. */
 export function createScheduler(parts: SchedulerParts): Scheduler {
   const { pool, running, log, clock } = parts;
   const settlement = createSettlement({
@@ -45,7 +45,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   let isWanted = false;
   let poll: NodeJS.Timeout | undefined;
 
-  /** Starts what can start, then looks after idle workers; again, as long as somebody wakes it meanwhile. */
+  /** Starts every task that can start, then maintains idle workers; repeats while it was woken meanwhile. */
   const look = async (): Promise<void> => {
     isWanted = true;
     if (isLooking) return;
@@ -58,7 +58,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         if (canStart()) parts.residency.maintain();
       }
     } catch (error) {
-      // The database did not answer; the poll tries again.
+      // The database failed; the poll retries.
       log.error({ err: error }, 'the queue could not be read');
     } finally {
       isLooking = false;
@@ -67,7 +67,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
 
   const canStart = () => !stopping && pool.ready().some(({ isIdle }) => isIdle);
 
-  /** @returns whether there was a task, and a worker for it */
+  /** @returns whether a task was started */
   const startNext = async (): Promise<boolean> => {
     const next = await claimNext({ ...parts, isStopping: () => stopping });
     if (next) beginClaimed(claimed, next);

@@ -9,29 +9,29 @@ import type { Task } from '../tasks/task.ts';
 import { ChildFailure } from '../worker/childErrors.ts';
 import { decideRetry, type RetryDecision } from './retryDecision.ts';
 
-/** What came of running an attempt. */
+/** The outcome of an attempt. */
 export type Outcome = { result: AttemptResult } | { error: unknown };
 
-/** What settling takes. */
+/** Dependencies of the settlement. */
 export interface SettlementParts {
   store: Pick<TaskStore, 'finish' | 'requeue' | 'statusOf'>;
   files: Pick<FileStore, 'remove' | 'removeEmptyFolder'>;
   maxAttempts: number;
   retryDelayMs: number;
-  /** A worker could not load this model: `reason` says why, fit for a client. */
+  /** A worker could not load this model; `reason` is a sentence for clients. */
   onModelUnavailable: (modelType: string, reason: string) => void;
   now(): number;
   log: Log;
 }
 
-/** Brings the ends of attempts into the store. */
+/** Stores the outcomes of attempts. */
 export interface Settlement {
   /**
-   * Writes how an attempt ended, however long the database refuses, and removes what of it nobody will be given.
-   * Whoever is told of it can change nothing of that: what they throw is logged. Never throws.
+   * Stores the outcome, retrying for as long as the database refuses, and removes files no client will be given.
+   * Never throws.
    */
   settle(task: Task, outcome: Outcome, how: { stages: StageClock; cancelled: boolean }): Promise<void>;
-  /** The server stops: what runs goes back into the queue, and what cannot be written is left to the next start. */
+  /** The server is stopping: running tasks are requeued, and what cannot be written is left to the next start. */
   stop(): void;
 }
 
@@ -59,7 +59,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
     tellSafely(log, () => {
       const traceback = error instanceof ChildFailure ? error.traceback : null;
       const facts = { taskId: task.taskId, attempt: task.attempt, err: error, traceback, decision };
-      // It is no fault where a cancel or a stop of the server ended it.
+      // Ended by a cancel or a shutdown: not an error.
       const isFault = decision.next === 'fail' || (decision.next === 'requeue' && decision.countsAsFailure);
       const level = isFault ? 'error' : 'info';
       log[level]({ ...facts, ...how.stages.read() }, 'an attempt failed');
@@ -83,7 +83,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
     };
   };
 
-  /** @returns false when the attempt is not the task's current one any more, or the end could not be written */
+  /** @returns false when the attempt is no longer the task's current one, or the outcome could not be written */
   const finish = ({ taskId, attempt }: Task, result: AttemptResult): Promise<boolean> =>
     persist(() => store.finish(taskId, attempt, result));
 
@@ -111,19 +111,19 @@ export function createSettlement(parts: SettlementParts): Settlement {
     }
   };
 
-  /** What an attempt wrote, unless it is what its task completed with. The task's other attempts are not its own. */
+  /** Removes the attempt's files, unless its task completed with them. */
   const discard = async (task: Task): Promise<void> => {
     const { taskId, attempt } = task;
     await removing(taskId, async () => {
       const current = await store.statusOf(taskId);
-      // A write that was taken and told as refused, for one.
+      // For example, when a commit succeeded but reported an error.
       if (current?.status === 'completed' && current.attempt === attempt) return;
       await files.remove(layout.attempt(taskId, attempt));
       await files.removeEmptyFolder(layout.task(taskId));
     });
   };
 
-  /** What cannot be removed now, the sweep at the next start removes. */
+  /** Files that cannot be removed now are removed by the recovery at the next start. */
   const removing = async (taskId: string, remove: () => Promise<void>): Promise<void> => {
     await remove().catch((error: unknown) => {
       tellSafely(log, () => {
@@ -139,7 +139,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
         if (!(await finish(task, outcome.result))) await discard(task);
         return;
       }
-      // First: what is settled has nothing left to remove, and a client that sees the end finds it so.
+      // Before the write: a client that sees the end must not find leftovers.
       await discard(task);
       if ('result' in outcome) await finish(task, outcome.result);
       else await settleFailure(task, outcome.error, how);

@@ -2,23 +2,23 @@ import type { DeviceFailure } from '../store/taskStore.ts';
 import type { ReadyWorker } from '../worker/workerPool.ts';
 import type { AdmittedWorker } from './deviceAdmission.ts';
 
-/** What a task wants of its worker. */
+/** What a task requires of its worker. */
 export interface Wish<Worker> {
   modelType: string;
-  /** The device on which its last attempt took its worker with it, and how. */
+  /** The device on which its last attempt took down its worker, and how. */
   lastFailure: DeviceFailure | undefined;
-  /** Whether an idle worker's device has the memory for it now. */
+  /** Whether an idle worker's device has enough memory now. */
   hasRoom: (worker: Worker) => boolean;
 }
 
 /**
- * The idle worker that suits a task best; undefined when there is none. One on another device than its last attempt
- * failed on comes first; then one that has the model loaded; then one on the device that does least, and of
- * those the one with the most memory left. A task whose last attempt failed because of its GPU waits for another
- * one, if there is one: a second failure there would be taken for its own.
+ * Chooses the best idle worker for a task; undefined when there is none. Preferred in this order: another device than
+ * the one its last attempt failed on; the model already loaded; the least busy device; the most free memory. A task
+ * whose last attempt failed because of its GPU waits for another GPU, if there is one, because a second failure on the
+ * same one would count against the task.
  *
- * @param workers all that live, idle or not
- * @param takes bytes that a worker takes of its device
+ * @param workers all started workers, idle or busy
+ * @param takes device memory a worker uses, in bytes
  */
 export function chooseWorker<Worker extends AdmittedWorker>(
   workers: readonly ReadyWorker<Worker>[],
@@ -28,7 +28,7 @@ export function chooseWorker<Worker extends AdmittedWorker>(
   const failedOn = lastFailure?.device;
   const mustChange =
     lastFailure?.outcome === 'device_failed' && workers.some(({ device }) => device !== failedOn);
-  // The first difference decides; what is smaller is better.
+  // Compared lexicographically; smaller is better.
   const ranked = workers
     .filter(({ isIdle, device }) => isIdle && !(mustChange && device === failedOn))
     .filter(({ worker }) => hasRoom(worker))

@@ -7,22 +7,22 @@ import { tooLarge } from './mixtureUpload.ts';
 import type { ProgressBoard } from './progress.ts';
 import { longestSeconds } from './taskMemory.ts';
 
-/** How much the server takes. */
+/** The limits on what is accepted. */
 export interface TaskLimits {
   maxFileSizeBytes: number;
   maxAudioSeconds: number | 'memory';
   maxQueueSize: number;
   hostMemoryBytes: number;
-  /** Free bytes of the disk that no upload and no stems to come may use. */
+  /** Disk space kept free of uploads and expected stems, in bytes. */
   reserveDiskBytes: number;
 }
 
-/** Says whether a task can be taken now, with a sentence when it cannot. */
+/** Decides whether a task can be accepted now; refusals carry a sentence for the client. */
 export interface Admission {
   /**
-   * Before the body is read.
+   * Checked before the body is read.
    *
-   * @param request.isRepeat it came before and has its place in the queue, however many wait
+   * @param request.isRepeat the task already exists, so the queue limit does not apply
    * @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE
    */
   admit(request: { contentLength: number | null; isRepeat: boolean }): Promise<void>;
@@ -32,18 +32,18 @@ export interface Admission {
   requireSpace(bytes: number): Promise<void>;
   /** @throws {AppError} AUDIO_TOO_LONG */
   requireLength(mixture: { durationSeconds: number }, model: ModelEntry, options: SeparationOptions): void;
-  /** The refusal while so many tasks wait. */
+  /** The refusal when this many tasks are waiting. */
   queueFull(waiting: number): AppError;
-  /** From now on nothing is admitted. */
+  /** Refuses everything from now on. */
   close(): void;
 }
 
-/** What a form may hold around its file: boundaries, headers, the other fields. */
+/** Allowance for the rest of the form: boundaries, headers, other fields. */
 const FORM_ALLOWANCE_BYTES = 8_000_000;
 const MAX_RETRY_AFTER_SECONDS = 300;
 const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 
-/** Builds the gate that every task passes. */
+/** Creates the admission. */
 export function createAdmission(parts: {
   store: Pick<TaskStore, 'countByStatus'>;
   files: Pick<FileStore, 'freeBytes'>;
@@ -89,7 +89,7 @@ export function createAdmission(parts: {
     options: SeparationOptions,
   ) => {
     const allowed = limits.maxAudioSeconds === 'memory' ? Infinity : limits.maxAudioSeconds;
-    // A longer one would never find the memory to run, whatever is allowed.
+    // A longer song could never run in this host's memory, whatever the setting allows.
     const possible = longestSeconds(options, model, limits.hostMemoryBytes);
     const limit = Math.min(allowed, possible);
     if (mixture.durationSeconds <= limit) return;

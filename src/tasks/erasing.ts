@@ -4,18 +4,18 @@ import { layout } from '../store/layout.ts';
 import type { TaskStore } from '../store/taskStore.ts';
 import type { Task } from './task.ts';
 
-/** Carries out deletions. A task that is marked as deleted is hidden from everybody, whatever becomes of its files. */
+/** Carries out deletions. A task marked as deleted is hidden even if its files cannot be removed yet. */
 export interface Erasing {
-  /** Removes what there is of a marked task. What cannot be removed now is tried again, soon and then by every cleanup. Never throws. */
+  /** Removes the files and rows of a marked task. Failures are retried, later by every cleanup. Never throws. */
   erase(task: Task): Promise<void>;
-  /** Nothing is tried any more; the next start goes on. */
+  /** Cancels all retries; the next start continues. */
   stop(): void;
 }
 
-/** Waits between the tries, in milliseconds; after the last the cleanup, or the next start, takes over. */
+/** Delays between retries in milliseconds; after the last one the cleanup takes over. */
 const TRY_AGAIN_AFTER_MS = [1_000, 4_000, 16_000, 60_000, 240_000];
 
-/** Builds it. */
+/** Creates it. */
 export function createErasing(parts: {
   store: Pick<TaskStore, 'erase'>;
   files: Pick<FileStore, 'remove'>;
@@ -50,7 +50,7 @@ export function createErasing(parts: {
   };
 }
 
-/** Its files, and last its rows: as long as these are there, the files can be found. */
+/** Removes the files first and the rows last, because the rows are what locates the files. */
 export async function eraseTask(
   store: Pick<TaskStore, 'erase'>,
   files: Pick<FileStore, 'remove'>,

@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import { layout } from '../store/layout.ts';
 
-/** A received file that is not yet a task's: measured, hashed and on the disk. */
+/** A received file that does not belong to a task yet: hashed, counted and on disk. */
 export interface StoredUpload {
   inputId: string;
   bytes: number;
@@ -13,11 +13,11 @@ export interface StoredUpload {
 }
 
 /**
- * Streams an upload to disk, hashing and counting it on the way, never holding it.
+ * Streams an upload to disk, hashing and counting it on the way; it is never held in memory.
  *
  * @param inputId names the folder it goes into
  * @param source the bytes of the file part
- * @throws {AppError} FILE_TOO_LARGE as soon as it is longer than `maxBytes`; equal is allowed
+ * @throws {AppError} FILE_TOO_LARGE as soon as it exceeds `maxBytes`
  */
 export async function receiveUpload(
   files: FileStore,
@@ -38,7 +38,7 @@ export async function receiveUpload(
       callback(null, chunk);
     },
   });
-  // It may break off before the pipeline listens; unheard, that would end the process.
+  // The source may fail before the pipeline listens; an unhandled error event would end the process.
   source.on('error', () => undefined);
   try {
     const sink = await files.create(layout.upload(inputId));

@@ -1,19 +1,19 @@
 import type { Chunking } from '../models/modelYaml.ts';
 
-/** Up to here a mixture goes through MSST as a whole: the memory for that is there in every case. */
+/** Mixtures up to this length are separated as a whole: memory for that is always available. */
 export const WHOLE_SECONDS = 300;
 const PIECE_SECONDS = 240;
-/** Two pieces make so many samples both, and they are compared (`python_worker/engine/segment_plan.py`). */
+/** Samples computed by both of two adjacent pieces, for comparison (`python_worker/engine/segment_plan.py`). */
 const CHECKED_SAMPLES = 4096;
-/** The last piece takes in what would be too short for one of its own. */
+/** A remainder shorter than this is added to the last piece. */
 export const LONGEST_PIECE = 1.25;
 
 /**
- * How long the pieces are, in seconds, that a mixture is cut into because MSST would hold all of it.
+ * The length in seconds of the pieces that a long mixture is cut into, because MSST holds all of its input in memory.
  *
  * @param chunking null: unknown, and nothing is cut
  * @param sampleRate of the model, in Hz
- * @returns null: it goes through MSST as a whole
+ * @returns null: it is separated as a whole
  */
 export function choosePieceSeconds(
   chunking: Chunking | null,

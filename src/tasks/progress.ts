@@ -11,7 +11,7 @@ export const progressStages = [
 ] as const;
 export type ProgressStage = (typeof progressStages)[number];
 
-/** How far a task is, as a client sees it. */
+/** Progress of a task as clients see it. */
 export interface Progress {
   /** 0 to 100. */
   percent: number;
@@ -21,19 +21,19 @@ export interface Progress {
   updatedAt: number;
 }
 
-/** One report of an attempt: its stage, and how many of its forward calls have begun. */
+/** One progress report of an attempt: its stage and how many forward calls have begun. */
 export interface ProgressReport {
   stage: 'loading_model' | 'decoding' | 'separating' | 'encoding';
   done: number;
   total: number;
 }
 
-/** Where each stage begins on the scale of percent. */
+/** The percentage at which each stage begins. */
 const STAGE_START = { loading_model: 0, decoding: 1, separating: 2, encoding: 97 } as const;
-/** How far the percent may run ahead within a chunk that has not ended. */
+/** How far the percentage may advance within an unfinished chunk. */
 const INTERPOLATION_LIMIT = 0.95;
 
-/** The progress of one attempt, kept in memory only. */
+/** Progress of one attempt; in memory only. */
 export class AttemptProgress {
   readonly #clock: Clock;
   readonly #expectedSeconds: number;
@@ -43,7 +43,7 @@ export class AttemptProgress {
   #lastTickAt = 0;
   #shown: Progress;
 
-  /** @param expectedSeconds how long the whole attempt should take, before anything of it was measured */
+  /** @param expectedSeconds estimated duration of the whole attempt */
   constructor(clock: Clock, expectedSeconds: number) {
     this.#clock = clock;
     this.#expectedSeconds = expectedSeconds;
@@ -60,7 +60,7 @@ export class AttemptProgress {
     return this.#shown;
   }
 
-  /** Takes in a report of the worker. */
+  /** Applies a report of the worker. */
   update(report: ProgressReport): void {
     const now = this.#clock.monotonic();
     if (report.stage === 'separating' && report.done > 0) {
@@ -73,7 +73,7 @@ export class AttemptProgress {
     this.renew();
   }
 
-  /** Renews estimate and time: the worker lives, even where a chunk takes minutes. */
+  /** Updates estimate and time on a heartbeat, also while a chunk takes minutes. */
   renew(): void {
     const now = this.#clock.monotonic();
     const { stage, done, total } = this.#report;
@@ -97,7 +97,7 @@ export class AttemptProgress {
     };
   }
 
-  /** Seconds of one forward call: measured from the second report on, before that as expected. */
+  /** Seconds per forward call: measured from the second report on, estimated before. */
   #chunkSeconds(): number {
     const { done, total } = this.#report;
     const measured = done - this.#firstTick.done;
@@ -109,20 +109,20 @@ export class AttemptProgress {
 
 const toEta = (seconds: number) => Math.max(1, Math.round(seconds));
 
-/** Which attempt of which task. */
+/** Identifies an attempt. */
 type Attempt = Pick<Task, 'taskId' | 'attempt'>;
 
-/** The progress of every attempt that runs, by task. */
+/** Progress of all running attempts, by task. */
 export interface ProgressBoard {
   begin(task: Attempt, expectedSeconds: number): AttemptProgress;
-  /** Forgets an attempt. Until its end is in the store it must be shown: the task is `processing` as long. */
+  /** Drops an attempt. Call after its outcome is stored: until then the task is `processing`. */
   end(task: Attempt): void;
   find(taskId: string): Progress | undefined;
-  /** Seconds until the first of them should end; null when none runs. */
+  /** Estimated seconds until the first running attempt ends; null when none runs. */
   soonestEnd(): number | null;
 }
 
-/** Builds the board. */
+/** Creates the board. */
 export function createProgressBoard(clock: Clock): ProgressBoard {
   const running = new Map<string, { attempt: number; progress: AttemptProgress }>();
   return {

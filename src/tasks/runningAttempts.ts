@@ -1,21 +1,21 @@
 import type { StageClock, StageSeconds } from './stageClock.ts';
 
-/** The attempts that compute now, so that a cancel or a delete can reach them. */
+/** The attempts running in this process, so that a cancel or delete can abort them. */
 export interface RunningAttempts {
-  /** Notes an attempt for as long as `done` is open; its signal tells it to stop. */
+  /** Registers an attempt until `done` settles. */
   add(taskId: string, done: Promise<void>, controller: AbortController, stages: StageClock): void;
   has(taskId: string): boolean;
-  /** How long the task's attempt has been in each stage so far; undefined when none runs. */
+  /** Seconds the task's attempt has spent in each stage so far; undefined when none runs. */
   stageSeconds(taskId: string): StageSeconds | undefined;
-  /** Tells the task's attempt to stop. @returns a promise of its end, or undefined when none runs. */
+  /** Aborts the task's attempt. @returns a promise that settles with it; undefined when none runs */
   abort(taskId: string): Promise<void> | undefined;
-  /** Tells every attempt to stop. */
+  /** Aborts every attempt. */
   abortAll(): void;
-  /** The end of everything that runs now. */
+  /** Resolves when every attempt running now has settled. */
   settled(): Promise<void>;
 }
 
-/** Builds the register. */
+/** Creates the register. */
 export function createRunningAttempts(): RunningAttempts {
   const running = new Map<string, { controller: AbortController; done: Promise<void>; stages: StageClock }>();
   return {

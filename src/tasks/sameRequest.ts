@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../errors.ts';
 import type { Task } from './task.ts';
 
-/** What makes two submissions the same: the bytes of the file and everything that is to be done with it. */
+/** What two submissions must share to be the same: the file's bytes, the model and the options. */
 export interface RequestedWork {
   sha256: string;
   modelType: string;
@@ -10,10 +10,10 @@ export interface RequestedWork {
 }
 
 /**
- * Holds a submission against the task that came with its idempotency key before. The file's name does not count.
+ * Compares a submission with the earlier task of its idempotency key. The file name does not count.
  *
  * @returns the task
- * @throws {AppError} IDEMPOTENCY_KEY_REUSED when the two do not ask for the same
+ * @throws {AppError} IDEMPOTENCY_KEY_REUSED when they differ
  */
 export function requireSameRequest(earlier: Task, again: RequestedWork): Task {
   if (

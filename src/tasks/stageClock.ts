@@ -3,10 +3,10 @@ import type { ProgressReport } from './progress.ts';
 
 type Stage = ProgressReport['stage'];
 
-/** Seconds of each stage that was entered. */
+/** Seconds spent in each stage entered so far. */
 export type StageSeconds = Partial<Record<Stage, number>>;
 
-/** How long an attempt has been in each of its stages, as far as it came. */
+/** Measures how long an attempt spends in each stage. */
 export class StageClock {
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -26,7 +26,7 @@ export class StageClock {
     this.#stage = stage;
   }
 
-  /** @returns seconds since the start, and of each stage that was entered; these add up to it */
+  /** @returns total seconds since the start, and the seconds of each stage, which add up to the total */
   read(): { processingSeconds: number; stageSeconds: StageSeconds } {
     this.#settle();
     const stages = [...this.#milliseconds].map(([stage, time]) => [stage, time / 1000]);

@@ -1,10 +1,10 @@
 import type { SeparationOptions } from '../models/optionRules.ts';
 import type { TaskStatus } from './taskState.ts';
 
-/** An uploaded recording: one stored file and what the probe found in it. */
+/** An uploaded recording: a stored file and the result of its probe. */
 export interface Mixture {
   inputId: string;
-  /** As the client named it; for display only, never a path. */
+  /** The client's file name; for display only, never used as a path. */
   filename: string;
   bytes: number;
   sha256: string;
@@ -14,11 +14,11 @@ export interface Mixture {
   durationSeconds: number;
   sampleRate: number;
   channels: number;
-  /** Why MSST cannot read it whole by itself; null: it can. */
+  /** Why it must be staged before MSST can read it; null: it need not be. */
   stagingReason: string | null;
 }
 
-/** Why a task failed, in words for its owner. */
+/** Why a task failed, with a sentence for its owner. */
 export interface TaskFailure {
   code: TaskFailureCode;
   message: string;
@@ -36,21 +36,21 @@ export type TaskFailureCode = (typeof taskFailureCodes)[number];
 
 /** One upload, one model, one result. Times are milliseconds since the epoch. */
 export interface Task {
-  /** Order of arrival; a requeued task keeps it. */
+  /** Position in order of arrival; kept when requeued. */
   seq: number;
   taskId: string;
-  /** The key that made it; null: made with authentication off. */
+  /** The key that submitted it; null: authentication was off. */
   owner: string | null;
   status: TaskStatus;
   /** The exact name of its model. */
   modelType: string;
-  /** What `modelType` was when the task was accepted; null: it came to a server that did not keep that. */
+  /** Version of the model's files at submission; null: accepted by a server that did not record it. */
   modelVersion: string | null;
   options: SeparationOptions;
   mixture: Mixture;
-  /** Attempts started so far. Its newest number is the fence: a message of an older attempt changes nothing. */
+  /** Attempts started so far. Acts as the fence: messages of older attempts change nothing. */
   attempt: number;
-  /** Attempts that the task itself used up; those that a stop of the server ended are not among them. */
+  /** Attempts that count as failures; those ended by a server shutdown do not. */
   failures: number;
   warnings: readonly string[];
   failure: TaskFailure | null;
@@ -58,7 +58,7 @@ export interface Task {
   startedAt: number | null;
   completedAt: number | null;
   processingSeconds: number | null;
-  /** From then on its files are not given out; they are gone, or about to go. Null: they are kept. */
+  /** When its files expired; they are removed soon after. Null: they are kept. */
   filesExpiredAt: number | null;
   version: number;
 }
@@ -68,14 +68,14 @@ export interface TaskTotals {
   completed: number;
   failed: number;
   cancelled: number;
-  /** Of the completed ones, together. */
+  /** Sum over completed tasks. */
   processingSeconds: number;
 }
 
-/** A finished stem, as the attempt that made it published it. */
+/** A published stem. */
 export interface Stem {
   instrument: string;
-  /** The name in its download URL: unique within the task. */
+  /** File name in the download URL; unique within the task. */
   filename: string;
   storageKey: string;
   format: 'wav' | 'flac';

@@ -12,33 +12,33 @@ export const taskEventTypes = [
 ] as const;
 export type TaskEventType = (typeof taskEventTypes)[number];
 
-/** A change of a task's state. It was written together with that state. */
+/** A change of a task's state, committed in the same transaction as the state itself. */
 export interface TaskEvent {
   type: TaskEventType;
-  /** Counts the events of one owner, from 1. */
+  /** Sequence number among the owner's events, from 1. */
   number: number;
   /** Milliseconds since the epoch. */
   at: number;
-  /** The task as the change left it; of a deleted one, as it was. */
+  /** The task after the change; for `task.deleted`, before it. */
   task: Task;
   facts: EventFacts;
 }
 
-/** What is known of a change beside the task, and kept by nobody. */
+/** Details of a change that are announced but not stored. */
 export interface EventFacts {
-  /** Of the request that asked for it. */
+  /** Id of the request that caused it. */
   requestId?: string | undefined;
-  /** How long an upload waited until it was probed, in milliseconds. */
+  /** How long the upload waited to be probed, in milliseconds. */
   waitedMs?: number | undefined;
-  /** The worker that an attempt started on. */
+  /** The worker an attempt started on. */
   workerId?: string;
-  /** Why an attempt ended without ending its task. */
+  /** How an attempt ended that did not end its task. */
   outcome?: string;
 }
 
-/** Where every change of a task's state is announced, in the order of the writes, and by the store alone. */
+/** Publishes every change of a task's state in commit order. Only the store announces. */
 export interface TaskEvents {
-  /** From now on `tell` hears of every change. What it throws is logged: a change that is written cannot be undone. */
+  /** Calls `tell` for every later change. Errors it throws are logged; the change is already committed. */
   subscribe(tell: (event: TaskEvent) => void): void;
   announce(event: TaskEvent): void;
 }

@@ -2,7 +2,7 @@ import type { Log } from '../log.ts';
 import { tellSafely } from '../tellSafely.ts';
 import type { TaskEvent, TaskEvents } from './taskEvent.ts';
 
-/** Builds it. */
+/** Creates the publisher. */
 export function createTaskEvents(log: Pick<Log, 'error'>): TaskEvents {
   const subscribers: ((event: TaskEvent) => void)[] = [];
   return {

@@ -2,7 +2,7 @@ import type { Log } from '../log.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
 import type { TaskEvent, TaskEventType } from './taskEvent.ts';
 
-/** The word for each change in a line of the log: the status that it led to, where that is one. */
+/** The `status` field of the log line for each change. */
 const WORD: Record<TaskEventType, string> = {
   'task.queued': 'pending',
   'task.started': 'processing',
@@ -15,9 +15,9 @@ const WORD: Record<TaskEventType, string> = {
 };
 
 /**
- * Builds what writes a line for every change of a task.
+ * Creates a subscriber that logs one line per change of a task.
  *
- * @param running knows how long an attempt that ends now was in each stage
+ * @param running tells how long an attempt spent in each stage
  */
 export function createTaskLog(log: Log, running: Pick<RunningAttempts, 'stageSeconds'>) {
   return ({ type, at, task, facts }: TaskEvent): void => {

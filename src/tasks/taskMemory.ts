@@ -4,28 +4,28 @@ import type { SeparationOptions } from '../models/optionRules.ts';
 import { choosePieceSeconds, LONGEST_PIECE } from './pieces.ts';
 import type { Task } from './task.ts';
 
-/** What the memory of a task depends on, of its model. */
+/** The parts of a model that determine a task's memory. */
 export type SizedModel = Pick<ModelEntry, 'sampleRate' | 'outputs' | 'chunking'>;
 
-/** And of the task itself. */
+/** The parts of a task that determine its memory. */
 type SizedTask = { options: SeparationOptions; mixture: Pick<Task['mixture'], 'durationSeconds'> };
 
-/** Bytes of host memory that a task will take. One whose model is gone takes none: it is only to fail. */
+/** Estimated host memory of a task in bytes; 0 when its model is gone, because it will only fail. */
 export function taskBytes(task: SizedTask, model: SizedModel | null): number {
   if (!model) return 0;
   const seconds = pieceSeconds(task, model);
-  // Each rotation of a mixture in pieces is a mixture of its own; their sum is on the disk.
+  // In pieces, each rotation (bigshifts) is processed by itself and their sum is kept on disk.
   if (seconds !== null)
     return separationBytes({ ...sizeOf(task, model), bigshifts: 1 }, LONGEST_PIECE * seconds);
   return wholeBytes(task, model);
 }
 
-/** What it would take as a whole. */
+/** Estimated host memory when separated as a whole, in bytes. */
 export function wholeBytes(task: SizedTask, model: SizedModel): number {
   return separationBytes(sizeOf(task, model), task.mixture.durationSeconds);
 }
 
-/** How long the pieces are that it goes through MSST in; null: as a whole. */
+/** Length of the pieces it is separated in, in seconds; null: as a whole. */
 export function pieceSeconds({ options, mixture }: SizedTask, model: SizedModel): number | null {
   const { chunking, sampleRate } = model;
   const chosen = chunking && {
@@ -36,7 +36,7 @@ export function pieceSeconds({ options, mixture }: SizedTask, model: SizedModel)
   return choosePieceSeconds(chosen, sampleRate, mixture.durationSeconds);
 }
 
-/** The longest mixture, in seconds, that a host with so much memory can separate. */
+/** The longest mixture, in seconds, that a host with this much memory can separate. */
 export function longestSeconds(options: SeparationOptions, model: SizedModel, memoryBytes: number): number {
   const endless = { options, mixture: { durationSeconds: Infinity } };
   const isCut = pieceSeconds(endless, model) !== null;
@@ -44,7 +44,7 @@ export function longestSeconds(options: SeparationOptions, model: SizedModel, me
   return longestMixtureSeconds(sizeOf(endless, model), memoryBytes);
 }
 
-/** Bytes of the disk that a task takes while it runs, beside its stems: a mixture in pieces is decoded onto it. */
+/** Temporary disk space of a running task besides its stems, in bytes: a mixture in pieces is decoded to disk. */
 export function scratchBytes(task: SizedTask, model: SizedModel): number {
   if (pieceSeconds(task, model) === null) return 0;
   const { bigshifts, stems, sampleRate } = sizeOf(task, model);

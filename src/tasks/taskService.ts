@@ -20,7 +20,7 @@ import { hasEnded } from './taskState.ts';
 import { scratchBytes } from './taskMemory.ts';
 import { createTaskViews, type TaskView } from './taskView.ts';
 
-/** The probe of an upload: what the media child found, and how long the upload waited for its turn among all callers. */
+/** Probes an upload; also tells how long it waited for its turn. */
 export type Probe = (
   path: string,
   caller: string,
@@ -28,61 +28,61 @@ export type Probe = (
   Omit<Mixture, 'inputId' | 'filename' | 'bytes' | 'sha256' | 'storageKey'> & { waitedMs: number }
 >;
 
-/** A received file and what is to be done with it, resolved and checked. */
+/** A received file with its resolved and validated model and options. */
 export interface Submission {
   owner: string | null;
-  /** With whom others take turns: its owner, or the address it comes from. */
+  /** For fair turns at the probe: the owner, or the client's address. */
   caller: string;
   upload: StoredUpload;
   filename: string;
   model: ModelEntry;
   options: SeparationOptions;
-  /** By which its owner may send it again. */
+  /** Idempotency key of the request. */
   idempotencyKey?: string | undefined;
-  /** Of the request that brought it: the log of the task names it. */
+  /** Id of the request, for the log. */
   requestId?: string | undefined;
 }
 
-/** The task of a submission. */
+/** The task created or found for a submission. */
 export interface SubmittedView extends TaskView {
-  /** It came before with the same key; the file that came now is not kept. */
+  /** The task already existed under this idempotency key; the new file was discarded. */
   isRepeat: boolean;
-  /** How long the file waited until it was looked into. */
+  /** How long the file waited to be probed, in milliseconds. */
   waitedMs: number;
 }
 
-/** What the HTTP side can ask for. `owner` scopes every call to one key's tasks. */
+/** The operations of the HTTP API. `owner` scopes every call to one key's tasks. */
 export interface TaskService {
-  /** Refuses what cannot be taken now, before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
+  /** Refuses a submission before its body is read. @throws {AppError} QUEUE_FULL, SHUTTING_DOWN, INSUFFICIENT_STORAGE, FILE_TOO_LARGE */
   admit(
     contentLength: number | null,
     from?: { owner: string | null; idempotencyKey: string | undefined },
   ): Promise<void>;
   receive(source: NodeJS.ReadableStream): Promise<StoredUpload>;
-  /** Whether a file is being received, or was and is not yet a task's: nobody may sweep it. */
+  /** Whether an upload is in progress or not yet owned by a task, and so must not be swept. */
   isOpenUpload(inputId: string): boolean;
-  /** Removes a received file that did not become a task's. */
+  /** Removes a received file that did not become part of a task. */
   discard(inputId: string): Promise<void>;
   /**
-   * Makes the task, or finds the one that came with the same key.
+   * Creates the task, or finds the one with the same idempotency key.
    *
    * @throws {AppError} UNSUPPORTED_FORMAT, INVALID_AUDIO, AUDIO_TOO_LONG, INSUFFICIENT_STORAGE, QUEUE_FULL, SERVER_BUSY, IDEMPOTENCY_KEY_REUSED
    */
   submit(submission: Submission): Promise<SubmittedView>;
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;
   page(query: Parameters<TaskStore['page']>[0]): Promise<TaskView[]>;
-  /** @returns 'ended' when it had ended before; undefined when there is none */
+  /** @returns 'ended' when the task had already ended; undefined when there is none */
   cancel(taskId: string, owner: string | null, requestId?: string): Promise<TaskView | 'ended' | undefined>;
   /** @returns false when there is none */
   remove(taskId: string, owner: string | null, requestId?: string): Promise<boolean>;
   stemsOf(task: Task): Promise<Stem[]>;
-  /** From now on nothing is accepted. */
+  /** Accepts nothing from now on. */
   close(): void;
 }
 
 const EXTENSION = { wav: 'wav', flac: 'flac', mp3: 'mp3', ogg: 'ogg', mp4: 'm4a' } as const;
 
-/** Builds the service. */
+/** Creates the service. */
 export function createTaskService(parts: {
   store: TaskStore;
   files: FileStore;
@@ -94,14 +94,14 @@ export function createTaskService(parts: {
 }): TaskService {
   const { store, files, progress, running, limits, log } = parts;
   const admission = createAdmission(parts);
-  // From before the folder is made until its row is committed or it is removed.
+  // Contains an id from before its folder is created until its row is committed or it is removed.
   const openUploads = new Set<string>();
 
   const views = createTaskViews(store, progress);
 
   const discard = async (inputId: string): Promise<void> => {
     try {
-      // Whatever failed after the commit: an accepted task keeps its mixture.
+      // If the failure came after the commit, the task keeps its mixture.
       if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
     } finally {
       openUploads.delete(inputId);
@@ -111,7 +111,7 @@ export function createTaskService(parts: {
   const repeat = async (earlier: Task, { upload, model, options }: Submission): Promise<SubmittedView> => {
     requireSameRequest(earlier, { sha256: upload.sha256, modelType: model.name, options });
     await discard(upload.inputId).catch((error: unknown) => {
-      // The next sweep removes it: it is nobody's.
+      // The next sweep removes it.
       log.warn({ inputId: upload.inputId, err: error }, 'a file that came again could not be removed');
     });
     return { ...(await views.of(earlier)), isRepeat: true, waitedMs: 0 };
@@ -119,7 +119,7 @@ export function createTaskService(parts: {
 
   const erasing = createErasing(parts);
 
-  /** The first step of a deletion. @throws where the disk is so full that this cannot be written */
+  /** Marks the task as deleted. @throws when the disk is too full to write even that */
   const markDeleted = async (
     taskId: string,
     owner: string | null,
@@ -130,7 +130,7 @@ export function createTaskService(parts: {
     } catch (error) {
       const task = isFullDisk(error) ? await store.find(taskId, owner) : undefined;
       if (!task || !hasEnded(task.status)) throw error;
-      // Nobody reads the upload of an ended task any more: what it leaves is room for the mark.
+      // The upload of an ended task is no longer needed; removing it makes room for the mark.
       await files.remove(layout.input(task.mixture.inputId));
       return store.markDeleted(taskId, owner, facts);
     }
@@ -156,7 +156,7 @@ export function createTaskService(parts: {
     discard,
     async submit(submission) {
       const { upload, model, options, owner, idempotencyKey } = submission;
-      // Before the file is looked into: what was accepted once is not refused when it comes again.
+      // Checked before the probe: what was accepted once is not refused when it is sent again.
       const known = idempotencyKey === undefined ? undefined : await store.findByKey(idempotencyKey, owner);
       if (known) return repeat(known, submission);
       const stored = files.localPath(layout.upload(upload.inputId));
@@ -194,7 +194,7 @@ export function createTaskService(parts: {
             ? admission.queueFull(limits.maxQueueSize)
             : error;
         });
-      // The same came at the same time, and was a little faster.
+      // A concurrent request with the same key was faster.
       if (task.taskId !== taskId) return repeat(task, submission);
       openUploads.delete(upload.inputId);
       return { ...(await views.of(task)), isRepeat: false, waitedMs };
@@ -218,7 +218,7 @@ export function createTaskService(parts: {
       if (!task) return false;
       const letGo = running.abort(taskId);
       const erase = () => erasing.erase(task);
-      // The worker may still be writing; its files go when it lets go of them.
+      // The worker may still be writing, so the files are removed once it has stopped.
       if (letGo) void letGo.then(erase, erase);
       else await erase();
       return true;

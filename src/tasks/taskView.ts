@@ -2,22 +2,22 @@ import type { TaskStore } from '../store/taskStore.ts';
 import type { Progress, ProgressBoard } from './progress.ts';
 import type { Task } from './task.ts';
 
-/** A task with what is known of it at this moment beside its row. */
+/** A task's row with its live progress and queue position. */
 export interface TaskView {
   task: Task;
   progress: Progress;
-  /** 1: it starts next; null: it does not wait. */
+  /** 1 is next; null: not waiting. */
   queuePosition: number | null;
 }
 
-/** Makes the views of tasks: their rows beside what is known of them at this moment. */
+/** Builds task views. */
 export interface TaskViews {
   of(task: Task): Promise<TaskView>;
-  /** Of a page of them, their places in the queue asked for together. */
+  /** Views of several tasks, with a single query for their queue positions. */
   ofAll(tasks: readonly Task[]): Promise<TaskView[]>;
 }
 
-/** Builds it. */
+/** Creates it. */
 export function createTaskViews(
   store: Pick<TaskStore, 'queuePosition' | 'queuePositions'>,
   progress: Pick<ProgressBoard, 'find'>,
@@ -25,7 +25,7 @@ export function createTaskViews(
   const viewAt = (task: Task, position: number): TaskView => ({
     task,
     progress: progressOf(task, task.status === 'processing' ? progress.find(task.taskId) : undefined),
-    // At least 1: a worker may have taken it since its row was read.
+    // At least 1: it may have been claimed since its row was read.
     queuePosition: isPending(task) ? Math.max(1, position) : null,
   });
   return {
@@ -50,7 +50,7 @@ function progressOf(task: Task, live: Progress | undefined): Progress {
         updatedAt: task.completedAt ?? task.createdAt,
       };
     case 'processing':
-      // Claimed, and the attempt about to begin.
+      // Claimed; the attempt is about to begin.
       return {
         percent: 0,
         stage: 'loading_model',

@@ -1,26 +1,26 @@
 import type { MeasuredThroughput, MeasuredWork } from '../store/taskStore.ts';
 
-/** How long separating takes, from what was measured; for the estimates that clients see. */
+/** Estimates how long separating takes, from earlier measurements. */
 export interface ThroughputEstimates {
-  /** Seconds of processing expected for a second of audio in each pass over it. */
+  /** Estimated processing seconds per second of audio and pass. */
   expect(model: { name: string; version: string; checkpointBytes: number }, device: string): number;
-  /** Takes in what one completed task showed of this version of the model. */
+  /** Records the measurement of a completed task. */
   record(model: { name: string; version: string }, device: string, measured: MeasuredWork): void;
 }
 
-/** Every measurement counts this much less with each that follows. */
+/** Weight of older measurements relative to the next newer one. */
 const FADING = 0.7;
-/** Before anything was measured: a network of so many bytes needs about so long for a second of audio. */
+/** Assumed seconds per second of audio and megabyte of checkpoint before anything was measured. */
 const PRIOR_PER_MEGABYTE = { cpu: 0.02, gpu: 0.0005 };
 /**
- * What was assumed counts like a song of so many seconds, and fades like one. What takes its time in every task, however
- * short its song, would otherwise make of the first that lasts a moment hours for each that lasts minutes.
+ * The assumption counts like a song of this many seconds and fades like one. Otherwise the fixed cost of a first, very
+ * short song would be extrapolated to hours for a normal one.
  */
 const PRIOR_AUDIO_SECONDS = 1;
 
-/** Builds the estimator on earlier measurements, newest first. What other files of a model took does not count for it. */
+/** Creates the estimates from earlier measurements, newest first. Other versions of a model do not count. */
 export function createThroughputEstimates(measured: readonly MeasuredThroughput[]): ThroughputEstimates {
-  /** Sums, so that a song counts as much as it is long. */
+  /** Sums, so that songs are weighted by their length. */
   const known = new Map<string, MeasuredWork & { priorAudioSeconds: number }>();
   const learn = (key: string, { workSeconds, audioSeconds }: MeasuredWork) => {
     const sums = known.get(key);
@@ -49,6 +49,6 @@ export function createThroughputEstimates(measured: readonly MeasuredThroughput[
   };
 }
 
-/** A version of null: measured by a server that did not keep it. */
+/** Version null: measured by a server that did not record versions. */
 const keyOf = (modelType: string, version: string | null, device: string) =>
   JSON.stringify([modelType, version, device]);

@@ -20,23 +20,23 @@ import {
 import { STAGING_TIMEOUTS, watchStaging, type StagingTimeouts } from './stagingWatch.ts';
 
 type Work = 'probe' | 'stage';
-/** A long file takes minutes to stage: however many are, there are children to probe with. */
+/** Staging a long file takes minutes, so probing has children of its own. */
 const STAGES_AT_ONCE = 2;
-/** A host with more cores than this looks into no more files at once. */
+/** Upper bound on probes at once, however many cores there are. */
 const MOST_PROBES_OF_ONE = 32;
-/** All staging is the server's own: the scheduler has put the tasks in order. */
+/** Staging has a single owner: the scheduler already decides the order. */
 const SCHEDULER = '';
 const HELLO_TIMEOUT_MS = 30_000;
-/** A file that kills the child that reads it is tried this often. */
+/** How often a file is tried that kills the child reading it. */
 const TRIES = 2;
 
-/** How long somebody who uploads is let wait. No setting: only tests put other numbers in. */
+/** Timeouts of probing. Not configurable; only tests change them. */
 export interface MediaTimeouts extends StagingTimeouts {
-  /** For a child that is free. */
+  /** Waiting for a free child. */
   freeMs: number;
-  /** For its answer. The child itself ends what costs it too much work (`python_worker/media/limits.py`); this is for a machine that does not let it work. */
+  /** Waiting for the answer. The child limits its own work (`python_worker/media/limits.py`); this covers a machine too busy to run it. */
   probeMs: number;
-  /** For a child to end when the server stops; a busy one hears of it only after its file. */
+  /** Waiting for a child to exit at shutdown; a busy one reads the request only after its file. */
   stopMs: number;
 }
 
@@ -53,34 +53,34 @@ export interface Probed extends ProbeResult {
   waitedMs: number;
 }
 
-/** The children that look into audio files, so that a hostile one costs them and not the server. */
+/** The child processes that read audio files, so that a hostile file cannot take down the server. */
 export interface MediaPool {
   start(): void;
-  /** Whether any child lives: without one no upload can be looked into. */
+  /** Whether any child is running; without one no upload can be probed. */
   isAlive(): boolean;
   /**
-   * What a stored file holds. As many files are looked into at once as there are cores; beyond them owners take turns.
+   * Probes a stored file. One file per core at a time; beyond that, owners take turns.
    *
    * @param owner whose file it is
    * @throws {ChildFailure} UNSUPPORTED_FORMAT or INVALID_AUDIO, with a sentence for the client
-   * @throws {MediaBusy} when no child came to it
+   * @throws {MediaBusy} when no child became free in time
    */
   probe(path: string, owner: string): Promise<Probed>;
   /**
-   * Decodes what MSST cannot into a float WAV.
+   * Decodes a file that MSST cannot read into a float WAV.
    *
-   * @param signal ends the wait at once, whatever the child does; one that does not let go is killed
+   * @param signal cancels at once; a child that does not stop is killed
    * @throws {ChildFailure} as above, or CANCELLED
-   * @throws {StagingHung} when the child was killed for getting nowhere
+   * @throws {StagingHung} when the child made no progress and was killed
    */
   stage(params: StageParams, signal: AbortSignal): Promise<StageResult>;
   stop(): Promise<void>;
 }
 
 /**
- * Builds the pool: one media child, and more as soon as several files are to be read at once.
+ * Creates the pool: one media child at first, more when several files are to be read at once.
  *
- * @param cores how many files of one owner are looked into at once
+ * @param cores how many files of one owner are probed at once
  */
 export function createMediaPool(
   command: ChildCommand,
@@ -90,15 +90,15 @@ export function createMediaPool(
 ): MediaPool {
   const stopping = new AbortController();
   const alive = new Set<ChildProcess>();
-  // A function, because the compiler believes a property that it has just seen false.
+  // A function: TypeScript would narrow a property it has just checked.
   const isStopping = () => stopping.signal.aborted;
   const loops: Promise<void>[] = [];
-  /** Who hears the heartbeats of a child that stages. */
+  /** Listeners for the heartbeats of staging children. */
   const onBeat = new Map<ChildProcess, (cpuSeconds: number) => void>();
-  /** Children that can be lent soon. */
+  /** Children that are starting. */
   let starting = 0;
   const each = Math.min(cores, MOST_PROBES_OF_ONE);
-  // One more than an owner may have: whatever it sends, another's file is looked into at once.
+  // One more than a single owner may use, so that another owner's file never waits behind them.
   const shares = {
     probe: { atOnce: each + 1, each },
     stage: { atOnce: STAGES_AT_ONCE, each: STAGES_AT_ONCE },
@@ -141,7 +141,7 @@ export function createMediaPool(
     }
   };
 
-  /** Lends a child to `use`; a child that dies of it is replaced, and the work is tried once more. */
+  /** Runs `use` on a child; a child that dies is replaced and the work is retried once. */
   const withChild = async <T>(
     work: Work,
     wait: { owner: string; signal: AbortSignal; failure: (cause: unknown) => Error },
@@ -154,7 +154,7 @@ export function createMediaPool(
       const acquired = await children.acquire(work, { owner, accepts, signal }).catch((error: unknown) => {
         throw wait.failure(error);
       });
-      // One that lives beside it may die with it, of something else: only a younger one proves anything.
+      // An older child may have died of something else at the same time; only a fresh one proves that the file is the cause.
       const elders = new Set(alive);
       accepts = (candidate) => !elders.has(candidate);
       try {
@@ -164,7 +164,7 @@ export function createMediaPool(
       } catch (error) {
         acquired.end(error instanceof ChildDied || error instanceof StagingHung ? 'gone' : 'returned');
         if (!(error instanceof ChildDied)) throw error;
-        // Killed for not letting go.
+        // It ignored the cancel and was killed.
         if (work === 'stage' && wait.signal.aborted) throw wait.failure(error);
         if (work === 'probe' && error.tookTooLong) throw new MediaBusy(error);
         if (tries < TRIES) continue;
@@ -224,7 +224,7 @@ export function createMediaPool(
   };
 }
 
-/** The end of the work, or its cancellation as soon as it is asked for; the work then ends unheard. */
+/** Settles with the work, or rejects as soon as it is cancelled; the work's own outcome is then ignored. */
 function endAtOnce<T>(work: Promise<T>, signal: AbortSignal, cancelled: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = () => {

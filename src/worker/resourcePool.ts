@@ -1,43 +1,43 @@
 import { createFairQueue } from './fairQueue.ts';
 
-/** How much of what there is one kind of work may have at a time. */
+/** Concurrency limits for one kind of work. */
 export interface Share {
-  /** All who do it together. */
+  /** Across all owners. */
   atOnce: number;
-  /** One owner alone: less than all, so that there is something left for another. */
+  /** Per owner; lower than `atOnce`, so that one owner cannot take everything. */
   each: number;
 }
 
-/** Who asks, and for what. */
+/** A request for an item. */
 export interface AcquireRequest<Item> {
-  /** Among owners it goes by turns. */
+  /** Owners take turns. */
   owner: string;
   accepts: (item: Item) => boolean;
-  /** Ends the wait, with its reason. */
+  /** Cancels the wait; the promise rejects with its reason. */
   signal: AbortSignal;
 }
 
-/** What was lent. */
+/** An acquired item. */
 export interface Acquired<Item> {
   item: Item;
-  /** The work is over; the item can be lent again, unless it is gone. */
+  /** Releases the item. `gone`: it no longer exists and is not put back. */
   end(how: 'returned' | 'gone'): void;
 }
 
-/** Lends what there is to those who ask, owner by owner in turn, and no more of it to one kind of work than it may have. */
+/** A pool that hands out items fairly: owners take turns, within the limits of each kind of work. */
 export interface ResourcePool<Item, Work extends string> {
-  /** Something new can be lent. */
+  /** Adds an item. */
   offer(item: Item): void;
-  /** It is gone while nobody had it. */
+  /** Removes an idle item that no longer exists. */
   withdraw(item: Item): void;
-  /** Waits for one that the caller accepts. */
+  /** Waits for an item that the request accepts. */
   acquire(work: Work, request: AcquireRequest<Item>): Promise<Acquired<Item>>;
 }
 
 /**
- * Builds an empty one.
+ * Creates an empty pool.
  *
- * @param onShortage called when more could be put to use than is at hand, with how many
+ * @param onShortage called with how many more items could be used right now
  */
 export function createResourcePool<Item, Work extends string>(
   shares: Record<Work, Share>,
@@ -73,7 +73,7 @@ export function createResourcePool<Item, Work extends string>(
   };
 }
 
-/** One kind of work: who waits for it, and how many have something. */
+/** The waiting requests and acquired items of one kind of work. */
 function createDesk<Item>({ atOnce, each }: Share) {
   type Wait = Pick<AcquireRequest<Item>, 'accepts'> & { take: (acquired: Acquired<Item>) => void };
   const queue = createFairQueue<Wait>();
@@ -114,7 +114,7 @@ function createDesk<Item>({ atOnce, each }: Share) {
       signal.addEventListener('abort', giveUp, { once: true });
       queue.add(owner, wait);
     },
-    /** Gives something of what is idle to the one whose turn it is. @returns whether there was both */
+    /** Serves the next request in turn. @returns false when nothing is idle or no request can be served */
     serveNext: (idle: Item[], onEnd: () => void): boolean => {
       if (idle.length === 0 || room() <= 0) return false;
       for (const { owner, waits } of queue.inOrder()) {
@@ -130,7 +130,7 @@ function createDesk<Item>({ atOnce, each }: Share) {
       }
       return false;
     },
-    /** How many more could work if they had something. */
+    /** How many waiting requests could be served if items were available. */
     startable: () =>
       Math.min(
         room(),

@@ -10,7 +10,7 @@ import { BROKEN_DEVICE_EXIT_CODE } from './protocol.ts';
 
 export type WorkerState = 'starting' | 'idle' | 'busy' | 'down';
 
-/** What is known about the place of one worker, for the health report. */
+/** The state of one worker slot, for the health report. */
 export interface WorkerStatus {
   id: string;
   device: string;
@@ -19,44 +19,44 @@ export interface WorkerStatus {
   pid: number | null;
   restarts: number;
   lastError: string | null;
-  /** It died so often that it is left alone for minutes between two tries. */
+  /** It died so often that restarts are minutes apart. */
   isQuarantined: boolean;
-  /** Its GPU failed workers in a row, and is left alone likewise, with all its workers. */
+  /** Its GPU failed several workers in a row, so no worker on it gets tasks for a while. */
   isGpuQuarantined: boolean;
 }
 
-/** A worker lent to one attempt, or to the care for its models. */
+/** Exclusive use of one worker: for an attempt, or for maintaining its models. */
 export interface Lease {
   worker: InferenceWorker;
   device: string;
-  /** How long it had nothing to do when it was lent: since its last use, or since it was ready. */
+  /** How long it had been idle when it was leased. */
   idleMs: number;
   /**
-   * Gives the worker back. `worked`: it did its part, so its next death counts as the first of a row.
-   * `maintained`: its models were looked after, which says nothing of how it works.
-   * `unused`: there was nothing to do, so it counts as idle all the while, and nobody is told that it is free again.
+   * Returns the worker to the pool. `worked`: it did its job, so its row of deaths is reset. `maintained`: its models
+   * were loaded or unloaded, which says nothing about its health. `unused`: nothing was done; its idle time goes on and
+   * `onIdle` is not called.
    */
   release(how: 'worked' | 'failed' | 'maintained' | 'unused'): void;
 }
 
-/** A worker that is ready, for whoever has to choose one. */
+/** A worker that has started, as seen by whoever chooses one. */
 export interface ReadyWorker<Worker = InferenceWorker> {
   worker: Worker;
   device: string;
   isIdle: boolean;
 }
 
-/** The workers, each bound to its device; each is started again when it dies. */
+/** The workers, each bound to a device and restarted when it dies. */
 export interface WorkerPool {
-  /** One worker on each of these; until then there is none. Nothing starts any more once the pool was stopped. */
+  /** Starts one worker per entry. Does nothing once the pool was stopped. */
   start(devices: readonly Device[]): void;
-  /** Those that live and are not left alone with their GPU. */
+  /** Workers that have started and whose GPU is not in quarantine. */
   ready(): ReadyWorker[];
-  /** Replaces idle workers that are worn or outdated, and never one that works. */
+  /** Restarts idle workers that their recycle policy or `renew` wants replaced; busy ones keep working. */
   replaceWorn(): void;
-  /** This idle worker, or any; it is busy from then on. Undefined when there is none. */
+  /** Leases the given idle worker, or any; undefined when there is none. */
   lease(which?: InferenceWorker): Lease | undefined;
-  /** Replaces every worker that there is now, and that is being started, as soon as it is idle. */
+  /** Restarts every current worker, including those still starting, as soon as it is idle. */
   renew(reason: string): void;
   statuses(): WorkerStatus[];
   stop(): Promise<void>;
@@ -66,21 +66,21 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> 
   deviceSpec: Device;
   worker: InferenceWorker | undefined;
   circuit: Circuit;
-  /** Open while its worker is lent, also when that one has died meanwhile. */
-  lent: Promise<void>;
-  /** It is being replaced although it lives. */
+  /** Resolves when the lease is released, even if the worker died. */
+  leased: Promise<void>;
+  /** It was stopped to be replaced; its exit is not a crash. */
   isRetired: boolean;
-  /** Why it is to be replaced, whatever it says itself. */
+  /** Why `renew` wants it replaced. */
   outdated: string | undefined;
-  /** By the clock that never jumps. */
+  /** Monotonic milliseconds. */
   idleSince: number;
 }
 
 /**
  * Builds the pool.
  *
- * @param startWorker starts the process of a slot; its rejection counts as a death. The signal ends a start that nobody waits for any more
- * @param onIdle is called whenever a worker became free
+ * @param startWorker starts the process of a slot; a rejection counts as a death. The signal aborts a start when the pool stops
+ * @param onIdle called whenever a worker becomes idle
  */
 export function createWorkerPool(parts: {
   startWorker: (id: string, device: Device, signal: AbortSignal) => Promise<InferenceWorker>;
@@ -94,7 +94,7 @@ export function createWorkerPool(parts: {
   let slots: Slot[] = [];
   let quarantine = createGpuQuarantine([], clock, parts.timeouts.quarantineMs);
   let loops: Promise<void>[] = [];
-  // A function, because the compiler believes a property that it has just seen false.
+  // A function: TypeScript would narrow a property it has just checked.
   const isStopping = () => stopping.signal.aborted;
 
   const newSlot = (device: Device, index: number): Slot => ({
@@ -108,7 +108,7 @@ export function createWorkerPool(parts: {
     lastError: null,
     worker: undefined,
     circuit: createCircuit(clock, parts.timeouts.quarantineMs),
-    lent: Promise.resolve(),
+    leased: Promise.resolve(),
     isRetired: false,
     outdated: undefined,
     idleSince: 0,
@@ -133,7 +133,7 @@ export function createWorkerPool(parts: {
   /**
    * One life of a slot's process, from its start to its exit.
    *
-   * @returns `asked`: it was ended because a cancelled task would not stop, which says nothing against it
+   * @returns `asked`: we ended it (shutdown, replacement, a cancel it ignored), so it does not count as a crash
    */
   const live = async (slot: Slot): Promise<'asked' | 'died'> => {
     slot.state = 'starting';
@@ -150,8 +150,8 @@ export function createWorkerPool(parts: {
     const { worker } = slot;
     slot.pid = worker.pid;
     slot.deviceName = worker.ready.device.name;
-    // Until the task of the one before it is back in its place, a younger one would go before it.
-    await slot.lent;
+    // The previous worker's task must be requeued first, or a younger task would overtake it.
+    await slot.leased;
     slot.state = 'idle';
     slot.idleSince = clock.monotonic();
     slot.lastError = null;
@@ -176,7 +176,7 @@ export function createWorkerPool(parts: {
     log.error({ device, restMs: quarantine.restMs(device) }, 'a GPU failed its workers, and is left alone');
   };
 
-  /** Of a GPU in quarantine nobody is lent for a while; then one, to try it. */
+  /** A quarantined GPU gets no task until its rest is over, then one at a time as a trial. */
   const mayBeLent = (slot: Slot): boolean =>
     slot.state === 'idle' &&
     (!quarantine.has(slot.device) ||
@@ -218,7 +218,7 @@ export function createWorkerPool(parts: {
       if (!slot || !worker) return undefined;
       slot.state = 'busy';
       let settle: () => void = () => undefined;
-      slot.lent = new Promise((resolve) => (settle = resolve));
+      slot.leased = new Promise((resolve) => (settle = resolve));
       return {
         worker,
         device: slot.device,
@@ -229,7 +229,7 @@ export function createWorkerPool(parts: {
             slot.circuit.worked();
             quarantine.worked(slot.device);
           }
-          // A worker that died meanwhile is not idle; its slot looks after that.
+          // If the worker died meanwhile, `keepAlive` is already restarting the slot.
           if (slot.worker !== worker || slot.state !== 'busy') return;
           slot.state = 'idle';
           if (how === 'unused') return;
@@ -256,7 +256,7 @@ export function createWorkerPool(parts: {
       })),
     async stop() {
       stopping.abort();
-      // A busy worker would hear a polite request only after its task.
+      // A busy worker would read a stop request only after its task.
       for (const slot of slots) if (slot.state === 'busy') slot.worker?.kill();
       await Promise.all(slots.map(async (slot) => slot.worker?.stop()));
       await Promise.all(loops);

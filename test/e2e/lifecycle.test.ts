@@ -276,7 +276,7 @@ test('a server that was killed goes on with what ran and what waited, in its ord
   expect(first).toMatchObject({ status: 'completed', attempts: 2 });
   expect(second).toMatchObject({ status: 'completed', attempts: 1 });
   expect(Date.parse(second.started_at ?? '')).toBeGreaterThanOrEqual(Date.parse(first.completed_at ?? ''));
-  expect(says(next, 'what the last run left was put in order')).toBe(true);
+  expect(says(next, 'startup recovery finished')).toBe(true);
   for (const id of [ran, waited]) {
     await call(`${next.url}/api/v1/tasks/${id}`, { method: 'DELETE' });
   }

@@ -383,7 +383,7 @@ test('after a restart the totals go on, the time since the start does not, and t
   await call(api(`/tasks/${lost.task_id}`), { method: 'DELETE' });
   const lines = (await entries()).filter(({ time }) => time === at(24 * HOUR + 74));
   const ofMessage = (msg: string) => lines.filter((line) => line['msg'] === msg);
-  expect(ofMessage('what the last run left was put in order')).toMatchObject([
+  expect(ofMessage('startup recovery finished')).toMatchObject([
     // The file of no task, and what the lost attempt had written.
     { lost: 1, failed: 0, deleted: 1, swept: 2 },
   ]);

@@ -122,7 +122,7 @@ const startLater = async (hours: number) => {
 
 /** What shows that a key is heeded, in the order in which it is looked at; or the test elsewhere that shows it. */
 const SHOWN: Record<SettingKey, string | (() => Promise<void>)> = {
-  log_file: () => wasLogged({ msg: 'what the last run left was put in order' }),
+  log_file: () => wasLogged({ msg: 'startup recovery finished' }),
   preload_models: () => wasLogged({ msg: 'model loaded', model: 'listed' }),
   log_level: () => wasLogged({ level: 20 }),
   model_idle_unload_seconds: async () => {
