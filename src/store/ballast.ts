@@ -3,26 +3,26 @@ import { open, rm, stat } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import type { Log } from '../log.ts';
 
-/** A file that takes room, to be let go where there is none: without any, SQLite cannot even write that something is deleted. */
+/** A file that reserves disk space, freed when the disk is full: SQLite needs space even to delete rows. */
 export interface Ballast {
-  /** Lets it go, at once. @returns false: there was none */
+  /** Frees the space synchronously. @returns false when nothing was reserved or the file could not be removed */
   release(): boolean;
-  /** Takes its room again if it was let go and there is room enough; else it is tried again by itself. Never throws. */
+  /** Reserves the space again if there is enough; otherwise retries on a timer. Never throws. */
   renew(): Promise<void>;
-  /** Nothing is tried any more, once this is over. */
+  /** Stops retrying. Resolves when a running renewal has ended. */
   stop(): Promise<void>;
 }
 
-/** Many times what marking, expiring and erasing a page of tasks writes. */
+/** Reserved size: many times what marking, expiring and erasing a page of tasks writes. */
 const BALLAST_BYTES = 8_000_000;
 const PIECE_BYTES = 1_000_000;
 const RENEW_AGAIN_MS = 2_000;
 
 /**
- * Builds it; there is none before the first `renew`.
+ * Creates the ballast; nothing is reserved before the first `renew`.
  *
- * @param parts.file where it lies: on the disk of the database
- * @param parts.bytes how much it takes; only tests have it otherwise
+ * @param parts.file path of the ballast file, on the same disk as the database
+ * @param parts.bytes size to reserve; overridden only in tests
  */
 export function createBallast(parts: {
   file: string;
@@ -39,7 +39,7 @@ export function createBallast(parts: {
   const fill = async (): Promise<void> => {
     const handle = await open(file, 'w', 0o600);
     try {
-      // What cannot be compressed: some file systems keep nothing of zeros.
+      // Random data: some file systems compress zeros away.
       const piece = randomFillSync(Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes)));
       for (let written = 0; written < bytes; written += piece.length) {
         if (isStopped) return;
@@ -54,7 +54,7 @@ export function createBallast(parts: {
   const renewNow = async (): Promise<void> => {
     try {
       isThere = (await stat(file).catch(() => undefined))?.size === bytes;
-      // As much again stays for what is being written now.
+      // Leave the same amount free for current writes.
       if (!isThere && (await parts.freeBytes()) > 2 * bytes) {
         await fill();
         isThere = true;
@@ -69,7 +69,7 @@ export function createBallast(parts: {
   const renew = (): Promise<void> => {
     clearTimeout(timer);
     if (isStopped) return renewing;
-    // One after the other: both would write the same file.
+    // Serialised: concurrent renewals would write the same file.
     renewing = renewing.then(renewNow);
     return renewing;
   };

@@ -2,18 +2,19 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../makeFolder.ts';
 
-/** Why no server can work in a data directory, in a sentence for whoever starts it. */
+/** The data directory cannot be used; the message is a sentence for the administrator. */
 export class DataDirUnusable extends Error {}
 
-/** What others may do in it. */
+/** The permission bits of group and others. */
 const OPEN_TO_OTHERS = 0o077;
 
 /**
- * Makes the data directory for its owner alone, and everything that this process and its children write from then on.
- * One that others may look into and that a server has worked in keeps its ways, for somebody may rely on them.
+ * Creates the data directory with access for its owner only, and sets the umask so that everything this process
+ * and its children write later is private too. The umask stays as it is when the directory already holds a queue
+ * and other users can access it, since somebody may rely on that access.
  *
- * @returns a sentence for the administrator about one that others may look into
- * @throws {DataDirUnusable} where it cannot be made
+ * @returns a sentence for the administrator when other users can access the directory
+ * @throws {DataDirUnusable} when it cannot be created
  */
 export function makeDataDirPrivate(dataDir: string): string | undefined {
   const isNew = make(dataDir);

@@ -2,16 +2,16 @@ import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { DataDirUnusable } from './dataDir.ts';
 
-/** Another server is working in this data directory. */
+/** Another server is using this data directory. */
 export class DataDirInUse extends DataDirUnusable {
   override readonly name = 'DataDirInUse';
 }
 
 /**
- * Takes the data directory for this process alone. The lock is an exclusive transaction on a second SQLite
- * file: the kernel frees it with the process, whatever way that ends.
+ * Locks the data directory for this process. The lock is an exclusive transaction on a second SQLite file: the
+ * kernel releases it when the process ends, however it ends.
  *
- * @returns a function that gives the directory back
+ * @returns a function that releases the lock
  * @throws {DataDirInUse} when another process holds it
  */
 export function lockDataDir(dataDir: string): () => void {

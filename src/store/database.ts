@@ -5,40 +5,40 @@ import { isFullDisk } from '../fullDisk.ts';
 import { applyMigrations } from './migrations.ts';
 import { createWrite, type Write } from './transaction.ts';
 
-/** An open database and the one way to close it. */
+/** An open database. */
 export interface Database {
   orm: BetterSQLite3Database;
   /** Runs one writing transaction. */
   write: Write;
-  /** The same for what makes room: where the disk has none for it, `makeRoom` is asked for some, and it is tried again. */
+  /** Like `write`, for transactions that free space: if the disk is full, calls `makeRoom` and retries once. */
   writeFreeing: Write;
-  /** Whether its file is where it was and a read comes back: for the health report. */
+  /** Whether the database file still exists and can be read; for the health report. */
   isReachable(): boolean;
-  /** Whether the last write found the disk full, and one that is tried now does so too: for the health report. */
+  /** Whether a write found the disk full and a trial write still fails for that reason; for the health report. */
   lacksRoom(): boolean;
   close(): void;
 }
 
-/** A name as long as the row of a task, so that it takes room as one does. */
+/** Name of the trial row: as long as a task's row, so that it needs as much space. */
 const TRIAL = 'is there room? '.repeat(1_000);
 
 /**
- * Opens the SQLite file, creating and migrating it as needed.
+ * Opens the SQLite database, creating and migrating it as needed.
  *
- * @param file where the database lies, on a local disk: WAL does not work over a network file system
+ * @param file path of the database on a local disk: WAL does not work over a network file system
  * @param migrationsDir the folder of SQL migrations
- * @param makeRoom says whether it made some
- * @throws {NewerDatabase} where a newer server has changed the tables
+ * @param makeRoom frees disk space; returns whether it did
+ * @throws {NewerDatabase} when a newer server has migrated the tables
  */
 export function openDatabase(
   file: string,
   migrationsDir: string,
   makeRoom: () => boolean = () => false,
 ): Database {
-  // A busy database blocks the event loop for as long as it waits; this process is its only writer.
+  // Waiting for a busy database blocks the event loop; this process is the only writer.
   const sqlite = new Sqlite(file, { timeout: 1000 });
   sqlite.pragma('journal_mode = WAL');
-  // better-sqlite3 defaults to NORMAL in WAL mode, which may lose accepted tasks when the power goes.
+  // better-sqlite3 defaults to NORMAL in WAL mode, which can lose accepted tasks in a power failure.
   sqlite.pragma('synchronous = FULL');
   sqlite.pragma('foreign_keys = ON');
   sqlite.pragma('journal_size_limit = 67108864');
@@ -72,7 +72,7 @@ export function openDatabase(
     isReachable() {
       try {
         ping.get();
-        // A file that was removed under us still answers, and takes all it is told with it.
+        // A deleted but open file still answers reads, and everything written to it is lost.
         return existsSync(file);
       } catch {
         return false;
@@ -84,7 +84,7 @@ export function openDatabase(
         tryWriting();
         foundNoRoom = false;
       } catch (error) {
-        // Any other trouble is not told here.
+        // Other errors are not reported here.
         foundNoRoom = isFullDisk(error);
       }
       return foundNoRoom;

@@ -2,30 +2,30 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { devicePeaks } from './schema.ts';
 import { settle, type Write } from './transaction.ts';
 
-/** The most memory of a device that a model was seen to take, in one batch size. */
+/** Peak device memory measured for a model at one batch size. */
 export interface DevicePeak {
   modelType: string;
   device: string;
-  /** Null: as the model's YAML says. */
+  /** Null: the batch size of the model's YAML. */
   batchSize: number | null;
-  /** Of the model's files: what was measured of others does not hold. */
+  /** The model's version; a measurement does not apply to any other version. */
   version: string;
   bytes: number;
-  /** For mixtures up to this length; null: for any. */
+  /** The measurement holds for mixtures up to this length; null: for any length. */
   upToSeconds: number | null;
 }
 
-/** Keeps them across restarts. */
+/** Stores measured peaks across restarts. */
 export interface DevicePeakStore {
   all(): Promise<DevicePeak[]>;
-  /** In place of what was known of this model, device and batch size. */
+  /** Replaces the stored peak of this model, device and batch size. */
   save(peak: DevicePeak): Promise<void>;
 }
 
-/** SQLite has no primary key over nulls. */
+/** Stored in place of null: SQLite does not enforce uniqueness of nulls in a primary key. */
 const AS_YAML = 0;
 
-/** On the database of the tasks. */
+/** Creates the store in the task database. */
 export function createDevicePeakStore(db: BetterSQLite3Database, write: Write): DevicePeakStore {
   return {
     all: () =>

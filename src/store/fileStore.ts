@@ -4,40 +4,40 @@ import { mkdir, open, readdir, rename, rm, rmdir, stat, statfs, type FileHandle 
 import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 
-/** Written data is forced to disk this often: one fsync at the end of a long file stalls every commit. */
+/** Written data is synced to disk this often: one fsync at the end of a large file stalls every commit. */
 const SYNC_EVERY_BYTES = 8_000_000;
 
-/** A file is read in pieces of this size: with Node's own of 64 KiB, handing them on takes longer than reading them. */
+/** Read buffer size: with Node's default of 64 KiB, passing buffers on takes longer than reading them. */
 const READ_BYTES = 256 * 1024;
 
-/** Files by opaque key. A key never leaves the server, and a path never enters the database. */
+/** Stores files by opaque key. Keys never leave the server; paths never enter the database. */
 export interface FileStore {
-  /** A stream that ends only when its bytes are on the disk. */
+  /** Creates a file and returns a stream that finishes only when its bytes are on disk. */
   create(key: string): Promise<Writable>;
-  /** Makes an empty folder, with all above it; one that is there is emptied. */
+  /** Creates an empty folder and its parents; an existing folder is emptied. */
   createFolder(key: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Forces a folder's own entries to disk, after its files were written. */
+  /** Syncs a folder's directory entries to disk, after its files have been written. */
   syncFolder(key: string): Promise<void>;
-  /** Bytes of a file; undefined when it is not there. */
+  /** Size of a file in bytes; undefined when it does not exist. */
   size(key: string): Promise<number | undefined>;
-  /** When a file was written, or a folder's own entries changed: milliseconds since the epoch; undefined when it is not there. */
+  /** Modification time of a file or folder, in milliseconds since the epoch; undefined when it does not exist. */
   modifiedAt(key: string): Promise<number | undefined>;
-  /** The bytes from `start` to `end`, both included, of a file that is open when this resolves. */
+  /** Streams the bytes from `start` to `end`, both inclusive. The file is open when this resolves. */
   read(key: string, range: { start: number; end: number }): Promise<Readable>;
-  /** Removes a file or a folder with all in it; one that is not there is fine. */
+  /** Removes a file, or a folder and its contents. A missing one is not an error. */
   remove(key: string): Promise<void>;
-  /** Removes a folder that has nothing in it; any other is left as it is. */
+  /** Removes a folder if it is empty; does nothing otherwise. */
   removeEmptyFolder(key: string): Promise<void>;
-  /** The names directly inside a folder. */
+  /** The names of the direct entries of a folder; empty when it does not exist. */
   list(key: string): Promise<string[]>;
-  /** Where a child process on this machine finds the file. */
+  /** The absolute path of the file, for child processes on this machine. */
   localPath(key: string): string;
-  /** Bytes free for this server. */
+  /** Bytes of disk space available to this server. */
   freeBytes(): Promise<number>;
 }
 
-/** A file store in a folder of the local disk. */
+/** Creates a file store in a local folder. */
 export function createLocalFileStore(root: string): FileStore {
   const at = (key: string): string => {
     const full = path.resolve(root, key);
@@ -112,19 +112,19 @@ const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 
 
 function durableWriter(file: FileHandle): Writable {
   let unsynced = 0;
-  // Goes on beside the next writes, one at a time: neither the network nor the disk waits for the other.
+  // Syncs run alongside later writes, one at a time, so that network and disk do not wait for each other.
   let syncing = Promise.resolve();
   const write = async (chunks: Uint8Array[]): Promise<void> => {
     const bytes = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
     const { bytesWritten } = await file.writev(chunks);
-    // A disk that is filling up takes a part only; writing the rest says why.
+    // A full disk causes a short write; writing the rest raises the actual error.
     if (bytesWritten < bytes) await file.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
     unsynced += bytes;
     if (unsynced < SYNC_EVERY_BYTES) return;
     unsynced = 0;
     await syncing;
     syncing = file.datasync();
-    // The next sync tells of it, or the end; unheard until then, it would end the process.
+    // The next sync or `final` reports a failure; without a handler until then it would end the process.
     syncing.catch(() => undefined);
   };
   const settle = (work: Promise<void>, callback: (error?: Error | null) => void) => {

@@ -5,9 +5,10 @@ import type { Log } from '../log.ts';
 const KEY_BYTES = 32;
 
 /**
- * A random key that stays the same over restarts: read from the file, or made and kept there for the owner alone.
+ * Returns a random key that survives restarts: read from the file, or generated and saved there, readable by its
+ * owner only.
  *
- * @returns 32 bytes; where the file cannot be had, good for this life of the server
+ * @returns 32 bytes; if the file cannot be read or written, the key is valid only until the server stops
  */
 export function keptKey(file: string, log: Pick<Log, 'warn'>): Buffer {
   try {
@@ -21,7 +22,7 @@ export function keptKey(file: string, log: Pick<Log, 'warn'>): Buffer {
   try {
     writeFileSync(file, key, { mode: 0o600 });
   } catch (error) {
-    // A full disk must not keep a server from starting.
+    // A full disk must not prevent the server from starting.
     log.warn({ err: error, file }, 'a key could not be kept: what was made with it ends with this server');
   }
   return key;

@@ -1,4 +1,4 @@
-/** Where things lie in the file store: the one place that makes storage keys. */
+/** Layout of the file store. All storage keys are built here. */
 export const layout = {
   uploads: 'inputs',
   results: 'results',

@@ -5,16 +5,16 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator';
 import { DataDirUnusable } from './dataDir.ts';
 
-/** The database has been migrated by a newer server: what this one would do to it, nobody knows. */
+/** The database was migrated by a newer server, so this one cannot use it safely. */
 export class NewerDatabase extends DataDirUnusable {
   override readonly name = 'NewerDatabase';
 }
 
 /**
- * Brings the tables to what this server works with.
+ * Migrates the tables to the schema of this server.
  *
- * @param folder of the SQL migrations
- * @throws {NewerDatabase} where it holds a migration that is not among them: Drizzle would pass it over
+ * @param folder the folder of SQL migrations
+ * @throws {NewerDatabase} when the database holds an unknown migration, which Drizzle would ignore
  */
 export function applyMigrations(sqlite: Sqlite.Database, orm: BetterSQLite3Database, folder: string): void {
   const known = knownMigrations(folder);
@@ -27,7 +27,7 @@ export function applyMigrations(sqlite: Sqlite.Database, orm: BetterSQLite3Datab
   migrate(orm, { migrationsFolder: folder });
 }
 
-/** By the time that Drizzle names each with. */
+/** The timestamps by which Drizzle identifies migrations. */
 function knownMigrations(folder: string): Set<number> {
   const journal = JSON.parse(readFileSync(path.join(folder, 'meta/_journal.json'), 'utf8')) as {
     entries: { when: number }[];

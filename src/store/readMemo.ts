@@ -1,15 +1,15 @@
-/** Remembers what was read until a task changes. */
+/** Caches read values until `forget` is called, which happens when a task changes. */
 export interface ReadMemo {
   read<T>(key: string, read: () => T): T;
   forget(): void;
 }
 
-/** Far more than are polled at a time; a task is some kilobytes. */
+/** Cache limit: far more entries than are polled at a time. A task takes a few kilobytes. */
 const MAX_ENTRIES = 1_000;
 
 /**
- * Builds one: polls ask for the same few rows many times between two changes, and reading a task anew takes as long as
- * the rest of its answer.
+ * Creates a memo. Polls read the same few rows many times between two changes, and reading a task takes as long as
+ * the rest of the response.
  */
 export function createReadMemo(): ReadMemo {
   const remembered = new Map<string, unknown>();
@@ -18,7 +18,7 @@ export function createReadMemo(): ReadMemo {
       if (remembered.has(key)) return remembered.get(key) as T;
       const value = read();
       if (remembered.size >= MAX_ENTRIES) remembered.clear();
-      // Names of what is not there are anybody's to make up.
+      // Do not cache misses: clients could fill the cache with made-up ids.
       if (value !== undefined) remembered.set(key, value);
       return value;
     },

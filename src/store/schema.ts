@@ -1,4 +1,4 @@
-/** The tables. A leaf: drizzle-kit reads this file to write the migrations under `drizzle/`. */
+/** The database tables. drizzle-kit reads this file to generate the migrations under `drizzle/`. */
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import type { SeparationOptions } from '../models/optionRules.ts';
@@ -6,10 +6,10 @@ import type { Mixture, TaskFailureCode } from '../tasks/task.ts';
 import type { TaskEventType } from '../tasks/taskEvent.ts';
 import type { TaskStatus } from '../tasks/taskState.ts';
 
-/** What a task is to do. Today always one step; a later pipeline has several. */
+/** The steps of a task. Currently always one; a future pipeline may have several. */
 export interface Plan {
   v: 1;
-  /** `model`: an exact name; `version`: of its files then, where it was kept. */
+  /** `model`: exact name; `version`: the model's version at submission, if it was recorded. */
   steps: { model: string; version?: string; options: SeparationOptions }[];
 }
 
@@ -32,7 +32,7 @@ export const inputs = sqliteTable('inputs', {
 export const tasks = sqliteTable(
   'tasks',
   {
-    // Autoincrement: a number is never given twice, so order of arrival survives deletions.
+    // Autoincrement: numbers are never reused, so arrival order survives deletions.
     seq: integer('seq').primaryKey({ autoIncrement: true }),
     taskId: text('task_id').notNull().unique(),
     owner: text('owner'),
@@ -55,11 +55,11 @@ export const tasks = sqliteTable(
     startedAt: integer('started_at'),
     completedAt: integer('completed_at'),
     processingSeconds: real('processing_seconds'),
-    // From here on nobody is given its files; they go after it, and then stand under the next line.
+    // From this time the files are no longer served; `filesRemovedAt` is set once they have been removed.
     filesExpiredAt: integer('files_expired_at'),
     filesRemovedAt: integer('files_removed_at'),
     version: integer('version').notNull().default(1),
-    // By which its owner may send it again without a second task coming of it.
+    // Lets the owner retry a submission without creating a second task.
     idempotencyKey: text('idempotency_key'),
   },
   (table) => [
@@ -73,7 +73,7 @@ export const tasks = sqliteTable(
     uniqueIndex('tasks_by_key')
       .on(table.owner, table.idempotencyKey)
       .where(sql`${table.idempotencyKey} IS NOT NULL AND ${table.deletedAt} IS NULL`),
-    // SQLite holds no two rows for the same where the owner is NULL.
+    // SQLite treats NULL owners as distinct, so tasks without an owner need an index of their own.
     uniqueIndex('tasks_by_key_of_nobody')
       .on(table.idempotencyKey)
       .where(
@@ -130,13 +130,13 @@ export const stems = sqliteTable(
 );
 
 /**
- * What happened to tasks. Numbered for each owner from 1, for a number over all of them would tell others' traffic; the
- * newest of an owner stays for ever, for the next goes on from it.
+ * Task events. Numbered per owner from 1, because a global number would reveal other owners' traffic. An owner's
+ * newest event is never deleted, because the next number is derived from it.
  */
 export const events = sqliteTable(
   'events',
   {
-    // SQLite keeps no NULL apart in a primary key: tasks of nobody, made with authentication off, have ''.
+    // '' for tasks without an owner (authentication off): SQLite does not treat NULLs as equal in a primary key.
     owner: text('owner').notNull(),
     number: integer('number').notNull(),
     taskId: text('task_id').notNull(),
@@ -150,13 +150,13 @@ export const events = sqliteTable(
   ],
 );
 
-/** Totals that outlive the rows they count. */
+/** Totals that remain after the rows they count are deleted. */
 export const counters = sqliteTable('counters', {
   name: text('name').primaryKey(),
   value: real('value').notNull(),
 });
 
-/** The most memory that a model was seen to take on a device: what may run beside it follows from that. */
+/** Measured peak memory per model, device and batch size; used to decide which tasks may share a device. */
 export const devicePeaks = sqliteTable(
   'device_peaks',
   {

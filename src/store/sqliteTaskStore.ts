@@ -8,7 +8,7 @@ import { taskRemoval } from './taskRemoval.ts';
 import type { TaskStore } from './taskStore.ts';
 import { createTransitions } from './transition.ts';
 
-/** The task store on SQLite, through Drizzle. */
+/** Creates the task store on SQLite, using Drizzle. */
 export function createSqliteTaskStore(
   { orm, write, writeFreeing }: Pick<Database, 'orm' | 'write' | 'writeFreeing'>,
   clock: Clock,

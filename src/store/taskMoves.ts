@@ -8,7 +8,7 @@ import type { LostAttempt, NewTask, TaskStore } from './taskStore.ts';
 import type { Write } from './transaction.ts';
 import { move, type RunTransition, type Transition } from './transition.ts';
 
-/** What brings a task from one status to the next. */
+/** The store methods that change a task's status or lease. */
 export function taskMoves(
   write: Write,
   transition: RunTransition,
@@ -101,7 +101,7 @@ export function taskMoves(
         const lost = tx
           .select({ taskId: tasks.taskId, attempt: tasks.attempt })
           .from(tasks)
-          // A deleted one goes with all its rows; its attempt is nobody's any more.
+          // Deleted tasks are excluded: their rows are about to be erased.
           .where(
             and(
               eq(tasks.status, 'processing'),
@@ -119,7 +119,7 @@ export function taskMoves(
             move(change, 'pending', taskId, current, values, { outcome });
             return { taskId, attempt, status: 'pending' };
           }
-          // How long the last attempt ran, nobody knows: `processingSeconds` stays empty.
+          // The duration of the last attempt is unknown: `processingSeconds` stays null.
           const values = { completedAt: now, ...NOBODYS, ...failureValues(failure) };
           move(change, 'failed', taskId, current, values, { outcome });
           addTo(tx, 'tasks_failed', 1);
@@ -152,7 +152,7 @@ function earlierOfKey(tx: BetterSQLite3Database, { idempotencyKey, owner }: NewT
   return idempotencyKey === undefined ? undefined : readTask(tx, taskOfKey(idempotencyKey, owner));
 }
 
-/** How many of a task's last `most` attempts, counted back from the newest without a break, a server's death ended. */
+/** Counts how many of a task's newest attempts in a row ended with `server_died`, up to `most`. */
 function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number): number {
   const newest = tx
     .select({ outcome: attempts.outcome })
@@ -165,7 +165,7 @@ function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number)
   return other < 0 ? newest.length : other;
 }
 
-/** What no attempt has that runs no more. */
+/** Column values that clear the claim and lease of a task that is not running. */
 const NOBODYS = { claimedBy: null, leaseUntil: null };
 
 const currentAttempt = (attempt: number) => and(eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));

@@ -11,7 +11,7 @@ import { settle } from './transaction.ts';
 
 const RECENT_TASKS = 50;
 
-/** What can be asked of the tasks. */
+/** The read-only store methods. */
 export function taskQueries(
   db: BetterSQLite3Database,
   memo: ReadMemo,
@@ -32,7 +32,7 @@ export function taskQueries(
   | 'statusOf'
   | 'recentThroughputs'
 > {
-  // Every poll asks these two: built once, they take a twentieth of the time.
+  // Every poll runs these two: prepared once, they take a twentieth of the time.
   const findTask = selectTasks(
     db,
     and(eq(tasks.taskId, sql.placeholder('taskId')), isNull(tasks.deletedAt)),
@@ -61,7 +61,7 @@ export function taskQueries(
     queuePositions: (seqs) =>
       settle(() => {
         if (seqs.length === 0) return new Map();
-        // Numbered in one walk over those that wait, however many are asked for.
+        // Numbers all pending tasks in one pass, however many positions are requested.
         const waiting = db
           .select({
             seq: tasks.seq,
@@ -197,13 +197,13 @@ export function taskQueries(
   };
 }
 
-/** A time further ahead than any that is given out was written before the clock was set back: it is passed. */
+/** A `notBefore` beyond the longest retry delay was written before the clock was set back and is ignored. */
 const mayStart = (now: number) =>
   or(isNull(tasks.notBefore), lte(tasks.notBefore, now), gt(tasks.notBefore, now + LONGEST_RETRY_DELAY_MS));
 
-/** How the last attempt of a task took its worker with it; undefined where it did not, or there was none. */
+/** The worker failure that ended a task's last attempt; undefined if it ended otherwise or there was none. */
 function lastFailure(db: BetterSQLite3Database, task: Task): DeviceFailure | undefined {
-  // Most tasks never fail, and need not be asked about.
+  // Most tasks never fail: skip the query.
   if (task.failures === 0) return undefined;
   const row = db
     .select({ device: attempts.device, outcome: attempts.outcome })

@@ -10,7 +10,7 @@ import type { ExpiryQuery, TaskStore } from './taskStore.ts';
 import { settle, type Write } from './transaction.ts';
 import type { RunTransition, Transition } from './transition.ts';
 
-/** What takes tasks, or their files, out of sight and then away. */
+/** The store methods that expire, hide and erase tasks and their files. */
 export function taskRemoval(
   db: BetterSQLite3Database,
   write: Write,
@@ -43,7 +43,7 @@ export function taskRemoval(
         if (!row) return;
         tx.delete(stems).where(eq(stems.taskId, taskId)).run();
         tx.delete(attempts).where(eq(attempts.taskId, taskId)).run();
-        // That it was deleted is kept a while longer: whoever was away is told of it.
+        // Keep the deletion event for a while, for clients that were disconnected.
         tx.delete(events)
           .where(and(eq(events.taskId, taskId), ne(events.type, 'task.deleted'), isNotTheNewest))
           .run();
@@ -111,7 +111,7 @@ export function taskRemoval(
   };
 }
 
-/** Takes tasks out of sight, but for those that are already. */
+/** Marks tasks as deleted and notes an event for each that was not marked before. */
 function hide({ tx, now, note }: Transition, page: readonly Task[], facts?: EventFacts): void {
   const hidden = tx
     .update(tasks)
@@ -123,17 +123,17 @@ function hide({ tx, now, note }: Transition, page: readonly Task[], facts?: Even
   for (const task of page) if (ids.has(task.taskId)) note('task.deleted', task, facts);
 }
 
-/** The next event of an owner is numbered from the newest. */
+/** Excludes each owner's newest event, from which the next number is derived. */
 const isNotTheNewest = sql`${events.number} < (SELECT max(newest.number) FROM ${events} AS newest WHERE newest.owner = ${events.owner})`;
 
 const ENDED: EndedStatus[] = ['completed', 'failed', 'cancelled'];
 
-// The plus keeps SQLite from the index on status, with which it would sort every ended task for a page.
+// The plus stops SQLite from using the index on status, which would make it sort all ended tasks for each page.
 const anyEnded = () => sql`+${tasks.status} IN ${ENDED}`;
 
 const idsOf = (page: readonly Task[]) => page.map((task) => task.taskId);
 
-/** A page of ended tasks, in the order of their ends, which the indexes keep. */
+/** Selects a page of ended tasks ordered by end time, which the indexes provide. */
 function selectEnded(
   db: BetterSQLite3Database,
   where: SQL | undefined,

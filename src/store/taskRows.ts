@@ -3,7 +3,7 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Task } from '../tasks/task.ts';
 import { inputs, tasks } from './schema.ts';
 
-/** A task's row beside that of its mixture. */
+/** A task's row and its mixture's row. */
 export interface TaskRows {
   task: typeof tasks.$inferSelect;
   input: typeof inputs.$inferSelect;
@@ -17,11 +17,11 @@ export const selectTasks = (db: BetterSQLite3Database, where: SQL | undefined) =
     .innerJoin(inputs, eq(tasks.inputId, inputs.inputId))
     .where(where);
 
-/** The task of this id, if its owner is this one and it is not being deleted. */
+/** Condition: the task with this id, if it belongs to this owner and is not marked as deleted. */
 export const visibleTask = (taskId: string, owner: string | null) =>
   and(eq(tasks.taskId, taskId), sql`${tasks.owner} IS ${owner}`, isNull(tasks.deletedAt));
 
-/** The task that came with this idempotency key, if its owner is this one and it is not being deleted. */
+/** Condition: the task with this idempotency key, if it belongs to this owner and is not marked as deleted. */
 export const taskOfKey = (idempotencyKey: string, owner: string | null) =>
   and(
     eq(tasks.idempotencyKey, idempotencyKey),
@@ -29,16 +29,16 @@ export const taskOfKey = (idempotencyKey: string, owner: string | null) =>
     isNull(tasks.deletedAt),
   );
 
-/** Tasks that wait. */
+/** Condition: pending tasks that are not marked as deleted. */
 export const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
 
-/** The one task that `where` names, if it is there. */
+/** Reads the task that matches `where`, if any. */
 export function readTask(db: BetterSQLite3Database, where: SQL | undefined): Task | undefined {
   const rows = selectTasks(db, where).get();
   return rows && toTask(rows);
 }
 
-/** The domain's view of two rows. */
+/** Converts the two rows to a domain task. */
 export function toTask({ task, input }: TaskRows): Task {
   const step = task.plan.steps[0];
   if (!step) throw new Error(`task ${task.taskId} has no step in its plan`);

@@ -4,7 +4,7 @@ import type { EventFacts } from '../tasks/taskEvent.ts';
 import type { EndedStatus, TaskStatus } from '../tasks/taskState.ts';
 import type { AttemptOutcome } from './schema.ts';
 
-/** A task as it is handed in: stored, probed and resolved. */
+/** A task to be accepted: its mixture is stored and probed, its model and options are resolved. */
 export interface NewTask {
   taskId: string;
   owner: string | null;
@@ -13,160 +13,160 @@ export interface NewTask {
   options: SeparationOptions;
   mixture: Mixture;
   warnings: readonly string[];
-  /** By which its owner may send it again. */
+  /** Lets the owner retry the submission without creating a second task. */
   idempotencyKey?: string | undefined;
 }
 
-/** The end that an attempt comes to by itself. */
+/** The result of an attempt that ran to its end. */
 export type AttemptResult =
   | { status: 'completed'; stems: readonly Stem[]; warnings: readonly string[]; processingSeconds: number }
   | { status: 'failed'; failure: TaskFailure; countsAsFailure: boolean; processingSeconds: number };
 
-/** No task waits longer than this for its retry, so none is passed by younger ones for longer (milliseconds). */
+/** The longest retry delay, and so the longest time that younger tasks may overtake one (milliseconds). */
 export const LONGEST_RETRY_DELAY_MS = 60_000;
 
-/** When a task is taken for the reason why the server keeps dying. */
+/** When a task counts as the cause of repeated server deaths. */
 export interface PoisonRule {
-  /** So many attempts in a row that a server's death ended; any other end begins a new row. */
+  /** How many consecutive attempts ended with the server's death. Any other outcome resets the count. */
   deathsInARow: number;
   failure: TaskFailure;
 }
 
-/** The worker that a claimed task becomes an attempt of. */
+/** The worker that claims a task. */
 export interface ClaimingWorker {
   id: string;
   device: string;
 }
 
-/** A task that may start, and how its last attempt took its worker with it, if it did. */
+/** A task that may start, and the worker failure of its last attempt, if any. */
 export interface Candidate {
   task: Task;
   lastFailure: DeviceFailure | undefined;
 }
 
-/** How a task's last attempt ended, and where, if its worker ended with it. */
+/** A worker failure that ended a task's last attempt, and the device it happened on. */
 export interface DeviceFailure {
   device: string;
   outcome: Extract<AttemptOutcome, 'worker_died' | 'device_failed' | 'hung'>;
 }
 
-/** An attempt that ended with its server, and where that left its task. */
+/** An attempt that ended with the server's death, and the resulting status of its task. */
 export interface LostAttempt {
   taskId: string;
   attempt: number;
   status: Extract<TaskStatus, 'pending' | 'failed'>;
 }
 
-/** What one separation took. */
+/** The measured duration of one separation. */
 export interface MeasuredWork {
   workSeconds: number;
-  /** What the network hears: the song, as often as there are passes over it. */
+  /** Seconds of audio processed by the network: the mixture's duration times the number of passes. */
   audioSeconds: number;
 }
 
-/** How fast a model worked on a device. */
+/** A measured throughput of a model on a device. */
 export interface MeasuredThroughput extends MeasuredWork {
   modelType: string;
-  /** Null: not known. */
+  /** Null: unknown. */
   modelVersion: string | null;
   device: string;
 }
 
-/** Ended tasks whose time has come: oldest end first, from behind `after`, the last of the page before. */
+/** Selects ended tasks by age: oldest end first, starting after `after`, the last task of the previous page. */
 export interface ExpiryQuery {
-  /** Milliseconds since the epoch; a task that ended at that very moment is not among them. */
+  /** Milliseconds since the epoch, exclusive. */
   endedBefore: number;
   after: Pick<Task, 'completedAt' | 'seq'> | undefined;
   limit: number;
 }
 
 /**
- * The durable queue and its history. Every method is one transaction; every write of a status is conditional
- * on the status (and attempt) it starts from, so that whoever comes late changes nothing. A change of a task's state
- * is written together with its event, which is announced to `TaskEvents` once both are committed.
+ * The durable queue and its history. Every method is one transaction. Every status write is conditional on the
+ * previous status (and attempt), so a late writer changes nothing. A status change is written together with its
+ * event, which is announced to `TaskEvents` after the commit.
  *
- * `owner` scopes a call to one key's tasks; another owner's task is as absent as one that does not exist.
+ * `owner` scopes a call to one key's tasks; another owner's task is treated as if it did not exist.
  */
 export interface TaskStore {
   /**
-   * Adds a pending task. Where its owner has one of the same idempotency key, nothing is added, and that one is
-   * given back, whatever it asks for: it has another `taskId`.
+   * Adds a pending task. If the owner already has a task with the same idempotency key, nothing is added and that
+   * task is returned, whatever its parameters; its `taskId` differs.
    *
-   * @throws {AppError} QUEUE_FULL when `maxPending` tasks wait already
+   * @throws {AppError} QUEUE_FULL when `maxPending` tasks are already pending
    */
   accept(task: NewTask, maxPending: number, facts?: EventFacts): Promise<Task>;
-  /** The task that came with this idempotency key. */
+  /** The task submitted with this idempotency key. */
   findByKey(idempotencyKey: string, owner: string | null): Promise<Task | undefined>;
   find(taskId: string, owner: string | null): Promise<Task | undefined>;
-  /** Newest first, from below `before` (a `seq`). */
+  /** A page of tasks, newest first, with `seq` below `before`. */
   page(query: {
     owner: string | null;
     status: TaskStatus | undefined;
     before: number | undefined;
     limit: number;
   }): Promise<Task[]>;
-  /** How many pending tasks start before this one, and itself: 1 is next. */
+  /** The 1-based position of a task in the queue: 1 is next. */
   queuePosition(seq: number): Promise<number>;
-  /** The same of several; those that do not wait any more are left out. */
+  /** The positions of several tasks; tasks that are no longer pending are omitted. */
   queuePositions(seqs: readonly number[]): Promise<Map<number, number>>;
   countByStatus(): Promise<Record<TaskStatus, number>>;
-  /** How many tasks ever ended how, and what the completed ones took; rows that are gone count on. */
+  /** All-time counts by outcome and processing time of completed tasks, including erased ones. */
   totals(): Promise<TaskTotals>;
-  /** Pending tasks whose time has come, in their order, from behind `after` (a `seq`). */
+  /** Pending tasks that may start now, in queue order, with `seq` above `after`. */
   candidates(query: { after?: number | undefined; limit: number }): Promise<Candidate[]>;
   /**
-   * Moves a candidate to `processing`, as a new attempt of a worker.
+   * Moves a candidate to `processing` and starts a new attempt on a worker.
    *
-   * @param leaseUntil when others may take it for lost, unless it is renewed (milliseconds since the epoch)
-   * @returns undefined where it is none any more: it was cancelled or deleted meanwhile
+   * @param leaseUntil when the attempt counts as lost unless renewed (milliseconds since the epoch)
+   * @returns undefined when the task was cancelled or deleted in the meantime
    */
   claim(
     candidate: Pick<Task, 'taskId' | 'attempt'>,
     worker: ClaimingWorker,
     leaseUntil: number,
   ): Promise<Task | undefined>;
-  /** These attempts still run. One that is not its task's current one any more is passed over. */
+  /** Renews the leases of running attempts. Attempts that are no longer current are ignored. */
   renew(attempts: readonly Pick<Task, 'taskId' | 'attempt'>[], leaseUntil: number): Promise<void>;
-  /** The first pending tasks that wait for a worker only, in their order. */
+  /** The first pending tasks that wait only for a worker (no retry delay), in queue order. */
   nextPending(limit: number): Promise<Task[]>;
-  /** Ends an attempt; false when it is not the current one any more, and then nothing was changed. */
+  /** Ends an attempt. Returns false and changes nothing when it is no longer the current attempt. */
   finish(taskId: string, attempt: number, result: AttemptResult): Promise<boolean>;
-  /** Puts the task of a lost attempt back in its place; false as above. */
+  /** Returns the task of a lost attempt to its place in the queue. Returns false as `finish` does. */
   requeue(
     taskId: string,
     attempt: number,
     how: { outcome: AttemptOutcome; countsAsFailure: boolean; notBefore: number | null },
   ): Promise<boolean>;
   /**
-   * Every task in `processing` whose lease ended before `expiredBefore` is pending again: its server is dead. One
-   * whose last attempts were all ended so, as many as `poison` says, has failed instead.
+   * Requeues every task in `processing` whose lease expired before `expiredBefore`: its server is dead. A task
+   * whose last attempts all ended this way, as many as `poison` says, fails instead.
    */
   reclaimExpired(expiredBefore: number, poison: PoisonRule): Promise<LostAttempt[]>;
-  /** @returns the cancelled task; 'ended' when it had ended before; undefined when there is none. */
+  /** Cancels a task. @returns the task; 'ended' when it had already ended; undefined when there is none */
   cancel(taskId: string, owner: string | null, facts?: EventFacts): Promise<Task | 'ended' | undefined>;
-  /** Hides the task from every other call, as the first step of deleting it. */
+  /** Hides the task from all other calls, as the first step of deleting it. */
   markDeleted(taskId: string, owner: string | null, facts?: EventFacts): Promise<Task | undefined>;
-  /** Tasks that were marked, whose files may still be there. */
+  /** Tasks marked as deleted whose files may still exist. */
   markedDeleted(): Promise<Task[]>;
-  /** Removes the rows of a marked task, and of its mixture when no other task uses it. */
+  /** Deletes the rows of a marked task, and of its mixture if no other task uses it. */
   erase(taskId: string): Promise<void>;
-  /** Those that `expire`, or without a status `retire`, would mark. */
+  /** The tasks that `expire`, or `retire` when no status is given, would mark. */
   ended(query: ExpiryQuery & { status?: EndedStatus | undefined }): Promise<Task[]>;
   /**
-   * Marks tasks of one status as expired, the first step of removing their files, and gives them back; also
-   * those that were marked before and whose files have not gone since.
+   * Marks tasks of one status as expired, as the first step of removing their files, and returns them, including
+   * tasks marked earlier whose files have not been removed yet.
    */
   expire(query: ExpiryQuery & { status: EndedStatus }): Promise<Task[]>;
-  /** The files of an expired task are gone. */
+  /** Records that the files of an expired task have been removed. */
   markFilesRemoved(taskId: string): Promise<void>;
-  /** Hides ended tasks from every other call, as `markDeleted` does; gives back also those hidden before. */
+  /** Hides ended tasks from all other calls, as `markDeleted` does; also returns those hidden earlier. */
   retire(query: ExpiryQuery): Promise<Task[]>;
-  /** Forgets that tasks were deleted, where that was before this time. @returns how many it forgot, no more than `limit` */
+  /** Deletes `task.deleted` events older than `before`. @returns how many were deleted, at most `limit` */
   forgetDeletions(before: number, limit: number): Promise<number>;
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
-  /** How a task stands, whoever owns it; undefined when it is gone or deleted. */
+  /** Status and attempt of a task, regardless of its owner; undefined when it does not exist or is deleted. */
   statusOf(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
-  /** Throughputs of the newest completed tasks. */
+  /** Throughputs measured in the newest completed tasks. */
   recentThroughputs(): Promise<MeasuredThroughput[]>;
 }

@@ -8,19 +8,19 @@ import { events, tasks } from './schema.ts';
 import { readTask } from './taskRows.ts';
 import type { Write } from './transaction.ts';
 
-/** A transaction that changes the state of tasks. */
+/** A transaction that changes the status of tasks. */
 export interface Transition {
   tx: BetterSQLite3Database;
-  /** The time of everything in it, in milliseconds since the epoch. */
+  /** The timestamp of all changes in the transaction, in milliseconds since the epoch. */
   now: number;
-  /** Writes the event of a change that was made; it is announced once all is committed. */
+  /** Writes the event of a change; it is announced after the commit. */
   note: (type: TaskEventType, task: Task, facts?: EventFacts) => void;
 }
 
-/** Runs one; what it throws undoes the changes and their events. */
+/** Runs a transition. An exception rolls back the changes and their events. */
 export type RunTransition = <T>(body: (transition: Transition) => T) => Promise<T>;
 
-/** Builds the runner: no change of a state is written without its event, and none is announced that is not written. */
+/** Creates the runner. Events are written in the transaction of their changes and announced after the commit. */
 export function createTransitions(
   write: Write,
   announcing: Pick<TaskEvents, 'announce'>,
@@ -30,7 +30,7 @@ export function createTransitions(
     let noted: TaskEvent[] = [];
     const result = await write((tx) => {
       const now = clock.now();
-      // Anew each time: a transaction that found the disk full is run again.
+      // Reset on every run: a transaction that found the disk full is retried.
       noted = [];
       return body({
         tx,
@@ -68,10 +68,10 @@ const EVENT_OF: Record<TaskStatus, TaskEventType> = {
 };
 
 /**
- * The one way from a status to the next: only from one that may precede it.
+ * Moves a task to a status, only from one that may precede it. Every status change goes through here.
  *
- * @param where names the task, and whatever else must hold
- * @returns the task as it is now; undefined where nothing was changed
+ * @param where further conditions beside the task's id
+ * @returns the updated task; undefined when nothing was changed
  */
 export function move(
   { tx, note }: Transition,
