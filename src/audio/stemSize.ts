@@ -2,8 +2,8 @@ const BYTES_OF = { PCM_16: 2, PCM_24: 3, FLOAT: 4 } as const;
 const CHANNELS = 2;
 
 /**
- * Bytes that the stems of a task take on disk at most. FLAC is counted as if it saved nothing, which noise
- * comes close to.
+ * Upper bound of the disk space of a task's stems, in bytes. FLAC counts as uncompressed, since noise barely
+ * compresses.
  */
 export function stemBytes(size: {
   durationSeconds: number;
