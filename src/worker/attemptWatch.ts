@@ -6,10 +6,10 @@ import type { Timeouts } from './timeouts.ts';
 import { Watchdog, type Finding, type Hang } from './watchdog.ts';
 
 /**
- * Runs an attempt under a watchdog of its own: a worker that hangs in it is asked where it is, and killed.
+ * Runs an attempt under its own watchdog. A worker that hangs is asked for a stack dump and then killed.
  *
- * @param run hands the watchdog whatever the worker sends
- * @throws {WorkerHung} instead of `ChildDied` when it was this that ended the worker
+ * @param run runs the attempt and passes the worker's messages to the watchdog
+ * @throws {WorkerHung} instead of `ChildDied` when the watchdog killed the worker
  */
 export async function watchAttempt<Result>(
   {
@@ -40,7 +40,7 @@ export async function watchAttempt<Result>(
     log.error({ ...where, hang }, 'a worker hangs, is asked where, and is killed');
     worker.dump();
     setTimeout(() => {
-      // It may have come to itself meanwhile, and be at another task.
+      // The attempt may have ended in the meantime, and the worker may be running another task.
       if (!isOver) worker.kill();
     }, timeouts.dumpMs);
   };

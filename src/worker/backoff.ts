@@ -2,8 +2,8 @@ const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
 
 /**
- * How long to wait before a process is started again after `failures` deaths in a row: nothing for the first,
- * then 1, 2, 4 … 60 s, each ± 20 % so that several do not come back in step.
+ * The delay before restarting a process after `failures` deaths in a row, in milliseconds: none after the first,
+ * then 1, 2, 4 … 60 s, each ± 20 % so that several processes do not restart in step.
  */
 export function restartDelayMs(failures: number, random: () => number = Math.random): number {
   if (failures <= 1) return 0;

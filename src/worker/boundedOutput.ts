@@ -1,13 +1,13 @@
-/** How much of what a child prints is logged: a checkout may print without end, and the log has other readers. */
+/** Limits how much of a child's output is logged, so that a child that prints endlessly cannot flood the log. */
 
 const WINDOW_MS = 60_000;
-/** In each window: many times what MSST and its libraries print in an hour. */
+/** Limit per window: many times what MSST and its libraries print in an hour. */
 const MOST_CHARACTERS = 1_000_000;
-/** Of what was left out, the end is told: a child that dies says there why. */
+/** The last dropped lines are reported: they usually say why a child died. */
 const LAST_LINES = 20;
 const LAST_LINE_CHARACTERS = 1_000;
 
-/** What was left out of a child's output. */
+/** The part of a child's output that was not logged. */
 export interface LeftOut {
   lines: number;
   characters: number;
@@ -15,11 +15,11 @@ export interface LeftOut {
 }
 
 /**
- * Makes a sieve for the lines of one child.
+ * Creates a rate limiter for the output lines of one child.
  *
- * @param to.log a line that is kept
- * @param to.leftOut what was not, once a window and at the end
- * @param now a clock that never jumps, in milliseconds
+ * @param to.log receives each line within the limit
+ * @param to.leftOut receives a summary of dropped lines, once per window and at the end
+ * @param now a monotonic clock, in milliseconds
  */
 export function boundOutput(
   to: { log: (line: string) => void; leftOut: (what: LeftOut) => void },
@@ -46,7 +46,7 @@ export function boundOutput(
         to.log(line);
         return;
       }
-      // Not a shorter one after it either: what is logged shall be whole up to here.
+      // Drop later shorter lines too, so that the logged output has no gap before this point.
       room = 0;
       left.lines += 1;
       left.characters += line.length;

@@ -1,7 +1,7 @@
 import type { FailureKind } from './protocol.ts';
 import type { Hang } from './watchdog.ts';
 
-/** A child refused a request; `message` is fit for a client, the traceback is for the log. */
+/** A child refused a request. `message` may be shown to clients; `traceback` is for the log. */
 export class ChildFailure extends Error {
   override readonly name = 'ChildFailure';
   readonly kind: FailureKind;
@@ -20,11 +20,11 @@ export interface ChildExit {
   signal: string | null;
 }
 
-/** A child went away while a request was open: it crashed, was killed, or did not answer in time. */
+/** A child ended during a request: it crashed, was killed, or did not answer in time. */
 export class ChildDied extends Error {
   override readonly name = 'ChildDied';
   readonly exit: ChildExit;
-  /** It was killed for not answering in time. */
+  /** Whether it was killed for not answering in time. */
   readonly tookTooLong: boolean;
 
   constructor(exit: ChildExit, cause?: unknown, { tookTooLong = false } = {}) {
@@ -35,7 +35,7 @@ export class ChildDied extends Error {
   }
 }
 
-/** No media child came to look into a file: there is too much to do, or the machine lets none work. */
+/** No media child was available to examine a file: all are busy, or none can run on this machine. */
 export class MediaBusy extends Error {
   override readonly name = 'MediaBusy';
 
@@ -44,7 +44,7 @@ export class MediaBusy extends Error {
   }
 }
 
-/** The host's memory was full, and the kernel killed the worker in the middle of its attempt. */
+/** The kernel killed the worker during its attempt because the host ran out of memory. */
 export class KilledForMemory extends Error {
   override readonly name = 'KilledForMemory';
 
@@ -53,7 +53,7 @@ export class KilledForMemory extends Error {
   }
 }
 
-/** A worker was killed because the attempt in it hung. */
+/** A worker was killed because its attempt hung. */
 export class WorkerHung extends Error {
   override readonly name = 'WorkerHung';
   readonly hang: Hang;
@@ -64,5 +64,5 @@ export class WorkerHung extends Error {
   }
 }
 
-/** A media child was killed because it hung over the file that it staged for an attempt. */
+/** A media child was killed because it hung while staging a file for an attempt. */
 export class StagingHung extends WorkerHung {}

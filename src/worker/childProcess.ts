@@ -15,24 +15,24 @@ import { failureDataSchema, MAX_FRAME_BYTES } from './protocol.ts';
 import { boundOutput } from './boundedOutput.ts';
 import { readLines } from './stderrLines.ts';
 
-/** The highest of the codes that JSON-RPC 2.0 reserves for a peer's own refusals. */
+/** The highest of the JSON-RPC 2.0 error codes that come from the peer itself. */
 const INVALID_REQUEST = -32600;
 
-/** What waits for a disk or a driver within the kernel may outlive its kill; it counts as gone after this. */
+/** A killed process may be stuck in the kernel, waiting for a disk or driver; it counts as gone after this. */
 const GONE_AFTER_KILL_MS = 2_000;
 
-/** How a Python child is started: always `python -m python_worker`, in the project's root. */
+/** How to start a Python child: always as `python -m python_worker` in the project root. */
 export interface ChildCommand {
   python: string;
   projectRoot: string;
   env: Readonly<Record<string, string>>;
 }
 
-/** What a request may carry beside its parameters. */
+/** Options of a request. */
 export interface RequestOptions {
-  /** Aborting asks the child to stop; the call then still waits for its answer. */
+  /** Aborting asks the child to cancel; the call still waits for its response. */
   signal?: AbortSignal;
-  /** The child is killed when it has not answered after this time. */
+  /** The child is killed if it has not answered after this time. */
   timeoutMs?: number;
 }
 
@@ -57,13 +57,13 @@ export class ChildProcess {
     this.exited = Promise.race([exited, leftBehind]).then((exit) => {
       this.#exit = exit;
       clearTimeout(this.#leaving);
-      // vscode-jsonrpc settles what is pending only when it is disposed of, never when its pipe closes.
+      // vscode-jsonrpc settles pending requests only when it is disposed, never when its pipe closes.
       connection.dispose();
       return exit;
     });
   }
 
-  /** Starts a child. It leads a session of its own, so that a Ctrl-C in the terminal does not reach it first. */
+  /** Starts a child in its own session, so that a Ctrl-C in the terminal does not reach it first. */
   static start(command: ChildCommand, log: Log): ChildProcess {
     const subprocess = execa(command.python, ['-m', 'python_worker'], {
       cwd: command.projectRoot,
@@ -82,11 +82,11 @@ export class ChildProcess {
       }
       return { exitCode: result.exitCode ?? null, signal: result.signal ?? null };
     });
-    // However it ended, what it started in its session goes with it; else that would keep stderr open, and the end unseen.
+    // Kill everything left in its session: otherwise stderr would stay open and the exit would not be seen.
     subprocess.once('exit', () => {
       if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
     });
-    // A write to a child that has just died fails here first; its exit tells the story.
+    // A write to a child that has just died fails here first; its exit is reported elsewhere.
     subprocess.stdin.on('error', () => undefined);
     const output = boundOutput({
       log: (line) => {
@@ -106,7 +106,7 @@ export class ChildProcess {
     const connection = createMessageConnection(reader, new StreamMessageWriter(subprocess.stdin));
     const child = new ChildProcess(pid ?? -1, connection, exited, log);
     connection.onError(([error]) => {
-      // After one bad frame nothing on the channel can be trusted any more.
+      // After one malformed frame the channel cannot be trusted.
       log.error({ pid: child.pid, err: error }, 'the channel to a Python child broke');
       child.kill();
     });
@@ -132,14 +132,14 @@ export class ChildProcess {
   ): Promise<z.output<Result>> {
     const cancellation = new CancellationTokenSource();
     const cancel = () => {
-      // Its channel is gone: so is what would be cancelled.
+      // With the channel closed there is no request left to cancel.
       if (!this.#isClosed && this.#exit === undefined) cancellation.cancel();
     };
     signal?.addEventListener('abort', cancel, { once: true });
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => this.#giveUp(method, timeoutMs), timeoutMs);
     try {
-      // A token that is cancelled before the request is written never reaches the child.
+      // A token cancelled before the request is written would never reach the child.
       signal?.throwIfAborted();
       return result.parse(await this.#connection.sendRequest(method, params, cancellation.token));
     } catch (error) {
@@ -151,13 +151,13 @@ export class ChildProcess {
     }
   }
 
-  /** Tells the child something; where its channel is gone, nothing happens. */
+  /** Sends a notification to the child; does nothing if its channel is closed. */
   notify(method: string, params: object): void {
     if (this.#isClosed || this.#exit !== undefined) return;
     this.#connection.sendNotification(method, params).catch(() => undefined);
   }
 
-  /** Calls `handler` for each notification of this method; one that does not fit the schema ends the child. */
+  /** Calls `handler` for each notification of this method. The child is killed if one violates the schema. */
   onNotification<Params extends z.ZodType>(
     method: string,
     params: Params,
@@ -177,17 +177,17 @@ export class ChildProcess {
     });
   }
 
-  /** Asks the child to end by itself; it may die before it answers. */
+  /** Asks the child to exit; it may exit before it answers. */
   async shutdown(): Promise<void> {
     await this.request('shutdown', {}, z.null()).catch(() => undefined);
   }
 
-  /** Asks the child to write to stderr, and so to the log, where each of its threads is, whoever holds the GIL. */
+  /** Asks the child to dump the stacks of all threads to stderr, and so to the log, even if the GIL is held. */
   dump(): void {
     if (this.#exit === undefined && this.pid > 0) sendSignal(this.pid, 'SIGUSR1');
   }
 
-  /** Ends the child and everything it started, at once. One that does not die of it is left behind, and nobody waits for it. */
+  /** Kills the child and everything it started. A child that survives the kill is abandoned: `exited` resolves. */
   kill(): void {
     if (this.#exit !== undefined || this.pid <= 0) return;
     sendSignal(-this.pid, 'SIGKILL');
@@ -210,7 +210,7 @@ export class ChildProcess {
     if (error instanceof ResponseError) {
       const data = failureDataSchema.safeParse(error.data);
       if (data.success) return new ChildFailure(data.data.kind, error.message, data.data.traceback);
-      // JSON-RPC's own codes come from the child; of a broken channel the library itself tells, by this class too.
+      // JSON-RPC's own codes come from the child; with other codes the library itself reports a broken channel.
       if (error.code <= INVALID_REQUEST) return error;
     }
     if (error instanceof z.ZodError) {
@@ -224,7 +224,7 @@ export class ChildProcess {
     return exit === undefined ? error : new ChildDied(exit, error, { tookTooLong: this.#tookTooLong });
   }
 
-  /** The pipes of a dying child close a moment before its exit is known. */
+  /** Waits briefly for the exit: the pipes of a dying child close a moment before its exit is known. */
   #exitSoon(): Promise<ChildExit | undefined> {
     const never = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined).unref());
     return Promise.race([this.exited, never]);
@@ -235,13 +235,13 @@ function sendSignal(target: number, signal: 'SIGKILL' | 'SIGUSR1'): void {
   try {
     process.kill(target, signal);
   } catch (error) {
-    // It is gone already: ESRCH; or all that is left of its group is dead and not reaped, which macOS answers with EPERM.
+    // ESRCH: already gone. EPERM: on macOS, the rest of its group is dead but not reaped.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }
 
-/** The reader buffers whatever length a header declares; a child that sends more than a frame's most is broken. */
+/** Enforces the maximum frame size: the reader itself buffers whatever length a header declares. */
 function limitFrames(stdout: Readable, reader: StreamMessageReader, onTooLong: () => void): void {
   let bytesSinceMessage = 0;
   const listen = reader.listen.bind(reader);
@@ -260,12 +260,12 @@ function childEnvironment(env: Readonly<Record<string, string>>): Record<string,
   const { TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD: _removed, ...rest } = env;
   return {
     ...rest,
-    // MSST loads checkpoints with weights_only=False; this makes torch refuse code in them all the same.
+    // MSST loads checkpoints with weights_only=False; this makes torch refuse code in them anyway.
     TORCH_FORCE_WEIGHTS_ONLY_LOAD: '1',
     PYTHONUNBUFFERED: '1',
-    // MSST opens its YAML files in the encoding of the locale.
+    // MSST opens its YAML files in the locale's encoding.
     PYTHONUTF8: '1',
-    // The interpreter may be the user's own: nothing is written into it.
+    // The interpreter may be the user's own: write nothing into it.
     PYTHONDONTWRITEBYTECODE: '1',
   };
 }

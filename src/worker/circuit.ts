@@ -1,28 +1,28 @@
 import type { Clock } from '../clock.ts';
 import { restartDelayMs } from './backoff.ts';
 
-/** So many deaths in so short a time are no accident. */
+/** Deaths within the window that open the circuit. */
 const DEATHS = 5;
 const WINDOW_MS = 300_000;
-/** A worker that lived this long was well: its death is not the next of a row. */
+/** A process that lived this long was healthy: its death starts a new count. */
 const WELL_AFTER_MS = 300_000;
 
-/** Decides when the process in a place is started again: the sooner, the better the ones before it did. */
+/** A circuit breaker for one process slot: decides how long to wait before the process is restarted. */
 export interface Circuit {
-  /** The process ended after so long a life. */
+  /** Records that the process died after living for `livedMs`. */
   died(livedMs: number): void;
-  /** It did its part: whatever was before it counts no more. */
+  /** Records that the process worked; resets all counts. */
   worked(): void;
-  /** How long to wait before the next start. */
+  /** The delay before the next start, in milliseconds. */
   delayMs(): number;
-  /** Whether the place is left alone but for a try now and then, until a process in it does its part or lives long. */
+  /** Whether the slot is in quarantine: only occasional trial starts, until a process works or lives long. */
   readonly isOpen: boolean;
 }
 
 /**
- * Builds one. Deaths in a row are answered with growing delays. After `most` within five minutes the place is
- * quarantined: a process is tried after `quarantineMs`, and each that dies too has as long a pause after it. A
- * try that does well ends the quarantine, so nobody has to.
+ * Creates a circuit breaker. Consecutive deaths cause growing delays. After `most` deaths within five minutes the
+ * slot is quarantined: a process is tried every `quarantineMs`, and a successful try ends the quarantine without
+ * an administrator's help.
  */
 export function createCircuit(
   clock: Clock,

@@ -2,25 +2,25 @@ import { execa } from 'execa';
 import type { Log } from '../log.ts';
 import type { TorchGpus } from './torchGpus.ts';
 
-/** One device that a worker is bound to. */
+/** A device that a worker can be bound to. */
 export interface Device {
-  /** `cpu`, `mps`, a GPU's UUID or `cuda:N`: how the configuration, the log and the database name it. */
+  /** `cpu`, `mps`, a GPU's UUID or `cuda:N`: its name in the configuration, the log and the database. */
   id: string;
-  /** What torch calls it inside the worker, which sees no other GPU. */
+  /** The torch device name inside the worker, which sees no other GPU. */
   torchDevice: 'cpu' | 'mps' | 'cuda:0';
-  /** What the worker's environment needs for that. */
+  /** Environment variables that bind the worker to it. */
   env: Readonly<Record<string, string>>;
 }
 
 const NVIDIA_SMI_TIMEOUT_MS = 10_000;
 
 /**
- * The devices to work on, in order.
+ * Finds the devices to use, in order.
  *
- * @param configured a list of `cpu`, `mps`, `cuda:N` and GPU UUIDs, or `auto`: every GPU that nvidia-smi or,
- *   without it, torch knows of, else Apple's GPU, else the CPU
- * @param env the environment the workers will have; its CUDA_VISIBLE_DEVICES narrows what there is
- * @param torchGpus asks torch, which takes seconds: only where the system shows that there may be a GPU
+ * @param configured a list of `cpu`, `mps`, `cuda:N` and GPU UUIDs, or `auto`: every GPU reported by nvidia-smi
+ *   or, without it, by torch; else Apple's GPU, else the CPU
+ * @param env the environment of the workers; its CUDA_VISIBLE_DEVICES restricts the GPUs
+ * @param torchGpus asks torch, which takes seconds; does so only when the system may have a GPU
  */
 export async function findDevices(
   configured: readonly string[] | 'auto',
@@ -37,8 +37,9 @@ export async function findDevices(
 }
 
 /**
- * The device of each worker. One on each device, or as many as are wanted: of more than there are devices, the GPUs
- * get the others in turn. On the CPU it is always one, since two would only halve each other; likewise on Apple's GPU.
+ * Chooses the device of each worker: one worker per device, or `wanted` workers in all. If that is more than there
+ * are devices, the additional workers go to the GPUs in turn. The CPU and Apple's GPU always get one worker, since
+ * two would only halve each other's speed.
  */
 export function chooseWorkers(devices: readonly Device[], wanted: number | 'auto', log: Log): Device[] {
   if (wanted === 'auto') return [...devices];
@@ -58,7 +59,7 @@ export function chooseWorkers(devices: readonly Device[], wanted: number | 'auto
 function toDevice(id: string, env: Readonly<Record<string, string>>): Device {
   if (id === 'cpu') return { id, torchDevice: 'cpu', env: { CUDA_VISIBLE_DEVICES: '' } };
   if (id === 'mps') return { id, torchDevice: 'mps', env: {} };
-  // By UUID where we know it: indices change with the order that the driver finds the cards in.
+  // Prefer the UUID: indices depend on the order in which the driver finds the cards.
   const visible = id.startsWith('cuda:') ? id.slice('cuda:'.length) : id;
   return {
     id,
@@ -66,13 +67,13 @@ function toDevice(id: string, env: Readonly<Record<string, string>>): Device {
     env: {
       CUDA_VISIBLE_DEVICES: visible,
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
-      // ROCm looks at this first.
+      // Takes precedence on ROCm.
       ...('HIP_VISIBLE_DEVICES' in env ? { HIP_VISIBLE_DEVICES: visible } : {}),
     },
   };
 }
 
-/** What an inherited CUDA_VISIBLE_DEVICES leaves: indices in PCI order, or UUIDs of GPUs and MIG slices. */
+/** Applies an inherited CUDA_VISIBLE_DEVICES: indices in PCI order, or UUIDs of GPUs and MIG slices. */
 function visibleGpus(uuids: readonly string[], visible: string | undefined): string[] {
   if (visible === undefined) return [...uuids];
   return visible
@@ -82,7 +83,7 @@ function visibleGpus(uuids: readonly string[], visible: string | undefined): str
     .filter((entry): entry is string => entry !== undefined && /^(GPU|MIG)-/.test(entry));
 }
 
-/** What torch sees was narrowed already: the entry that let a GPU through names it where it has no UUID. */
+/** Names torch's GPUs. Torch's list is already restricted, so a GPU without UUID is named by its own entry. */
 function namesOf({ isRocm, uuids }: TorchGpus, env: Readonly<Record<string, string>>): string[] {
   const narrowed = (isRocm ? env['HIP_VISIBLE_DEVICES'] : undefined) ?? env['CUDA_VISIBLE_DEVICES'];
   const entries = narrowed?.split(',').map((entry) => entry.trim()) ?? [];

@@ -2,14 +2,14 @@ import { execa } from 'execa';
 import { knownNeedsSchema, type KnownNeeds } from '../config/knownNeeds.ts';
 import type { ChildCommand } from './childProcess.ts';
 
-/** Reading the sources of an MSST from a cold disk takes this long at the very most. */
+/** Upper bound for reading MSST's sources from a cold disk. */
 const TIMEOUT_MS = 30_000;
 
 /**
- * Has the engine's interpreter read the sources of the MSST in use: nothing of it is imported.
+ * Asks the engine's interpreter what the MSST in use builds and needs. It reads the sources and imports nothing.
  *
- * @param loader where the set-up found what builds its networks
- * @throws where it cannot be run, or does not answer, as while a source cannot be read
+ * @param loader the file and function that build the networks, as found by the set-up
+ * @throws when the interpreter cannot be run or gives no valid answer, for example because a source is unreadable
  */
 export async function askEngineForNeeds(
   { python, projectRoot, env }: ChildCommand,

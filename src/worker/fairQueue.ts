@@ -1,30 +1,30 @@
-/** Those who wait, in the order in which they are to be served: one of each owner in turn, of one owner the first come first. */
+/** A fair queue: owners take turns, and each owner's entries are served first come, first served. */
 export interface FairQueue<Wait> {
   add(owner: string, wait: Wait): void;
-  /** It does not wait any more, and was not served. */
+  /** Removes an entry that was not served. */
   remove(owner: string, wait: Wait): void;
-  /** It is served now. */
+  /** Removes an entry that is being served, and counts a turn for its owner. */
   serve(owner: string, wait: Wait): void;
-  /** Every owner that waits, the next first, with its waits. */
+  /** Every owner with waiting entries, next owner first. */
   inOrder(): { owner: string; waits: readonly Wait[] }[];
 }
 
 interface Line<Wait> {
   owner: string;
-  /** Who has the lowest is next. Each that is served raises its owner's by one. */
+  /** The owner with the lowest turn is next. Serving an entry raises its owner's turn by one. */
   turn: number;
-  /** Of equal turns the one that came first. */
+  /** Arrival number; breaks ties between equal turns. */
   since: number;
   waits: Wait[];
 }
 
 /**
- * Builds an empty one. An owner that was away is treated as one that was just served in its turn: nobody saves turns up
- * by not coming, and nobody gains by coming in many small pieces (start-time fair queueing).
+ * Creates an empty queue (start-time fair queueing). A returning owner is treated as if it had just been served in
+ * its turn: absence accumulates no credit, and splitting work into many small requests gains nothing.
  */
 export function createFairQueue<Wait>(): FairQueue<Wait> {
   const lines = new Map<string, Line<Wait>>();
-  /** The turn of the one that was served last. */
+  /** The turn of the entry that was served last. */
   let now = 0;
   let arrivals = 0;
 
@@ -36,7 +36,7 @@ export function createFairQueue<Wait>(): FairQueue<Wait> {
     line.waits.splice(at, 1);
     return line;
   };
-  /** What an owner had is forgotten as soon as it changes nothing any more. */
+  /** Drops owners whose turn no longer affects the order. */
   const forget = () => {
     for (const { owner, turn, waits } of [...lines.values()]) {
       if (waits.length === 0 && turn <= now) lines.delete(owner);

@@ -1,24 +1,24 @@
 import type { Clock } from '../clock.ts';
 import { createCircuit, type Circuit } from './circuit.ts';
 
-/** Workers on one GPU that ended so often in a row because it failed them: the next would, too. */
+/** Consecutive failures of a GPU after which it is quarantined. */
 const FAILURES = 2;
 
-/** Which GPUs are left alone: their workers said at their end that the GPU does nothing more for them. */
+/** Tracks GPUs in quarantine: those whose workers exited because the GPU stopped working. */
 export interface GpuQuarantine {
-  /** A worker on it ended so. */
+  /** Records that a worker exited because this GPU failed. */
   failed(gpu: string): void;
-  /** A worker on it did its part: whatever was before it counts no more. */
+  /** Records that a worker on this GPU worked; resets its failures. */
   worked(gpu: string): void;
-  /** Whether it is in quarantine, until a worker on it does its part. */
+  /** Whether this GPU is in quarantine, which lasts until a worker on it works. */
   has(gpu: string): boolean;
-  /** How long nothing is to be tried on it (ms). When that is over and it is in quarantine still, one worker may. */
+  /** How long to leave this GPU alone (ms). After that, while still in quarantine, one worker may try it. */
   restMs(gpu: string): number;
 }
 
 /**
- * Builds it. Where there is one GPU only there is no quarantine: nothing else could do the work meanwhile, and it
- * may well be a task that makes it fail.
+ * Creates the quarantine. A single GPU is never quarantined: nothing else could do the work, and a task may be
+ * what makes it fail.
  */
 export function createGpuQuarantine(
   gpus: readonly string[],
@@ -36,7 +36,7 @@ export function createGpuQuarantine(
     failed(gpu) {
       const place = places.get(gpu);
       if (!place) return;
-      // How long the worker lived says nothing here: GPUs fail after months.
+      // The worker's lifetime is irrelevant here: GPUs fail after months.
       place.circuit.died(0);
       place.until = clock.monotonic() + place.circuit.delayMs();
     },

@@ -27,21 +27,21 @@ import {
 } from './protocol.ts';
 import { RecyclePolicy } from './recyclePolicy.ts';
 
-/** Importing torch and MSST takes this long at the very most. */
+/** Upper bound for importing torch and MSST. */
 const HELLO_TIMEOUT_MS = 120_000;
-/** A model of many gigabytes on a slow disk takes minutes; a worker that hangs in a load would serve nobody. */
+/** Upper bound for loading a model: one of many gigabytes on a slow disk takes minutes. */
 const LOAD_TIMEOUT_MS = 600_000;
 const UNLOAD_TIMEOUT_MS = 60_000;
 const SHUTDOWN_TIMEOUT_MS = 5_000;
 
-/** What an attempt tells while it runs. */
+/** Callbacks for messages of a running attempt. */
 export interface AttemptEvents {
   onProgress(progress: ProgressMessage): void;
-  /** The worker lives: whatever is shown about the attempt may be renewed. */
+  /** Called for each heartbeat of the worker. */
   onHeartbeat(heartbeat: HeartbeatMessage): void;
 }
 
-/** One Python process that separates, on one device, one task at a time. */
+/** A Python process that separates one task at a time on one device. */
 export class InferenceWorker {
   readonly id: string;
   readonly ready: WorkerReady;
@@ -67,7 +67,7 @@ export class InferenceWorker {
     this.#child = child;
     this.ready = ready;
     this.exited = child.exited;
-    // Messages of another attempt than the running one are late, and change nothing.
+    // Messages of any other attempt are late and ignored.
     const current = (message: { task_id: string | null; attempt: number | null }) =>
       this.#events?.taskId === message.task_id && this.#events.attempt === message.attempt
         ? this.#events.events
@@ -87,7 +87,7 @@ export class InferenceWorker {
     });
   }
 
-  /** Starts the process and waits until torch and MSST are imported. @throws when they cannot be, or the signal ended it */
+  /** Starts the process and waits until torch and MSST are imported. @throws when that fails or is aborted */
   static async start(
     options: ChildCommand & {
       id: string;
@@ -130,26 +130,26 @@ export class InferenceWorker {
     return this.#child.pid;
   }
 
-  /** Whether a model may be loaded in it: one was asked for since its start, or since all were unloaded. */
+  /** Whether models may be loaded: one was requested since the start or the last `unload`. */
   get mayHoldModels(): boolean {
     return this.#mayHoldModels;
   }
 
-  /** What it held when it rested last: the models that need no loading, and memory of its GPU. */
+  /** The loaded models and GPU memory that the worker last reported while idle. */
   get holding(): HoldingMessage {
     return this.#holding;
   }
 
-  /** Whether it was killed for not letting go of a cancelled attempt: its end is no crash. */
+  /** Whether it was killed because it did not stop a cancelled attempt in time; that is not a crash. */
   get wasCancelled(): boolean {
     return this.#wasCancelled;
   }
 
   /**
-   * Loads a model ahead of the tasks that will want it.
+   * Loads a model ahead of the tasks that will use it.
    *
    * @throws {ChildFailure} when it cannot be loaded
-   * @throws {ChildDied} when the process ends under it
+   * @throws {ChildDied} when the process ends during the call
    */
   async load(model: ModelParams): Promise<LoadResult> {
     this.#mayHoldModels = true;
@@ -159,7 +159,7 @@ export class InferenceWorker {
     );
   }
 
-  /** Frees every loaded model. @throws {ChildFailure | ChildDied} as `load` does */
+  /** Unloads all models. @throws {ChildFailure | ChildDied} as `load` does */
   async unload(): Promise<UnloadResult> {
     const result = await this.#maintain(() =>
       this.#child.request('unload', {}, unloadResultSchema, { timeoutMs: UNLOAD_TIMEOUT_MS }),
@@ -168,7 +168,7 @@ export class InferenceWorker {
     return result;
   }
 
-  /** What the process holds is not to be judged while its models change. */
+  /** Runs maintenance work. The recycle policy ignores the process's memory while its models change. */
   async #maintain<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#isTended = true;
     try {
@@ -180,11 +180,11 @@ export class InferenceWorker {
   }
 
   /**
-   * Runs one attempt. Aborting the signal stops it at the next chunk, or with the whole process when it does
-   * not let go.
+   * Runs one attempt. Aborting the signal stops it at the next chunk; if it does not stop in time, the process is
+   * killed.
    *
    * @throws {ChildFailure} when the attempt fails; kind CANCELLED when the signal stopped it
-   * @throws {ChildDied} when the process ends under it
+   * @throws {ChildDied} when the process ends during the call
    */
   async separate(
     params: SeparateParams,
@@ -205,7 +205,7 @@ export class InferenceWorker {
     try {
       const result = await this.#child.request('separate', params, separateResultSchema, { signal });
       if (result.task_id !== params.task_id || result.attempt !== params.attempt) {
-        // Nothing that it says can be trusted any more.
+        // The worker cannot be trusted after this.
         this.#child.kill();
         throw new ChildDied(await this.exited, new Error('the worker answered for another attempt'));
       }
@@ -222,12 +222,12 @@ export class InferenceWorker {
     }
   }
 
-  /** Has it decode a mixture ahead, beside the attempt that runs. A hint: whatever becomes of it changes no result. */
+  /** Asks the worker to decode a mixture ahead, during the running attempt. A hint: it never affects results. */
   prepare(message: PrepareMessage): void {
     this.#child.notify('prepare', message);
   }
 
-  /** Ends the process: asked first, then killed. */
+  /** Stops the process: asks it to exit, then kills it. */
   async stop(): Promise<void> {
     const timer = setTimeout(() => {
       this.#child.kill();
@@ -237,12 +237,12 @@ export class InferenceWorker {
     clearTimeout(timer);
   }
 
-  /** Asks the process to write to the log where each of its threads is. */
+  /** Asks the process to dump the stacks of all threads to the log. */
   dump(): void {
     this.#child.dump();
   }
 
-  /** Ends the process at once, with all that it started. */
+  /** Kills the process and everything it started. */
   kill(): void {
     this.#child.kill();
   }

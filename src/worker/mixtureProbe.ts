@@ -3,10 +3,10 @@ import { ChildFailure, MediaBusy } from './childErrors.ts';
 import type { MediaPool } from './mediaPool.ts';
 
 /**
- * Probes a stored upload by a media child, in the words of the domain.
+ * Probes a stored upload with a media child and converts the result and errors to domain terms.
  *
- * @param owner whose upload it is: owners take turns
- * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO, with the child's own sentence; SERVER_BUSY
+ * @param owner owner of the upload; owners take turns for media children
+ * @throws {AppError} UNSUPPORTED_FORMAT or INVALID_AUDIO with the child's message; SERVER_BUSY
  */
 export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string, owner: string) {
   try {

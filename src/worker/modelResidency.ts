@@ -3,34 +3,35 @@ import { ChildDied, ChildFailure } from './childErrors.ts';
 import type { InferenceWorker } from './inferenceWorker.ts';
 import type { ModelParams } from './protocol.ts';
 
-/** A model during whose preload workers died so often is not preloaded again: it would keep them from working. */
+/** A model is not preloaded again after this many worker deaths during its preload. */
 const MAX_DEATHS = 2;
 
-/** A worker, as far as its models go. */
+/** The part of a worker that manages its models. */
 export type ModelHolder = Pick<InferenceWorker, 'id' | 'mayHoldModels' | 'load' | 'unload'>;
 
-/** An idle worker, lent for the care of its models. */
+/** A lease of an idle worker for loading or unloading its models. */
 export interface MaintenanceLease<Worker extends ModelHolder = ModelHolder> {
   worker: Worker;
-  /** How long it had nothing to do. */
+  /** How long the worker has been idle. */
   idleMs: number;
   release(how: 'maintained' | 'unused'): void;
 }
 
-/** Decides which models idle workers hold: loads some ahead of any task, and frees all after a long rest. */
+/** Manages the models of idle workers: preloads some, and unloads all after a long idle time. */
 export interface ModelResidency {
-  /** To be called, again and again, while no task can start: whoever is idle may be busy for a moment. */
+  /** Call repeatedly while no task can start. Idle workers may become busy for a moment. */
   maintain(): void;
 }
 
 /**
- * Builds it.
+ * Creates the model residency manager.
  *
- * @param parts.preload names of models that each worker loads, one after the other, once in its life
- * @param parts.idleUnloadMs how long a worker may be idle before its models are freed; 0: for ever
- * @param parts.describeModel undefined: that model cannot be used now
- * @param parts.claimDevice what a load takes of a GPU nobody knows: undefined while anything else runs there, else its end
- * @param parts.onModelUnavailable a worker could not load this model: `reason` says why, fit for a client
+ * @param parts.preload names of models that each worker loads, one after the other, once in its lifetime
+ * @param parts.idleUnloadMs how long a worker may be idle before its models are unloaded; 0: forever
+ * @param parts.describeModel returns undefined when the model is currently unavailable
+ * @param parts.claimDevice claims a GPU exclusively for a load, whose memory use is unknown; returns a function
+ *   that ends the claim, or undefined while anything else runs there
+ * @param parts.onModelUnavailable called when a worker could not load a model; `reason` may be shown to clients
  */
 export function createModelResidency<Worker extends ModelHolder>(parts: {
   pool: { lease(): MaintenanceLease<Worker> | undefined };
@@ -42,7 +43,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
   log: Log;
 }): ModelResidency {
   const { pool, log, claimDevice = () => () => undefined } = parts;
-  /** What each worker has yet to load; one that was started again has a list of its own. */
+  /** The models each worker still has to preload. A restarted worker is a new object with a new list. */
   const queues = new WeakMap<ModelHolder, string[]>();
   const deaths = new Map<string, number>();
 
@@ -50,7 +51,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
     const queue = queues.get(worker) ?? [...parts.preload];
     queues.set(worker, queue);
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      // One that is unavailable has said so in the log already.
+      // Unavailable models have already been logged.
       const model = (deaths.get(name) ?? 0) < MAX_DEATHS ? parts.describeModel(name) : undefined;
       if (model) return model;
     }
@@ -65,7 +66,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
       deaths.delete(model.name);
       log.info({ ...where, seconds, modelLoads, resident }, 'model loaded');
     } catch (error) {
-      // The pool says what it died of, unless the server itself is stopping.
+      // The pool logs the cause of death, unless the server is stopping.
       if (error instanceof ChildDied) countDeath(model.name);
       else refuse(where, error);
     }
@@ -95,7 +96,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
     }
   };
 
-  /** What this idle worker shall do now, if anything. */
+  /** Starts the maintenance that this idle worker needs now, if any. */
   const careFor = (lease: MaintenanceLease<Worker>): Promise<void> | undefined => {
     const endClaim = claimDevice(lease.worker);
     const model = endClaim && nextPreload(lease.worker);
@@ -115,7 +116,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
 
   return {
     maintain() {
-      // Given back only at the end, or the pool would lend the same one again.
+      // Released only at the end; otherwise the pool would lease the same worker again.
       const unused: MaintenanceLease<Worker>[] = [];
       for (let lease = pool.lease(); lease; lease = pool.lease()) {
         if (!isCaredFor(lease)) unused.push(lease);

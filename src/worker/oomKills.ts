@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { ChildDied, KilledForMemory } from './childErrors.ts';
 
-/** Says how many processes the kernel has ended so far because memory ran out; undefined: it does not tell. */
+/** Returns how many processes the kernel has killed for lack of memory so far; undefined when not available. */
 export type CountOomKills = () => Promise<number | undefined>;
 
 /**
- * Reads Linux's own count, which covers the host and every container on it (`oom_kill` in proc_vmstat(5)).
+ * Reads Linux's counter, which covers the host and every container on it (`oom_kill` in proc_vmstat(5)).
  *
- * @param file another one in tests only
+ * @param file overridden only in tests
  */
 export async function countOomKills(file = '/proc/vmstat'): Promise<number | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
@@ -16,11 +16,12 @@ export async function countOomKills(file = '/proc/vmstat'): Promise<number | und
 }
 
 /**
- * Tells a worker that the kernel killed for want of memory from one that died otherwise.
+ * Distinguishes a worker that the kernel killed for lack of memory from one that died otherwise.
  *
- * The kernel does not say whom it killed: a SIGKILL that nobody here sent, while its count grew, is taken for it.
+ * The kernel does not say which process it killed, so a child that died of SIGKILL while the counter grew counts
+ * as killed for memory.
  *
- * @throws {KilledForMemory} instead of `ChildDied` then; else what `run` throws
+ * @throws {KilledForMemory} instead of `ChildDied` in that case; otherwise whatever `run` throws
  */
 export async function tellOomKill<Result>(count: CountOomKills, run: () => Promise<Result>): Promise<Result> {
   const before = await count();

@@ -1,17 +1,17 @@
-/** A worker whose memory ran out in so many tasks begins anew: what is left of it may be in pieces. */
+/** Tasks that ran out of memory after which a worker is replaced: its memory may be fragmented. */
 const SHORTAGES = 2;
-/** A worker that holds so much more than it should is taken to leak (bytes). */
+/** Growth of host memory that counts as a leak (bytes). */
 const MAX_GROWTH_BYTES = 2_000_000_000;
-/** The same on a GPU, of which it uses the same every time it holds the same models. */
+/** Growth of GPU memory that counts as a leak (share of the baseline): the same models use the same amount. */
 const MAX_DEVICE_GROWTH = 0.2;
-/** What cuBLAS and others set aside at some time or other is no leak (bytes). */
+/** GPU memory growth that is not a leak: workspaces that cuBLAS and others allocate lazily (bytes). */
 const DEVICE_ALLOWANCE_BYTES = 200_000_000;
 const TASKS = 500;
 const TASKS_SPREAD = 50;
 
 /**
- * How worn a worker is: whether it leaks, or has done so many tasks that it had better begin anew. Only a
- * worker that rests tells what it holds by itself; the arrays of a task are no leak, and warm models are none.
+ * Decides when a worker should be replaced: because it leaks memory, ran out of memory, or has run many tasks.
+ * Memory is judged only while the worker is idle, since a task's arrays and loaded models are not leaks.
  */
 export class RecyclePolicy {
   readonly #maxTasks: number;
@@ -19,21 +19,21 @@ export class RecyclePolicy {
   #shortages = 0;
   #loads = 0;
   #baselineBytes: number | undefined;
-  /** What it used of its GPU with these models when it held them first, in a row. */
+  /** The current set of models and the GPU memory in use when the worker first reported it. */
   #deviceBaseline = { models: '', bytes: 0 };
   #reason: string | undefined;
 
-  /** @param random from 0 to 1: workers that started together are not to be replaced together */
+  /** @param random from 0 to 1; spreads the replacement of workers that started together */
   constructor(random: number = Math.random()) {
     this.#maxTasks = Math.round(TASKS + TASKS_SPREAD * (2 * random - 1));
   }
 
-  /** Why it should be replaced, for the log; undefined: it need not be. */
+  /** Why the worker should be replaced, for the log; undefined when it need not be. */
   get reason(): string | undefined {
     return this.#reason;
   }
 
-  /** It has done a task; `modelLoads` is null where that ended in a failure, which says nothing of its models. */
+  /** Records the end of a task. `modelLoads` is null for a failed task, which does not report it. */
   taskEnded({ modelLoads, ranShort }: { modelLoads: number | null; ranShort: boolean }): void {
     this.#tasks += 1;
     if (modelLoads !== null && modelLoads !== this.#loads) this.modelsChanged();
@@ -43,12 +43,12 @@ export class RecyclePolicy {
     if (this.#tasks >= this.#maxTasks) this.#reason = `it has done ${String(this.#tasks)} tasks`;
   }
 
-  /** It holds other models from now on, and so another amount of memory. */
+  /** Resets the memory baseline because the loaded models changed. */
   modelsChanged(): void {
     this.#baselineBytes = undefined;
   }
 
-  /** It rests with these models, and uses so much of its GPU; null: it has none. */
+  /** Records the models and GPU memory in use while idle; null: no GPU. */
   holds(models: readonly string[], usedBytes: number | null): void {
     if (usedBytes === null) return;
     const held = [...models].sort().join(' ');
@@ -59,7 +59,7 @@ export class RecyclePolicy {
     this.#reason = `its memory on the GPU has grown by ${(grown / 1e9).toFixed(1)} GB`;
   }
 
-  /** It rests, and its process takes so much memory. The first time after a task says what it needs. */
+  /** Records the process's memory while idle. The first value after a task is the baseline. */
   rests(rssBytes: number): void {
     if (this.#tasks === 0) return;
     this.#baselineBytes ??= rssBytes;

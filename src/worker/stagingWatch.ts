@@ -2,17 +2,17 @@ import { ChildDied, StagingHung } from './childErrors.ts';
 import type { ChildProcess } from './childProcess.ts';
 import type { Hang } from './watchdog.ts';
 
-/** How long a child that stages is let go on. No setting: only tests put other numbers in. */
+/** Timeouts for a child that is staging a file. Not configurable; overridden only in tests. */
 export interface StagingTimeouts {
-  /** A cancelled one that has not let go by then is killed. */
+  /** A cancelled child that has not stopped after this time is killed. */
   cancelGraceMs: number;
-  /** How often it is looked at. */
+  /** Interval between checks. */
   lookEveryMs: number;
-  /** Without a heartbeat for so long it hangs: in C, or it is stopped. */
+  /** Without a heartbeat for this long, the child hangs (in C code) or is suspended. */
   silentMs: number;
-  /** With heartbeats and next to no CPU time for so long it hangs too: on a disk that does not answer. */
+  /** With heartbeats but almost no CPU time for this long, the child hangs on a disk that does not respond. */
   stalledMs: number;
-  /** It may always take so long, and as long as the music where that is longer. */
+  /** Minimum deadline; the mixture's duration applies if it is longer. */
   deadlineMs: number;
 }
 
@@ -24,14 +24,14 @@ export const STAGING_TIMEOUTS: StagingTimeouts = {
   deadlineMs: 600_000,
 };
 
-/** Beats alone take a third of this, decoding from a disk of 40 kB/s more. */
+/** CPU share that counts as idle. Heartbeats alone use a third of it; decoding from a 40 kB/s disk uses more. */
 const NEGLIGIBLE_CPU_SHARE = 0.001;
 
 /**
- * Runs the staging of one file on a child, and kills the child when it hangs or does not let go once cancelled.
+ * Runs the staging of one file on a child, and kills the child if it hangs or does not stop when cancelled.
  *
- * @param watched.audioSeconds how long the music is
- * @param run hands on the CPU seconds that each heartbeat tells
+ * @param watched.audioSeconds duration of the mixture
+ * @param run runs the staging and reports the CPU seconds of each heartbeat
  * @throws {StagingHung} instead of `ChildDied` when the child was killed for hanging
  */
 export async function watchStaging<Result>(
@@ -53,7 +53,7 @@ export async function watchStaging<Result>(
     idleMs = 0;
     idleSinceCpu = cpuSeconds;
   };
-  // By looks, not by the clock: while the event loop stood still, heartbeats waited unread.
+  // Count checks instead of reading the clock: while the event loop was blocked, heartbeats waited unread.
   const looking = setInterval(() => {
     elapsedMs += timeouts.lookEveryMs;
     silentMs += timeouts.lookEveryMs;

@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream';
 const MAX_LINE_BYTES = 64 * 1024;
 
 /**
- * Calls `onLine` with each line of a child's stderr. A carriage return ends a line too (progress bars), and a
- * line without end is cut, so that a child which floods costs no memory.
+ * Calls `onLine` with each line of a child's stderr. A carriage return also ends a line (progress bars). Overlong
+ * lines are cut, so that a flood of output costs no memory.
  */
 export function readLines(stream: Readable, onLine: (line: string) => void): void {
   let rest = '';

@@ -1,28 +1,28 @@
-/** How long the server waits for a worker before it acts. No setting: only tests put other numbers in. */
+/** Timeouts for workers. Not configurable; overridden only in tests. */
 export interface Timeouts {
-  /** A cancelled attempt that has not let go by then is killed with its worker. */
+  /** The worker of a cancelled attempt is killed if the attempt has not stopped after this time. */
   cancelGraceMs: number;
-  /** How often a running attempt is looked at. */
+  /** Interval between checks of a running attempt. */
   lookEveryMs: number;
-  /** Without a heartbeat for so long, a worker is suspected; the log says so. */
+  /** Without a heartbeat for this long, a worker is suspect; this is logged. */
   suspectMs: number;
-  /** Without a heartbeat for so long, a worker hangs: in C, with the GIL held, or it is stopped. */
+  /** Without a heartbeat for this long, a worker hangs in C code holding the GIL, or is suspended. */
   silentMs: number;
-  /** The same while a model is loaded: reading many gigabytes may hold the GIL all the while. */
+  /** The same while a model is loading: reading many gigabytes may hold the GIL throughout. */
   loadingSilentMs: number;
-  /** Between asking a hanging worker where it is and killing it. */
+  /** Delay between asking a hanging worker for a stack dump and killing it. */
   dumpMs: number;
-  /** Without a chunk and without CPU time for so long, a worker hangs with the GIL free. */
+  /** Without a finished chunk and CPU time for this long, a worker hangs with the GIL free. */
   stalledMs: number;
-  /** No attempt is overdue before this time, however short it should be. */
+  /** Minimum deadline: no attempt is overdue before this time, however short its expected duration. */
   deadlineMs: number;
-  /** How long a task waits after its first hang; doubled with each further one. */
+  /** Retry delay after a task's first hang; doubled with each further one. */
   retryDelayMs: number;
-  /** How long a worker that died again and again is left alone before it is tried once more. */
+  /** How long a worker that died repeatedly is left alone before it is tried again. */
   quarantineMs: number;
 }
 
-/** Heartbeats come every 2 s (`python_worker/heartbeat.py`): five in a row are missed before anybody is suspected. */
+/** Heartbeats come every 2 s (`python_worker/heartbeat.py`): five are missed before a worker is suspect. */
 export const TIMEOUTS: Timeouts = {
   cancelGraceMs: 10_000,
   lookEveryMs: 1_000,

@@ -4,26 +4,26 @@ import { z } from 'zod';
 import type { Log } from '../log.ts';
 import type { ChildCommand } from './childProcess.ts';
 
-/** The GPUs that torch sees, in the order of their indices. */
+/** The GPUs that torch sees, in index order. */
 export interface TorchGpus {
   isRocm: boolean;
-  /** Null for a GPU that cannot be chosen by one. */
+  /** Null for a GPU that cannot be selected by UUID. */
   uuids: (string | null)[];
 }
 
-/** One of these is there wherever a GPU may be: NVIDIA's driver, WSL's, ROCm's. */
+/** Paths of which at least one exists on any host with a GPU (NVIDIA's driver, WSL, ROCm). */
 const SIGNS = ['/proc/driver/nvidia', '/dev/nvidiactl', '/dev/dxg', '/dev/kfd'];
-/** Importing torch from a cold disk takes this long at the very most. */
+/** Upper bound for importing torch from a cold disk. */
 const TIMEOUT_MS = 120_000;
 const NONE: TorchGpus = { isRocm: false, uuids: [] };
 
 const answerSchema = z.object({ is_rocm: z.boolean(), uuids: z.array(z.string().nullable()) });
 
 /**
- * Asks the engine's torch for the GPUs it sees. Where nothing shows that there may be one, nothing is asked: a host
- * without a GPU does not pay for the import.
+ * Asks the engine's torch for the GPUs it sees. Skipped when there is no sign of a GPU, so that a host without one
+ * does not pay for the import.
  *
- * @param signs other than usual in tests only
+ * @param signs overridden only in tests
  */
 export async function askTorchForGpus(
   { python, projectRoot, env }: ChildCommand,
@@ -34,7 +34,7 @@ export async function askTorchForGpus(
   try {
     const { stdout } = await execa(python, ['-m', 'python_worker', 'gpus'], {
       cwd: projectRoot,
-      // Indices mean here what they mean to the workers; and nothing is written into the user's interpreter.
+      // Indices must mean the same as for the workers, and nothing may be written into the user's interpreter.
       env: { ...env, CUDA_DEVICE_ORDER: 'PCI_BUS_ID', PYTHONDONTWRITEBYTECODE: '1' },
       extendEnv: false,
       stdin: 'ignore',

@@ -2,27 +2,28 @@ import type { Clock } from '../clock.ts';
 import type { Timeouts } from './timeouts.ts';
 import type { HeartbeatMessage, ProgressMessage } from './protocol.ts';
 
-/** How an attempt hangs: no heartbeat; heartbeats and nothing else; or far longer than it should take. */
+/** How an attempt hangs: no heartbeat; heartbeats without progress; or far beyond its expected duration. */
 export type Hang = 'silent' | 'stalled' | 'overdue';
 
-/** What a look at an attempt finds. */
+/** The result of a check. */
 export type Finding = 'well' | 'suspect' | Hang;
 
 /** An attempt that takes this many times as long as expected is overdue. */
 const OVERDUE_FACTOR = 20;
-/** A chunk may take this many times as long as the slowest before it, without a sign of work. */
+/** A chunk may take this many times as long as the slowest one before it without a sign of work. */
 const SLOW_CHUNK_FACTOR = 10;
-/** A hanging worker still beats, and some threads of libraries wake up: less of one core than this is no work. */
+/** CPU share of one core below which a worker counts as idle: heartbeats and library threads use a little. */
 const NEGLIGIBLE_CPU_SHARE = 0.01;
 
 /**
- * Tells a hanging attempt from a slow one; hears what its worker sends and is asked at regular intervals.
+ * Distinguishes a hanging attempt from a slow one. Receives the worker's messages and is checked at regular
+ * intervals.
  *
- * Time passes for it by looks: one that comes late counts as one that came in time, for while the event loop of
- * the server stood still, heartbeats waited unread, and no worker is to blame for that.
+ * Time is counted in checks: a late check counts as at most one interval, because while the server's event loop
+ * was blocked, heartbeats waited unread through no fault of the worker.
  *
- * The load of a GPU is not asked for: while torch waits for one it spins as a rule, which is CPU time; and where
- * it sleeps instead, the time that chunks were measured to take says how long that may last.
+ * GPU load is not queried: while torch waits for a GPU it usually spins, which uses CPU time; where it sleeps
+ * instead, the measured chunk times limit how long that may last.
  */
 export class Watchdog {
   readonly #clock: Clock;
@@ -35,13 +36,13 @@ export class Watchdog {
   #firstTick: { at: number; done: number } | undefined;
   #lastTickAt = 0;
   #slowestChunkMs = 0;
-  /** What all chunks together should take, by those that were measured. */
+  /** Estimated duration of all chunks together, from those measured. */
   #measuredMs = 0;
-  /** How long nothing was done, and the CPU time at its beginning. */
+  /** How long the attempt has been idle; `#idleSinceCpu` is the CPU time when that began. */
   #idleMs = 0;
   #idleSinceCpu: number | undefined;
 
-  /** @param expectedSeconds how long the attempt should take, before anything of it was measured */
+  /** @param expectedSeconds expected duration of the attempt, before anything was measured */
   constructor(clock: Clock, timeouts: Timeouts, expectedSeconds: number) {
     this.#clock = clock;
     this.#timeouts = timeouts;
@@ -49,7 +50,7 @@ export class Watchdog {
     this.#lookedAt = clock.monotonic();
   }
 
-  /** Takes in a sign of life. */
+  /** Records a heartbeat. */
   heartbeat({ cpu_seconds: cpu }: Pick<HeartbeatMessage, 'cpu_seconds'>): void {
     this.#silentMs = 0;
     this.#idleSinceCpu ??= cpu;
@@ -58,7 +59,7 @@ export class Watchdog {
     this.#idleSinceCpu = cpu;
   }
 
-  /** Takes in a report; one that says nothing new is no sign of work. */
+  /** Records a progress report. A report without news is not a sign of work. */
   progress(report: Pick<ProgressMessage, 'stage' | 'done' | 'total'>): void {
     this.#silentMs = 0;
     const before = this.#report;
@@ -69,7 +70,7 @@ export class Watchdog {
     if (report.stage === 'separating' && report.done > 0) this.#tick(report, before.done);
   }
 
-  /** How the attempt is now. To be asked every `lookEveryMs`. */
+  /** Checks the attempt. Call every `lookEveryMs`. */
   look(): Finding {
     const now = this.#clock.monotonic();
     const passed = Math.min(now - this.#lookedAt, this.#timeouts.lookEveryMs);
@@ -86,7 +87,7 @@ export class Watchdog {
   #tick({ done, total }: { done: number; total: number }, before: number): void {
     const at = this.#elapsedMs;
     this.#firstTick ??= { at, done };
-    // The first forward call has only begun; a second one shows how long it took.
+    // A report marks the start of a forward call; only the next one shows how long it took.
     const ended = done - this.#firstTick.done;
     if (ended > 0) {
       const chunkMs = (at - this.#lastTickAt) / Math.max(done - before, 1);
@@ -104,7 +105,7 @@ export class Watchdog {
     return Math.max(this.#timeouts.stalledMs, SLOW_CHUNK_FACTOR * this.#slowestChunkMs);
   }
 
-  /** By what was expected or, where that is more, by the chunks measured: a slow model is not a hang. */
+  /** Based on the expected duration or, if longer, the measured chunks: a slow model is not a hang. */
   #overdueAfterMs(): number {
     const shouldTakeMs = Math.max(this.#expectedMs, this.#measuredMs);
     return Math.max(this.#timeouts.deadlineMs, OVERDUE_FACTOR * shouldTakeMs);
