@@ -1,4 +1,4 @@
-/** Every model type that MSST's `get_model_from_config` builds, upstream main and the `msst` package together. */
+/** All model types that MSST's `get_model_from_config` builds, in upstream main or the `msst` package. */
 export const ARCHITECTURES: readonly string[] = [
   'apollo',
   'bandit',
@@ -24,13 +24,13 @@ export const ARCHITECTURES: readonly string[] = [
   'torchseg',
 ];
 
-/** What files are called instead. */
+/** Alternative names used in file names. */
 const OTHER_NAMES: Readonly<Record<string, string>> = { mdx23c_stht: 'experimental_mdx23c_stht' };
 
 /**
- * The longest architecture in a file's name; case and separators do not count.
+ * Finds the longest architecture name in a file name, ignoring case and separators.
  *
- * @returns null: there is none in it.
+ * @returns null when there is none
  */
 export function architectureInName(fileName: string): string | null {
   const name = lettersAndDigits(fileName);
@@ -43,10 +43,10 @@ export function architectureInName(fileName: string): string | null {
   return longest && (OTHER_NAMES[longest] ?? longest);
 }
 
-/** Whether a name says which architecture a model is of and nothing of the model itself. */
+/** Whether a name is just an architecture, and so does not identify a model. */
 export const isArchitecture = (name: string): boolean => spelledAs(name, ARCHITECTURES) !== null;
 
-/** The one of these architectures that a word means; case and separators do not count. */
+/** Finds the architecture that a word means, ignoring case and separators. */
 export function spelledAs(word: string, architectures: readonly string[]): string | null {
   if (architectures.includes(word)) return word;
   return (

@@ -1,17 +1,17 @@
 /**
- * Which keys of an MSST YAML belong to which architecture.
+ * The keys of an MSST YAML that identify each architecture.
  *
  * Taken from the parameters of the constructors that MSST's `get_model_from_config` (utils/settings.py) calls with
- * the `model` section, or with `kwargs`; and, where a constructor gets the whole YAML, from the keys that it reads
- * there. A test compares the table with the constructors of the `msst` package.
+ * the `model` section or with `kwargs`; for constructors that get the whole YAML, from the keys that they read. A
+ * test compares the table with the constructors of the `msst` package.
  */
 
-/** `section.key`, or the name of a whole section. */
+/** The keys of one architecture: `section.key`, or the name of a whole section. */
 interface KeysOfArchitecture {
   architecture: string;
-  /** What the YAMLs of this architecture all have. */
+  /** Keys required in every YAML of this architecture. */
   needs: readonly string[];
-  /** What they may have too; of the keys that some other architecture does not take. */
+  /** Optional keys, as far as some other architecture does not accept them. */
   takes?: readonly string[];
 }
 
@@ -57,7 +57,7 @@ const TABLE: readonly KeysOfArchitecture[] = [
     needs: [...DIM_AND_DEPTH, ...model('time_module_depth freq_module_depth')],
     takes: [...BANDS_OF_BS, ...model('module_type mamba_gmlp')],
   },
-  // What upstream called so until 2025, and forks of that time still do.
+  // The network that upstream called bs_mamba2 until 2025; forks from that time still do.
   {
     architecture: 'bs_mamba2',
     needs: model('feature_dim num_repeat_mask num_repeat_map'),
@@ -82,7 +82,7 @@ const TABLE: readonly KeysOfArchitecture[] = [
     architecture: 'experimental_mdx23c_stht',
     needs: MDX23C,
   },
-  // All of one function, which builds what the word at `model` says.
+  // One constructor function builds all three, depending on the `model` key.
   { architecture: 'htdemucs', needs: ['htdemucs'] },
   { architecture: 'htdemucs', needs: ['hdemucs'] },
   { architecture: 'htdemucs', needs: ['demucs'] },
@@ -130,13 +130,14 @@ const TABLE: readonly KeysOfArchitecture[] = [
   { architecture: 'torchseg', needs: SEGMENTATION },
 ];
 
-/** Keys that tell anything; all others stand in YAMLs of every kind, or only a fork knows them. */
+/** The keys that help to identify an architecture; all others are common to all YAMLs or specific to a fork. */
 const TELLING: ReadonlySet<string> = new Set(TABLE.flatMap(({ needs, takes = [] }) => [...needs, ...takes]));
 
 /**
- * The architectures that a YAML of these keys can be of: it has all that they need, and nothing that they do not take.
+ * Finds the architectures that match a YAML's keys: all required keys present, and no distinctive key that the
+ * architecture does not accept.
  *
- * @param keys names of sections, and `section.key`
+ * @param keys section names, and `section.key` entries
  */
 export function architecturesOfKeys(keys: ReadonlySet<string>): string[] {
   const telling = [...keys].filter((key) => TELLING.has(key));

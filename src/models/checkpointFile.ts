@@ -7,17 +7,17 @@ import { findZipProblem } from './torchZip.ts';
 export type CheckpointCheck = { ok: true; sizeBytes: number } | { ok: false; problem: string };
 
 /**
- * Opens a checkpoint and reads its directory, never its weights: as cheap for 10 GB as for 10 MB.
+ * Checks a checkpoint by reading its directory, never its weights: as cheap for 10 GB as for 10 MB.
  *
- * Finds missing, empty, cut and foreign files. Flipped bits within the weights, and where an old-style pickle was
- * cut, only loading can tell.
+ * Detects missing, empty, truncated and foreign files. Bit errors in the weights and truncated legacy pickles are
+ * found only by loading.
  *
- * @returns the size, or one sentence (no path in it) that says why the file is of no use. Never throws.
+ * @returns the size, or a clause (without a path) that says why the file cannot be used. Never throws.
  */
 export async function checkCheckpoint(file: string): Promise<CheckpointCheck> {
   let handle: FileHandle | null = null;
   try {
-    // Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+    // Without O_NONBLOCK, opening a named pipe would block forever.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await handle.stat();
     if (!stats.isFile()) return { ok: false, problem: 'its checkpoint is not a file' };

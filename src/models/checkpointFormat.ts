@@ -1,7 +1,7 @@
-/** How a checkpoint's bytes are laid out; `pickle` and `tar` are PyTorch's formats of before 2020. */
+/** The file format of a checkpoint; `pickle` and `tar` are PyTorch's formats from before 2020. */
 export type CheckpointFormat = 'zip' | 'pickle' | 'tar' | 'safetensors';
 
-/** So much of its beginning tells. */
+/** How many bytes from the start `tellFormat` needs. */
 export const HEAD_BYTES = 512;
 
 const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
@@ -9,12 +9,12 @@ const ZIP_MAGIC = Buffer.from('PK\x03\x04', 'latin1');
 const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 const TAR_MAGIC_OFFSET = 257;
 
-/** The format of a checkpoint that begins so; null: it is none. */
+/** Detects the format of a checkpoint from its first bytes; null when it is not a checkpoint. */
 export function tellFormat(head: Buffer): CheckpointFormat | null {
   if (head.subarray(0, 4).equals(ZIP_MAGIC)) return 'zip';
   if (head.subarray(0, LEGACY_MAGIC.length).equals(LEGACY_MAGIC)) return 'pickle';
   if (head.toString('latin1', TAR_MAGIC_OFFSET, TAR_MAGIC_OFFSET + 5) === 'ustar') return 'tar';
-  // Eight bytes of length, then JSON.
+  // Safetensors: an eight-byte length, then JSON.
   if (head[8] === 0x7b) return 'safetensors';
   return null;
 }

@@ -8,15 +8,15 @@ import { readZippedPickle } from './torchZip.ts';
 export type CheckpointTensors = { ok: true; tensors: TensorShapes } | { ok: false; problem: string };
 
 /**
- * Names and shapes of a checkpoint's tensors, from its directory and its pickle: never its weights, and no code in it
- * runs.
+ * Reads the names and shapes of a checkpoint's tensors from its directory and pickle. Never reads the weights and
+ * never executes code from the checkpoint.
  *
- * @returns a clause that says why they cannot be looked at, where that is so. Never throws.
+ * @returns the tensors, or a clause that says why they cannot be read. Never throws.
  */
 export async function readCheckpointTensors(file: string): Promise<CheckpointTensors> {
   let handle: FileHandle | null = null;
   try {
-    // Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+    // Without O_NONBLOCK, opening a named pipe would block forever.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     return await readFrom(handle);
   } catch {

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 
 /**
- * What changes when a file is replaced or rewritten: inode, size and time of change. Not its device: that may have
- * another number after every boot.
+ * Returns a fingerprint that changes when a file is replaced or rewritten: inode, size and modification time. The
+ * device number is left out because it may change at every boot.
  *
- * @returns null: there is no such file, or it cannot be looked at.
+ * @returns null when the file does not exist or `stat` fails
  */
 export async function fileVersion(file: string): Promise<string | null> {
   try {

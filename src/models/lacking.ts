@@ -1,11 +1,11 @@
-/** Why a model cannot be used: what the MSST in use lacks for it. Clauses for clients. */
+/** Clauses for clients that say what the MSST in use lacks for a model. */
 import { closest } from '../didYouMean.ts';
 import { quoted } from './modelEntry.ts';
 
 const NO_ARCHITECTURE = 'this MSST has no architecture ';
 const MOST_TOLD = 40;
 
-/** It needs modules that are not installed. */
+/** The model needs Python modules that are not installed. */
 export function lacksModules(modules: readonly string[]): string {
   return modules.length === 1
     ? `it needs the Python module ${String(modules[0])}, which is not installed`
@@ -13,9 +13,9 @@ export function lacksModules(modules: readonly string[]): string {
 }
 
 /**
- * It is of an architecture that this MSST does not build.
+ * The model's architecture is not supported by this MSST.
  *
- * @param has those that it builds
+ * @param has the architectures that this MSST builds
  */
 export function lacksArchitecture(architecture: string, has: readonly string[]): string {
   const near = closest(architecture, has);
@@ -24,6 +24,6 @@ export function lacksArchitecture(architecture: string, has: readonly string[]):
   return `${NO_ARCHITECTURE}${quoted(architecture)}${hint}; it has ${has.slice(0, MOST_TOLD).join(', ')}${more}`;
 }
 
-/** Whether a model was found unavailable for either, by a worker or by us. */
+/** Whether a reason for unavailability, from a worker or from this module, is one of these two. */
 export const isForWhatMsstLacks = (reason: string) =>
   /needs the Python modules? .* not installed/.test(reason) || reason.startsWith(NO_ARCHITECTURE);

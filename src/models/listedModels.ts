@@ -1,7 +1,7 @@
 import type { ListedModel } from '../config.ts';
 import type { CatalogLog, ModelCandidate } from './modelEntry.ts';
 
-/** The models of the configuration; of several with one name (case does not count) the first holds. */
+/** The models listed in the configuration. Of several with the same name (ignoring case) the first is used. */
 export function listedCandidates(listed: readonly ListedModel[], log: CatalogLog): ModelCandidate[] {
   const names = new Set<string>();
   return listed.filter(({ name, configPath }) => {

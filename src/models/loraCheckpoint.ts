@@ -6,11 +6,11 @@ import type { ModelCandidate } from './modelEntry.ts';
 
 type LoraPaths = Pick<ModelCandidate, 'loraCheckpointPeft' | 'loraCheckpointLoralib'>;
 
-/** What peft's `save_pretrained` writes into a folder; of the first two, the first that is there counts. */
+/** The weight files that peft's `save_pretrained` writes into a folder; the first that exists is used. */
 const PEFT_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'] as const;
 const PEFT_CONFIG = 'adapter_config.json';
 
-/** The files that a model's LoRA adapters may consist of; peft reads its settings from the one beside its weights. */
+/** The files of a model's LoRA adapters, including the settings file that peft reads beside the weights. */
 export async function loraFiles({ loraCheckpointPeft, loraCheckpointLoralib }: LoraPaths): Promise<string[]> {
   const loralib = loraCheckpointLoralib === null ? [] : [loraCheckpointLoralib];
   if (loraCheckpointPeft === null) return loralib;
@@ -20,7 +20,7 @@ export async function loraFiles({ loraCheckpointPeft, loraCheckpointLoralib }: L
   return [...peft, ...loralib];
 }
 
-/** @returns a clause (no path in it) that says why a model's LoRA adapters cannot be used; null: nothing speaks against it. */
+/** @returns a clause (without a path) that says why a model's LoRA adapters cannot be used; null when they can */
 export async function findLoraProblem(candidate: LoraPaths): Promise<string | null> {
   const { loraCheckpointPeft: peft, loraCheckpointLoralib: loralib } = candidate;
   const peftFile = peft !== null && (await isFolder(peft)) ? await weightsIn(peft) : peft;

@@ -15,71 +15,72 @@ import type { ModuleNeeds } from './moduleNeeds.ts';
 import { modelVersion, readModel } from './readModel.ts';
 import { scanForModels } from './scan.ts';
 
-/** A model that was listed or found, and cannot be used as its files are now. */
+/** A listed or scanned model that currently cannot be used. */
 export interface UnavailableModel {
   name: string;
-  /** A clause fit for a client, such as `its checkpoint is missing`. */
+  /** A clause that may be shown to clients, such as `its checkpoint is missing`. */
   reason: string;
-  /** The configuration names it, rather than the scan. */
+  /** True when it is listed in the configuration, false when it was found by the scan. */
   listed: boolean;
   isDefault: boolean;
 }
 
-/** The models of this server, as their files were at the last `refresh`. */
+/** The models of this server, as of the last `refresh`. */
 export interface ModelCatalog {
-  /** What can be used: listed models first, then scanned ones by name. */
+  /** The usable models: listed ones first, then scanned ones by name. */
   list(): ModelEntry[];
   unavailable(): UnavailableModel[];
-  /** The model of a task that names none; null: there is no default, or it cannot be used now. */
+  /** The model for tasks that name none; null when there is no default or it is currently unavailable. */
   default(): ModelEntry | null;
   /**
-   * The usable model of this name, exactly or else without case; else of this architecture: the default, or the
-   * first in list order.
+   * Finds a usable model by name (exact, else ignoring case), else by architecture (the default model if it fits,
+   * else the first in list order).
    */
   find(modelType: string): ModelEntry | null;
-  /** The usable model of exactly this name, as a task keeps it; null: there is none now. */
+  /** The usable model with exactly this name, as stored with a task; null when there is none now. */
   named(name: string): ModelEntry | null;
   /**
-   * The model of exactly this name, its files looked at anew.
+   * Finds the model with exactly this name after checking its files again.
    *
-   * @returns a sentence for clients where it cannot be used
+   * @returns the model, or a sentence for clients when it cannot be used
    */
   look(name: string): Promise<ModelEntry | string>;
-  /** Looks whether files came, went or changed, and reads those models again. */
+  /** Re-reads models whose files have appeared, disappeared or changed. */
   refresh(): Promise<void>;
   /**
-   * The model for a new task, its files looked at anew.
+   * Finds the model for a new task after checking the files again.
    *
-   * @param modelType undefined: the default.
-   * @throws {AppError} INVALID_PARAMETERS: not known, or none named and no default; MODEL_UNAVAILABLE
+   * @param modelType undefined: the default model
+   * @throws {AppError} INVALID_PARAMETERS when unknown, or when none is given and there is no default;
+   *   MODEL_UNAVAILABLE
    */
   require(modelType: string | undefined): Promise<ModelEntry>;
-  /** Takes a model that failed to load out of the list until one of its files changes. */
+  /** Marks a model that failed to load as unavailable until one of its files changes. */
   markUnavailable(name: string, reason: string): void;
 }
 
-/** One known model and what its files came to. */
+/** A known model and the result of reading its files. */
 interface Slot {
   candidate: ModelCandidate;
   listed: boolean;
   version: string | null;
-  /** Of what it needs, when it was read or failed to load. */
+  /** `ModuleNeeds.marks()` when it was last read or failed to load. */
   marks: string;
-  /** As far as it is known. */
+  /** Null when unknown. */
   architecture: string | null;
-  /** What was to say of that. */
+  /** Notes on how the architecture was determined; each is logged once. */
   notes: string[];
   state: { entry: ModelEntry } | { reason: string };
 }
 
 /**
- * Finds and reads every model. A model that cannot be used is a warning, never a failure.
+ * Finds and reads all models. An unusable model causes a warning, never a failure.
  *
- * @param sources.projectRoot searched together with `msstRoot`; both absolute.
- * @param sources.extraModelDirs folders of other tools, searched wholly; absolute.
- * @param sources.needs which architectures the MSST in use builds, and which it cannot for lack of a Python module.
- * @param sources.listed replaces scanned models of the same name, and extends them.
- * @param sources.defaultModelType null: the only model, else `starter`, else none.
+ * @param sources.projectRoot searched together with `msstRoot`; both absolute
+ * @param sources.extraModelDirs folders of other tools, searched completely; absolute
+ * @param sources.needs the architectures that the MSST in use builds, and the Python modules they lack
+ * @param sources.listed models added to the scanned ones, replacing those of the same name
+ * @param sources.defaultModelType null: the only model, else `starter`, else none
  */
 export async function createModelCatalog(sources: {
   projectRoot: string;
@@ -175,7 +176,7 @@ const newSlot =
     state: { reason: 'it has not been read yet' },
   });
 
-/** For what comes with an install or another checkout, and makes the model usable again. */
+/** Whether installing packages or switching the MSST checkout could make the model usable. */
 const isWaiting = ({ state }: Slot) => 'reason' in state && isForWhatMsstLacks(state.reason);
 
 function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
@@ -191,7 +192,7 @@ function changeState(slot: Slot, state: Slot['state'], log: CatalogLog): void {
     );
 }
 
-/** Once for as long as it is the same. */
+/** Logs each note once, as long as it stays the same. */
 function warnOfArchitecture(slot: Slot, notes: string[], log: CatalogLog): void {
   const { name, configPath, checkpointPath } = slot.candidate;
   const fields = { model: name, configPath, checkpointPath, architecture: slot.architecture };
@@ -204,7 +205,7 @@ function warnOfArchitecture(slot: Slot, notes: string[], log: CatalogLog): void 
 const entryOf = (slot: Slot | undefined): ModelEntry | null =>
   slot && 'entry' in slot.state ? slot.state.entry : null;
 
-/** Usable models go first, so that an architecture's name finds one that works. */
+/** Finds a slot by name, else by architecture, where usable models take precedence. */
 function findSlot(slots: readonly Slot[], modelType: string, preferred: Slot | undefined): Slot | undefined {
   const lower = modelType.toLowerCase();
   const named =
@@ -217,7 +218,7 @@ function findSlot(slots: readonly Slot[], modelType: string, preferred: Slot | u
   return ofArchitecture.find((slot) => 'entry' in slot.state) ?? ofArchitecture[0];
 }
 
-/** Chosen once, over all models, so that a file that comes or goes never sends a task to another model unasked. */
+/** Chooses the default once, among all models, so that file changes never silently move tasks to another model. */
 function chooseDefault(slots: readonly Slot[], configured: string | null, log: CatalogLog): Slot | undefined {
   if (configured === null) {
     return slots.length === 1 ? slots[0] : slots.find(({ candidate }) => candidate.name === 'starter');
@@ -234,7 +235,7 @@ function chooseDefault(slots: readonly Slot[], configured: string | null, log: C
   return found;
 }
 
-/** Calls that come while one is running wait for that one: a burst of requests looks at the disk once. */
+/** Concurrent calls share one run, so that a burst of requests checks the disk once. */
 function shareWhileRunning(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null;
   return () => {

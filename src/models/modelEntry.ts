@@ -1,48 +1,48 @@
 import type { Precision } from '../config/precision.ts';
 import type { Chunking } from './modelYaml.ts';
 
-/** A model that a task can use: one MSST YAML and one checkpoint, both read and found usable. */
+/** A usable model: one MSST YAML and one checkpoint, both read and checked. */
 export interface ModelEntry {
-  /** What `model_type` names: `[A-Za-z0-9._-]+`, unique without regard to case. */
+  /** The name used in `model_type`: `[A-Za-z0-9._-]+`, unique ignoring case. */
   name: string;
-  /** MSST's own model type, such as `mdx23c`. */
+  /** MSST's model type, such as `mdx23c`. */
   architecture: string;
-  /** Absolute, for the worker and the log only. */
+  /** Absolute; for the worker and the log only. */
   configPath: string;
   checkpointPath: string;
-  /** Relative to the project, msst_root or an extra folder; absolute where the configuration names a file outside. */
+  /** Relative to the project, msst_root or an extra folder; absolute for a listed file outside of these. */
   displayConfigPath: string;
   displayCheckpointPath: string;
   /** All of `training.instruments`, in the YAML's spelling. */
   instruments: readonly string[];
-  /** The stems the model can put out: its target alone where one is set. Never empty. */
+  /** The stems the model can output; only the target instrument if one is set. Never empty. */
   outputs: readonly string[];
   targetInstrument: string | null;
-  /** Hz, of the stems too. */
+  /** Sample rate in Hz, also of the stems. */
   sampleRate: number;
   stereo: boolean;
-  /** How MSST cuts mixtures up for the network; null: the YAML does not tell. */
+  /** How MSST splits mixtures into chunks; null when the YAML does not say. */
   chunking: Chunking | null;
   description: string | null;
   licence: string | null;
-  /** The configuration lets this very checkpoint be unpickled without restraint. */
+  /** Whether the configuration allows unrestricted unpickling of this checkpoint. */
   trustPickle: boolean;
   loraCheckpointPeft: string | null;
   loraCheckpointLoralib: string | null;
-  /** The configuration's own values for this model; null: as the YAML says. */
+  /** The configuration's values for this model; null: the YAML's value. */
   batchSize: number | null;
   numOverlap: number | null;
   precision: Precision;
-  /** Computed through torch.compile. */
+  /** Whether the model runs through torch.compile. */
   compile: boolean;
-  /** Words of a command line for the MSST in use. */
+  /** Command-line arguments for the MSST in use. */
   msstArguments: readonly string[];
   checkpointBytes: number;
-  /** Changes whenever one of the model's files does, or how it is computed: what was learnt about another version does not hold. */
+  /** Changes with the model's files and with how it is computed; measurements apply to one version only. */
   version: string;
 }
 
-/** What is known of a model before its files are read: from the configuration, or from the scan. */
+/** A model before its files are read, from the configuration or the scan. */
 export type ModelCandidate = Pick<
   ModelEntry,
   | 'name'
@@ -58,9 +58,9 @@ export type ModelCandidate = Pick<
   | 'compile'
   | 'msstArguments'
 > & {
-  /** Null: the YAML or its name tells. */
+  /** Null: determined from the YAML, the file names or the checkpoint. */
   architecture: string | null;
-  /** True, or the sha256 of the one checkpoint that may be unpickled without restraint. */
+  /** True, or the sha256 of the only checkpoint that may be unpickled without restrictions. */
   trustPickle: boolean | string;
 };
 
@@ -70,7 +70,7 @@ export interface CatalogLog {
   warn(fields: object, message: string): void;
 }
 
-/** A text of unknown origin, quoted and cut short, fit to stand in a sentence. */
+/** Quotes and truncates an untrusted text for use in a sentence. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

@@ -12,7 +12,7 @@ export function unknownModel(modelType: string, valid: readonly string[]): AppEr
   });
 }
 
-/** A submission named no model, and none is the default. */
+/** A submission named no model, and there is no default. */
 export function missingModelType(valid: readonly string[]): AppError {
   return refused(
     `model_type is missing, and this server has no default. Valid: ${valid.join(', ')}.`,
@@ -21,16 +21,16 @@ export function missingModelType(valid: readonly string[]): AppError {
   );
 }
 
-/** A sentence for clients; `reason` may be a clause of ours or a worker's sentence. */
+/** A sentence for clients. `reason` may be a clause from this server or a worker's sentence. */
 export const unavailability = (name: string, reason: string) => {
   const clause = reason.replace(`The model ${name} cannot be loaded: `, '').replace(/\.$/, '');
   return `The model ${quoted(name)} is unavailable: ${clause}.`;
 };
 
-/** A sentence for clients: a task names a model that this server has no more. */
+/** A sentence for clients: a task's model no longer exists on this server. */
 export const goneModel = (name: string) => `This server has no model ${quoted(name)} any more.`;
 
-/** The model is known, but its files cannot be used now. */
+/** The model is known but currently cannot be used. */
 export function unavailableModel(name: string, reason: string, valid: readonly string[]): AppError {
   const others = valid.length === 0 ? '' : ` Available: ${valid.join(', ')}.`;
   return new AppError('MODEL_UNAVAILABLE', `${unavailability(name, reason)}${others}`, {
@@ -38,7 +38,7 @@ export function unavailableModel(name: string, reason: string, valid: readonly s
   });
 }
 
-/** There is nothing to choose from. */
+/** The server has no models at all. */
 export function noModels(): AppError {
   return new AppError('MODEL_UNAVAILABLE', 'This server has no model.', {
     details: { valid_model_types: [] },

@@ -1,66 +1,66 @@
 import { opendir, realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 
-/** A YAML or a checkpoint that lies where models are looked for. */
+/** A YAML or checkpoint found in a model folder. */
 export interface FoundFile {
   /** Absolute. */
   path: string;
-  /** Which root or extra folder it lies in, counted from 0; the project comes first, the extra folders last. */
+  /** Index of the root or extra folder it lies in, from 0; the project comes first, extra folders last. */
   root: number;
-  /** Its folder below `configs/` or `pretrain/`, or below the extra folder; empty: directly in it. */
+  /** Its folder relative to `configs/` or `pretrain/`, or to the extra folder; empty: directly in it. */
   folder: string;
 }
 
-/** What lies where models are looked for, not yet paired. */
+/** The files found in the model folders, not yet paired. */
 export interface ModelFiles {
   yamls: FoundFile[];
-  /** Of the roots, those in `pretrain/` and those that lie beside YAMLs in `configs/`. */
+  /** In the roots: those in `pretrain/` and those beside YAMLs in `configs/`. */
   checkpoints: FoundFile[];
-  /** Folders that were not looked into, since they are too deep or what they lie in is too full. */
+  /** Folders that were not searched because they are too deep or a limit was reached. */
   skipped: string[];
-  /** Folders that were not looked into, since no files lie there: the kernel makes them up. */
+  /** Folders that were not searched because they are on a virtual file system of the kernel. */
   unreal: string[];
 }
 
-/** How the name of an MSST YAML ends. */
+/** Matches the extension of an MSST YAML. */
 export const YAML_FILE = /\.ya?ml$/i;
-/** How the name of a checkpoint ends. */
+/** Matches the extension of a checkpoint. */
 export const CHECKPOINT_FILE = /\.(ckpt|pth|pt|th|bin|chpt|safetensors)$/i;
 const MAX_DEPTH = 8;
-/** Of each folder that is named, with all below it. */
+/** Limit of directory entries per top folder, including its subfolders. */
 const MAX_ENTRIES = 20_000;
-/** YAMLs and checkpoints of all of them together: far more than anybody has, and few enough to be paired at once. */
+/** Limit of YAMLs and checkpoints in all folders: far more than anybody has, and few enough to pair quickly. */
 const MAX_FILES = 2_000;
-/** Of one folder read at a time, so that an endless one keeps nobody from the event loop. */
+/** Directory entries read at a time, so that a huge folder does not block the event loop. */
 const ENTRIES_AT_ONCE = 128;
 
-/** What `statfs` calls the file systems of Linux that hold no files (linux/magic.h): of processes, devices, settings. */
+/** `statfs` types of Linux's virtual file systems (linux/magic.h): processes, devices, kernel settings. */
 const UNREAL_FILE_SYSTEMS: readonly number[] = [
   0x9fa0, 0x62656572, 0x62656570, 0x64626720, 0x74726163, 0x27e0eb, 0x63677270, 0x73636673, 0xcafe4a11,
   0x6165676c, 0x1cd1, 0xde5e81e4, 0xf97cff8c, 0x42494e4d, 0x19800202, 0x958458f6, 0x65735543, 0x6e736673,
   0x5a3c69f0,
 ];
-/** Where devices lie. On Linux its file system is told by nothing else, and on macOS by no number. */
+/** Checked by path: on Linux its file system type is not distinctive, and macOS has no such numbers. */
 const DEVICES = '/dev';
 
 const PASSED_OVER: readonly string[] = [
-  // Of programs: thousands of files may look like models there.
+  // Installed packages: may contain thousands of files that look like models.
   '__pycache__',
   'dist-packages',
   'node_modules',
   'site-packages',
-  // Of MSST-WebUI and UVR: networks of another kind, which have no YAML and which no MSST has.
+  // MSST-WebUI and UVR: VR networks, which have no YAML and are not supported by any MSST.
   'VR_Models',
 ];
 
 /**
- * Lists the YAMLs and checkpoints of the roots and of other folders, sorted by path. Symbolic links are followed,
- * each folder is visited once; names that begin with a dot (editors' and macOS's leavings) are passed over.
+ * Lists the YAMLs and checkpoints of the roots and other folders, sorted by path. Symbolic links are followed and
+ * each folder is visited once. Names starting with a dot (leftovers of editors and macOS) are skipped.
  *
- * @param roots absolute folders, of which only `configs/` and `pretrain/` are looked into; what is missing or
- *   unreadable counts as empty.
- * @param extraDirs absolute folders that are looked into wholly; where one of them, or a folder below, holds
- *   `pretrain/` and `configs/` itself, only these two of it.
+ * @param roots absolute folders, of which only `configs/` and `pretrain/` are searched; missing or unreadable
+ *   folders count as empty
+ * @param extraDirs absolute folders that are searched completely, except that only `pretrain/` and `configs/` are
+ *   searched in any folder that holds both
  */
 export async function findModelFiles(
   roots: readonly string[],
@@ -79,11 +79,11 @@ export async function findModelFiles(
   return found;
 }
 
-/** Finds every YAML and checkpoint below `start`; `visited` (real paths) and `found` grow. */
+/** Finds every YAML and checkpoint below `start`, adding to `visited` (real paths) and `found`. */
 async function walk(start: string, root: number, visited: Set<string>, found: ModelFiles): Promise<void> {
   const files: FoundFile[] = [];
   const pending: Pending[] = [{ folder: start, top: start, depth: 0 }];
-  // After all that lies here itself: a link may lead to a whole disk.
+  // Links are searched last: one may lead to a whole disk.
   const linked: Pending[] = [];
   const isFull = () => files.length + found.yamls.length + found.checkpoints.length >= MAX_FILES;
   let left = MAX_ENTRIES;
@@ -117,7 +117,7 @@ async function walk(start: string, root: number, visited: Set<string>, found: Mo
 
 interface Pending {
   folder: string;
-  /** That which `FoundFile.folder` counts from. */
+  /** The folder that `FoundFile.folder` is relative to. */
   top: string;
   depth: number;
 }
@@ -125,17 +125,17 @@ interface Pending {
 const isOfModel = (file: string) => YAML_FILE.test(file) || CHECKPOINT_FILE.test(file);
 
 /**
- * What to look into in the folder of an MSST or of a tool that keeps its models as MSST does. MSST-WebUI fills
+ * Finds the folders to search if this is the folder of an MSST or of a tool with the same layout. MSST-WebUI fills
  * `configs` at its first start from `configs_backup`, which is a copy of it from then on.
  *
- * @returns null: it is none, all of it counts.
+ * @returns null when it is not such a folder and should be searched completely
  */
 function modelFoldersAmong(names: readonly string[]): string[] | null {
   const configs = ['configs', 'configs_backup'].find((name) => names.includes(name));
   return configs !== undefined && names.includes('pretrain') ? [configs, 'pretrain'] : null;
 }
 
-/** Whether to look into a folder: not again, not where there is none, and not where no files are. */
+/** Decides whether to search a folder: not if it is missing, already visited, or on a virtual file system. */
 async function lookAt(folder: string, visited: Set<string>): Promise<'new' | 'known' | 'unreal'> {
   const real = await realpath(folder).catch(() => null);
   if (real === null || visited.has(real)) return 'known';
@@ -145,7 +145,7 @@ async function lookAt(folder: string, visited: Set<string>): Promise<'new' | 'kn
   return isUnreal ? 'unreal' : 'new';
 }
 
-/** @returns what is in a folder; how many entries were read, one more than `most` where there are more */
+/** @returns the entries of a folder, and how many were read: `most` + 1 when there are more than `most` */
 async function namesIn(folder: string, most: number) {
   const shown: string[] = [];
   const links = new Set<string>();
@@ -159,7 +159,7 @@ async function namesIn(folder: string, most: number) {
       if (entry.isSymbolicLink()) links.add(entry.name);
     }
   } catch {
-    // What cannot be read is empty, or what was read of it so far.
+    // An unreadable folder counts as empty, or as what was read so far.
   }
   return { read, shown: shown.sort(compareText), links };
 }
@@ -170,5 +170,5 @@ async function kindOf(file: string): Promise<'file' | 'folder' | null> {
   return stats?.isDirectory() ? 'folder' : null;
 }
 
-/** By code units: the same order on every machine, whatever its language. */
+/** Compares by code units: the same order on every machine, regardless of locale. */
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

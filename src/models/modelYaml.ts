@@ -2,50 +2,51 @@ import { constants, open } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { readAt } from './readAt.ts';
 
-/** How MSST lays chunks over a mixture, by the model's YAML. */
+/** How MSST splits a mixture into chunks, according to the model's YAML. */
 export interface Chunking {
-  /** Samples that the network gets at once. */
+  /** Samples per chunk. */
   chunkSamples: number;
   numOverlap: number;
   batchSize: number;
 }
 
-/** What the server needs to know of an MSST YAML. */
+/** The facts that the server needs from an MSST YAML. */
 export interface ModelYaml {
-  /** `training.model_type`, where the YAML names its architecture itself. */
+  /** `training.model_type`, if the YAML names its architecture. */
   declaredArchitecture: string | null;
-  /** What tells of its architecture: the names of its sections, and `section.key` of those that build the network. */
+  /** Identify the architecture: all section names, and `section.key` for sections that build the network. */
   keys: ReadonlySet<string>;
-  /** `model.num_subbands`. */
+  /** `model.num_subbands`; null when not specified. */
   subbands: number | null;
   instruments: string[];
   targetInstrument: string | null;
-  /** Hz. */
+  /** Sample rate in Hz. */
   sampleRate: number;
   stereo: boolean;
-  /** How the chunks lie; null: not told. */
+  /** Null when not specified. */
   chunking: Chunking | null;
-  /** The same for htdemucs, which goes by other keys. */
+  /** The same for htdemucs, which uses other keys. */
   demucsChunking: Chunking | null;
-  /** What the YAML says of the model, for people. */
+  /** A human-readable description of the model. */
   description: string | null;
   licence: string | null;
 }
 
 export type ModelYamlResult = { ok: true; yaml: ModelYaml } | { ok: false; problem: string };
 
-/** Published YAMLs stay under 20 KiB; a hostile one of this size costs the parser about a second. */
+/** Published YAMLs are under 20 KiB; a hostile one of this size takes the parser about a second. */
 const MAX_YAML_BYTES = 256 * 1024;
 const MAX_INSTRUMENTS = 100;
 const MAX_INSTRUMENT_LENGTH = 100;
-/** Characters; what is longer says something to others than the API's clients. */
+/** Characters; longer texts are dropped, as they are not meant for API clients. */
 const MAX_TEXT_LENGTH = 1000;
 const DEFAULT_SAMPLE_RATE = 44_100;
 
 /**
- * Reads an MSST YAML leniently: Python tags are plain data, bytes need not be UTF-8, most keys may be missing.
+ * Reads an MSST YAML leniently: Python tags are treated as plain data, bytes need not be UTF-8, most keys are
+ * optional.
  *
- * @returns the facts, or one sentence (no path in it) that says why the file is of no use. Never throws.
+ * @returns the facts, or a clause (without a path) that says why the file cannot be used. Never throws.
  */
 export async function readModelYaml(configPath: string): Promise<ModelYamlResult> {
   let content: Buffer;
@@ -57,13 +58,13 @@ export async function readModelYaml(configPath: string): Promise<ModelYamlResult
   return parseModelYaml(content);
 }
 
-/** The same for bytes in memory; at most 256 KiB. */
+/** Parses the bytes of an MSST YAML; at most 256 KiB. */
 export function parseModelYaml(content: Buffer): ModelYamlResult {
   if (content.length > MAX_YAML_BYTES) return { ok: false, problem: 'its YAML is larger than 256 KiB' };
   try {
     const lineCounter = new LineCounter();
-    // MSST reads with PyYAML, so YAML 1.1 holds and the later of two equal keys wins, as there. Quoting every
-    // error's line, and looking for equal keys, would cost time by the square of a hostile file's size.
+    // As with PyYAML, which MSST uses: YAML 1.1, and the later of two equal keys wins. Pretty errors and the
+    // check for unique keys take quadratic time on a hostile file.
     const options = { version: '1.1', uniqueKeys: false, prettyErrors: false, lineCounter } as const;
     const document = parseDocument(decode(content), options);
     const syntaxError = document.errors[0];
@@ -76,7 +77,7 @@ export function parseModelYaml(content: Buffer): ModelYamlResult {
     }
     return factsOf(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
-    // Alias bombs and nesting without end throw from within the parser.
+    // Alias bombs and excessive nesting make the parser throw.
     return {
       ok: false,
       problem: `its YAML is broken: ${error instanceof Error ? error.message : 'unknown error'}`,
@@ -85,7 +86,7 @@ export function parseModelYaml(content: Buffer): ModelYamlResult {
 }
 
 async function readBounded(file: string): Promise<Buffer> {
-  // Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+  // Without O_NONBLOCK, opening a named pipe would block forever.
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await handle.stat();
@@ -106,7 +107,7 @@ function decode(content: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
-    // Some published YAMLs hold comments in an old Western encoding; every byte is a letter in latin1.
+    // Some published YAMLs have comments in an old Western encoding; latin1 can decode every byte.
     return content.toString('latin1');
   }
 }
@@ -170,7 +171,7 @@ function chunkingOf(chunkSamples: number | null, inference: Section | null): Chu
   return numOverlap > chunkSamples ? null : { chunkSamples, numOverlap, batchSize };
 }
 
-/** What htdemucs gets at once: so many seconds. */
+/** The chunk length of htdemucs in samples; the YAML gives it in seconds. */
 function segmentSamples(training: Section): number | null {
   const samplerate = positive(value(training, 'samplerate'));
   const segment = value(training, 'segment');
@@ -190,7 +191,7 @@ function value(parent: unknown, key: string): unknown {
   return (parent as Section)[key];
 }
 
-/** Python's `None`, written without thought for YAML's `null`, means the same. */
+/** Reads a name; Python's `None`, often written instead of YAML's `null`, counts as null. */
 function word(found: unknown): string | null {
   if (typeof found === 'number') return String(found);
   if (typeof found !== 'string') return null;

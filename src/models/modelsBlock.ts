@@ -4,11 +4,11 @@ import type { FoundFile } from './modelFiles.ts';
 import { baseName, cleanName, freeName } from './pairing.ts';
 
 /**
- * The `models:` block that would serve the checkpoints nothing is paired with, as YAML text. Each gets the YAML
- * whose name has most words in common with its own: a guess, and marked as one.
+ * Renders a `models:` block, as YAML text, that would serve the unpaired checkpoints. Each gets the YAML whose
+ * name shares most words with its own; this is a guess and marked as one.
  *
- * @param yamls every YAML that could belong to one of them.
- * @param names of models that are served already: an entry of the same name would replace its model.
+ * @param yamls every YAML that could belong to one of the checkpoints
+ * @param names names of models already served: an entry with the same name would replace the model
  */
 export function renderModelsBlock(
   checkpoints: readonly FoundFile[],
@@ -41,7 +41,7 @@ function renderEntry(name: string, checkpoint: FoundFile, yaml: FoundFile | null
   return `  - ${lines.join('\n    ')}`;
 }
 
-/** Folded over two lines, a remark would fall into its middle. */
+/** Quotes a YAML string on one line, so that a comment can follow it. */
 const quotedAsNeeded = (text: string) => stringify(text, { lineWidth: 0 }).trimEnd();
 
 function likeliest(

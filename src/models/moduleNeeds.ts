@@ -3,25 +3,25 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KnownNeeds } from '../config/knownNeeds.ts';
 import type { CatalogLog } from './modelEntry.ts';
 
-/** Which architectures the MSST in use builds, and which Python modules they need that its interpreter has not got. */
+/** The architectures that the MSST in use builds, and the Python modules they need that are not installed. */
 export interface ModuleNeeds {
-  /** Those that it builds, all of them; null: it does not tell. */
+  /** All architectures that the MSST builds; null when unknown. */
   architectures(): readonly string[] | null;
-  /** Those of one architecture; none where it is not known. */
+  /** The modules missing for one architecture; empty when it is unknown. */
   missing(architecture: string): readonly string[];
-  /** Changes when a package was installed or removed, or the source of what builds the networks changed. */
+  /** A fingerprint that changes when a package is installed or removed, or the network-building source changes. */
   marks(): string;
-  /** Asks again if that happened since. */
+  /** Asks the engine again if the fingerprint has changed. */
   refresh(): Promise<void>;
 }
 
 /**
- * Begins with what the set-up found out, and asks anew after an install or another checkout. Where that fails, what
- * was known stays.
+ * Starts from what the set-up found and asks the engine again after an install or a change of checkout. If that
+ * fails, the previous answer is kept.
  *
- * @param known null: nothing is said to be missing, ever; a model that cannot be built says so in its first task
- * @param engine.onOtherArchitectures is called when the MSST builds others than before: a process that has imported it
- *   does not
+ * @param known null: nothing is ever reported as missing; a model that cannot be built fails in its first task
+ * @param engine.onOtherArchitectures called when the MSST builds other architectures than before; processes that
+ *   have already imported it still build the old ones
  */
 export function createModuleNeeds(
   known: KnownNeeds | null,
@@ -57,7 +57,7 @@ export function createModuleNeeds(
 
   return {
     architectures: () => needs.architectures,
-    // A YAML may call its architecture what every object has, such as `constructor`.
+    // A YAML may name its architecture like an inherited property, such as `constructor`.
     missing: (architecture) =>
       Object.hasOwn(needs.missing, architecture) ? (needs.missing[architecture] ?? []) : [],
     marks: () => marks ?? '',
@@ -79,7 +79,7 @@ function tellMissing({ missing }: KnownNeeds, python: string, log: CatalogLog): 
   );
 }
 
-/** An install, an update and a removal each make or remove entries of a folder of packages. */
+/** The fingerprint: installing, updating or removing a package changes entries of the package folder. */
 async function marksOf({ package_folders: folders, loader }: KnownNeeds): Promise<string> {
   const marks = await Promise.all(
     [...folders, ...(loader === null ? [] : [loader.file])].map((file) =>

@@ -2,45 +2,45 @@ import { closest } from '../didYouMean.ts';
 import type { ParamProblem } from '../errors.ts';
 import { quoted, type ModelEntry } from './modelEntry.ts';
 
-/** The stem made by subtraction; a model may also have one of that name of its own. */
+/** The stem made by subtraction; a model may also output a stem of this name. */
 const INSTRUMENTAL = 'instrumental';
 
-/** How a task is separated, with nothing left open. */
+/** The fully resolved options of a separation. */
 export interface SeparationOptions {
-  /** The model's own stems that are wanted, in its spelling and order; `instrumental` by subtraction not among them. */
+  /** Requested stems in the model's spelling and order, excluding `instrumental` made by subtraction. */
   instruments: string[];
   useTta: boolean;
   extractInstrumental: boolean;
   outputFormat: 'wav' | 'flac';
   pcmType: 'PCM_16' | 'PCM_24' | 'FLOAT';
   bigshifts: number;
-  /** Null: as the model's YAML says. */
+  /** Null: the value of the model's YAML. */
   numOverlap: number | null;
   batchSize: number | null;
 }
 
-/** How often the network hears the whole mixture: test-time augmentation adds two passes to each shift. */
+/** Number of passes over the mixture: test-time augmentation adds two to each shift. */
 export const passesOf = ({ bigshifts, useTta }: Pick<SeparationOptions, 'bigshifts' | 'useTta'>) =>
   bigshifts * (useTta ? 3 : 1);
 
-/** The same as a client wrote it: instruments in any spelling, none for all. */
+/** Options as the client sent them: instruments in any spelling; none means all. */
 export type SubmittedOptions = SeparationOptions;
 
 export type ResolvedOptions = { options: SeparationOptions } | { problems: ParamProblem[] };
 
 const LIMITS = { bigshifts: 16, num_overlap: 50, batch_size: 64 } as const;
 
-/** What a numeric option may be, in words. */
+/** The allowed range of a numeric option, in words. */
 export const allowedNumber = (name: keyof typeof LIMITS): string =>
   `a whole number from 1 to ${String(LIMITS[name])}`;
 
-/** More of the same kind would not help the client. */
+/** Limit on reported instrument problems; more would not help the client. */
 const MAX_INSTRUMENT_PROBLEMS = 20;
 
 /**
- * Holds what a client asked for against what the model can do.
+ * Checks submitted options against the model's capabilities.
  *
- * @returns the options as the worker gets them, or every problem at once.
+ * @returns the resolved options, or all problems at once
  */
 export function resolveOptions(model: ModelEntry, submitted: SubmittedOptions): ResolvedOptions {
   const problems = optionProblems(submitted);
@@ -56,7 +56,7 @@ export function resolveOptions(model: ModelEntry, submitted: SubmittedOptions): 
   };
 }
 
-/** What is wrong whatever the model: to be told also where the model is not known. */
+/** Problems that do not depend on the model, so they can be reported even when the model is unknown. */
 export function optionProblems(submitted: SubmittedOptions): ParamProblem[] {
   return [
     ...encodingProblems(submitted),
@@ -93,7 +93,7 @@ function selectInstruments(
     const own = findOutput(model, name);
     if (own !== undefined) selected.add(own);
     else if (!isInstrumental(name)) refused.push(unknownInstrument(model, name));
-    // Asked for by extract_instrumental too, it is made anyway: naming it once more changes nothing.
+    // With extract_instrumental it is made anyway: naming it too changes nothing.
     else if (!extractInstrumental) refused.push(instrumentalUnasked(model, name));
     if (refused.length === MAX_INSTRUMENT_PROBLEMS) break;
   }
@@ -102,7 +102,7 @@ function selectInstruments(
   return model.outputs.filter((output) => selected.has(output));
 }
 
-/** The exact spelling goes before the same letters in another case: a model may have both. */
+/** Finds an output; an exact match takes precedence over one that ignores case, as a model may have both. */
 function findOutput(model: ModelEntry, name: string): string | undefined {
   const lower = name.toLowerCase();
   return (

@@ -2,20 +2,20 @@ import path from 'node:path';
 import { isArchitecture } from './architecture.ts';
 import { CHECKPOINT_FILE, YAML_FILE, type FoundFile } from './modelFiles.ts';
 
-/** One YAML with the checkpoint that belongs to it. */
+/** A YAML and its checkpoint. */
 export interface Pair {
-  /** `[A-Za-z0-9._-]+`, unique without regard to case. */
+  /** `[A-Za-z0-9._-]+`, unique ignoring case. */
   name: string;
   yaml: FoundFile;
   checkpoint: FoundFile;
 }
 
-/** Which YAML belongs to which checkpoint, and what is left over. */
+/** The pairs found and the files left over. */
 export interface Pairing {
   pairs: Pair[];
   unpairedYamls: FoundFile[];
   unpairedCheckpoints: FoundFile[];
-  /** Sentences about choices that were not clear; they name files. */
+  /** Sentences about ambiguous choices; they contain file paths. */
   notes: string[];
 }
 
@@ -23,10 +23,10 @@ const MAX_NAME_LENGTH = 100;
 const MOST_TOLD = 10;
 
 /**
- * Pairs each YAML with the checkpoint of the same base name (a leading `config_`, and the checkpoint's own ending
- * before `.yaml`, do not count); else, where only two files are left that can be meant, with the one whose name is
- * the same but for what people add to names; else with the only checkpoint of its own folder. The outcome depends on
- * the files alone, not on the order they are given in.
+ * Pairs each YAML with the checkpoint of the same base name (ignoring a leading `config_` and a checkpoint
+ * extension before `.yaml`); else with the checkpoint of the same core name (see `coreName`), if only these two of
+ * the remaining files have it; else with the only checkpoint in its folder. The result does not depend on the
+ * order of the files.
  */
 export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly FoundFile[]): Pairing {
   const partners = new Map<FoundFile, FoundFile>();
@@ -38,7 +38,7 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
     const fitting = checkpointsOf.get(key) ?? [];
     const [best, ...others] = nearestFirst(yaml, fitting);
     if (!best) continue;
-    // A checkpoint that has a YAML of its own in its root is not a second model by one of elsewhere.
+    // A checkpoint with a matching YAML in its own root is not paired with a YAML of another root.
     if (best.root !== yaml.root && yamlsOf.get(key)?.some(({ root }) => root === best.root)) continue;
     partners.set(yaml, best);
     equals.set(
@@ -48,7 +48,7 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
   }
   const [freeYamls, freeCheckpoints] = withoutPartner(yamls, checkpoints, partners);
   for (const [yaml, checkpoint] of onlyPairs(freeYamls, freeCheckpoints, coreName)) {
-    // What is called `mdx23c` may be any of that architecture.
+    // A name like `mdx23c` fits any model of that architecture.
     if (!isArchitecture(coreName(yaml))) partners.set(yaml, checkpoint);
   }
   const taken = new Set(partners.values());
@@ -61,7 +61,7 @@ export function pairModels(yamls: readonly FoundFile[], checkpoints: readonly Fo
   return { pairs: nameAll(partners, notes), unpairedYamls, unpairedCheckpoints, notes };
 }
 
-/** Only where something is left out by it: what another YAML has is served too. */
+/** Notes on choices that leave out a checkpoint; one that is paired with another YAML is not left out. */
 function notesOnChoices(
   partners: ReadonlyMap<FoundFile, FoundFile>,
   equals: ReadonlyMap<FoundFile, readonly FoundFile[]>,
@@ -93,7 +93,7 @@ function withoutPartner(
   ];
 }
 
-/** The very file that the YAML is named after, then the same spelling, root and subfolder; then by path. */
+/** Sorts by: the exact file the YAML is named after, same spelling, same root, same subfolder; then by path. */
 function nearestFirst(yaml: FoundFile, checkpoints: readonly FoundFile[]): FoundFile[] {
   const base = baseName(yaml);
   const distance = (checkpoint: FoundFile) =>
@@ -104,7 +104,7 @@ function nearestFirst(yaml: FoundFile, checkpoints: readonly FoundFile[]): Found
   return [...checkpoints].sort((a, b) => distance(a) - distance(b) || byPlace(a, b));
 }
 
-/** `x.ckpt.yaml` names `x.ckpt`, as MSST-WebUI writes it. */
+/** `x.ckpt.yaml` names `x.ckpt`; MSST-WebUI writes such names. */
 const isNamedBy = (yaml: FoundFile, checkpoint: FoundFile) =>
   path.parse(yaml.path).name.toLowerCase() === path.basename(checkpoint.path).toLowerCase();
 
@@ -115,7 +115,7 @@ export function baseName(file: Pick<FoundFile, 'path'>): string {
   return (bare === '' ? name : bare).replace(/^config_(?=.)/i, '');
 }
 
-/** A name without what people put before and after it: `model_x_ep_3_sdr_9.5` and `x-Config` are `x`. */
+/** The base name without common prefixes and suffixes: `model_x_ep_3_sdr_9.5` and `x-Config` → `x`. */
 function coreName(file: FoundFile): string {
   return withoutSuffix(baseName(file))
     .toLowerCase()
@@ -126,7 +126,7 @@ function coreName(file: FoundFile): string {
 
 const withoutSuffix = (name: string) => name.replace(/(?<=.)[-_]config$/i, '');
 
-/** The YAML and the checkpoint of each key that only these two have. */
+/** Pairs a YAML and a checkpoint with the same key if no other file has that key. */
 function onlyPairs(
   yamls: readonly FoundFile[],
   checkpoints: readonly FoundFile[],
@@ -161,14 +161,14 @@ function nameAll(partners: ReadonlyMap<FoundFile, FoundFile>, notes: string[]): 
   });
 }
 
-/** The YAML's name without the word that only says that it is a YAML, unless the checkpoint has it too. */
+/** The YAML's name without a `-config` suffix, unless the checkpoint has it too; the checkpoint's for `config`. */
 function nameOf(yaml: FoundFile, checkpoint: FoundFile): string {
   const name = baseName(yaml);
   if (name.toLowerCase() === 'config') return baseName(checkpoint);
   return name.toLowerCase() === baseName(checkpoint).toLowerCase() ? name : withoutSuffix(name);
 }
 
-/** The name, or one made of it and its folder or a number, that is not among those taken, which are in lower case. */
+/** Makes a name unique by adding its folder or a number. `taken` holds lower-case names. */
 export function freeName(wanted: string, folder: string, taken: ReadonlySet<string>): string {
   const candidates = folder === '' ? [wanted] : [wanted, cleanName(`${folder}-${wanted}`)];
   const free = candidates.find((name) => !taken.has(name.toLowerCase()));
@@ -179,7 +179,7 @@ export function freeName(wanted: string, folder: string, taken: ReadonlySet<stri
   return numbered();
 }
 
-/** What may stand in a URL and on a command line: letters, digits, dot, dash and underscore, no dot in front. */
+/** Makes a name safe for URLs and command lines: letters, digits, `.`, `-` and `_`; no leading dot or dash. */
 export function cleanName(name: string): string {
   const cleaned = name
     .replace(/[^A-Za-z0-9._-]+/g, '-')
@@ -190,7 +190,7 @@ export function cleanName(name: string): string {
 
 const depth = (file: FoundFile) => (file.folder === '' ? 0 : file.folder.split(path.sep).length);
 
-/** By root, then by path in code units: the same on every machine. */
+/** Compares by root, then by path in code units: the same order on every machine. */
 function byPlace(a: FoundFile, b: FoundFile): number {
   return a.root - b.root || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }

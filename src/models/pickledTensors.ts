@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** The tensors of a checkpoint: the shape of each by its name. Nested names stand alone, without their parents'. */
+/** Tensor shapes by name. Names of nested dictionaries are not prefixed with their parents' names. */
 export type TensorShapes = ReadonlyMap<string, readonly number[]>;
 
 const MAX_NAME_BYTES = 512;
 const MAX_DIMENSIONS = 16;
-/** The event loop must not wait for longer. */
+/** Maximum time without yielding to the event loop. */
 const SLICE_MS = 5;
 const OPCODES_BETWEEN_LOOKS = 500;
 
 const tensorFunctions: readonly string[] = ['_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3'];
 
-/** What a pickle's machine holds: only what shapes are made of is told apart. */
+/** A value on the pickle machine's stack; only values that shapes are built from are distinguished. */
 type Held =
   | { kind: 'number'; value: number }
   | { kind: 'text'; value: string }
@@ -21,7 +21,7 @@ type Held =
   | { kind: 'mark' }
   | { kind: 'other' };
 
-/** Real pickles hold some thousands at a time. */
+/** Stack limit; real pickles hold a few thousand values at a time. */
 const MAX_HELD = 100_000;
 const MAX_REMEMBERED = 1_000_000;
 
@@ -29,10 +29,10 @@ const OTHER: Held = { kind: 'other' };
 const MARK: Held = { kind: 'mark' };
 
 /**
- * Reads what `torch.save` pickled (protocol 2 or later), and builds nothing: its opcodes are followed so far as names
- * and shapes of tensors need it, and no function that it names is called.
+ * Reads tensor names and shapes from a pickle written by `torch.save` (protocol 2 or later). Opcodes are
+ * interpreted only as far as needed; no object is constructed and no function is called.
  *
- * @returns null: it is no such pickle, or damaged. Never throws; takes the event loop in slices.
+ * @returns null when it is not such a pickle or damaged. Never throws; yields to the event loop regularly.
  */
 export async function readPickledTensors(pickle: Buffer): Promise<TensorShapes | null> {
   const machine = new PickleMachine(pickle);
@@ -63,7 +63,7 @@ class PickleMachine {
     this.#bytes = bytes;
   }
 
-  /** @returns whether there is a next one */
+  /** Executes one opcode. @returns false after the last one */
   step(): boolean {
     const opcode = String.fromCharCode(this.#unsigned(1));
     if (opcode === '.') return false;
@@ -72,7 +72,7 @@ class PickleMachine {
     return true;
   }
 
-  /** @returns what it puts on the stack; null: nothing. */
+  /** @returns the value to push onto the stack; null: nothing */
   #follow(opcode: string): Held | null {
     switch (opcode) {
       case '\x80': // PROTO
@@ -190,7 +190,7 @@ class PickleMachine {
     }
   }
 
-  /** Keys and values in turn, as they are put into a dict. */
+  /** Records tensors from alternating keys and values that are put into a dict. */
   #keep(items: readonly Held[]): void {
     for (let at = 0; at + 1 < items.length; at += 2) {
       const [key, value] = [items[at], items[at + 1]];
@@ -232,7 +232,7 @@ class PickleMachine {
     return held;
   }
 
-  /** @returns where the next bytes begin, which are then behind us. */
+  /** Consumes `count` bytes. @returns the offset of the first */
   #take(count: number): number {
     const from = this.#at;
     if (from + count > this.#bytes.length) throw new NotReadable();
@@ -276,7 +276,7 @@ const nameIn = (held: Held | undefined) => (held?.kind === 'text' ? held.value :
 function result(callee: Held | undefined, given: Held | undefined): Held {
   if (callee?.kind !== 'function' || given?.kind !== 'tuple') return OTHER;
   const [first, , size] = given.items;
-  // A parameter is its tensor, with a word about its gradient.
+  // A parameter wraps its tensor and a flag for its gradient.
   if (callee.name === '_rebuild_parameter' && first?.kind === 'tensor') return first;
   if (!tensorFunctions.includes(callee.name) || size?.kind !== 'tuple') return OTHER;
   const shape = size.items.slice(0, MAX_DIMENSIONS).map((each) => (each.kind === 'number' ? each.value : -1));

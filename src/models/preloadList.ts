@@ -3,8 +3,8 @@ import type { ModelCatalog } from './modelCatalog.ts';
 import type { CatalogLog } from './modelEntry.ts';
 
 /**
- * Which models the configuration's `preload_models` means: each once, in the order given. One that there is
- * not, or that cannot be used, is a warning, and the others stay.
+ * Resolves the configuration's `preload_models` to model names, each once, in the given order. Unknown and
+ * unavailable models are skipped with a warning.
  */
 export function choosePreloads(
   wanted: readonly string[],

@@ -9,22 +9,22 @@ import type { ModelCandidate, ModelEntry } from './modelEntry.ts';
 import { readModelYaml } from './modelYaml.ts';
 import { tellArchitecture } from './tellArchitecture.ts';
 
-/** What a model's files came to. */
+/** The result of reading a model's files. */
 export type ModelReading = ({ ok: true; entry: ModelEntry } | { ok: false; problem: string }) & {
   architecture: string | null;
-  /** What a person should know of how it was told, in clauses. */
+  /** Notes for the administrator on how the architecture was determined, as clauses. */
   notes: string[];
 };
 
-/** What holds for every model of a server. */
+/** Facts that are the same for every model of a server. */
 export interface ModelSurroundings {
-  /** Folders that paths are shown relative to. */
+  /** Folders that displayed paths are relative to. */
   roots: readonly string[];
-  /** The architectures that the MSST in use builds, all of them; null: it does not tell. */
+  /** All architectures that the MSST in use builds; null when unknown. */
   knownArchitectures: readonly string[] | null;
 }
 
-/** The version of a model: it differs when one of its files comes, goes or changes, and when it is computed otherwise. */
+/** The version of a model: changes when a file appears, disappears or changes, and with how it is computed. */
 export async function modelVersion(candidate: ModelCandidate): Promise<string> {
   const { configPath, checkpointPath } = candidate;
   const paths = [configPath, checkpointPath, ...(await loraFiles(candidate))];
@@ -33,16 +33,16 @@ export async function modelVersion(candidate: ModelCandidate): Promise<string> {
   return [...files, ...describeComputing(candidate)].join(' ');
 }
 
-/** Nothing for the usual way, so that what was learnt of a model before there was another still holds. */
+/** Empty for the defaults, so that measurements from before these options existed still apply. */
 function describeComputing({ precision, compile, msstArguments }: ModelCandidate): string[] {
   return [...(precision === 'fp32' ? [] : [precision]), ...(compile ? ['compiled'] : []), ...msstArguments];
 }
 
 /**
- * Reads a model's YAML and opens its checkpoint.
+ * Reads a model's YAML and checks its checkpoint.
  *
- * @param version what `modelVersion` gave before; a file that changes meanwhile is then read again later.
- * @returns the model, or a clause (no path in it) that says why it cannot be used. Never throws.
+ * @param version result of `modelVersion` from before reading, so that a concurrent change is detected later
+ * @returns the model, or a clause (without a path) that says why it cannot be used. Never throws.
  */
 export async function readModel(
   candidate: ModelCandidate,
@@ -81,7 +81,7 @@ export async function readModel(
   return { ok: true, entry, ...told };
 }
 
-/** A pinned checkpoint that was exchanged must not inherit the trust in the old one. */
+/** Checks a pinned sha256: a replaced checkpoint must not inherit the trust in the old one. */
 async function findTrustProblem({ trustPickle, checkpointPath }: ModelCandidate): Promise<string | null> {
   if (typeof trustPickle === 'boolean') return null;
   const hash = createHash('sha256');
@@ -94,7 +94,7 @@ async function findTrustProblem({ trustPickle, checkpointPath }: ModelCandidate)
   return 'its checkpoint is not the one whose sha256 stands at `trust_pickle`';
 }
 
-/** Relative to the first root that holds the file; as it is where none does. */
+/** The path relative to the first root that contains the file; unchanged if none does. */
 function displayPath(file: string, roots: readonly string[]): string {
   for (const root of roots) {
     const relative = path.relative(root, file);

@@ -2,16 +2,16 @@ import type { FileHandle } from 'node:fs/promises';
 import { readAt } from './readAt.ts';
 
 const LENGTH_BYTES = 8;
-/** Real headers take some 100 bytes a tensor. */
+/** Header limit; real headers take about 100 bytes per tensor. */
 const MAX_HEADER_BYTES = 64 * 1024 * 1024;
 
 const CUT = 'its checkpoint is cut short: the safetensors header promises more bytes than there are';
 const DAMAGED = 'its checkpoint is damaged: its safetensors header cannot be read';
 
 /**
- * Reads a safetensors header and holds its offsets against the file's size.
+ * Reads a safetensors header and checks its offsets against the file size.
  *
- * @returns null: every tensor lies within the file; else one sentence that says what is wrong.
+ * @returns null when every tensor lies within the file; else a clause that says what is wrong
  */
 export async function findSafetensorsProblem(handle: FileHandle, sizeBytes: number): Promise<string | null> {
   const header = await readHeader(handle, sizeBytes);
@@ -21,7 +21,7 @@ export async function findSafetensorsProblem(handle: FileHandle, sizeBytes: numb
   return ends.every((end) => end !== null && end <= header.dataBytes) ? null : CUT;
 }
 
-/** The shape of each tensor by its name; null: the header cannot be read. */
+/** Tensor shapes by name; null when the header cannot be read. */
 export async function readSafetensorsShapes(
   handle: FileHandle,
   sizeBytes: number,
@@ -36,7 +36,7 @@ export async function readSafetensorsShapes(
   );
 }
 
-/** @returns one sentence where it cannot be read */
+/** @returns the header, or a clause that says why it cannot be read */
 async function readHeader(
   handle: FileHandle,
   sizeBytes: number,

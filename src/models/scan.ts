@@ -5,20 +5,20 @@ import { readModelYaml } from './modelYaml.ts';
 import { pairModels, type Pair } from './pairing.ts';
 import { tellArchitecture } from './tellArchitecture.ts';
 
-/** Of a folder that is far too full, thousands are left. */
+/** Limit of logged files: an overfull folder leaves thousands unpaired. */
 const MAX_TOLD = 20;
-/** Comparing the names of all with all would take seconds in such a folder. */
+/** Limit of compared YAMLs: comparing all names with all would take seconds in such a folder. */
 const MAX_COMPARED = 500;
 
 /**
- * Finds the models that lie in `configs/` and `pretrain/` of the roots, and anywhere in the extra folders. What cannot be used is a warning, never a
- * failure: one for each broken YAML, one for all files without a partner.
+ * Finds the models in `configs/` and `pretrain/` of the roots and anywhere in the extra folders. Unusable files
+ * cause warnings, never failures: one for each broken YAML, one for all unpaired files.
  *
- * @param places.roots absolute folders, the project first; the same folder twice counts once.
- * @param places.extraModelDirs absolute folders of other tools.
- * @param places.knownArchitectures those that the MSST in use builds; null: it does not tell.
- * @param listed models that the configuration names: their names and files are spoken for.
- * @returns candidates, sorted by name; each had a readable YAML, a checkpoint file, and something that tells its architecture.
+ * @param places.roots absolute folders, the project first; duplicates are searched once
+ * @param places.extraModelDirs absolute folders of other tools
+ * @param places.knownArchitectures the architectures that the MSST in use builds; null when unknown
+ * @param listed models listed in the configuration: their names and files are excluded
+ * @returns candidates sorted by name, each with a readable YAML, a checkpoint and a known architecture
  */
 export async function scanForModels(
   {
@@ -58,7 +58,7 @@ export async function scanForModels(
   return candidates.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** A listed model replaces a scanned one of its name, and one made of the same two files. */
+/** Whether a listed model replaces this pair: it has the same name or consists of the same two files. */
 function isSpokenFor(pair: Pair, listed: readonly ModelCandidate[]): boolean {
   return listed.some(
     (model) =>

@@ -8,26 +8,26 @@ import { quoted, type ModelCandidate } from './modelEntry.ts';
 import type { ModelYaml } from './modelYaml.ts';
 import { architecturesOfTensors, canTellApart } from './tensorEvidence.ts';
 
-/** Which architecture a model is taken to be of, and what a person should know about that. */
+/** The architecture determined for a model, and notes on how certain it is. */
 export interface ArchitectureVerdict {
-  /** Null: nothing tells. */
+  /** Null when it cannot be determined. */
   architecture: string | null;
-  /** Clauses for the log; where nothing tells, why. */
+  /** Clauses for the log; when there is no architecture, the reason. */
   notes: string[];
-  /** A clause for clients: the MSST in use does not build it. Absent: it does, or does not tell. */
+  /** A clause for clients, present when the MSST in use is known not to build the architecture. */
   lacking?: string;
 }
 
-/** What is looked at; `architecture` is the configuration's own word, which goes before everything. */
+/** The model to examine; `architecture` comes from the configuration and takes precedence. */
 type Described = Pick<ModelCandidate, 'architecture' | 'configPath' | 'checkpointPath'>;
 type Telling = Pick<ModelYaml, 'declaredArchitecture' | 'keys' | 'subbands' | 'stereo'>;
 
 /**
- * Tells a model's MSST type: by the configuration's word or the YAML's own; else by the keys of its sections; where
- * they fit several, by the files' names and the names and shapes of the checkpoint's tensors, which are read only
- * then.
+ * Determines a model's MSST type: from the configuration or the YAML's declaration; else from the keys of the
+ * YAML's sections; if several types match, from the file names and the names and shapes of the checkpoint's
+ * tensors, which are read only then.
  *
- * @param known the types that the MSST in use builds; null: it does not tell. A fork may know others than ARCHITECTURES.
+ * @param known the types that the MSST in use builds; null when unknown. A fork may have others than ARCHITECTURES
  */
 export async function tellArchitecture(
   described: Described,
@@ -49,7 +49,7 @@ function asWritten(
   const meant = spelledAs(word, known ?? ARCHITECTURES);
   if (meant === word) return verdict(word);
   if (meant === null) {
-    // MSST of today takes the YAML's word before the one that it is told.
+    // Current MSST prefers the YAML's type to the one passed to it.
     const isBuilt = known !== null && spelledAs(yaml.declaredArchitecture ?? '', known) !== null;
     if (known !== null && !isBuilt) return { ...verdict(word), ...lackingIn(known, word) };
     return verdict(word, isBuilt ? lacksArchitecture(word, known) : unknownToMsst(word));
@@ -106,7 +106,7 @@ function contradiction(
   return [`its files' names say ${named}, but ${keys}: it is taken for ${taken}`];
 }
 
-/** Of two names the one that says more; the YAML's where they say different things. */
+/** The architecture in the file names: the more specific of the two; the YAML's if they disagree. */
 function inTheirNames({ configPath, checkpointPath }: Described): string | null {
   const ofYaml = architectureInName(path.basename(configPath));
   const ofCheckpoint = architectureInName(path.basename(checkpointPath));
@@ -114,7 +114,7 @@ function inTheirNames({ configPath, checkpointPath }: Described): string | null 
   return ofYaml;
 }
 
-/** An older MSST may call a network by another name than today's; its files' names then say which. */
+/** Restricts to what this MSST builds. An older MSST may use other names, which the file names then give. */
 function ofThisMsst(fitting: string[], named: string | null, known: readonly string[] | null): string[] {
   if (known === null) return fitting;
   const built = fitting.filter((architecture) => known.includes(architecture));
@@ -125,11 +125,11 @@ function ofThisMsst(fitting: string[], named: string | null, known: readonly str
 function choose(architectures: readonly string[], named: string | null): string | null {
   if (architectures.length === 1) return architectures[0] ?? null;
   if (named !== null && architectures.includes(named)) return named;
-  // The one that the others are variants of.
+  // The base architecture of which the others are variants.
   return architectures.find((each) => architectures.every((other) => other.includes(each))) ?? null;
 }
 
-/** `scnet` may stand for `scnet_masked` in a file's name. */
+/** Whether the name may be short for a variant: `scnet` in a file name may mean `scnet_masked`. */
 const isShortForAnother = (named: string, architectures: readonly string[]) =>
   architectures.some((other) => other !== named && other.includes(named));
 

@@ -1,9 +1,9 @@
 import type { ModelYaml } from './modelYaml.ts';
 import type { TensorShapes } from './pickledTensors.ts';
 
-/** What of a YAML the shapes depend on. */
+/** The facts of a YAML that tensor shapes depend on. */
 type Sizes = Pick<ModelYaml, 'subbands' | 'stereo'>;
-/** Whether a checkpoint can be of an architecture, by the names and shapes of its tensors. */
+/** Whether a checkpoint can belong to an architecture, judged by its tensors' names and shapes. */
 type Mark = (tensors: TensorShapes, sizes: Sizes) => boolean;
 
 const isBandSplit =
@@ -13,7 +13,7 @@ const isBandSplit =
 const overBands = isBandSplit({ normsAtTheEnd: true });
 const overMelBands = isBandSplit({ normsAtTheEnd: false });
 
-/** How many inputs the first layer has for each band of each channel: a Fourier transform gives two, Hartley's one. */
+/** Checks the first layer's inputs per band and channel: two with a Fourier transform, one with Hartley's. */
 const perBand =
   (inputs: number): Mark =>
   (tensors, { subbands, stereo }) =>
@@ -25,7 +25,7 @@ const scnetWith =
     hasPart(tensors, 'separation_net.') &&
     ['mask_layer.', 'first_conv.'].every((part) => hasPart(tensors, part) === parts.includes(part));
 
-/** By what the networks differ whose YAMLs may have the same keys, as MSST's classes name their tensors. */
+/** What distinguishes networks whose YAMLs may have the same keys, by the tensor names of MSST's classes. */
 const MARKS: Readonly<Record<string, Mark>> = {
   bs_conformer: overBands,
   bs_roformer: overBands,
@@ -40,18 +40,18 @@ const MARKS: Readonly<Record<string, Mark>> = {
   scnet_tran: scnetWith('first_conv.'),
 };
 
-/** Whether a look at a checkpoint's tensors may tell these architectures apart. */
+/** Whether a checkpoint's tensors can distinguish these architectures. */
 export const canTellApart = (architectures: readonly string[]): boolean =>
   new Set(architectures.map((architecture) => MARKS[architecture])).size > 1;
 
-/** Those of the architectures that the tensors may be of; all where nothing is known to look for. */
+/** The architectures that the tensors are compatible with; those without a known mark are kept. */
 export const architecturesOfTensors = (
   architectures: readonly string[],
   tensors: TensorShapes,
   sizes: Sizes,
 ): string[] => architectures.filter((architecture) => MARKS[architecture]?.(tensors, sizes) ?? true);
 
-/** Some checkpoints hold their network under a name of its own, such as `model.` or `module.`. */
+/** Finds a shape by name, with or without a prefix such as `model.` or `module.`. */
 function shapeOf(tensors: TensorShapes, name: string): readonly number[] | undefined {
   const found = [...tensors.keys()].find((each) => each === name || each.endsWith(`.${name}`));
   return found === undefined ? undefined : tensors.get(found);

@@ -13,11 +13,11 @@ const ENTRY_SIGNATURE = 0x02014b50;
 const ENTRY_BYTES = 46;
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 const LOCAL_HEADER_BYTES = 30;
-/** Real ones take some 200 bytes a tensor. */
+/** Pickle limit; real ones take about 200 bytes per tensor. */
 const MAX_PICKLE_BYTES = 16 * 1024 * 1024;
-/** About 100 bytes a tensor: room for 600 thousand of them. */
+/** Directory limit; at about 100 bytes per tensor, enough for 600,000. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
-/** Of the directory, walked without a pause: a few milliseconds. */
+/** Directory entries parsed between yields to the event loop: a few milliseconds. */
 const ENTRIES_A_SLICE = 10_000;
 
 const CUT = 'its checkpoint is cut short or damaged: the directory at its end is missing';
@@ -28,7 +28,7 @@ interface Directory {
   sizeBytes: number;
 }
 
-/** One file of the archive. */
+/** A file in the archive. */
 interface Entry {
   isStored: boolean;
   sizeBytes: number;
@@ -36,9 +36,10 @@ interface Entry {
 }
 
 /**
- * Reads a zip's directory as PyTorch writes it: it stands at the end, so a file that was cut anywhere lacks it.
+ * Checks the directory of a zip archive written by PyTorch. It is at the end of the file, so a truncated file has
+ * none.
  *
- * @returns null: whole, and with a `data.pkl`; else one sentence that says what is wrong.
+ * @returns null when the archive is complete and holds a `data.pkl`; else a clause that says what is wrong
  */
 export async function findZipProblem(handle: FileHandle, sizeBytes: number): Promise<string | null> {
   const pickle = await findPickle(handle, sizeBytes);
@@ -47,9 +48,9 @@ export async function findZipProblem(handle: FileHandle, sizeBytes: number): Pro
 }
 
 /**
- * The pickle that says which tensors the archive holds.
+ * Reads the pickle that describes the tensors in the archive.
  *
- * @returns null: there is none, it is larger than any real one, or packed as PyTorch never does it.
+ * @returns null when there is none, it exceeds the limit, or it is compressed, which PyTorch never does
  */
 export async function readZippedPickle(handle: FileHandle, sizeBytes: number): Promise<Buffer | null> {
   const entry = await findPickle(handle, sizeBytes);
@@ -61,7 +62,7 @@ export async function readZippedPickle(handle: FileHandle, sizeBytes: number): P
   return pickle.length === entry.sizeBytes ? pickle : null;
 }
 
-/** @returns undefined: there is none in a directory that is whole; or one sentence where there is something wrong */
+/** @returns the pickle's entry; undefined when an intact directory has none; a clause when something is wrong */
 async function findPickle(handle: FileHandle, sizeBytes: number): Promise<Entry | undefined | string> {
   const directory = await findDirectory(handle, sizeBytes);
   if (directory === null) return CUT;
@@ -70,7 +71,7 @@ async function findPickle(handle: FileHandle, sizeBytes: number): Promise<Entry 
   return findPickleIn(await readAt(handle, offset, length));
 }
 
-/** To its end, also behind the pickle: only so is a damaged directory found out. Takes the event loop in slices. */
+/** Parses the directory to its end, past the pickle, to detect damage. Yields to the event loop regularly. */
 async function findPickleIn(directory: Buffer): Promise<Entry | undefined | string> {
   let pickle: Entry | undefined;
   let at = 0;
@@ -104,7 +105,7 @@ async function findDirectory(handle: FileHandle, sizeBytes: number): Promise<Dir
   return { sizeBytes: tail.readUInt32LE(end + 12), offset: tail.readUInt32LE(end + 16) };
 }
 
-/** The last end record whose comment reaches exactly to the end of the file. */
+/** Finds the last end record whose comment reaches exactly to the end of the file. */
 function findEnd(tail: Buffer): number | null {
   for (let at = tail.length - END_BYTES; at >= 0; at--) {
     const reachesEnd = () => at + END_BYTES + tail.readUInt16LE(at + 20) === tail.length;
