@@ -1,12 +1,12 @@
-/** The seam through which time comes in, so that tests can own it. */
+/** The source of time, replaceable in tests. */
 export interface Clock {
-  /** Wall time in milliseconds since the epoch: for what is shown and stored. */
+  /** Wall-clock time in milliseconds since the epoch; for values that are displayed or stored. */
   now(): number;
-  /** Milliseconds that never jump: for measuring. */
+  /** Monotonic milliseconds; for measuring durations. */
   monotonic(): number;
 }
 
-/** The machine's own clocks. */
+/** The system clocks. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

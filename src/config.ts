@@ -1,4 +1,4 @@
-/** The one reader of the command line, the environment and the configuration file. */
+/** Reads the command line, the environment and the configuration file. No other module does. */
 import path from 'node:path';
 import type { z } from 'zod';
 import type { ApiKey } from './config/apiKeys.ts';
@@ -19,7 +19,7 @@ import {
 import type { LogLevel } from './log.ts';
 import type { RotatingFileOptions } from './rotatingFile.ts';
 
-/** A model that the configuration names itself; paths are absolute. */
+/** A model listed in the configuration; paths are absolute. */
 export interface ListedModel {
   name: string;
   architecture: string | null;
@@ -27,7 +27,7 @@ export interface ListedModel {
   checkpointPath: string;
   description: string | null;
   licence: string | null;
-  /** True, or the sha256 of the one checkpoint that may be unpickled without restraint. */
+  /** True, or the sha256 of the only checkpoint that may be unpickled without restrictions. */
   trustPickle: boolean | string;
   loraCheckpointPeft: string | null;
   loraCheckpointLoralib: string | null;
@@ -35,11 +35,11 @@ export interface ListedModel {
   numOverlap: number | null;
   precision: Precision;
   compile: boolean;
-  /** Words of a command line for the MSST in use. */
+  /** Command-line arguments for the MSST in use. */
   msstArguments: readonly string[];
 }
 
-/** Everything the server was told, once, at its start. Sizes in bytes, durations in seconds, paths absolute. */
+/** The server's configuration, read once at startup. Sizes in bytes, durations in seconds, paths absolute. */
 export interface Config {
   host: string;
   port: number;
@@ -57,12 +57,12 @@ export interface Config {
   workerThreads: number | 'auto';
   devices: readonly string[] | 'auto';
   taskMaxAttempts: number;
-  /** How long, from a task's end: the files of completed ones, of failed and cancelled ones, and every row. */
+  /** Retention after a task's end: files of completed tasks, files of failed and cancelled tasks, all rows. */
   cleanupRetentionHours: number;
   failedRetentionHours: number;
   metadataRetentionHours: number;
   defaultModelType: string | null;
-  /** As written: which of them there are, only the catalog knows. */
+  /** As written in the configuration; the catalog checks which of them exist. */
   preloadModels: readonly string[];
   /** 0: never. */
   modelIdleUnloadSeconds: number;
@@ -70,34 +70,34 @@ export interface Config {
   logFile: RotatingFileOptions;
   shutdownTimeoutSeconds: number;
   minFreeDiskBytes: number;
-  /** Below it no upload is taken. */
+  /** Uploads are refused when less disk space is free. */
   reserveDiskBytes: number;
-  /** The folder whose `inference.py` hands out `proc_folder`; the project itself unless configured. */
+  /** The folder whose `inference.py` exports `proc_folder`; the project root unless configured. */
   msstRoot: string;
-  /** The interpreter that the configuration names; null: the set-up chooses. */
+  /** The configured interpreter; null: the set-up chooses one. */
   python: string | null;
-  /** Packages that the set-up puts into its own environment for MSST. */
+  /** Additional packages that the set-up installs into its environment for MSST. */
   engineExtras: readonly string[];
-  /** Folders of other tools, in which models are looked for too. */
+  /** Folders of other tools that are also searched for models. */
   extraModelDirs: readonly string[];
   listedModels: readonly ListedModel[];
   projectRoot: string;
-  /** What the MSST in use builds and what it lacks for that, as the set-up found out; null: it did not. */
+  /** What the MSST in use builds and which modules it lacks, as found by the set-up; null when unknown. */
   knownNeeds: KnownNeeds | null;
-  /** The interpreters that the set-up settled on. */
+  /** The interpreters chosen by the set-up. */
   enginePython: string;
   mediaPython: string;
-  /** The environment for child processes: the server's own, without its settings, which may be secret. */
+  /** The environment for child processes: the server's own without its settings, which may be secret. */
   childEnv: Readonly<Record<string, string>>;
 }
 
-/** What `loadConfig` gives: the configuration, and what a person should know about where it came from. */
+/** The result of `loadConfig`: the configuration, and warnings for the administrator about its sources. */
 export interface LoadedConfig {
   config: Config;
   warnings: string[];
 }
 
-/** The configuration cannot be used; `problems` holds every reason, one sentence each. */
+/** The configuration is invalid; `problems` holds every reason, one sentence each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -108,7 +108,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Where a configuration can come from. */
+/** The inputs a configuration is read from. */
 export interface ConfigSources {
   /** The arguments after the program's name. */
   argv: readonly string[];
@@ -118,9 +118,10 @@ export interface ConfigSources {
 }
 
 /**
- * Reads the command line, the environment and the file, in this order of precedence, over the defaults.
+ * Reads the configuration from the command line, the environment and the file, in this order of precedence, over
+ * the defaults.
  *
- * @throws {ConfigError} naming every problem at once.
+ * @throws {ConfigError} with all problems at once
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const problems: string[] = [];

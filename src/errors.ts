@@ -1,4 +1,4 @@
-/** What went wrong, as the client and the log name it. `http/errors.ts` maps every code to a status. */
+/** Error codes for clients and the log. `http/errors.ts` maps every code to an HTTP status. */
 export type ErrorCode =
   | 'INVALID_PARAMETERS'
   | 'INVALID_MULTIPART'
@@ -27,7 +27,7 @@ export type ErrorCode =
   | 'INSUFFICIENT_STORAGE'
   | 'INTERNAL';
 
-/** One parameter that was refused, with all a client needs to mend it. */
+/** A rejected parameter, with everything a client needs to correct it. */
 export interface ParamProblem {
   name: string;
   message: string;
@@ -43,7 +43,7 @@ export interface ErrorDetails {
   valid_instruments?: string[];
 }
 
-/** Facts that the answer carries as headers, beside its body. */
+/** Facts that become response headers or affect the connection. */
 export interface ErrorHints {
   /** Whole seconds, at least 1: becomes Retry-After. */
   retryAfterSeconds?: number;
@@ -53,13 +53,13 @@ export interface ErrorHints {
   allow?: readonly string[];
   /** Becomes the size in Content-Range of a 416. */
   sizeBytes?: number;
-  /** The rest of the request's body is unread: the connection cannot be used again. */
+  /** The rest of the request body is unread, so the connection cannot be reused. */
   closeConnection?: boolean;
 }
 
 /**
- * A failure that a client is told about. `message` is a sentence for them: what is wrong, what is allowed,
- * never a stack or a path of the server; the `cause` is for the log.
+ * An error that is reported to the client. `message` is a sentence for the client that says what is wrong and what
+ * is allowed, never with a stack trace or server path; `cause` is for the log.
  */
 export class AppError extends Error {
   override readonly name = 'AppError';

@@ -1,18 +1,17 @@
-/** Where text goes at once: nothing may be left to do when `write` returns. */
+/** A sink that has written the text by the time `write` returns. */
 export interface SynchronousSink {
   write(text: string): unknown;
 }
 
-/** Those that hold lines. */
+/** Batches with unwritten lines. */
 const pending = new Set<LineBatch>();
 process.on('exit', () => {
   for (const batch of pending) batch.flush();
 });
 
 /**
- * Hands on the lines of one turn of the event loop together: a write for each line took a third of the time of a poll.
- * What was logged before the process ends is written, by whatever it ends but a SIGKILL, which costs the lines of the
- * turn it came in.
+ * Writes the lines of one turn of the event loop together: a write per line took a third of the time of a poll.
+ * Pending lines are also written when the process exits; only a SIGKILL loses the lines of the current turn.
  */
 export class LineBatch {
   readonly #sink: SynchronousSink;
@@ -22,7 +21,7 @@ export class LineBatch {
     this.#sink = sink;
   }
 
-  /** Takes a line, with its line end. */
+  /** Adds a line, including its line end. */
   write(line: string): void {
     if (!pending.has(this)) {
       pending.add(this);
@@ -33,7 +32,7 @@ export class LineBatch {
     this.#lines += line;
   }
 
-  /** Hands on what there is. */
+  /** Writes all pending lines. */
   flush(): void {
     const lines = this.#lines;
     this.#lines = '';

@@ -1,13 +1,15 @@
-/** Why a server cannot listen where it was told to, for the person who told it. */
+/** Explains to the administrator why the server cannot listen on the configured address. */
 import os from 'node:os';
 
 const MOST_ADDRESSES = 8;
 
 /**
- * @param error what `listen` failed with
+ * Describes an error of `listen`.
+ *
+ * @param error the error
  * @param asked.host as configured
  * @param asked.port as configured
- * @returns a sentence with what is allowed; null: the error is of another kind
+ * @returns a sentence that includes what is allowed; null for any other kind of error
  */
 export function describeListenProblem(
   error: NodeJS.ErrnoException,
@@ -31,7 +33,7 @@ export function describeListenProblem(
 function allowedHosts(): string {
   const own = Object.values(os.networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    // Of those, each needs the name of its interface behind it.
+    // Link-local addresses need a zone suffix (the interface's name).
     .filter(({ address }) => !address.startsWith('fe80:'))
     .map(({ address }) => address);
   return `Set host to ${[...own.slice(0, MOST_ADDRESSES), 'a name of one of them'].join(', ')}, or to 0.0.0.0 or :: for all, without a port and without brackets: npm start -- --host ADDRESS`;

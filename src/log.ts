@@ -8,16 +8,16 @@ export type Log = Logger;
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Never written where headers may stand. Named paths: a wildcard would cost more than the rest of the line. */
+/** Redacted wherever headers may be logged. Explicit paths: a wildcard costs more than the rest of the line. */
 const SECRETS = ['authorization', 'Authorization', 'cookie', 'Cookie'];
 const NO_SECRETS = SECRETS.flatMap((name) => [name, `headers.${name}`, `req.headers.${name}`]);
 
 /**
- * The root logger: one JSON object a line in the log file and on stdout, or readable lines when stdout is a
- * terminal. Messages are constant; the facts stand in the fields.
+ * Creates the root logger: one JSON object per line in the log file and on stdout, or readable lines when stdout
+ * is a terminal. Messages are constant; variable data goes into fields.
  *
- * @param to.file beside stdout
- * @param to.stdout false: the file alone
+ * @param to.file log file, in addition to stdout
+ * @param to.stdout false: log to the file only
  */
 export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: boolean } = {}): Log {
   const options = {
@@ -33,7 +33,7 @@ export function createLog(level: LogLevel, to: { file?: RotatingFile; stdout?: b
   return pino(options, multistream(streams));
 }
 
-/** The log of what ends the process before there is another: the same lines, on stderr. */
+/** Creates a logger on stderr for fatal errors before the root logger exists. Uses the same format. */
 export function createErrorLog(): Log {
   const stream = process.stderr.isTTY
     ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true, destination: 2 })
@@ -46,7 +46,7 @@ const standardOutput = () =>
     ? pretty({ colorize: true, translateTime: 'HH:MM:ss', singleLine: true, sync: true })
     : new LineBatch(pino.destination({ dest: 1, sync: true }));
 
-/** The time of a line; many lines of one millisecond share the text. */
+/** Creates the timestamp function; lines of the same millisecond share the formatted text. */
 function createTimestamp(): () => string {
   let at = 0;
   let text = '';

@@ -1,4 +1,4 @@
-/** The process: reads the configuration, starts the server, and ends it when it is told to. */
+/** Entry point: reads the configuration, starts the server, and stops it on a signal. */
 import path from 'node:path';
 import { startServer, type RunningServer } from './compose.ts';
 import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
@@ -7,12 +7,12 @@ import { createErrorLog, createLog, type Log } from './log.ts';
 import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
 import { DataDirUnusable, makeDataDirPrivate } from './store/dataDir.ts';
 
-/** npm forwards a terminal's Ctrl-C a second time at once; only a later signal means "now". */
+/** npm immediately forwards a terminal's Ctrl-C a second time; only a later signal forces a shutdown. */
 const SECOND_SIGNAL_AFTER_MS = 1_000;
 
 const projectRoot = path.resolve(import.meta.dirname, '..');
 const { config, warnings } = readConfig();
-// First of all that writes there: the log may lie in it.
+// Before anything else is written: the log file may be in this directory.
 const openness = makeDataDir();
 const logFile = openLogFile();
 const log = createLog(config.logLevel, { file: logFile });
@@ -31,7 +31,7 @@ function readConfig(): LoadedConfig {
     return loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd(), projectRoot });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    // Nothing is opened yet, the log file neither.
+    // The log file is not open yet.
     const errors = createErrorLog();
     for (const problem of error.problems) errors.fatal({ problem }, 'the configuration cannot be used');
     process.exit(1);
@@ -43,7 +43,7 @@ function makeDataDir(): string[] {
     return [makeDataDirPrivate(config.dataDir) ?? []].flat();
   } catch (error) {
     if (!(error instanceof DataDirUnusable)) throw error;
-    // Its file may be one that would lie in there.
+    // The log file may be in this directory.
     createErrorLog().fatal(error.message);
     process.exit(1);
   }

@@ -1,4 +1,4 @@
-/** A text file that is begun anew when it is full: `server.log`, and before it `server.log.1`, `.2`, … */
+/** A text file that is rotated when full: `server.log`, with older files `server.log.1`, `.2`, … */
 import {
   appendFileSync,
   closeSync,
@@ -12,16 +12,16 @@ import {
 import path from 'node:path';
 import { makeFolder } from './makeFolder.ts';
 
-/** Where the lines go, and when the oldest of them are given up. */
+/** The path and limits of a rotating file. */
 export interface RotatingFileOptions {
   path: string;
-  /** No file grows above this, unless one line does. */
+  /** Maximum size of a file, unless a single line is longer. */
   maxBytes: number;
-  /** How many files there are at most, the current one among them. */
+  /** Maximum number of files, including the current one. */
   maxFiles: number;
 }
 
-/** How long after one that failed the next new file is tried: twice as long each time. */
+/** Delay before a failed rotation is retried; doubled each time. */
 const SHORTEST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 
@@ -31,9 +31,9 @@ export class FileNotWritable extends Error {
 }
 
 /**
- * Appends lines, synchronously: what was written before the process ends, however it ends, is in the file. A full
- * disk loses lines, never the server, and the file goes on when there is room again. A full file that cannot be begun
- * anew now, for want of descriptors, say, takes as much again; that is tried anew after a while.
+ * Appends lines synchronously, so everything written is in the file however the process ends. A full disk loses
+ * lines but never stops the server, and writing resumes when there is space. A full file that cannot be rotated,
+ * for example for lack of file descriptors, may grow to twice its limit while the rotation is retried.
  */
 export class RotatingFile {
   readonly #options: RotatingFileOptions;
@@ -43,7 +43,7 @@ export class RotatingFile {
   #waitMs = 0;
   #rotateFrom = -Infinity;
 
-  /** Opens the file to append, with the folders above it. @throws {FileNotWritable} */
+  /** Opens the file for appending and creates its parent folders. @throws {FileNotWritable} */
   constructor(options: RotatingFileOptions) {
     this.#options = options;
     try {
@@ -59,7 +59,7 @@ export class RotatingFile {
     }
   }
 
-  /** Appends whole lines: in one write when the file has room for all of them, else each where it fits. */
+  /** Appends whole lines: in one write if they all fit in the current file, else one by one. */
   write(lines: string): void {
     try {
       if (this.#fits(lines)) this.#append(lines);
@@ -75,7 +75,7 @@ export class RotatingFile {
     this.#isFailing = true;
   }
 
-  /** Nothing may be written after. */
+  /** Closes the file. Do not write afterwards. */
   close(): void {
     closeSync(this.#descriptor);
   }
@@ -92,7 +92,7 @@ export class RotatingFile {
     this.#bytes += Buffer.byteLength(text);
   }
 
-  /** @returns whether the file is a new one */
+  /** @returns whether the file was rotated */
   #tryToRotate(): boolean {
     if (performance.now() < this.#rotateFrom) return false;
     try {
@@ -107,7 +107,7 @@ export class RotatingFile {
     }
   }
 
-  /** Nothing is moved before the new file is open, and then nothing further than it must. */
+  /** Rotates the files. The new file is opened before anything is renamed. */
   #rotate(): void {
     const { path: current } = this.#options;
     const next = `${current}.next`;
@@ -127,7 +127,7 @@ export class RotatingFile {
     closeSync(full);
   }
 
-  /** Every file becomes an older one, up to the first gap: a try that ended half-way left one. */
+  /** Renames each file to the next older name, up to the first gap, which a failed rotation may have left. */
   #makeWay(): void {
     const { maxFiles, path: current } = this.#options;
     const nameOf = (age: number) => (age === 0 ? current : `${current}.${String(age)}`);
@@ -138,7 +138,7 @@ export class RotatingFile {
     }
   }
 
-  /** What a larger number of files left behind. */
+  /** Removes files left over from a larger `maxFiles`. */
   #removeSurplus(): void {
     const { path: current, maxFiles } = this.#options;
     const folder = path.dirname(current);

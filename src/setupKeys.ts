@@ -2,10 +2,10 @@ import path from 'node:path';
 import { loadConfig } from './config.ts';
 
 /**
- * The settings that decide which Python the set-up prepares, and what it puts into it; called by `setup/run.mjs`
- * before the server starts.
+ * Reads the settings that decide which Python the set-up prepares and what it installs there. Called by
+ * `setup/run.mjs` before the server starts.
  *
- * @returns null: the configuration cannot be read, and the server itself reports why
+ * @returns null when the configuration is invalid; the server itself reports why
  */
 export function setupKeys(
   argv: readonly string[],

@@ -1,6 +1,6 @@
 import type { Log } from './log.ts';
 
-/** Tells somebody of what is so already: what they throw is logged, if that can be. */
+/** Calls a listener about something that has already happened; an exception is logged, if possible. */
 export function tellSafely(log: Pick<Log, 'error'>, tell: () => void): void {
   try {
     tell();
@@ -8,7 +8,7 @@ export function tellSafely(log: Pick<Log, 'error'>, tell: () => void): void {
     try {
       log.error({ err: error }, 'something could not be told');
     } catch {
-      // A log that throws has nowhere to say so.
+      // If logging fails too, there is nowhere to report it.
     }
   }
 }
