@@ -9,13 +9,13 @@ import type { HttpEnv } from './env.ts';
 import { createRateLimit, type RateHeaders } from './rateLimit.ts';
 import { API_PREFIX } from './wire.ts';
 
-/** Who may use the server, and how much. */
+/** Authentication and rate-limit settings. */
 export interface AccessRules {
   /** Null: authentication is off. */
   apiKeys: readonly ApiKey[] | null;
   /** Null: rate limiting is off. */
   requestsPerHour: number | null;
-  /** Whether X-Forwarded-For is a proxy's word, and not the client's own. */
+  /** Whether X-Forwarded-For is set by a trusted proxy. If not it is ignored: the client may have forged it. */
   trustProxy: boolean;
   clock: Clock;
 }
@@ -25,26 +25,26 @@ const OPEN_PATHS = new Set([
   ...['', API_PREFIX].flatMap((at) => [`${at}/health`, `${at}/docs`, `${at}/docs/`, `${at}/openapi.json`]),
 ]);
 
-/** What needs no key and is not counted; everything that is not named here does and is. */
+/** Whether a path needs no key and is exempt from the rate limit. All paths not listed here need one and count. */
 const isOpen = (path: string) => OPEN_PATHS.has(path) || path.startsWith('/docs/');
 
-/** What stands before the routes: the counting, and who may pass. */
+/** Middleware that runs before the routes: rate limiting and authentication. */
 export interface Access {
   needsKey: boolean;
   /**
-   * Lets a request pass when its key is known and its caller has not asked too often. Both are decided before
-   * anything of the body is read; a request without a good key counts for the address it comes from.
+   * Admits a request if its key is valid and its caller is within the rate limit. Both are checked before any of
+   * the body is read. A request without a valid key counts against its client address.
    *
    * @throws {AppError} RATE_LIMITED, UNAUTHORIZED
    */
   admit: MiddlewareHandler<HttpEnv>;
-  /** Says on the answer to a preflight, which counts for nothing, what its caller has left. */
+  /** Adds the rate-limit headers to the response to a preflight, which itself does not count. */
   tellPreflight: MiddlewareHandler<HttpEnv>;
-  /** The same for a request that nobody could read; `address` is the other end of its connection. */
+  /** The rate-limit headers for a request that could not be parsed; `address` is its connection's peer address. */
   rateHeaders: (address: string) => Partial<RateHeaders>;
 }
 
-/** Makes it, by these rules. */
+/** Creates the access middleware. */
 export function createAccess(rules: AccessRules): Access {
   const identify = rules.apiKeys && createAuthenticator(rules.apiKeys);
   const rate =

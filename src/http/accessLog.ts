@@ -8,14 +8,14 @@ import type { Metrics } from './metrics.ts';
 
 const COMMON = Object.entries(commonHeaders);
 
-/** An id that a client may give: it stands in the log and in the answer as it came. */
+/** The accepted form of a client's X-Request-Id, which is copied verbatim to the log and the response. */
 const CLIENT_ID = /^[\w\-=]{1,255}$/;
 
 /**
- * Gives each request an id; when it is answered, writes one line about it and counts it.
+ * Assigns each request an id; once it is answered, logs one line and records it in the metrics.
  *
- * Here and in `access.ts` headers go to Node's response: Hono's own `c.header()` before a handler makes it build each
- * answer anew, which took a fifth of the time of a poll.
+ * Here and in `access.ts` headers are set on Node's response: calling Hono's `c.header()` before a handler makes
+ * Hono rebuild each response, which took a fifth of the time of a poll.
  */
 export function accessLog(root: Log, metrics: Pick<Metrics, 'recordRequest'>): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
@@ -30,7 +30,7 @@ export function accessLog(root: Log, metrics: Pick<Metrics, 'recordRequest'>): M
     await next();
     const { method } = c.req;
     const { status } = c.res;
-    // The template of the path, or that of the middleware when no route fits: few values, none of them a client's.
+    // The route template, or the middleware's when no route matches: low cardinality, and no client input.
     const route = routePath(c, -1);
     const milliseconds = performance.now() - startedAt;
     const durationMs = Math.round(milliseconds * 10) / 10;

@@ -33,7 +33,7 @@ const EXPOSED_HEADERS = [
   'X-Request-Id',
 ];
 
-/** Builds the HTTP application: what every request passes, then the routes. */
+/** Creates the HTTP application: the middleware for every request, then the routes. */
 export function createApp(
   services: HttpServices,
   options: { corsOrigins: readonly string[]; access: Access; version: string; log: Log },
@@ -42,7 +42,7 @@ export function createApp(
   app.use(accessLog(options.log, services.metrics));
   const { access } = options;
   if (options.corsOrigins.length > 0) {
-    // A preflight is answered by the next line and goes no further.
+    // `cors` answers preflights itself, so the rate-limit headers are added before it.
     app.use(access.tellPreflight);
     app.use(cors({ origin: [...options.corsOrigins], exposeHeaders: EXPOSED_HEADERS }));
   }
@@ -63,7 +63,10 @@ export function createApp(
   return app;
 }
 
-/** The answer where no route fits: 405 when one would with another method. Asked only here, a good request pays nothing. */
+/**
+ * Handles requests that match no route: 405 if another method would match, else 404. The check for other methods
+ * is made only here, so matched requests do not pay for it.
+ */
 function unknownRoute(app: OpenAPIHono<HttpEnv>): NotFoundHandler<HttpEnv> {
   const refuseMethod = methodNotAllowed({
     app,

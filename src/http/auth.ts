@@ -2,15 +2,15 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { ownerOf, type ApiKey } from '../config/apiKeys.ts';
 import { AppError } from '../errors.ts';
 
-/** Who sends a request, or why nobody knows. */
+/** The owner of a request's key, or the error to refuse the request with. */
 export type Identity = { owner: string } | { refusal: AppError };
 
 /**
- * Makes the reader of Authorization headers.
+ * Creates a function that authenticates `Authorization` headers.
  *
- * @param keys the keys that are known
- * @returns what an `Authorization` header says: the owner of its key, or UNAUTHORIZED. The time it takes tells
- *   nothing about how near a wrong key is to a known one, nor which of them a right one is.
+ * @param keys the valid keys
+ * @returns a function from the header to its key's owner, or UNAUTHORIZED. Its timing reveals neither how close a
+ *   wrong key is to a valid one nor which valid key was given.
  */
 export function createAuthenticator(keys: readonly ApiKey[]): (header: string | undefined) => Identity {
   const known = keys.map((key) => ({ owner: ownerOf(key), digest: Buffer.from(key.sha256, 'hex') }));

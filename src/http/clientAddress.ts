@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 
 /**
- * The address that a request counts for. Behind a trusted proxy it is the last entry of X-Forwarded-For: the
- * one that proxy added itself; what stands before it was the client's to invent. An IPv6 client counts with its /64
- * network, of which it can take any address.
+ * Returns the address a request counts against. Behind a trusted proxy it is the last entry of X-Forwarded-For,
+ * which the proxy added itself; the client can forge the earlier ones. An IPv6 client is identified by its /64
+ * network, since it can use any address in it.
  *
- * @param socketAddress the other end of the connection
- * @param forwardedFor the header of a trusted proxy; undefined: there is none
+ * @param socketAddress the peer address of the connection
+ * @param forwardedFor the header of a trusted proxy; undefined: there is no such proxy or header
  */
 export function clientAddress(socketAddress: string, forwardedFor: string | undefined): string {
   const last = forwardedFor?.split(',').at(-1)?.trim() ?? '';
@@ -18,7 +18,7 @@ function networkOf(address: string): string {
   const [unscoped = ''] = address.split('%', 1);
   const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(unscoped)?.[1];
   if (mapped !== undefined || isIP(unscoped) !== 6) return mapped ?? unscoped;
-  // The shortest spelling, which URL gives, has one gap at most.
+  // `URL` gives the shortest spelling, which has at most one `::`.
   const [head = '', tail] = new URL(`http://[${unscoped}]`).hostname.slice(1, -1).split('::');
   const groups = (part: string) => part.split(':').filter((group) => group !== '');
   const ends = tail === undefined ? [] : groups(tail);

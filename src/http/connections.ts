@@ -1,11 +1,11 @@
-/** How many connections there may be: more than honest clients need, and fewer than there are descriptors. */
+/** Connection limits: more than honest clients need, and fewer than there are file descriptors. */
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import type { Log } from '../log.ts';
 import { clientAddress } from './clientAddress.ts';
 import { Quota } from './quota.ts';
 
-/** How many connections may be open, of whomever and of one address. */
+/** Maximum number of open connections, in total and per address. */
 export interface ConnectionBounds {
   ofAll: number;
   ofOneAddress: number;
@@ -14,11 +14,12 @@ export interface ConnectionBounds {
 const MOST: ConnectionBounds = { ofAll: 4_096, ofOneAddress: 1_024 };
 
 /**
- * What this process can afford: a connection may need a second descriptor for the file that it sends or brings, and
- * the third part is left to everything else.
+ * Derives the limits from this process's descriptor limit: a connection may need a second descriptor for the file
+ * it uploads or downloads, and a third of them is left for everything else.
  *
- * @param trustsProxy every connection comes from the proxy, which has bounds of its own
- * @param limitsFile where the kernel tells the limits of this process; another in tests only
+ * @param trustsProxy true: every connection comes from the proxy, which has its own limits, so none applies per
+ *   address
+ * @param limitsFile the kernel's file with the limits of this process; different only in tests
  */
 export async function connectionBounds(
   trustsProxy: boolean,
@@ -29,13 +30,13 @@ export async function connectionBounds(
   return { ofAll, ofOneAddress };
 }
 
-/** Node has raised it as far as it may; where nothing tells it, it does not bound. */
+/** The soft limit, which Node has raised as far as allowed. Infinity if it is unlimited or cannot be read. */
 async function descriptorLimit(file: string): Promise<number> {
   const limits = await readFile(file, 'utf8').catch(() => '');
   return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
 }
 
-/** Holds a server to them: a connection too many is closed at once. */
+/** Enforces the limits on a server: excess connections are closed immediately. */
 export function boundConnections(server: Server, bounds: ConnectionBounds, log: Log): void {
   const quota = new Quota(bounds);
   server.on('connection', (connection) => {

@@ -10,17 +10,17 @@ import { requestLog } from './requestLog.ts';
 /** A file to send. */
 export interface SentFile {
   bytes: number;
-  /** A strong one: quoted, made from the content. */
+  /** A strong ETag: quoted, derived from the content. */
   etag: string;
   contentType: string;
   downloadName: string;
-  /** Opens it; not asked for where no byte of it is sent. */
+  /** Opens the file. Called only if a body is sent: not for HEAD or 304. */
   read(range: { start: number; end: number }): Promise<Readable>;
 }
 
 /**
- * Answers GET and HEAD for a file: whole (200), one range (206) or nothing new (304). Several ranges at once
- * get the whole file, which RFC 9110 §14.2 allows.
+ * Responds to GET and HEAD for a file: whole (200), one range (206) or not modified (304). A request for several
+ * ranges gets the whole file, which RFC 9110 §14.2 allows.
  *
  * @throws {AppError} RANGE_NOT_SATISFIABLE; or what opening the file throws
  */
@@ -28,7 +28,7 @@ export async function sendFile(c: Context<HttpEnv>, file: SentFile): Promise<Res
   const headers: Record<string, string> = {
     etag: file.etag,
     'accept-ranges': 'bytes',
-    // Without a date of its own, a private copy may be kept for ever: the content of this URL never changes.
+    // No Last-Modified: the content of this URL never changes, so a private cache may keep it indefinitely.
     'cache-control': 'private, max-age=31536000, immutable',
   };
   if (matches(c.req.header('if-none-match'), file.etag)) return c.body(null, 304, headers);
@@ -46,20 +46,23 @@ export async function sendFile(c: Context<HttpEnv>, file: SentFile): Promise<Res
   const { outgoing } = c.env;
   closeWith(outgoing, source);
   const body = bodyOf(source, (error) => {
-    // That the client went away is no news.
+    // A client that disconnected is not an error.
     if (!outgoing.destroyed) requestLog(c).error({ err: error }, 'a download broke off');
     outgoing.destroy();
   });
   return c.body(body, status, headers);
 }
 
-/** However the answer ends, also before anything was read of the file, it is let go of. */
+/** Closes the file when the response ends, however it ends, even if nothing has been read yet. */
 function closeWith(outgoing: ServerResponse, source: Readable): void {
   if (outgoing.destroyed) source.destroy();
   else outgoing.once('close', () => source.destroy());
 }
 
-/** What `Readable.toWeb` gives, but for its copy of every chunk; a fault ends it, and is told here alone. */
+/**
+ * Like `Readable.toWeb`, but without copying every buffer. A read error ends the stream and is reported only to
+ * `onFault`.
+ */
 function bodyOf(source: Readable, onFault: (error: unknown) => void): ReadableStream<Uint8Array> {
   const chunks = source.iterator() as AsyncIterator<Uint8Array, undefined>;
   return new ReadableStream(
@@ -74,10 +77,10 @@ function bodyOf(source: Readable, onFault: (error: unknown) => void): ReadableSt
           controller.close();
         }
       },
-      // By the source itself: an iterator that was never asked for anything would leave its file open.
+      // Destroy the source itself: returning an iterator that was never advanced would leave the file open.
       cancel: () => void source.destroy(),
     },
-    // The source reads ahead; to hold more of it here would only take memory.
+    // The source already reads ahead; buffering here as well would only take memory.
     { highWaterMark: 0 },
   );
 }
@@ -85,10 +88,10 @@ function bodyOf(source: Readable, onFault: (error: unknown) => void): ReadableSt
 /** One range (RFC 9110 §14.1.1): `5-9`, `5-` or `-5`. */
 const RANGE = /^(?:(\d+)-(\d*)|-\d+)$/;
 
-/** Whether a Range header says anything: one that is malformed, or ends before it begins, is as if it were not there. */
+/** Whether a Range header is valid. One that is malformed, or ends before it begins, is ignored. */
 function isValid(header: string): boolean {
   if (!/^bytes=/i.test(header)) return false;
-  // One by one: an expression over the whole list would try every way to share out the blanks between them.
+  // Range by range: a regular expression over the whole list would backtrack over the blanks between them.
   return header
     .slice('bytes='.length)
     .split(',')
@@ -99,19 +102,19 @@ function isValid(header: string): boolean {
 }
 
 function requestedRange(c: Context, file: SentFile): { start: number; end: number } | undefined {
-  // RFC 9110 §14.2 defines ranges for GET alone.
+  // RFC 9110 §14.2 defines ranges only for GET.
   if (c.req.method !== 'GET') return undefined;
   const header = c.req.header('range');
   if (header === undefined || !isValid(header)) return undefined;
   const condition = c.req.header('if-range');
-  // Strong comparison: a range of another version must not be glued to what the client has.
+  // Strong comparison: a range of another version must not be combined with what the client has.
   if (condition !== undefined && condition !== file.etag) return undefined;
-  // The parser takes a suffix longer than the file for unsatisfiable; it means the whole of it.
+  // The parser treats a suffix longer than the file as unsatisfiable; it means the whole file.
   const fitting = header.replace(/([=,]\s*-)(\d+)/g, (_, dash: string, length: string) =>
     dash.concat(String(Math.min(Number(length), file.bytes))),
   );
   const ranges = parseRange(file.bytes, fitting);
-  // Malformed: as if it were not there.
+  // Malformed: ignored.
   if (ranges === -2) return undefined;
   if (ranges === -1) {
     throw new AppError(

@@ -2,18 +2,18 @@ import type { HttpBindings } from '@hono/node-server';
 import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 
-/** What every handler finds in its context. */
+/** The bindings and variables in every handler's context. */
 export interface HttpEnv {
   Bindings: HttpBindings;
   Variables: {
     requestId: string;
-    /** Why the request was refused; the line about it says so. */
+    /** The error code the request was refused with, for its access log line. */
     code?: ErrorCode;
-    /** `requestLog` makes the request's own of it. */
+    /** The root log, from which `requestLog` derives the request's own. */
     rootLog: Log;
-    /** Whose tasks this request may see; null: authentication is off. */
+    /** The owner whose tasks this request may see; null: authentication is off. */
     owner: string | null;
-    /** The address that it counts for. Absent on routes that are open to all. */
+    /** The address the request counts against. Absent on open routes, which do not count. */
     address?: () => string;
   };
 }

@@ -6,7 +6,7 @@ import { isFullDisk } from '../fullDisk.ts';
 import { requestLog } from './requestLog.ts';
 import type { HttpEnv } from './env.ts';
 
-/** Every code's status and title. A code without a line here does not compile. */
+/** Status and title of every error code. A missing code is a compile error. */
 export const problems = {
   INVALID_PARAMETERS: [400, 'Invalid parameters'],
   INVALID_MULTIPART: [400, 'Not a readable multipart form'],
@@ -38,7 +38,7 @@ export const problems = {
 
 export const PROBLEM_JSON = 'application/problem+json';
 
-/** On every answer that names none of its own: it is for its client alone, and is what it says it is. */
+/** Headers of every response that does not set its own: no caching, no content type sniffing. */
 export const commonHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
 /** The body of an error: RFC 9457 at the top, the machine-readable part in `error`. */
@@ -55,7 +55,7 @@ export function problemBody(error: AppError, instance: string, requestId: string
   };
 }
 
-/** What an error says by headers. */
+/** Returns the response headers of an error. */
 export function problemHeaders(hints: ErrorHints): Record<string, string> {
   const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = hints;
   const headers: Record<string, string> = {};
@@ -68,7 +68,11 @@ export function problemHeaders(hints: ErrorHints): Record<string, string> {
   return headers;
 }
 
-/** Answers with an error; what is not an `AppError` becomes INTERNAL, or INSUFFICIENT_STORAGE where the disk is full. What is the server's own fault is told to the log, with its stack. */
+/**
+ * Responds with an error. Anything but an `AppError` becomes INSUFFICIENT_STORAGE if the disk is full, SERVER_BUSY
+ * if file descriptors have run out, INVALID_PARAMETERS if Hono blames the client, else INTERNAL. Faults of the
+ * server are logged with their stack.
+ */
 export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   const error = toAppError(thrown);
   const isFault = problems[error.code][0] >= 500 && (problems[error.code][0] !== 503 || error !== thrown);
@@ -103,6 +107,6 @@ function toAppError(thrown: unknown): AppError {
   );
 }
 
-/** Whether something failed because this process, or the whole machine, has no descriptor left to open anything with. */
+/** Whether an error means that this process, or the whole machine, has run out of file descriptors. */
 const isOutOfDescriptors = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE');

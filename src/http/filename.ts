@@ -1,16 +1,22 @@
 const MAX_BYTES = 200;
-/** Joiners spell after a letter, its marks or an emoji; tags spell the name of a flag. */
+/**
+ * Format characters that belong to the spelling: joiners after a letter, its marks or an emoji; tags in a flag
+ * emoji.
+ */
 const SPELLING =
   /(?<=[\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200C\u200D]|(?<=\u{1F3F4}[\u{E0030}-\u{E007A}]{0,6})[\u{E0030}-\u{E007F}]/u;
-/** Not seen, or turning around what follows; some format characters of Arabic and Kaithi are seen. */
+/**
+ * Characters that are invisible or change the text direction. Some Arabic and Kaithi format characters are
+ * visible.
+ */
 const HIDDEN =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u0600-\u0605\u06DD\u070F\u0890\u0891\u08E2\u{110BD}\u{110CD}])\p{Cf}/u;
 const HIDDEN_UNLESS_SPELLING = new RegExp(`(${SPELLING.source})|${HIDDEN.source}`, 'gu');
 const EXTENSION = /\.[A-Za-z0-9]{1,5}$/;
 
 /**
- * A client's file name as we show it: its last part only, without control or direction characters, at most
- * 200 bytes of UTF-8. It is never used as a path.
+ * Returns a client's file name for display: its last path component only, without control or direction characters,
+ * at most 200 bytes of UTF-8. It is never used as a path.
  */
 export function displayFilename(given: string): string {
   const last = given.split(/[/\\]/).at(-1) ?? '';
@@ -25,7 +31,7 @@ export function displayFilename(given: string): string {
 export function downloadName(filename: string, instrument: string, format: string): string {
   const song = displayFilename(filename).replace(EXTENSION, '');
   const stem = `_${displayFilename(instrument.replace(/[/\\]/g, '_'))}.${format}`;
-  // Of a long name the song gives way: the stems must stay apart.
+  // A long name is cut in the song's part: the names of the stems must stay distinct.
   return displayFilename(cutToBytes(song, MAX_BYTES - Buffer.byteLength(stem)) + stem);
 }
 

@@ -5,22 +5,22 @@ import type { healthSchema } from './schemas.ts';
 
 export type HealthReport = z.output<typeof healthSchema>;
 
-/** The dependencies that the report asks, each by the one thing it needs of them. */
+/** Sources of the health report, each reduced to the one fact it needs. */
 export interface HealthSources {
   isDatabaseReachable: () => boolean;
-  /** Whether the database can be read only, because the disk is full. */
+  /** Whether the database is read-only because the disk is full. */
   lacksRoom: () => boolean;
   freeDiskBytes: () => Promise<number>;
-  /** Whether one more file could be opened: of uploads, stems and connections each takes a descriptor. */
+  /** Whether a file descriptor is free: every upload, stem and connection takes one. */
   canOpenFiles: () => Promise<boolean>;
   minFreeDiskBytes: number;
   catalog: Pick<ModelCatalog, 'refresh' | 'list' | 'unavailable'>;
-  /** Whether uploads can be looked into. */
+  /** Whether uploaded audio can be read. */
   canReadAudio: () => boolean;
   workers: () => HealthReport['dependencies']['workers']['workers'];
-  /** Workers that died so often that they are tried only now and then. */
+  /** Workers that died so often that they are restarted only occasionally. */
   quarantined: () => readonly { id: string; device: string }[];
-  /** GPUs that failed their workers in a row, and are tried only now and then. */
+  /** GPUs on which several workers in a row failed; they are retried only occasionally. */
   quarantinedGpus: () => readonly string[];
   isShuttingDown: () => boolean;
   version: string;
@@ -32,7 +32,7 @@ const NO_DESCRIPTORS =
 
 type Finding = { status: 'degraded' | 'failed'; problem: string };
 
-/** Looks at every dependency and says how the server is. */
+/** Checks every dependency and reports the server's health. */
 export async function reportHealth(sources: HealthSources): Promise<HealthReport> {
   await sources.catalog.refresh();
   const freeBytes = await sources.freeDiskBytes().catch(() => null);
@@ -106,7 +106,10 @@ function modelFindings(sources: HealthSources, unavailable: readonly Unavailable
   return findings;
 }
 
-/** A GPU in quarantine is no harm to the tasks as long as there is another; one without any worker alive was not foreseen. */
+/**
+ * A quarantined GPU only degrades the server while another GPU works. A GPU whose workers are all down outside
+ * quarantine is unexpected and counts as failed.
+ */
 function gpuFindings(
   workers: readonly { device: string; state: string }[],
   quarantined: ReadonlySet<string>,

@@ -8,7 +8,7 @@ const ALLOWED = '1 to 255 visible ASCII characters, without blanks';
 const MAX_CHARACTERS = 255;
 const visibleAscii = /^[!-~]+$/;
 
-/** The header as it is documented. */
+/** The OpenAPI schema of the header. */
 export const idempotencyKeyParameter = z
   .string()
   .min(1)
@@ -22,9 +22,9 @@ export const idempotencyKeyParameter = z
     example: EXAMPLE.requestId,
   });
 
-/** The key under which a submission may be sent again, if it has one. @throws {AppError} INVALID_PARAMETERS */
+/** Reads the idempotency key of a submission, if it has one. @throws {AppError} INVALID_PARAMETERS */
 export function readIdempotencyKey(headers: IncomingHttpHeaders): string | undefined {
-  // Sent twice, it comes joined by a comma and a blank.
+  // A header sent twice arrives joined by a comma and a blank, which is not allowed in a key.
   const key = headers[NAME.toLowerCase()]?.toString();
   if (key === undefined || (visibleAscii.test(key) && key.length <= MAX_CHARACTERS)) return key;
   const message = `The header ${NAME} must have ${ALLOWED}.`;

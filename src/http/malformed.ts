@@ -1,4 +1,4 @@
-/** The answer to what is no HTTP request, in the one error shape: it never reaches the application. */
+/** Responses to malformed HTTP requests, which never reach the application, in the common error format. */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -25,12 +25,14 @@ const SENTENCE_OF: Partial<Record<string, string>> = {
 };
 
 /**
- * How long a client that was told so has to close its own side. What it sends meanwhile is thrown away: a connection
- * closed on unread bytes is reset, and the answer lost with it.
+ * How long a client has to close its side after the error response (milliseconds). What it sends meanwhile is
+ * discarded: closing a connection with unread bytes resets it, and the response is lost.
  */
 const LINGER_MS = 2_000;
 
-/** Why a request that Node has parsed is none all the same; undefined: it is one. */
+/**
+ * Returns the fault of a request that Node accepts but that has no valid Host header; undefined if it is valid.
+ */
 export function malformation({ rawHeaders }: IncomingMessage): NodeJS.ErrnoException | undefined {
   let hosts = 0;
   let host = '';
@@ -40,31 +42,34 @@ export function malformation({ rawHeaders }: IncomingMessage): NodeJS.ErrnoExcep
     hosts += 1;
     host = rawHeaders[at + 1] ?? '';
   }
-  // RFC 9112 §3.2. Of two, a proxy and this server might each believe another.
+  // RFC 9112 §3.2. With several, a proxy and this server might each use a different one.
   if (hosts === 0) return fault('NO_HOST', 'no Host header');
   if (hosts > 1) return fault('SEVERAL_HOSTS', 'several Host headers');
   return host === '' ? fault('EMPTY_HOST', 'an empty Host header') : undefined;
 }
 
-/** Which half of a request's URL is none: its target, where that alone tells; else its Host. */
+/**
+ * Tells which part of an invalid URL is at fault: the Host header if the target is a well-formed path, else the
+ * target.
+ */
 export function urlFault({ url = '' }: IncomingMessage): NodeJS.ErrnoException {
   return /^\/[^\\?]*(?:\?|$)/.test(url)
     ? fault('BAD_HOST', 'a Host header that is none')
     : fault('BAD_TARGET', 'a target that is none');
 }
 
-/** What a request is that wants to go elsewhere through this server. */
+/** The fault of a request that tries to use this server as a proxy. */
 export const proxyFault = (): NodeJS.ErrnoException => fault('NO_PROXY', 'this is no proxy');
 
 const fault = (code: string, message: string) => Object.assign(new Error(message), { code });
 
-/** What the answers need. `rateHeaders`: what every answer says to this client. */
+/** Context for building a response. `rateHeaders`: the client's rate-limit headers. */
 interface Teller {
   log: Log;
   rateHeaders: Partial<RateHeaders>;
 }
 
-/** Makes the answer, and its line in the log. */
+/** Builds the error response and writes its access log line. */
 export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders }: Teller) {
   const message = SENTENCE_OF[error.code ?? ''] ?? 'The request cannot be read as HTTP/1.1.';
   const requestId = randomUUID();
@@ -77,7 +82,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders
     body,
     headers: {
       'content-type': PROBLEM_JSON,
-      // A client of HTTP/1.0 knows no chunks: without this it could not tell a whole answer from one that broke off.
+      // HTTP/1.0 has no chunked encoding: without this, truncated responses would go unnoticed.
       'content-length': String(Buffer.byteLength(body)),
       ...commonHeaders,
       ...rateHeaders,
@@ -87,7 +92,7 @@ export function answerMalformed(error: NodeJS.ErrnoException, { log, rateHeaders
   };
 }
 
-/** Writes the answer to a connection on which Node's parser gave up, and closes it. */
+/** Writes the error response to a connection on which Node's parser failed, and closes it. */
 export function answerConnection(error: NodeJS.ErrnoException, connection: Duplex, teller: Teller): void {
   if (!connection.writable) {
     connection.destroy();

@@ -1,4 +1,4 @@
-/** What the server counts of itself, in the two forms of GET /metrics. */
+/** The server's metrics, in the two formats of GET /metrics. */
 import type { z } from '@hono/zod-openapi';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { TaskTotals } from '../tasks/task.ts';
@@ -8,7 +8,7 @@ import type { metricsSchema } from './schemas.ts';
 
 export type MetricsReport = z.output<typeof metricsSchema>;
 
-/** Where the figures come from that others keep. */
+/** Sources of the figures that other modules keep. */
 export interface MetricsSources {
   countByStatus: () => Promise<Record<TaskStatus, number>>;
   totals: () => Promise<TaskTotals>;
@@ -17,7 +17,7 @@ export interface MetricsSources {
   version: string;
 }
 
-/** The figures, and where they are told what happened. */
+/** Records what happens in the server and reports it as metrics. */
 export interface Metrics {
   recordRequest(request: { method: string; route: string; status: number; seconds: number }): void;
   /** A subscriber of `TaskEvents`. */
@@ -28,12 +28,12 @@ export interface Metrics {
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-/** Seconds: from an answer out of memory to an upload over a slow line. */
+/** Seconds: from a response out of memory to an upload over a slow connection. */
 const REQUEST_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120, 600];
 /** Seconds: from a short sample on a GPU to an hour of music on a CPU. */
 const TASK_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 10_800];
 
-/** Builds the figures of one server; two servers in a process share nothing. */
+/** Creates the metrics of one server; two servers in a process share nothing. */
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -90,7 +90,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
   };
 }
 
-/** Counted in a table of our own until somebody asks: the library's own counting took a tenth of the time of a poll. */
+/**
+ * Counts requests in a map that the library reads only on collection: its own counting took a tenth of a poll's
+ * time.
+ */
 function registerRequestCount(
   registers: Registry[],
 ): (method: string, route: string, status: number) => void {
@@ -116,7 +119,7 @@ function registerRequestCount(
   };
 }
 
-/** The totals are the store's, so that they outlive the server and the rows. */
+/** The totals come from the store, so that they survive restarts and the removal of rows. */
 function registerTaskCounts(registers: Registry[], sources: MetricsSources): void {
   new Counter({
     name: 'msst_tasks_total',

@@ -5,11 +5,11 @@ import { AppError } from '../errors.ts';
 import type { StoredUpload } from '../tasks/mixtureUpload.ts';
 import { readPartHeaders } from './partHeaders.ts';
 
-/** A multipart form, read to its end: its file lies on disk already. */
+/** A fully read multipart form; its file is already on disk. */
 export interface UploadForm {
   fields: ReadonlyMap<string, readonly string[]>;
   file: { upload: StoredUpload; filename: string } | null;
-  /** File parts after the first; they were not kept. */
+  /** The number of further file parts, which were discarded. */
   extraFiles: number;
 }
 
@@ -21,14 +21,16 @@ const LIMITS = {
   headerPairs: 50,
   headerSize: 16 * 1024,
 };
-/** Of all fields together, with their names: what is read of them later is bounded by this. */
+/** Limit on the names and values of all fields together, which also bounds the work of parsing them later. */
 const MOST_FIELD_BYTES = 64 * 1024;
-/** Of all that is not the file: boundaries, headers, fields, a second file, bytes before and after the form. */
+/**
+ * Limit on everything but the file: boundaries, headers, fields, further files, bytes before and after the form.
+ */
 const MOST_BYTES_AROUND_FILE = 8_000_000;
 
 /**
- * Reads a multipart body as a stream. The first file part goes to `receive`; the first error ends it all, and
- * a file that was received by then is handed to `discard`.
+ * Reads a multipart body as a stream. The first file part goes to `receive`. The first error aborts the reading,
+ * and a file received by then is passed to `discard`.
  *
  * @throws {AppError} INVALID_MULTIPART, or what `receive` throws
  */
@@ -71,9 +73,9 @@ export async function readUploadForm(
       failWith(message)();
     });
     form.on('file', (name: string | undefined, stream, filename: string | undefined) => {
-      // A part that ends early tells so here too; unheard, it would end the process.
+      // A part that ends early emits an error here too; without a listener it would crash the process.
       stream.on('error', () => undefined);
-      // What was read already is parsed on after a failure; a file begun then would never end.
+      // After a failure the parser continues with what it has read already; a file begun then would never end.
       if (hasFailed || name === undefined) {
         stream.resume();
         failUnnamed();
@@ -121,7 +123,7 @@ export async function readUploadForm(
       );
     });
     form.on('finish', () => {
-      // After an error this comes too; the promise is settled then.
+      // Also emitted after an error, when the promise is already settled.
       resolve();
     });
     incoming.on('close', () => {
@@ -142,7 +144,7 @@ export async function readUploadForm(
 
 function createParser(incoming: IncomingMessage): BusboyInstance {
   try {
-    // The parser would take a URL-encoded form too, which can hold no file.
+    // The parser would also accept a URL-encoded form, which cannot contain a file.
     if (!/^multipart\/form-data\b/i.test(incoming.headers['content-type'] ?? ''))
       throw new TypeError('no form-data');
     return new Busboy({

@@ -6,9 +6,9 @@ import type { HttpEnv } from './env.ts';
 const CHANGING = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 /**
- * Keeps web pages of elsewhere from driving this server through somebody's browser: a changing request needs
- * an Origin of our own or an allowed one, and every request a Host that DNS rebinding cannot forge (unless it needs a
- * key, which no page elsewhere has).
+ * Protects against requests from foreign web pages through a user's browser (CSRF, DNS rebinding). The Origin of a
+ * changing request, if it has one, must be our own or an allowed one. Every request needs a Host that DNS
+ * rebinding cannot forge, unless keys are required, which no foreign page has.
  */
 export function originGuard(options: {
   allowedOrigins: readonly string[];

@@ -1,23 +1,27 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 
-/** Where a page of tasks ended, as clients see it: sealed, for the numbers behind it count the tasks of everybody. */
+/**
+ * Opaque pagination cursors. Encrypted, because the sequence numbers in them would reveal how many tasks all
+ * owners have.
+ */
 export interface PageCursors {
-  /** @param seq the number of the last task of the page */
+  /** @param seq the sequence number of the page's last task */
   write(seq: number, owner: string | null): string;
-  /** @returns the number; undefined for what is no cursor of this owner */
+  /** @returns the sequence number; undefined if the text is not a cursor of this owner */
   read(text: string, owner: string | null): number | undefined;
 }
 
-/** What a cursor looks like: one block of the cipher. */
+/** The format of a cursor: one cipher block in base64url. */
 export const CURSOR = /^[A-Za-z0-9_-]{22}$/;
 
 const CIPHER = 'aes-256-ecb';
 const HALF_BYTES = 8;
 
 /**
- * Builds them. A block holds the number and whose it is: equal places give equal cursors, and nothing else shows.
+ * Creates the cursors. A block holds the sequence number and a hash of the owner: equal positions give equal
+ * cursors, and nothing else is revealed.
  *
- * @param key 32 bytes; cursors hold for as long as it stays the same
+ * @param key 32 bytes; cursors are valid as long as it stays the same
  */
 export function createPageCursors(key: Buffer): PageCursors {
   const write = (seq: number, owner: string | null): string => {
@@ -36,12 +40,12 @@ export function createPageCursors(key: Buffer): PageCursors {
       const block = Buffer.concat([decipher.update(text, 'base64url'), decipher.final()]);
       const seq = Number(block.readBigUInt64BE());
       const isOurs = block.subarray(HALF_BYTES).equals(markOf(owner)) && Number.isSafeInteger(seq);
-      // The last letter has bits to spare: only the one spelling counts.
+      // The last character has unused bits: accept only the canonical spelling.
       return isOurs && write(seq, owner) === text ? seq : undefined;
     },
   };
 }
 
-/** Nobody's, where authentication is off, has a mark of its own. */
+/** A hash of the owner, half a block long. Null (authentication is off) has a hash of its own. */
 const markOf = (owner: string | null) =>
   createHash('sha256').update(JSON.stringify(owner)).digest().subarray(0, HALF_BYTES);

@@ -9,10 +9,10 @@ const MOST_UNKNOWN_PARAMETERS = 20;
 const SHOWN_CHARACTERS = 80;
 
 /**
- * What a page of tasks is asked for.
+ * Parses the query of a request for a page of tasks.
  *
- * @param readCursor gives the place that a cursor stands for
- * @throws {AppError} INVALID_PARAMETERS, with every problem at once
+ * @param readCursor decodes a cursor to a sequence number; undefined if it is invalid
+ * @throws {AppError} INVALID_PARAMETERS, listing every problem
  */
 export function readPageQuery(
   query: Record<string, string[]>,
@@ -54,7 +54,7 @@ export function readPageQuery(
   return { status, limit: limit ?? DEFAULT_LIMIT, before };
 }
 
-/** What would be ignored gives another list than the one that was meant. */
+/** Reports unknown parameters: ignoring them would return a different list than the client meant. */
 function unknownParameters(query: Record<string, string[]>): ParamProblem[] {
   return Object.keys(query)
     .filter((name) => !PAGE_PARAMETERS.includes(name))

@@ -1,20 +1,20 @@
 import type { EventEmitter } from 'node:events';
 import type { BusboyInstance } from '@fastify/busboy';
 
-/** The headers of one part by their names in small letters. The parser reads them after us, as we leave them. */
+/** The headers of one part by lower-case name. The parser reads them after us and sees our changes. */
 type PartHeaders = Record<string, string[] | undefined>;
 
 const AS_IT_IS = new Set(['', '7bit', '8bit', 'binary', 'identity']);
-/** RFC 5987 has two charsets; what is in another one, or not percent-encoded, is no extended value. */
+/** An extended value of RFC 5987: in one of its two charsets and percent-encoded. */
 const EXTENDED = /^(?:utf-8|iso-8859-1)'[^']*'(?:%[0-9a-f]{2}|[^%'"\\;\s])+$/i;
 const PARAMETER = /;\s*([^=;\s"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)/g;
 
 /**
- * Looks at the headers of each part before the parser does: a part that is encoded is refused, and where a file
- * has two names, the extended one counts (RFC 6266). The parser does not read on to it behind quoted parameters,
- * which is how .NET sends it.
+ * Inspects the headers of each part before the parser does. Refuses an encoded part; if a file has two names, the
+ * extended one (`filename*`) takes precedence (RFC 6266). The parser itself misses an extended name after quoted
+ * parameters, which is how .NET sends it.
  *
- * @param refuse is given a sentence for the client
+ * @param refuse called with a message for the client
  */
 export function readPartHeaders(form: BusboyInstance, refuse: (message: string) => void): void {
   partsOf(form).prependListener('part', (part: EventEmitter) => {
@@ -33,11 +33,11 @@ export function readPartHeaders(form: BusboyInstance, refuse: (message: string) 
   });
 }
 
-/** The parser within the parser, which alone sees headers. */
+/** The parser inside Busboy, the only one that sees the headers. */
 const partsOf = (form: BusboyInstance) =>
   (form as unknown as { _parser: { parser: EventEmitter } })._parser.parser;
 
-/** The same header with one file name: the extended one if it can be read, else the plain one. */
+/** Reduces the header to one file name: the extended one if it is valid, else the plain one. */
 function withExtendedFilename(disposition: string): string {
   const parameters = [...disposition.matchAll(PARAMETER)].map(
     ([, name = '', value = '']) => [name.toLowerCase(), value.trim()] as const,

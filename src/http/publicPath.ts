@@ -1,18 +1,18 @@
 import { getPath } from 'hono/utils/url';
 import { API_PREFIX } from './wire.ts';
 
-/** Where every path of ours begins; what does not is not made so by taking something away before it. */
+/** Prefixes of all the server's paths. The base path is stripped only if one of them, or nothing, follows it. */
 const OURS = ['/docs', '/openapi.json', API_PREFIX];
 
-/** The path of the public URL, without a slash at its end; empty: the server has its host to itself. */
+/** The path of the public URL without a trailing slash; empty: the server is at the root of its host. */
 export const basePath = (publicUrl: string): string =>
   publicUrl === '' ? '' : new URL(publicUrl).pathname.replace(/(?<!\/)\/+$/, '');
 
 /**
- * Makes the reader of a request's path. A proxy that serves this server under a path of its own may take that away or
- * pass it on: both are understood.
+ * Creates a function that reads a request's path. A reverse proxy that serves this server under a base path may
+ * strip that path or pass it on; both work.
  *
- * @param publicUrl as configured; empty: there is none
+ * @param publicUrl the configured public URL; empty: there is none
  */
 export function createPathReader(publicUrl: string): (request: Request) => string {
   const base = basePath(publicUrl);

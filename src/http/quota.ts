@@ -1,4 +1,4 @@
-/** Counts what every address holds of something that there is only so much of. */
+/** Limits the units of a resource in use, in total and per address. */
 export class Quota {
   readonly #held = new Map<string, number>();
   #all = 0;
@@ -8,7 +8,7 @@ export class Quota {
     this.#bounds = bounds;
   }
 
-  /** Takes one for this address, if there is one left for it. */
+  /** Takes one unit for this address. @returns false if a limit is reached */
   take(address: string): boolean {
     const held = this.#held.get(address) ?? 0;
     if (held >= this.#bounds.ofOneAddress || this.#all >= this.#bounds.ofAll) return false;
@@ -17,7 +17,7 @@ export class Quota {
     return true;
   }
 
-  /** Gives back what was taken. */
+  /** Releases units that this address has taken. */
   giveBack(address: string, count = 1): void {
     const left = (this.#held.get(address) ?? 0) - count;
     if (left > 0) this.#held.set(address, left);

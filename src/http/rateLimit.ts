@@ -2,27 +2,27 @@ import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import { SlidingWindow, type Allowance } from './slidingWindow.ts';
 
-/** Addresses are anybody's to bring; beyond this many the one not seen for longest is forgotten. */
+/** Clients may use any number of addresses; beyond this many the least recently seen one is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
-/** What a request counts for: the owner of its key, or, without one, the address it comes from. */
+/** What a request counts against: the owner of its key or, without a key, its client address. */
 export type Caller = { owner: string } | { address: string };
 
-/** They stand on every response, whatever it is. */
+/** The rate-limit headers, which every response has. */
 export type RateHeaders = Record<'X-RateLimit-Limit' | 'X-RateLimit-Remaining' | 'X-RateLimit-Reset', string>;
 
-/** The counter of requests. */
+/** Counts requests per caller and refuses those over the limit. */
 export interface RateLimit {
-  /** Counts a request. `refusal`: RATE_LIMITED, it is one too many. */
+  /** Counts a request. `refusal`: RATE_LIMITED if it exceeds the limit, else null. */
   take(caller: Caller): { headers: RateHeaders; refusal: AppError | null };
-  /** What the caller has left; counts nothing. */
+  /** Returns the caller's remaining requests without counting one. */
   look(caller: Caller): RateHeaders;
 }
 
-/** Makes the counter: so many requests of each caller in any hour. */
+/** Creates the rate limit: `requestsPerHour` requests of each caller in any hour. */
 export function createRateLimit(options: { requestsPerHour: number; clock: Clock }): RateLimit {
   const { requestsPerHour: limit, clock } = options;
-  // Keys are as many as the configuration has; strangers can push none of them out.
+  // The configuration bounds the number of keys, and separate windows keep unknown addresses from evicting them.
   const owners = new SlidingWindow({ limit, clock, maxCallers: Infinity });
   const addresses = new SlidingWindow({ limit, clock, maxCallers: MAX_ADDRESSES });
   const headersOf = ({ remaining, resetInMs }: Omit<Allowance, 'accepted'>): RateHeaders => ({

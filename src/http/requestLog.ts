@@ -2,6 +2,6 @@ import type { Context } from 'hono';
 import type { Log } from '../log.ts';
 import type { HttpEnv } from './env.ts';
 
-/** The log of a request: every line of it carries the request's id. */
+/** The log of a request: every line has the request's id. */
 export const requestLog = (c: Context<HttpEnv>): Log =>
   c.get('rootLog').child({ requestId: c.get('requestId') });

@@ -1,4 +1,4 @@
-/** The shapes of the wire, snake_case, with the examples that the documentation shows. */
+/** Schemas of the wire format, in snake_case, with the examples that the documentation shows. */
 import { z } from '@hono/zod-openapi';
 import { precisions } from '../config/precision.ts';
 import { progressStages } from '../tasks/progress.ts';

@@ -13,17 +13,17 @@ import { createTurns } from './turns.ts';
 
 /** A listening server. */
 export interface HttpServer {
-  /** The URL it answers at. */
+  /** The URL it listens at. */
   url: string;
-  /** Takes no more connections; lets open requests end until the deadline, then cuts them. */
+  /** Stops accepting connections, lets open requests finish for `graceMs`, then closes their connections. */
   close(graceMs: number): Promise<void>;
 }
 
-/** How long a client may let the server wait. No setting: only tests put other numbers in. */
+/** How long the server waits for a client. Not configurable: only tests use other values. */
 export interface ClientTimeouts {
-  /** From the begin of a connection or request to the end of its headers. */
+  /** From the start of a connection or request to the end of its headers. */
   headersMs: number;
-  /** Within a request or its answer, without a byte in either direction; whatever moves may take as long as it needs. */
+  /** Within a request or response, without a byte in either direction. The total duration is not limited. */
   stillMs: number;
   /** Between two requests on one connection. */
   betweenMs: number;
@@ -31,16 +31,16 @@ export interface ClientTimeouts {
 
 export const CLIENT_TIMEOUTS: ClientTimeouts = { headersMs: 60_000, stillMs: 120_000, betweenMs: 5_000 };
 
-/** How many times a headers' time is looked at before it is over: Node does it every so often, not to the moment. */
+/** How often Node checks for a headers timeout within its duration: Node polls instead of setting a timer. */
 const LOOKS_AT_HEADERS = 6;
 
-/** How many requests may wait for their turn, as they do where clients pipeline. One takes about 4 kB. */
+/** How many pipelined requests may wait for their turn. Each takes about 4 kB. */
 const MOST_WAITING = { ofAll: 50_000, ofOneAddress: 20_000 };
 
 /**
- * Starts to listen.
+ * Starts the server.
  *
- * @throws when the address cannot be had (in use, not ours, not allowed)
+ * @throws if the address is not available (in use, not local, not permitted)
  */
 export async function listen(
   app: ReturnType<typeof createApp>,
@@ -48,7 +48,7 @@ export async function listen(
     host: string;
     port: number;
     connections: ConnectionBounds;
-    /** What every answer says to an address, also to what is no request. */
+    /** The rate-limit headers of every response to an address, also to a malformed request. */
     rateHeaders: Access['rateHeaders'];
     log: Log;
     timeouts?: ClientTimeouts;
@@ -59,11 +59,11 @@ export async function listen(
     log,
     rateHeaders: options.rateHeaders(addressOf(connection)),
   });
-  // The one whose target is being read: that happens within the call of `answer`, before it gives way to others.
+  // The request whose URL is being parsed: `answer` does that synchronously, before any other request.
   let asking: IncomingMessage;
   const answer = getRequestListener(app.fetch, {
     errorHandler: () => {
-      // The application answers its own errors; what comes here is a target or a Host that make no URL.
+      // The application handles its own errors; only a target and Host that do not form a URL get here.
       const { status, body, headers } = answerMalformed(urlFault(asking), tellerFor(asking.socket));
       return new Response(body, { status, headers });
     },
@@ -79,7 +79,7 @@ export async function listen(
     quota: new Quota(MOST_WAITING),
     addressOf,
   });
-  // Node would answer a missing Host itself, without a body.
+  // Without `requireHostHeader: false`, Node would answer a missing Host itself, without a body.
   const connectionsCheckingInterval = timeouts.headersMs / LOOKS_AT_HEADERS;
   const server = createServer(
     { requireHostHeader: false, connectionsCheckingInterval },
@@ -93,9 +93,9 @@ export async function listen(
   server.headersTimeout = timeouts.headersMs;
   server.setTimeout(timeouts.stillMs);
   server.keepAliveTimeout = timeouts.betweenMs;
-  // A client that says that it sends no more (`nc -N`) still reads; @types/node does not have it.
+  // A client that closes its sending side (`nc -N`) still reads. @types/node lacks this option.
   Object.assign(server, { httpAllowHalfOpen: true });
-  // Not answered here with `100 Continue`: the route does that when it wants the body.
+  // Do not send `100 Continue` here: the route does so when it wants the body.
   for (const event of ['checkContinue', 'checkExpectation']) {
     server.on(event, (request: IncomingMessage, response: ServerResponse) => {
       server.emit('request', request, response);
@@ -110,7 +110,7 @@ export async function listen(
     }
   };
   server.on('connect', (_request: IncomingMessage, connection: Duplex) => {
-    // Node takes its own listeners away: a reset would end the process, and stillness would be for ever.
+    // Node removes its own listeners: a reset would crash the process, and an idle connection would stay open.
     for (const event of ['error', 'timeout']) connection.on(event, () => connection.destroy());
     onFault(proxyFault(), connection);
   });

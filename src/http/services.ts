@@ -6,11 +6,11 @@ import type { ModelCatalog } from '../models/modelCatalog.ts';
 import type { FileStore } from '../store/fileStore.ts';
 import type { TaskService } from '../tasks/taskService.ts';
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface HttpServices {
   tasks: TaskService;
   catalog: ModelCatalog;
-  /** Opens a finished stem; nothing else of the store is reachable from here. */
+  /** Opens a finished stem. The routes have no further access to the file store, except `stemSize`. */
   readStem: FileStore['read'];
   stemSize: FileStore['size'];
   /** How long results are kept after the end of their task, in milliseconds. */
@@ -19,6 +19,6 @@ export interface HttpServices {
   cursors: PageCursors;
   metrics: Metrics;
   health: () => Promise<HealthReport>;
-  /** Stands before every URL in an answer; empty: they are relative. */
+  /** Prefix of every URL in a response; empty: URLs are relative. */
   publicUrl: string;
 }

@@ -1,23 +1,23 @@
 import type { Clock } from '../clock.ts';
 
-/** The length of the window. */
+/** The length of the window in milliseconds. */
 export const WINDOW_MS = 3_600_000;
 
-/** What became of a request, and what is left to its caller. */
+/** Whether a request was accepted, and the caller's remaining requests. */
 export interface Allowance {
   accepted: boolean;
   remaining: number;
-  /** Until the oldest request leaves the window, and one more is allowed. Above 0. */
+  /** Milliseconds until the oldest request leaves the window and one more is allowed. Above 0. */
   resetInMs: number;
 }
 
 /**
- * Counts requests per caller, exactly: of any hour, at most `limit` are accepted. Refused ones do not count.
- * It keeps the time of every accepted request of the last hour, so at most `limit` numbers for each caller,
- * and at most `maxCallers` callers: the one not seen for longest is forgotten for a new one.
+ * An exact sliding-window counter: in any hour, at most `limit` requests per caller are accepted. Refused ones do
+ * not count. Stores the time of every accepted request of the last hour: at most `limit` numbers per caller and at
+ * most `maxCallers` callers. A new caller evicts the least recently seen one.
  */
 export class SlidingWindow {
-  /** In the order in which they were last seen. */
+  /** Ordered by when they were last seen. */
   readonly #callers = new Map<string, RequestTimes>();
   readonly #options: { limit: number; maxCallers: number; clock: Pick<Clock, 'monotonic'> };
 
@@ -25,12 +25,12 @@ export class SlidingWindow {
     this.#options = options;
   }
 
-  /** How many callers are kept in mind. */
+  /** The number of callers being tracked. */
   get size(): number {
     return this.#callers.size;
   }
 
-  /** Takes a request of this caller into the count, if it fits. */
+  /** Counts a request of this caller unless the limit is reached. */
   take(caller: string): Allowance {
     const { limit, clock } = this.#options;
     const now = clock.monotonic();
@@ -45,7 +45,10 @@ export class SlidingWindow {
     return { accepted, remaining: limit - times.count, resetInMs: times.oldest + WINDOW_MS - now };
   }
 
-  /** What is left to this caller, without counting anything. `resetInMs` is 0 for one who asked nothing in the hour. */
+  /**
+   * Returns the caller's remaining requests without counting one. `resetInMs` is 0 without requests in the last
+   * hour.
+   */
   look(caller: string): Omit<Allowance, 'accepted'> {
     const { limit, clock } = this.#options;
     const now = clock.monotonic();
@@ -63,7 +66,7 @@ export class SlidingWindow {
   }
 }
 
-/** The times of one caller's requests, oldest first: a ring that grows to `capacity` as it is needed. */
+/** The times of one caller's requests, oldest first: a ring buffer that grows up to `capacity` as needed. */
 class RequestTimes {
   seenAt = 0;
   count = 0;
@@ -75,18 +78,18 @@ class RequestTimes {
     this.#capacity = capacity;
   }
 
-  /** The oldest time; of an empty ring there is none. */
+  /** The oldest time; NaN if there is none. */
   get oldest(): number {
     return this.#ring[this.#start] ?? NaN;
   }
 
-  /** Adds the newest time; there must be room. */
+  /** Adds the newest time; the ring must not be full. */
   add(time: number): void {
     this.#ring[(this.#start + this.count) % this.#capacity] = time;
     this.count += 1;
   }
 
-  /** Forgets every time up to this one. */
+  /** Removes all times up to and including this one. */
   forgetUntil(time: number): void {
     while (this.count > 0 && this.oldest <= time) {
       this.#start = (this.#start + 1) % this.#capacity;

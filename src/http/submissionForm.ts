@@ -2,7 +2,7 @@ import { closest } from '../didYouMean.ts';
 import type { ParamProblem } from '../errors.ts';
 import { allowedNumber, type SubmittedOptions } from '../models/optionRules.ts';
 
-/** What the fields of a submission say, before the model's own rules are applied. */
+/** The parsed fields of a submission, before the model's own rules are applied. */
 export interface SubmissionForm {
   modelType: string | undefined;
   options: SubmittedOptions;
@@ -34,13 +34,13 @@ const BOOLEANS = new Map([
   ['no', false],
 ]);
 const SHOWN_CHARACTERS = 80;
-/** No model has as many stems, and no stem as long a name. */
+/** No model has this many stems, and no stem a name this long. */
 export const MOST_INSTRUMENTS = 200;
 export const LONGEST_INSTRUMENT = 200;
-/** More of the same kind would not help the client. */
+/** How many unknown fields are reported: more would not help the client. */
 const MOST_UNKNOWN_FIELDS = 20;
 
-/** Reads every field, noting all that is wrong rather than the first. An empty value counts as absent. */
+/** Parses every field and collects all problems, not only the first. An empty value counts as absent. */
 export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]>): SubmissionForm {
   const problems = unknownFields(fields);
 
@@ -110,7 +110,7 @@ function unknownFields(fields: ReadonlyMap<string, readonly string[]>): ParamPro
     });
 }
 
-/** Repeated fields, comma lists and JSON lists, in any mixture; never more of them than a model could have. */
+/** Accepts repeated fields, comma lists and JSON lists in any combination, up to the limits above. */
 function readInstruments(values: readonly string[], problems: ParamProblem[]): string[] {
   const names: string[] = [];
   for (const value of values) {
@@ -147,7 +147,7 @@ function readInstruments(values: readonly string[], problems: ParamProblem[]): s
   return [];
 }
 
-/** One more than is allowed is enough to see that there are too many; what is between two commas counts as one. */
+/** Reads one entry more than allowed, enough to detect too many. An empty entry between commas counts as one. */
 const readCommaList = (text: string): string[] =>
   text.split(',', MOST_INSTRUMENTS + 1).map((name) => name.trim());
 

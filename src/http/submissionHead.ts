@@ -2,16 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { closest } from '../didYouMean.ts';
 import { AppError, type ParamProblem } from '../errors.ts';
 
-/** What a request line holds is short; more of the same kind would not help the client. */
+/** How many query parameters are reported: a request line is short, and more would not help the client. */
 const MOST_PROBLEMS = 20;
 const SHOWN_CHARACTERS = 80;
 
 /**
- * Refuses what stands at the head of a submission and would otherwise be ignored in silence: options in the query
- * string, and a body that is encoded.
+ * Refuses what would otherwise be silently ignored in the head of a submission: options in the query string and an
+ * encoded body.
  *
- * @param fields the fields that the form may have
- * @throws {AppError} INVALID_PARAMETERS, naming each
+ * @param fields the allowed fields of the form
+ * @throws {AppError} INVALID_PARAMETERS, listing each problem
  */
 export function refuseMisplaced({ url = '', headers }: IncomingMessage, fields: readonly string[]): void {
   const problems = [...encodingProblems(headers), ...queryProblems(url, fields)];
@@ -21,8 +21,8 @@ export function refuseMisplaced({ url = '', headers }: IncomingMessage, fields: 
 }
 
 /**
- * Whether a client sends its body only once it is told to. Of HTTP/1.0 none does, and would take the word for the answer
- * (RFC 9110 §10.1.1); an expectation that means nothing here is passed over.
+ * Whether a client waits for `100 Continue` before it sends the body. An HTTP/1.0 client does not and would take
+ * it for the final response (RFC 9110 §10.1.1). Other expectations are ignored.
  */
 export function waitsForContinue({ headers, httpVersion }: IncomingMessage): boolean {
   return httpVersion !== '1.0' && /(?:^|,)\s*100-continue\s*(?:$|,)/i.test(headers.expect ?? '');

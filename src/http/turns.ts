@@ -1,21 +1,23 @@
-/** One request of a connection at a time: what a client pipelines waits, and its connection is not read meanwhile. */
+/**
+ * Handles one request per connection at a time. Pipelined requests wait, and the connection is not read meanwhile.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Quota } from './quota.ts';
 
-/** Answers requests and faults of connections, each when everything before it on its connection has been answered. */
+/** Handles requests and connection faults, each after everything before it on its connection has been answered. */
 export interface Turns {
   request(request: IncomingMessage, response: ServerResponse): void;
-  /** Tells a client that its connection brought what is no request, or no whole one. */
+  /** Reports an invalid or incomplete request to the client. */
   fault(connection: Duplex, tell: () => void): void;
 }
 
 /**
- * Makes the keeper of turns.
+ * Creates the turns, with one queue per connection.
  *
- * @param options.answer what Node would call for every request at once
- * @param options.quota how many requests may wait; a connection that brings more is cut
- * @param options.addressOf whom the requests of a connection count for
+ * @param options.answer the request listener, which Node would call immediately for every request
+ * @param options.quota limits how many requests may wait; a connection that exceeds it is closed
+ * @param options.addressOf the address that the requests of a connection count against
  */
 export function createTurns(options: {
   answer: (request: IncomingMessage, response: ServerResponse) => void;
@@ -48,14 +50,14 @@ export function createTurns(options: {
   };
 }
 
-/** The requests of one connection: one that is being answered, and those that wait. */
+/** The requests of one connection: the one being answered and those waiting. */
 class Line {
   answering: ServerResponse | undefined;
   #isBusy = false;
-  /** After a fault nothing that is read can be understood. */
+  /** Set after a fault: nothing that is read later can be parsed. */
   #isBroken = false;
   #newest: IncomingMessage | undefined;
-  /** Node parses all that one read brought, up to 64 KiB, before anybody can stop it. */
+  /** The waiting requests. Node parses all data of one read, up to 64 KiB, before the connection can be paused. */
   #waiting: (() => void)[] = [];
   #address: string | undefined;
   readonly #connection: Duplex;
@@ -78,26 +80,28 @@ class Line {
     begin();
   }
 
-  /** After the answers to what came whole; in place of the answer to what did not. */
+  /**
+   * Sends the error after the responses to complete requests, or in place of the response to an incomplete one.
+   */
   break(tell: () => void): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
     const isPart = this.#newest?.complete === false;
     if (isPart && this.#waiting.length > 0) this.#waiting[this.#waiting.length - 1] = tell;
     else if (!isPart && this.#isBusy) this.#wait(tell);
-    // Nothing may be written into an answer that has begun.
+    // Nothing may be written into a response that has started.
     else if (this.#isBusy && this.answering?.headersSent === true) this.#connection.destroy();
     else tell();
   }
 
-  /** What was being answered is: the next. */
+  /** Starts the next request after the current one has been answered. */
   goOn(): void {
     const next = this.#waiting.shift();
     this.#isBusy = next !== undefined;
     if (!next || this.#address === undefined) return;
     this.#quota.giveBack(this.#address);
     if (this.#waiting.length === 0) this.#connection.resume();
-    // Not at once: a long line of cheap requests would keep the event loop from everybody else.
+    // Deferred: a long queue of cheap requests would block the event loop for everybody else.
     setImmediate(() => {
       if (this.#connection.writable) next();
     });
@@ -111,11 +115,11 @@ class Line {
     if (this.#waiting.length === 1) this.#connection.pause();
   }
 
-  /** Once, for hardly any connection ever has one waiting. */
+  /** Adds the listeners for waiting requests. Done on first use, since hardly any connection pipelines. */
   #watch(): string {
     const address = this.#addressOf(this.#connection);
     this.#connection.on('resume', () => {
-      // By Node, when a piece of an answer has gone out: that is no reason to read more requests.
+      // Node resumes the connection when response data has been written; no more requests may be read then.
       if (this.#waiting.length > 0) this.#connection.pause();
     });
     this.#connection.once('close', () => {

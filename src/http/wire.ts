@@ -1,14 +1,14 @@
-/** From the domain to the wire. */
+/** Converts domain objects to the wire format. */
 import type { z } from '@hono/zod-openapi';
 import type { ModelEntry } from '../models/modelEntry.ts';
 import type { Stem, Task } from '../tasks/task.ts';
 import type { TaskView } from '../tasks/taskView.ts';
 import type { modelSchema, resultsSchema, taskSchema } from './schemas.ts';
 
-/** Where the API lives, below the public URL. */
+/** The path of the API below the public URL. */
 export const API_PREFIX = '/api/v1';
 
-/** A task as the API shows it. `base` stands before every URL: the public URL, or nothing. */
+/** Converts a task to the wire format. `base` is the prefix of every URL: the public URL, or empty. */
 export function taskToWire(view: TaskView, base: string): z.output<typeof taskSchema> {
   const { task, progress } = view;
   const { mixture, options } = task;
@@ -55,8 +55,9 @@ export function taskToWire(view: TaskView, base: string): z.output<typeof taskSc
 }
 
 /**
- * Makes the text of a task as the API shows it. Clients ask for the same one again and again, and making it takes as
- * long as the rest of the answer: it is kept for as long as the task's row and progress are the same.
+ * Creates a function that serializes a task, with a cache. Clients poll the same task repeatedly, and serializing
+ * takes as long as the rest of the response, so the text is reused while the task's row, progress and queue
+ * position are unchanged.
  */
 export function createTaskText(base: string): (view: TaskView) => string {
   const kept = new WeakMap<Task, { moment: string; text: string }>();
@@ -71,7 +72,7 @@ export function createTaskText(base: string): (view: TaskView) => string {
   };
 }
 
-/** The stems of a completed task, with their URLs; `keptMs` is how long they are kept after its end. */
+/** Converts the stems of a completed task to the wire format. `keptMs`: how long they are kept after its end. */
 export function resultsToWire(
   task: Task,
   stems: readonly Stem[],
@@ -97,11 +98,11 @@ export function resultsToWire(
   };
 }
 
-/** The moment from which a completed task's results are gone, whenever their files are removed. */
+/** When a completed task's results expire, in milliseconds since the epoch. Their files may be removed later. */
 export const expiresAt = (task: Task, keptMs: number): number =>
   (task.completedAt ?? task.createdAt) + keptMs;
 
-/** A model as the API shows it. */
+/** Converts a model to the wire format. */
 export function modelToWire(model: ModelEntry, isDefault: boolean): z.output<typeof modelSchema> {
   return {
     model_type: model.name,

@@ -2,13 +2,13 @@ import { z } from '@hono/zod-openapi';
 import { commonHeaders, headers, type DocumentedHeaders } from './headers.ts';
 import { links, type LinkName } from './links.ts';
 
-/** What an answer has beside its body. */
+/** The headers and links of a response. */
 interface Beside {
   headers?: DocumentedHeaders;
   links?: readonly LinkName[];
 }
 
-/** A documented JSON answer, with an example for each case that a client should know. */
+/** Documents a JSON response, with an example for each case that a client should know. */
 export function jsonAnswer<Schema extends z.ZodType>(
   schema: Schema,
   description: string,
@@ -31,7 +31,7 @@ export function jsonAnswer<Schema extends z.ZodType>(
   };
 }
 
-/** A documented answer without a body. */
+/** Documents a response without a body. */
 export function emptyAnswer(description: string, beside: Beside = {}) {
   return {
     description,
@@ -40,7 +40,7 @@ export function emptyAnswer(description: string, beside: Beside = {}) {
   };
 }
 
-/** A documented answer that is text of another kind than JSON. */
+/** Documents a text body that is not JSON. */
 export const textContent = (description: string, example: string) => ({
   schema: z.string().openapi({ description }),
   examples: { text: { summary: description, value: example } },
@@ -57,7 +57,7 @@ const audioContent = {
 const ofFile = { ...headers.etag, ...headers.acceptRanges, ...headers.cacheControl };
 const ofBody = { ...headers.contentDisposition, ...headers.contentLength };
 
-/** The documented answers with a stem in them, or without it: those to a HEAD. */
+/** The documented responses to a GET for a stem; `stemHeadAnswers` are those to a HEAD. */
 export const stemAnswers = {
   200: { ...emptyAnswer('The whole file.', { headers: { ...ofFile, ...ofBody } }), content: audioContent },
   206: {

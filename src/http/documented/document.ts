@@ -11,7 +11,7 @@ const DESCRIPTION = `Music source separation with MSST models: submit a recordin
 Every error has the same body; \`error.code\` is for programs, \`detail\` for people. Every answer has the header
 \`X-Request-Id\`, under which the log of the server tells more; a request may bring its own.`;
 
-/** The OpenAPI document of an application, as all its routes have registered themselves. */
+/** Creates the OpenAPI document of an application from its registered routes. */
 export function openApiDocument(
   app: OpenAPIHono<HttpEnv>,
   { publicUrl, version, needsKey }: { publicUrl: string; version: string; needsKey: boolean },
@@ -32,7 +32,7 @@ export function openApiDocument(
       description: DESCRIPTION,
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
     },
-    // `{}`: also without.
+    // `{}`: authentication is optional.
     security: needsKey ? [{ bearerAuth: [] }] : [{}, { bearerAuth: [] }],
     servers: [{ url: publicUrl === '' ? '/' : publicUrl }],
     tags: [

@@ -17,7 +17,7 @@ const documentSchema = z
   })
   .openapi('OpenApiDocument');
 
-/** Documents the document itself, and the page that shows it. */
+/** Documents the routes of the OpenAPI document itself and of the page that shows it. */
 export function registerDocumentPaths(app: OpenAPIHono<HttpEnv>): void {
   app.openAPIRegistry.registerPath({
     method: 'get',

@@ -1,4 +1,4 @@
-/** What the examples of the documentation speak of: one task of one song, all the way through. */
+/** Values used in all examples of the documentation: one task for one song throughout. */
 export const EXAMPLE = {
   taskId: '0b5c3f0e-8f0e-4a53-9d0d-4f8a1f6a2c11',
   requestId: '4f9b7c52-4c1c-4ac0-9d44-0b0c2f1f2b77',
@@ -10,7 +10,7 @@ export const EXAMPLE = {
   server: 'http://localhost:8000',
 } as const;
 
-/** A path of the document with the examples of its parameters in their places. */
+/** Fills in the example values of the parameters of a path. */
 export function examplePath(path: string): string {
   return path
     .replace('{task_id}', EXAMPLE.taskId)
@@ -18,6 +18,6 @@ export function examplePath(path: string): string {
     .replace('{filename}', EXAMPLE.filename);
 }
 
-/** An example request as the description of its operation shows it. `options` stand before the URL. */
+/** Formats an example request for the description of its operation. `options` go before the URL. */
 export const curl = (path: string, options = '') =>
   `\`\`\`sh\ncurl ${options === '' ? '' : `${options} `}${EXAMPLE.server}${examplePath(path)}\n\`\`\``;

@@ -1,4 +1,4 @@
-/** Whole answers, as the document shows them: one song from its submission to its stems. */
+/** Example response bodies for the documentation: one song from submission to stems. */
 import type { z } from '@hono/zod-openapi';
 import type { HealthReport } from '../health.ts';
 import type {
@@ -83,7 +83,7 @@ const completed: WireTask = {
   processing_seconds: 30.96,
 };
 
-/** How far an attempt was is not kept beyond its end, unless it completed. */
+/** The progress of an attempt is not kept after its end, unless it completed. */
 const ended = { ...pending.progress, updated_at: '2026-11-21T12:00:14.000Z' };
 
 const failed: WireTask = {

@@ -1,6 +1,6 @@
 import { EXAMPLE } from './exampleIds.ts';
 
-/** A header of an answer as the document describes it. */
+/** The OpenAPI description of a response header. */
 type DocumentedHeader = {
   description: string;
   schema: { type: 'string' | 'integer' };
@@ -19,7 +19,7 @@ const whole = (description: string, example: number): DocumentedHeader => ({
   example,
 });
 
-/** Those that stand on every answer: described once, among the components of the document. */
+/** The headers of every response, described once in the components of the document. */
 export const sharedHeaders = {
   'X-Request-Id': text(
     'The id of this request in the log of the server: the one that the request brought in this header, else a new one.',
@@ -36,12 +36,12 @@ export const sharedHeaders = {
   ),
 };
 
-/** The same, as every answer refers to them. */
+/** References to the shared headers, for every response. */
 export const commonHeaders: DocumentedHeaders = Object.fromEntries(
   Object.keys(sharedHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 );
 
-/** On the answers that have something to say by them. */
+/** Headers of particular responses. */
 export const headers = {
   location: { Location: text('The URL of the task.', `/api/v1/tasks/${EXAMPLE.taskId}`) },
   replayed: {
@@ -80,7 +80,7 @@ export const headers = {
   },
 } as const satisfies Record<string, DocumentedHeaders>;
 
-/** The headers of error answers, by the names under which `problemHeaders` sends them. */
+/** The headers of error responses, by the names under which `problemHeaders` sends them. */
 export const documentedProblemHeader: Record<string, (sent: string) => DocumentedHeaders> = {
   'retry-after': (sent) => ({
     'Retry-After': whole('After how many seconds to try again, at least 1.', Number(sent)),

@@ -5,7 +5,7 @@ const link = (operationId: string, description: string, parameters: Record<strin
 });
 const ofTask = { task_id: '$response.body#/task_id' };
 
-/** Where an answer leads: which operation takes what stands in it. */
+/** OpenAPI links: the operations that take a value of a response as a parameter. */
 const known = {
   getTask: link('getTask', 'How far the task is.', ofTask),
   getFirstTask: link('getTask', 'How far a task of the page is.', {
@@ -26,6 +26,6 @@ const known = {
 
 export type LinkName = keyof typeof known;
 
-/** The named links, as a response has them. */
+/** Returns the named links for a documented response. */
 export const links = (names: readonly LinkName[]) =>
   Object.fromEntries(names.map((name) => [name, known[name]]));

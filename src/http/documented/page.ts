@@ -1,9 +1,12 @@
-/** The page that shows the document, with Swagger UI of our own assets: no browser needs the internet. */
+/** The page that shows the document, with locally served Swagger UI: browsers need no internet access. */
 import { swaggerUI } from '@hono/swagger-ui';
 import type { HttpEnv } from '../env.ts';
 import { API_PREFIX } from '../wire.ts';
 
-/** Makes it. `base`: the path below which the server is reached. Nothing stands inline, which `POLICY` would refuse. */
+/**
+ * Creates the page. `base`: the base path of the server's public URL. No inline scripts: `POLICY` would block
+ * them.
+ */
 export const page = (base: string) =>
   swaggerUI<HttpEnv>({
     title: 'msst-serve API',
@@ -16,13 +19,14 @@ export const page = (base: string) =>
     <script src="${base}/docs/start.js"></script>`,
   });
 
-/** What the page may load and do. */
+/** The Content-Security-Policy of the page. */
 export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
 
 /**
- * Swagger UI fills its forms with the examples, also of what may be left out: "Execute" would then send a cursor or
- * a range that nobody asked for. So on the page such an example stands in words, and the field is empty.
+ * Returns the script that starts Swagger UI. Swagger UI fills its forms with the examples, even of optional
+ * fields: "Execute" would then send a cursor or a range that the user did not choose. The script moves these
+ * examples to the descriptions and leaves the fields empty or at their defaults.
  */
 export const startScript = (base: string) => `const leaveOut = (schema, described) => {
   if (schema.example === undefined) return;

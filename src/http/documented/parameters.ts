@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { EXAMPLE } from './exampleIds.ts';
 
-/** The task that a path names. Another form of it than a UUID is not refused: there is no such task. */
+/**
+ * The task id in a path. A value that is not a UUID is not refused as invalid: it is a task that does not exist.
+ */
 export const taskIdParameter = z.string().openapi({
   format: 'uuid',
   description: 'The task, as POST /separate named it.',

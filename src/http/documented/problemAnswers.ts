@@ -5,7 +5,7 @@ import { EXAMPLE, examplePath } from './exampleIds.ts';
 import { commonHeaders, documentedProblemHeader, type DocumentedHeaders } from './headers.ts';
 import { problemSamples, type ProblemSample } from './problemSamples.ts';
 
-/** A path with the methods it takes. */
+/** A path with its allowed methods. */
 export interface Place {
   path: string;
   allow: readonly string[];
@@ -20,13 +20,13 @@ const ON_EVERY_ROUTE: readonly ErrorCode[] = [
 const ON_COUNTED_ROUTES: readonly ErrorCode[] = ['UNAUTHORIZED', 'RATE_LIMITED'];
 
 /**
- * The documented error answers of an operation: by status, every code with its meaning and an example that is
- * built as the real answer is.
+ * Documents the error responses of an operation: by status, every code with its meaning and an example that is
+ * built in the same way as the real response.
  *
- * @param codes those beside the ones that every route may give
- * @param options.samples the operation's own, where the common one says too little
- * @param options.isOpen the route needs no key and is not counted
- * @param options.hasBody false: the answer to a HEAD
+ * @param codes error codes in addition to those that every route may return
+ * @param options.samples samples specific to the operation, in place of the common ones
+ * @param options.isOpen the route needs no key and is exempt from the rate limit
+ * @param options.hasBody false: the responses are to a HEAD
  */
 export function problemAnswers(
   place: Place,

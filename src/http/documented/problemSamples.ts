@@ -2,16 +2,16 @@ import type { ErrorCode, ErrorDetails, ErrorHints } from '../../errors.ts';
 import { API_PREFIX } from '../wire.ts';
 import { EXAMPLE } from './exampleIds.ts';
 
-/** One error as a client would get it. */
+/** An error as a client would receive it. */
 export interface ProblemSample {
   message: string;
   details?: ErrorDetails;
   hints?: ErrorHints;
-  /** The path that was asked for, where the example of the route's own parameters would not give this error. */
+  /** The requested path, if the example values of the route's parameters would not cause this error. */
   instance?: string;
 }
 
-/** What every code means, and a sample of it. A code without a line here does not compile. */
+/** The meaning and a sample of every error code. A missing code is a compile error. */
 export const problemSamples = {
   INVALID_PARAMETERS: {
     meaning: 'Something in the request is wrong; `error.details.params` lists every parameter that is.',

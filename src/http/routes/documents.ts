@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-// Not the package itself: that would run the whole page here, a quarter of a second of every start.
+// Not the package itself, which would load all of Swagger UI here: a quarter of a second at every start.
 import swaggerAssetsDir from 'swagger-ui-dist/absolute-path.js';
 import { AppError } from '../../errors.ts';
 import { openApiDocument } from '../documented/document.ts';
@@ -18,8 +18,9 @@ const CONTENT_TYPE: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The OpenAPI document and the page that shows it, from our own assets: no browser needs the internet. Anybody may
- * ask for them, as often as he likes: each is made once, and every answer sends the same bytes.
+ * Registers the OpenAPI document and the page that shows it, with locally served assets: browsers need no internet
+ * access. They need no key and are not rate-limited, so each is built once and every response sends the same
+ * bytes.
  */
 export function registerDocuments(
   app: OpenAPIHono<HttpEnv>,
@@ -61,13 +62,13 @@ export function registerDocuments(
   });
 }
 
-/** Makes it when it is first asked for, by when every route has registered itself; after that it never changes. */
+/** Calls `make` on first use, when all routes are registered, and returns the same value from then on. */
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 }
 
-/** Reads a file once, when it is first asked for; a failure is not kept. */
+/** Reads a file on first use and caches its content; a failure is not cached. */
 function kept(file: string): () => Promise<Uint8Array<ArrayBuffer>> {
   let content: Uint8Array<ArrayBuffer> | undefined;
   return async () => (content ??= new Uint8Array(await readFile(file)));

@@ -34,7 +34,7 @@ const route = createRoute({
 
 /** GET /health. */
 export function registerHealth(app: OpenAPIHono<HttpEnv>, { health }: HttpServices): void {
-  // Anybody may ask, and one look at everything serves all who ask meanwhile.
+  // The route is not rate-limited, so concurrent requests share one health check.
   let looking: Promise<HealthReport> | undefined;
   const look = () =>
     (looking ??= health().finally(() => {

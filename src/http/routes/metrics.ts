@@ -12,7 +12,9 @@ import type { HttpServices } from '../services.ts';
 import { API_PREFIX } from '../wire.ts';
 
 const JSON_TYPE = 'application/json';
-/** What a scraper asks for; it is answered in the older of the two text formats, which all of them read. */
+/**
+ * The types that scrapers request. The response is in the older of the two text formats, which all scrapers read.
+ */
 const TEXT_TYPES = ['text/plain', 'application/openmetrics-text'];
 
 const METRICS = { path: `${API_PREFIX}/metrics`, allow: ['GET', 'HEAD'] } as const;

@@ -46,7 +46,7 @@ const getRoute = createRoute({
   },
 });
 
-/** The model routes. */
+/** Registers the model routes. */
 export function registerModels(app: OpenAPIHono<HttpEnv>, { catalog }: HttpServices): void {
   const isDefault = (name: string) => catalog.default()?.name === name;
 

@@ -104,7 +104,7 @@ const downloadHeadRoute = createRoute({
 
 const CONTENT_TYPE = { wav: 'audio/wav', flac: 'audio/flac' } as const;
 
-/** The routes that give out what a task made. */
+/** Registers the routes for the results of a task. */
 export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
   const { tasks, publicUrl, resultsKeptMs, clock } = services;
   const isExpired = (task: Task) =>
@@ -136,7 +136,7 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
       read: (range) => services.readStem(stem.storageKey, range),
     });
   });
-  // Hono answers every HEAD by the GET of its path.
+  // Only documented: Hono answers HEAD with the GET handler of the path.
   app.openAPIRegistry.registerPath(downloadHeadRoute);
 }
 

@@ -26,7 +26,7 @@ const flag = (description: string) =>
 const whole = (most: number, description: string, example: number) =>
   z.int().min(1).max(most).optional().openapi({ description, example });
 
-/** The form as it is documented. It is parsed as a stream, never by this schema: that would buffer the file. */
+/** The documented form. The body is parsed as a stream, not with this schema, which would buffer the file. */
 const formSchema = z.strictObject({
   file: z.string().openapi({
     format: 'binary',
@@ -133,7 +133,7 @@ const separateRoute = {
   },
 } as const satisfies RouteConfig;
 
-/** POST /separate: a file and its options become a task. */
+/** Registers POST /separate, which creates a task from a file and its options. */
 export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
   app.openAPIRegistry.registerPath(separateRoute);
   app.post(SEPARATE.path, async (c) => {
@@ -171,7 +171,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
   });
 }
 
-/** Refuses all that can be refused before the body is read. @returns the key under which it may come again */
+/** Makes all checks that are possible before the body is read. @returns the idempotency key, if there is one */
 async function admit(
   incoming: IncomingMessage,
   owner: string | null,
@@ -184,7 +184,7 @@ async function admit(
     await tasks.admit(length === undefined ? null : Number(length), { owner, idempotencyKey });
     return idempotencyKey;
   } catch (error) {
-    // A client that waits for 100-continue sends no body now, so the connection has no next request.
+    // A client that waits for `100 Continue` does not send the body now, so the connection cannot be reused.
     if (error instanceof AppError && waitsForContinue(incoming)) error.hints.closeConnection = true;
     throw error;
   }
@@ -217,7 +217,7 @@ function fileProblems(form: UploadForm): ParamProblem[] {
   return [];
 }
 
-/** The model, or undefined with its problem noted; one that is broken is an error of its own. */
+/** Finds the model. An unknown one adds to `problems` and returns undefined; an unavailable one throws. */
 async function findModel(
   catalog: HttpServices['catalog'],
   modelType: string | undefined,

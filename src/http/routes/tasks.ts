@@ -140,7 +140,7 @@ const cancelRoute = createRoute({
   },
 });
 
-/** The task routes but submitting. */
+/** Registers the task routes except submission. */
 export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cursors }: HttpServices): void {
   const taskText = createTaskText(publicUrl);
 
@@ -176,6 +176,6 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cur
   });
 }
 
-/** The answer for a task that does not exist, and for one that is somebody else's. */
+/** The error for a task that does not exist or belongs to another owner. */
 export const taskNotFound = () =>
   new AppError('TASK_NOT_FOUND', 'There is no task of this id. Finished tasks are removed after some time.');
