@@ -1,21 +1,21 @@
-/** The keys that clients may use, as the configuration writes them and as the server keeps them: hashed. */
+/** Reads API keys from the configuration; the server keeps only their hashes. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { closest } from '../didYouMean.ts';
 
-/** A key that clients may use. Only its hash is kept, so that no dump or log can show it. */
+/** An API key. Only its hash is kept, so that no dump or log can reveal it. */
 export interface ApiKey {
   name: string | null;
   /** 64 hexadecimal digits in lower case. */
   sha256: string;
 }
 
-/** Whose tasks a key's tasks are: its name, or the beginning of its hash. */
+/** The owner of a key's tasks: the key's name, or `key-` and the beginning of its hash. */
 export const ownerOf = (key: ApiKey) => key.name ?? `key-${key.sha256.slice(0, 12)}`;
 
 const hashed = (key: string) => createHash('sha256').update(key).digest('hex');
 
-/** What is wrong with an entry, or with a part of it. Nothing that stands there may be in it. */
+/** A problem with an entry or one of its parts. Must not contain anything from the entry. */
 interface Problem {
   part?: 'name' | 'key' | 'sha256';
   wrong: string;
@@ -32,7 +32,7 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
-/** The list of keys. Its problems name an entry by its place, and its part, and never show what stands there. */
+/** The list of keys. Its problems name an entry by index and part and never show a value. */
 export const apiKeysSchema = z.unknown().transform((given, context): ApiKey[] => {
   if (!Array.isArray(given)) {
     context.addIssue({ code: 'custom', message: 'a list of keys' });
@@ -66,7 +66,7 @@ function readNamed(entry: Record<string, unknown>): ApiKey | Problem[] {
   const has = (part: Part) => Object.hasOwn(entry, part);
   for (const field of Object.keys(entry)) {
     if (PART_NAMES.includes(field as Part)) continue;
-    // Not by its name, which may be a key that was written in the wrong place.
+    // Do not name the field: it may be a key that was written in the wrong place.
     const near = closest(field, PART_NAMES);
     problems.push({
       wrong: 'it has a field that is unknown',
@@ -86,10 +86,10 @@ function readNamed(entry: Record<string, unknown>): ApiKey | Problem[] {
   return { name, sha256: has('key') ? hashed(key) : sha256.toLowerCase() };
 }
 
-/** What is wrong with the value of a part; null: nothing. */
+/** Describes what is wrong with a part's value; null: it is valid. */
 const wrongWith: Record<Part, (value: unknown) => string | null> = {
   name: (value) => wrongText(value, 1, 100, /^\P{C}*$/u, 'it has control characters'),
-  // Everything else would not arrive in a header as it was written.
+  // Other characters would not arrive unchanged in a header.
   key: (value) => wrongText(value, 16, 1000, /^[\x21-\x7e]*$/, 'it has blanks or other characters'),
   sha256: (value) => wrongText(value, 64, 64, /^[0-9a-f]*$/i, 'it has other characters'),
 };

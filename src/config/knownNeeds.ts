@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Which architectures the MSST in use builds (null: its source does not tell), which Python modules each of them
- * lacks, and where a change of either shows: the source of what builds them, and the folders of packages.
+ * The architectures that the MSST in use builds (null: unknown from its source), the Python modules that each of
+ * them lacks, and what to watch for changes of either: the source of the function that builds them and the package
+ * folders.
  */
 export const knownNeedsSchema = z.object({
   architectures: z.array(z.string()).nullable(),
@@ -13,9 +14,9 @@ export const knownNeedsSchema = z.object({
 export type KnownNeeds = z.infer<typeof knownNeedsSchema>;
 
 /**
- * Reads what the set-up found out, in its JSON.
+ * Parses the findings of set-up, given as JSON.
  *
- * @returns null: nothing that can be read
+ * @returns null if they are missing or invalid
  */
 export function parseNeeds(json: string | undefined): KnownNeeds | null {
   if (json === undefined || json === '') return null;

@@ -1,11 +1,11 @@
-/** The options that the parser of the MSST in use has, and what an entry's `msst_arguments` are against them. */
+/** Checks `msst_arguments` against the options of the argument parser of the MSST in use. */
 import { z } from 'zod';
 import { closest } from '../didYouMean.ts';
 import { msstArgumentsSchema, isOurs } from './msstArguments.ts';
 
 const knownOptionSchema = z.object({
   names: z.array(z.string()),
-  /** How many values it takes; null: any number. */
+  /** The minimum number of values; `most` is the maximum, null: any number. */
   least: z.int(),
   most: z.int().nullable(),
   type: z.enum(['text', 'int', 'float']).nullable(),
@@ -17,9 +17,9 @@ type Given = z.output<typeof msstArgumentsSchema>[string];
 const MOST_TOLD = 40;
 
 /**
- * Reads what the set-up found out, in its JSON.
+ * Parses the findings of set-up, given as JSON.
  *
- * @returns null: nothing that can be read, or there is no parser
+ * @returns null if they are missing or invalid, or if there is no parser
  */
 export function parseOptions(json: string | undefined): KnownOption[] | null {
   if (json === undefined || json === '') return null;
@@ -31,10 +31,10 @@ export function parseOptions(json: string | undefined): KnownOption[] | null {
 }
 
 /**
- * What the parser would not take of the entries' `msst_arguments`, as sentences.
+ * Describes, in sentences, the `msst_arguments` that the parser would reject.
  *
  * @param given the settings as written
- * @param options null: nobody knows what it takes; a worker asks it when it loads the model
+ * @param options null: unknown; a worker then checks the arguments when it loads the model
  */
 export function describeUnknownOptions(
   given: Record<string, unknown>,
@@ -72,7 +72,7 @@ function unknown(name: string, own: readonly KnownOption[]): string {
   return `no option of this MSST, allowed: ${[first, ...others].slice(0, MOST_TOLD).join(', ')}${more}`;
 }
 
-/** As the parser would take the words that `wordsOfArguments` makes of it. */
+/** Whether the parser would accept the command-line arguments that `wordsOfArguments` makes of the value. */
 function isTaken({ least, most, type, choices }: KnownOption, value: Given): boolean {
   if (value === false) return true;
   const values = value === true ? [] : [value].flat();

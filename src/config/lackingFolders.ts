@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 
-/** Which of the folders that have to be there already are not, or cannot be read; as sentences. */
+/** Describes, in sentences, the folders of `extra_model_dirs` that are missing or unreadable. */
 export function describeLackingFolders(given: Record<string, unknown>): string[] {
   const folders: unknown = given['extra_model_dirs'];
   if (!Array.isArray(folders)) return [];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the server itself tells MSST: by the task, by the model's entry, or for both to work together. */
+/** Options that the server sets itself: from the task, from the model's entry, or as the integration requires. */
 const OURS = new Set([
   'bigshifts',
   'config_path',
@@ -21,7 +21,7 @@ const OURS = new Set([
   'store_dir',
   'use_tta',
 ]);
-/** Whether it is one of those, by any of the spellings that a parser may have. */
+/** Whether the server sets this option itself, in any spelling that a parser may use. */
 export const isOurs = (option: string) => OURS.has(option.replaceAll('-', '_'));
 const MOST = 20;
 
@@ -32,13 +32,13 @@ const name = z
 const text = z.string().max(500);
 const value = z.union([z.boolean(), z.number(), text, z.array(z.union([z.number(), text])).max(MOST)]);
 
-/** Options that a fork's `inference.py` has of its own, by name without dashes. */
+/** Options that only a fork's `inference.py` has, by name without leading dashes. */
 export const msstArgumentsSchema = z
   .record(name, value)
   .refine((options) => Object.keys(options).length <= MOST);
 export const MSST_ARGUMENTS_ALLOWED = `at most ${String(MOST)} options of your MSST's inference.py that the server does not set itself, by name without dashes, such as {my_option: 0.5, my_flag: true}`;
 
-/** The same as words of a command line; a flag that is false is not said. */
+/** Converts the options to command-line arguments; a false flag is omitted. */
 export function wordsOfArguments(options: z.output<typeof msstArgumentsSchema>): string[] {
   return Object.entries(options).flatMap(([option, given]) => {
     if (given === false) return [];

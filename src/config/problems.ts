@@ -1,9 +1,9 @@
-/** What is wrong with a configuration, in sentences: `key: what is wrong, what is allowed`. */
+/** Describes configuration problems in sentences: `key: what is wrong, what is allowed`. */
 import type { z } from 'zod';
 import { closest } from '../didYouMean.ts';
 import { listedModelSchema, settingKeys, settingsSchema } from './settings.ts';
 
-/** Every issue of the schema as a sentence for the person who wrote the file. */
+/** Describes each schema issue in a sentence for the author of the configuration. */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   given: Record<string, unknown>,
@@ -19,7 +19,7 @@ export function describeIssues(
       });
     }
     const words = issue.code === 'invalid_union' ? unionWords(issue) : issue.message;
-    // Never the value: it may be a key.
+    // Never show the value: it may be a key.
     if (issue.path[0] === 'api_keys') return `${where}: ${wrongOf(issue)}, allowed: ${words}`;
     const received = issue.path.reduce<unknown>(
       (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
@@ -30,13 +30,13 @@ export function describeIssues(
   });
 }
 
-/** In the issue's own words, which do without the value. */
+/** Returns the issue's own description, which does not contain the value. */
 const wrongOf = (issue: z.core.$ZodIssue): string =>
   issue.code === 'custom' && typeof issue.params?.['wrong'] === 'string'
     ? issue.params['wrong']
     : 'not valid';
 
-/** What every key allows by itself and two of them together do not. */
+/** Describes values that are valid individually but contradict each other. */
 export function describeContradictions(given: Record<string, unknown>): string[] {
   return [...missingKeys(given), ...shortRetentions(given)];
 }
@@ -57,7 +57,7 @@ function shortRetentions(given: Record<string, unknown>): string[] {
   });
 }
 
-/** Authentication that is on without a key: nobody could use the server. */
+/** Reports that authentication is on without any key: nobody could use the server. */
 function missingKeys(given: Record<string, unknown>): string[] {
   const keys = given['api_keys'] ?? [];
   if (given['enable_auth'] !== true || !Array.isArray(keys) || keys.length > 0) return [];

@@ -1,4 +1,4 @@
-/** Every setting: its key, what it may be, and its default. */
+/** All settings: key, allowed values and default. */
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { apiKeysSchema } from './apiKeys.ts';
@@ -19,7 +19,7 @@ const SIZE_UNITS: Record<string, number> = {
 };
 const DURATION_UNITS: Record<string, number> = { '': 1, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 
-/** A schema whose only message says what is allowed, so that every problem reads `key: …, allowed: …`. */
+/** Wraps a schema so that its only message says what is allowed: every problem reads `key: …, allowed: …`. */
 const allowed = <T extends z.ZodType>(schema: T, words: string) =>
   z.unknown().transform((value, context): z.output<T> => {
     const parsed = schema.safeParse(value);
@@ -53,7 +53,9 @@ const hours = allowed(
 const filePath = allowed(z.string().min(1), 'a path');
 const flag = allowed(z.boolean(), 'true or false');
 
-/** As pip takes it: a name, parts in brackets, versions. What else pip takes are addresses, paths and options. */
+/**
+ * A pip requirement: name, extras in brackets, versions. Excludes the URLs, paths and options that pip also takes.
+ */
 const REQUIREMENT =
   /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?(?:\[[A-Za-z0-9._,-]{1,100}\])?(?:(?:===?|[<>~!]=|[<>])[A-Za-z0-9.*+!_-]{1,50}(?:,(?=[<>~!=])|$))*$/;
 
@@ -88,7 +90,7 @@ export const listedModelSchema = z.strictObject(
   },
 );
 
-/** The whole configuration, as it is written: snake_case, with units. */
+/** The whole configuration as written by the user: snake_case, with units. */
 export const settingsSchema = z.strictObject({
   host: text.default('127.0.0.1'),
   port: whole(0, 65_535).default(8000),

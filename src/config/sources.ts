@@ -1,4 +1,4 @@
-/** Where settings come from: the command line, the configuration file, the environment. */
+/** Reads settings from their sources: the command line, the configuration file, the environment. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const FLAGS = {
   'data-dir': { type: 'string' },
 } as const;
 
-/** The settings on the command line, and the file it names. */
+/** Reads the settings on the command line, and the configuration file it names. */
 export function readCommandLine(argv: readonly string[], problems: string[]) {
   const settings: Record<string, unknown> = {};
   try {
@@ -35,7 +35,7 @@ export function readCommandLine(argv: readonly string[], problems: string[]) {
   }
 }
 
-/** The settings of the file; a file that is not there is a warning, one that cannot be read a problem. */
+/** Reads the configuration file. A missing file is a warning, an unreadable one a problem. */
 export function readConfigFile(
   named: string | undefined,
   cwd: string,
@@ -79,9 +79,13 @@ function parseConfigFile(absolute: string, content: string, problems: string[]):
   return {};
 }
 
-/** @throws also on a list or mapping that contains itself, which YAML can write and nothing here could end on */
+/**
+ * Parses YAML.
+ *
+ * @throws also on a list or mapping that contains itself: YAML allows it, and it would cause endless recursion here
+ */
 function readYaml(text: string): unknown {
-  // Without this level, the parser prints its own warnings on stderr, between the lines of the log.
+  // At the default level, the parser prints warnings to stderr, between the lines of the log.
   const values: unknown = parseYaml(text, { logLevel: 'error' });
   JSON.stringify(values);
   return values;
@@ -90,7 +94,7 @@ function readYaml(text: string): unknown {
 const ENV_PREFIX = 'MSST_SERVE_';
 const ENV_OF_OTHERS = /^MSST_SERVE_(INTERNAL|SETUP|TEST)_/;
 
-/** The settings in the environment, as `MSST_SERVE_<KEY>`. */
+/** Reads the settings in the environment, named `MSST_SERVE_<KEY>`. */
 export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(env)) {
@@ -110,7 +114,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Rec
   return settings;
 }
 
-/** A text stays a text where the key takes one; else it is read as YAML would read it (`8000`, `true`, `[a, b]`). */
+/** Keeps the text if the setting accepts it; otherwise parses it as YAML (`8000`, `true`, `[a, b]`). */
 function fromEnvironment(key: SettingKey, value: string): unknown {
   if (settingsSchema.shape[key].safeParse(value).success) return value;
   try {
@@ -134,7 +138,7 @@ const PATH_KEYS = [
 
 const PATH_LIST_KEYS = ['extra_model_dirs'];
 
-/** The same settings with every path made absolute: `~` is the home folder, the rest counts from `base`. */
+/** Makes every path in the settings absolute: `~` is the home folder, other paths are relative to `base`. */
 export function absolutePaths(values: Record<string, unknown>, base: string): Record<string, unknown> {
   const resolved: Record<string, unknown> = { ...values };
   for (const [key, value] of Object.entries(values)) {
@@ -165,7 +169,7 @@ const absolutePath = (value: string, base: string) =>
     value.replace(/^~(?=\/|$)/, () => os.homedir()),
   );
 
-/** The environment for child processes: without the server's own settings, which may be secret. */
+/** The environment for child processes: without the server's own settings, which may be secret, and npm's. */
 export function environmentOfChildren(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>
