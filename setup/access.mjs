@@ -1,23 +1,24 @@
 import { SetupError } from './setupError.mjs';
 
 /**
- * What set-up may do in the clone's folder: `look` whether there is work, do the `work` under the lock, or, where
- * nothing can be written (a read-only mount, another's folder), only `read`; `why` is what the lock failed of.
+ * What set-up may do in the clone's folder. `look`: only check whether there is work. `work`: make changes,
+ * holding the lock. `read`: only read, since the folder cannot be written (a read-only mount, another user's
+ * folder); `why` is the error from taking the lock.
  *
  * @typedef {{ kind: 'look' } | { kind: 'work' } | { kind: 'read', why: Error }} Access
  */
 
-/** There is work, and it has not been allowed yet. */
+/** Thrown if there is work and changes are not allowed yet. */
 export class NeedsWork extends Error {
   /** @override */
   name = 'NeedsWork';
 }
 
 /**
- * To be called before anything is changed.
+ * Throws unless changes are allowed. Must be called before anything is changed.
  *
  * @param {import('./setUp.mjs').Setting} setting
- * @param {string} what is missing, as the subject of a sentence
+ * @param {string} what what is missing, as the subject of a sentence
  */
 export function requireWork({ access, root }, what) {
   if (access.kind === 'work') return;
@@ -28,7 +29,7 @@ export function requireWork({ access, root }, what) {
 }
 
 /**
- * Whether a folder cannot be written for a reason that does not go away by itself; all the rest of a start may work.
+ * Whether an error means that a folder is permanently not writable. The rest of the start may still work.
  *
  * @param {unknown} error
  * @returns {error is Error}

@@ -10,8 +10,8 @@ import { pipInstall, pipUninstall, pythonOf } from './venv.mjs';
 /** @typedef {import('./requirements.mjs').Need} Need */
 
 /**
- * Installs what single architectures need. That it cannot be had is no reason not to start: the scan of the
- * models tells which of them need it.
+ * Installs the packages that only some architectures need. A failure does not prevent the start: the model scan
+ * reports which models need them.
  *
  * @param {Setting} setting
  * @param {{ venv: string, log: string }} layer `.venv-engine`
@@ -20,7 +20,7 @@ export async function installForArchitectures(setting, { venv, log }) {
   const needs = readNeeds(setting.root, 'architecture-requirements.txt');
   const missing = await failing(setting, venv, needs);
   if (missing.length === 0 || setting.access.kind !== 'work') return;
-  // One that the index lacks for this machine must not keep the others away.
+  // A package that the index lacks for this machine must not prevent installing the others.
   if (!(await isInstalled(setting, { venv, log }, missing))) {
     for (const need of missing) {
       if (await isInstalled(setting, { venv, log }, [need])) continue;
@@ -49,10 +49,11 @@ async function isInstalled(setting, { venv, log }, needs) {
 }
 
 /**
- * The index has torchaudio compiled for CUDA alone, and that does not load beside a torch without it. It takes
- * the absence of its libraries for a build without them (`_load_lib` in torchaudio/_extension/utils.py), and
- * what networks use of it, its transforms, is Python. Where that does not fit the torch either, it goes again:
- * a torchaudio that fails to import would be taken for one that is there.
+ * Removes the compiled libraries of a torchaudio that fails to import. The index has only CUDA builds of
+ * torchaudio, which do not load with a torch without CUDA. Without its libraries, torchaudio behaves as a build
+ * without them (`_load_lib` in torchaudio/_extension/utils.py), and the part that networks use, its transforms, is
+ * pure Python. If that does not fit the torch either, torchaudio is uninstalled: one that fails to import would be
+ * taken for an available one.
  *
  * @param {Setting} setting
  * @param {{ venv: string, log: string }} layer
@@ -69,7 +70,8 @@ async function withoutItsLibraries(setting, { venv, log }) {
 
 /**
  * @param {string} venv
- * @returns {string[]} the compiled libraries of the torchaudio in it, not of one that it sees below
+ * @returns {string[]} the compiled libraries of the torchaudio in this environment, not of one that it sees in its
+ *   base
  */
 function librariesOf(venv) {
   const lib = join(venv, 'lib');

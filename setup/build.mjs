@@ -7,7 +7,7 @@ import { diskProblem, SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
 
 /**
- * Compiles src/ to dist/ and bundles it, unless dist/ was made of these very sources.
+ * Compiles src/ to dist/ and bundles it, unless dist/ was built from the current sources.
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
@@ -23,7 +23,7 @@ export async function build(setting) {
   requireWork(setting, 'The server');
   removeStamp(folder);
   await report.step('building the server', async () => {
-    // What was compiled from a source that is gone must not stay importable.
+    // The output of deleted sources must not stay importable.
     rmSync(folder, { recursive: true, force: true });
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const { code, output } = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 
 import { diskProblem, SetupError } from './setupError.mjs';
 
-/** Where the bundle lies, and what of the build goes into it. */
+/** The folder of the bundle, relative to the root. */
 export const bundleFolder = join('dist', 'start');
 
 /**
- * Puts the built server and its packages together into a few files: reading some hundred one by one would take a third
- * of the time that a start has.
+ * Bundles the built server and its packages into a few files: reading several hundred one by one would take a
+ * third of the time allowed for a start.
  *
  * @param {string} root with `dist/` compiled
  */
@@ -37,9 +37,9 @@ function options(dist, outdir) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    // These look for files beside their own.
+    // These packages load files next to their own.
     external: ['better-sqlite3', 'swagger-ui-dist'],
-    // What is CommonJS among the packages calls require; what asks where it lies means dist/, wherever that is moved.
+    // CommonJS packages call `require`; code that reads its own folder needs dist/, wherever that is moved.
     banner: {
       js: `import { createRequire as makeRequire } from 'node:module'; import { fileURLToPath as pathOf } from 'node:url';
 const require = makeRequire(import.meta.url), distFolder = pathOf(new URL('..', import.meta.url));`,

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 /**
- * Writes what `npm test` adds up to the file that MSST_SERVE_TEST_COUNTS names: vitest's own JSON report has no
- * reasons for skipped tests, and does not count a file that failed before its tests were known.
+ * Writes the counts for `npm test` to the file named by MSST_SERVE_TEST_COUNTS: vitest's own JSON report lacks the
+ * reasons for skipped tests and does not count files that failed before their tests were collected.
  */
 export default class CountReporter {
   /**

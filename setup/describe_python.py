@@ -1,4 +1,4 @@
-"""Tells set-up, as one line of JSON, what kind of interpreter runs this. Must run on every Python 3."""
+"""Describes this interpreter to set-up, as one line of JSON. Must run on every Python 3."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ def describe() -> dict:
         "has_torch": importlib.util.find_spec("torch") is not None,
         "can_make_venv": all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")),
         "own_site_folder": sysconfig.get_path("purelib"),
-        # By name, since those that a .pth file added are in no list of the site module.
+        # Selected by name: folders added by a .pth file are in no list of the site module.
         "site_folders": [place for place in sys.path if os.path.basename(place).endswith("-packages")],
     }
 

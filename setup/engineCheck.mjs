@@ -2,18 +2,18 @@ import { quietPython } from './quietPython.mjs';
 import { shortened } from './setupError.mjs';
 
 /**
- * @typedef {object} EngineCheck what `python -m python_worker check` answers
- * @property {boolean} ok torch and this MSST import, and separated a second of noise
- * @property {string | null} missing_module the module whose absence stopped the import
- * @property {boolean} is_to_blame it is the MSST that is not as it must be: no other interpreter would help
- * @property {string | null} error without a full stop
- * @property {object | null} needs what `python -m python_worker needs` says
- * @property {object[] | null} options those of its parser; null: they cannot be told
- * @property {string[]} files what the answer rests on: torch's and MSST's files
+ * @typedef {object} EngineCheck the result of `python -m python_worker check`
+ * @property {boolean} ok torch and this MSST import and have separated a second of noise
+ * @property {string | null} missing_module the missing module that made the import fail
+ * @property {boolean} is_to_blame the MSST itself is unusable: no other interpreter would help
+ * @property {string | null} error the error, without a final full stop
+ * @property {object | null} needs the output of `python -m python_worker needs`
+ * @property {object[] | null} options the options of MSST's argument parser; null: unknown
+ * @property {string[]} files the files that the result depends on: torch's and MSST's
  */
 
 /**
- * Asks an interpreter whether torch and the given MSST import there and separate.
+ * Checks whether torch and the given MSST import and separate in an interpreter.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} python
@@ -58,8 +58,8 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
 
 /**
  * @param {string} msstRoot
- * @param {string | null} error why, without a full stop
- * @returns {string} what to do about an MSST that no interpreter would help
+ * @param {string | null} error the reason, without a final full stop
+ * @returns {string} a message that says what to do about an MSST that no interpreter can run
  */
 export function unservable(msstRoot, error) {
   return `The MSST in ${msstRoot} cannot be served${error ? `: ${error}` : ''}. What works: upstream's checkouts since August 2024, the MSST-GUI forks, and others that call their parts likewise (docs/compatibility.md). Set "msst_root" to one of these, or remove the key to use the MSST that comes with this server, and run the same command again.`;

@@ -13,37 +13,38 @@ import { hashOf, markOf, readText, statOf, writeWhole } from './stamp.mjs';
 const mostRecords = 8;
 
 /**
- * @typedef {object} EngineKeys of the configuration
+ * @typedef {object} EngineKeys the keys of the configuration that concern the engine
  * @property {string | null} python
  * @property {string | null} msstRoot
- * @property {string[]} extras packages that models need beside those of every MSST
+ * @property {string[]} extras packages that models need in addition to MSST's own requirements
  */
 
 /**
- * @typedef {object} EngineRecord a check that succeeded, and what must still hold for it to count
+ * @typedef {object} EngineRecord a successful check and the conditions under which it is still valid
  * @property {string} key
  * @property {string} python
- * @property {Record<string, unknown>} files what the check rested on
- * @property {Record<string, unknown>} packages the folders in which an install or removal shows
- * @property {string | null} layer the stamp of `.venv-engine`, where that is the interpreter
- * @property {object | null} [needs] absent: it was written when nobody asked
+ * @property {Record<string, unknown>} files the files that the check depended on, with their marks
+ * @property {Record<string, unknown>} packages the package folders, which an install or removal changes, with
+ *   their marks
+ * @property {string | null} layer the stamp of `.venv-engine` if the interpreter is in it, else null
+ * @property {object | null} [needs] absent in records written before it was checked
  * @property {object[] | null} [options] likewise
  */
 
 /**
  * @typedef {object} CheckedEngine
  * @property {string} python
- * @property {string[]} files what the check rested on
- * @property {object | null} needs what its MSST builds, and the Python modules that are missing for that
- * @property {object[] | null} options those of its parser; null: they cannot be told
+ * @property {string[]} files the files that the check depended on
+ * @property {object | null} needs the architectures that its MSST builds, and the Python modules missing for them
+ * @property {object[] | null} options the options of MSST's argument parser; null: unknown
  */
 
 /**
- * The interpreter of the engine: the configured one, else the active one if torch and the given MSST import
- * there, both untouched; else `.venv-engine` over the best there is.
+ * Returns the interpreter of the engine: the configured one; else the first one found in which torch and the given
+ * MSST import; else `.venv-engine` on top of the best one found. Only `.venv-engine` is ever changed.
  *
  * @param {import('./setUp.mjs').Setting} setting
- * @param {EngineKeys} keys of the configuration
+ * @param {EngineKeys} keys from the configuration
  * @returns {Promise<Omit<CheckedEngine, 'files'>>}
  */
 export async function enginePython(setting, keys) {
@@ -63,7 +64,7 @@ export async function enginePython(setting, keys) {
     };
   }
 
-  // Where nothing can be written it is looked for all the same, at each start, and not remembered.
+  // In a folder that cannot be written, the search is made at each start and its result is not recorded.
   if (access.kind === 'look') throw new NeedsWork('The Python that runs MSST');
   return report.step('preparing the Python that runs MSST', async () => {
     const engine = python
@@ -170,7 +171,7 @@ async function recordOf(setting, key, { python, files, needs, options }) {
 
 /**
  * @param {EngineRecord} record
- * @returns {boolean} whether it was asked for all that is asked for today
+ * @returns {boolean} whether the record contains everything that is checked today
  */
 function tellsAll({ needs, options }) {
   return needs !== undefined && options !== undefined;

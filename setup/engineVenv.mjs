@@ -14,7 +14,7 @@ import { hashOf, readStamp, removeStamp, writeStamp } from './stamp.mjs';
 import { makeVenv, pipInstall, pythonOf, VersionConflict } from './venv.mjs';
 
 const mostRounds = 20;
-/** Of a package, with no version asked for. */
+/** Matches a package name without a version. */
 const isName = /^[A-Za-z0-9._-]+$/;
 
 /** @typedef {import('./setUp.mjs').Setting} Setting */
@@ -22,7 +22,8 @@ const isName = /^[A-Za-z0-9._-]+$/;
 /** @typedef {{ venv: string, log: string, stamp: string, msstRoot: string }} Layer */
 
 /**
- * `.venv-engine`: sees every package of the interpreter below it, and holds only what is missing there.
+ * Prepares `.venv-engine`, which sees every package of its base interpreter and contains only what is missing
+ * there.
  *
  * @param {Setting} setting
  * @param {{ interpreters: Interpreter[], msstRoot: string, extras: string[] }} options
@@ -40,7 +41,7 @@ export async function engineVenv(setting, { interpreters, msstRoot, extras }) {
     await installMissing(setting, layer);
   } catch (error) {
     if (!(error instanceof VersionConflict) || !wanted || wanted.hasTorch) throw error;
-    // With no torch to reuse, nothing below is worth a conflict with it.
+    // With no torch to reuse, no package of the base is worth a conflict.
     setting.report.detail('what is installed there stands in the way: making an environment apart from it');
     await makeVenv(setting, { venv, base: wanted.base, log });
     await installMissing(setting, layer);
@@ -64,7 +65,7 @@ async function makeLayer(setting, { venv, base, log }) {
 
 /**
  * @param {string} root
- * @returns {string | null} changes when `.venv-engine` is made anew; null when it is not whole
+ * @returns {string | null} changes when `.venv-engine` is rebuilt; null when it is incomplete
  */
 export function engineVenvStamp(root) {
   const venv = join(root, '.venv-engine');
@@ -72,8 +73,8 @@ export function engineVenvStamp(root) {
 }
 
 /**
- * Lets the interpreter of `venv` see the packages of another one, below its own. `addsitedir` rather than the
- * bare path: it also follows the other's own .pth files, by which editable installs are found.
+ * Makes the packages of another interpreter visible to that of `venv`, after its own. Uses `addsitedir` rather
+ * than the bare path: it also processes the other's .pth files, through which editable installs are found.
  *
  * @param {Setting} setting
  * @param {{ venv: string, below: Interpreter }} options
@@ -89,8 +90,8 @@ export async function showPackagesOf(setting, { venv, below }) {
 /**
  * @param {Setting} setting
  * @param {{ interpreters: Interpreter[], venv: string }} options
- * @returns {Promise<{ base: Interpreter, hasTorch: boolean } | null>} what to build on; null when the
- *   environment there is right as it is
+ * @returns {Promise<{ base: Interpreter, hasTorch: boolean } | null>} what to build on; null if the existing
+ *   environment is up to date
  */
 async function wantedBase(setting, { interpreters, venv }) {
   const { root } = setting;
@@ -100,7 +101,7 @@ async function wantedBase(setting, { interpreters, venv }) {
     const isBuilt = stamp !== null && stamp === stampOf(root, venv, one.prefix);
     return isBuilt ? null : { base: one, hasTorch: true };
   }
-  // Without a torch to build on, any whole environment is as good as a new one.
+  // Without a torch to build on, any complete environment is as good as a new one.
   if (stamp && stamp === stampOf(root, venv, baseOf(stamp))) return null;
   return { base: bestForVenv(interpreters), hasTorch: false };
 }
@@ -108,7 +109,7 @@ async function wantedBase(setting, { interpreters, venv }) {
 /**
  * @param {string} root
  * @param {string} venv
- * @param {string} base prefix of the interpreter below
+ * @param {string} base prefix of the base interpreter
  */
 function stampOf(root, venv, base) {
   return JSON.stringify({
@@ -124,7 +125,7 @@ function baseOf(stamp) {
 }
 
 /**
- * Installs those of MSST's needs that fail to import, and nothing else.
+ * Installs those of MSST's requirements that fail to import, and nothing else.
  *
  * @param {Setting} setting
  * @param {Layer} layer
@@ -137,7 +138,8 @@ async function installMissing(setting, layer) {
   if (failing.size > 0) {
     await install(setting, layer, needs, failing, []);
     const broken = await failingOf(setting, layer, needs);
-    // What pip takes for installed and still does not import is broken below: our own copy goes before it.
+    // A package that pip considers installed but that does not import is broken in the base: our own copy shadows
+    // it.
     if (broken.size > 0) await install(setting, layer, needs, broken, ['--force-reinstall', '--no-deps']);
   }
   const still = failing.size > 0 ? await failingOf(setting, layer, needs) : failing;
@@ -153,7 +155,7 @@ async function installMissing(setting, layer) {
 }
 
 /**
- * `engine_extras` of the configuration.
+ * Installs the `engine_extras` of the configuration.
  *
  * @param {Setting} setting
  * @param {Layer} layer
@@ -178,7 +180,7 @@ async function installExtras(setting, layer, extras) {
   }
   const modules = wanted.map((extra) => (/^[A-Za-z0-9._-]+/.exec(extra)?.[0] ?? '').replaceAll('-', '_'));
   for (const [module, error] of await failingModules(setting, pythonOf(layer.venv), modules)) {
-    // A package may have its modules under other names.
+    // A package's modules may have other names.
     if (error.includes(`No module named '${module}'`)) continue;
     throw new SetupError(
       `engine_extras: ${module} is installed in ${layer.venv} now, and cannot be imported there (${error.replace(/\.$/, '')}): it does not fit the torch or the Python there. Name another version of it, or remove it, in the configuration, and run the same command again.`,
@@ -222,9 +224,9 @@ async function install(setting, layer, needs, failing, flags) {
 }
 
 /**
- * Every version already visible becomes a constraint, so that nobody's torch or numpy is replaced; but for the
- * packages to be installed, which are there only in a broken state, if at all, and for the installers, which
- * each environment has for itself.
+ * Writes a constraints file with every version already visible, so that the user's torch or numpy is not replaced.
+ * It leaves out the packages to be installed, which are broken if present at all, and the installers, of which
+ * each environment has its own.
  *
  * @param {Setting} setting
  * @param {Layer} layer
@@ -263,7 +265,7 @@ function normalName(requirement) {
 }
 
 /**
- * A user's checkout may import more than MSST's inference needs: what is known is added, one import at a time.
+ * Installs known packages that a user's checkout imports beyond what MSST's inference needs, one import at a time.
  *
  * @param {Setting} setting
  * @param {Layer} layer

@@ -16,14 +16,14 @@ config.example.yaml holds every setting with its default. README.md tells the re
 `;
 
 /**
- * What a person is told who asks for help; that needs nothing that set-up would prepare.
+ * Returns the help text if it was requested. It needs nothing that set-up would prepare.
  *
  * @param {'start' | 'test'} mode
  * @param {string[]} argv
- * @returns {string | null} null when nobody asks
+ * @returns {string | null} null if help was not requested
  */
 export function helpFor(mode, argv) {
-  // What follows a step of the tests is its own.
+  // Arguments after the first belong to the test step.
   const asking = mode === 'start' ? argv : argv.slice(0, 1);
   if (!asking.some((one) => one === '--help' || one === '-h')) return null;
   return mode === 'start' ? ofStart : `${usageOfTests(testSteps({ root: '', python: '', folder: '' }))}\n`;

@@ -2,7 +2,7 @@ import { readText } from './stamp.mjs';
 
 /** @typedef {'compiler' | 'python'} Need */
 
-/** The first word of each names the package manager's families, as ID and ID_LIKE of os-release(5) have them. */
+/** `ids` lists the distributions that use the package manager, as in ID and ID_LIKE of os-release(5). */
 /** @type {{ ids: string[], compiler: string, python: string }[]} */
 const distributions = [
   {
@@ -26,10 +26,12 @@ const distributions = [
 const macos = { compiler: 'xcode-select --install', python: 'brew install python' };
 
 /**
- * The command that installs what is needed on this machine; where its kind is not known, that of Debian and of macOS.
+ * Returns the command that installs a requirement on this machine; on an unknown system, the commands for Debian
+ * and macOS.
  *
  * @param {Need} need
- * @param {{ platform?: NodeJS.Platform, osRelease?: string | null }} [machine] another one in tests only
+ * @param {{ platform?: NodeJS.Platform, osRelease?: string | null }} [machine] given only in tests; default: this
+ *   machine
  */
 export function installCommand(need, machine = {}) {
   const { platform = process.platform, osRelease = readText('/etc/os-release') } = machine;

@@ -13,7 +13,7 @@ import { markOf } from './stamp.mjs';
  * @property {[number, number, number]} version
  * @property {string} prefix
  * @property {boolean} is_venv
- * @property {boolean} has_torch a module of that name is there; whether it imports is another question
+ * @property {boolean} has_torch a module of that name is present; it may still fail to import
  * @property {boolean} can_make_venv
  * @property {string} own_site_folder where its own pip installs
  * @property {string[]} site_folders every folder of installed packages that it sees
@@ -21,12 +21,12 @@ import { markOf } from './stamp.mjs';
 
 const names = ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python3.14'];
 const oldest = [3, 10];
-/** msst declares no newer Python; a newer one is taken only where there is no other. */
+/** The newest Python that msst declares support for; a newer one is used only if there is no other. */
 const newestDeclared = [3, 13];
 
 /**
- * Where a Python may be, without starting one: the active conda and venv, the innermost first (that whose bin
- * comes first on PATH), then PATH. Our own environments are never among them.
+ * Lists the paths of possible Pythons without starting any: the active conda environment and venv, innermost first
+ * (the one whose bin comes first on PATH), then PATH. Excludes our own environments.
  *
  * @param {string} root
  * @param {NodeJS.ProcessEnv} env
@@ -47,7 +47,7 @@ function interpreterPaths(root, env) {
 /**
  * @param {string} root
  * @param {NodeJS.ProcessEnv} env
- * @returns {unknown} changes when an interpreter appears, goes or is replaced
+ * @returns {unknown} changes when an interpreter appears, disappears or is replaced
  */
 export function interpreterMarks(root, env) {
   const chosen = [
@@ -65,7 +65,7 @@ export function interpreterMarks(root, env) {
 }
 
 /**
- * Every usable Python in the order of `interpreterPaths`, one for each installation.
+ * Finds every usable Python, in the order of `interpreterPaths`, one for each installation.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @returns {Promise<Interpreter[]>} at least one, all of them 3.10 or newer
@@ -97,7 +97,7 @@ export async function findInterpreters(setting) {
 
 /**
  * @param {Interpreter[]} interpreters
- * @returns {Interpreter} the newest that MSST declares, and can make a venv
+ * @returns {Interpreter} the newest one that MSST declares support for and that can make a venv
  */
 export function bestForVenv(interpreters) {
   const able = interpreters.filter(({ can_make_venv }) => can_make_venv);
@@ -122,8 +122,8 @@ export function noVenvModule({ executable, version }) {
 /**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} path
- * @returns {Promise<Interpreter | { version: [number, number, number] } | null>} null for what is no Python; a version alone for one that
- *   runs no program
+ * @returns {Promise<Interpreter | { version: [number, number, number] } | null>} null if it is not a Python; only
+ *   a version if it cannot run a program
  */
 export async function describe({ root, run }, path) {
   const { code, stdout } = await run(path, [join(root, 'setup', 'describe_python.py')]);
@@ -132,7 +132,7 @@ export async function describe({ root, run }, path) {
       const description = JSON.parse(stdout);
       return { ...description, prefix: realpathSync(description.prefix) };
     } catch {
-      // No JSON: `--version` below still tells what it is.
+      // Not JSON: `--version` below still identifies it.
     }
   }
   const { output } = await run(path, ['--version']);
@@ -162,7 +162,7 @@ function isOurs(root, path) {
 /**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string[]} tooOld
- * @param {string[]} broken new enough by `--version`, and run no program
+ * @param {string[]} broken new enough according to `--version`, but unable to run a program
  */
 function noPython({ env }, tooOld, broken) {
   const mend = `Install one (${installCommand('python')}) and run the same command again.`;

@@ -1,4 +1,4 @@
-/** Writes the OpenAPI document of the built server into the folder that is given, and lints it there. */
+/** Writes the OpenAPI documents of the built server into the given folder and lints them there. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +13,7 @@ const files = await writeDocuments(process.argv[2] ?? '.');
 const { status } = spawnSync(
   process.execPath,
   [redocly, 'lint', '--extends=recommended-strict', '--max-problems=50', ...files],
-  // A machine without a network must not wait for one, and nobody is told of this run.
+  // No telemetry or update check: the run must not wait for a network or send anything.
   {
     stdio: 'inherit',
     env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
@@ -22,7 +22,7 @@ const { status } = spawnSync(
 process.exitCode = status ?? 1;
 
 /**
- * Of the real application, which is built but not started: its routes are registered, nobody calls them.
+ * Writes the documents of the real application, which is created but not started: its routes are never called.
  *
  * @param {string} folder
  */

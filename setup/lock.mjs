@@ -10,8 +10,8 @@ const abandonedMs = 10_000;
 /** @typedef {{ child: (pid: number | null) => void, release: () => void }} Lock */
 
 /**
- * One set-up at a time in a clone: waits for the other one, and takes over a lock whose owner died.
- * A dead owner's npm or pip may still be writing, so its lock holds until that child is gone too.
+ * Takes the lock that allows one set-up at a time in a clone: waits for another set-up and takes over a lock whose
+ * owner died. A dead owner's npm or pip may still be writing, so its lock holds until that child is gone too.
  *
  * @param {string} path
  * @param {{ onWait: (pid: number) => void, isStopped: () => boolean }} options
@@ -60,7 +60,9 @@ function tryLink(draft, path) {
   }
 }
 
-/** Two waiters may both see a dead owner; the second look, under a lock of its own, spares a fresh lock.
+/**
+ * Removes the lock of a dead owner. Two waiters may both see the owner as dead: checking again under a guard lock
+ * protects a newly taken lock.
  *
  * @param {string} path
  */
@@ -93,7 +95,7 @@ function readHolder(path) {
 }
 
 /**
- * A process id alone may have gone to another process since; with its start time it has not.
+ * Identifies a process by its id and start time, since the id alone may have been reused.
  *
  * @param {number} pid
  * @returns {{ pid: number, started: string | null }}

@@ -7,7 +7,7 @@ import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mj
 import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
 
 /**
- * Tells whether `.venv` needs no work; no Python has to be looked for then.
+ * Whether `.venv` is up to date, so that no Python has to be found.
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
@@ -17,7 +17,8 @@ export function isMediaPythonReady({ root }) {
 }
 
 /**
- * The interpreter of the media child: `.venv` with PyAV and libsndfile alone, apart from everything the user has.
+ * Prepares the interpreter of the media child: `.venv` with only PyAV and libsndfile, isolated from everything the
+ * user has.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @returns {Promise<string>}
@@ -42,7 +43,7 @@ export async function mediaPython(setting) {
 
 /**
  * @param {string} root
- * @returns {string[]} what it needs: PyAV, and the library of libsndfile; neither needs anything else
+ * @returns {string[]} its requirements files: PyAV and the libsndfile library, neither of which has dependencies
  */
 function requirements(root) {
   return ['media', 'sndfile'].map((name) => join(root, 'setup', `${name}-requirements.txt`));
@@ -50,8 +51,8 @@ function requirements(root) {
 
 /**
  * @param {string} root
- * @param {string} venv its interpreter is a link, and the file behind it names the version (`python3.11`): a patch
- *   release changes nothing here, so a machine without network still starts after it
+ * @param {string} venv its interpreter is a symlink whose target names the minor version (`python3.11`): a patch
+ *   release does not change the stamp, so a machine without network still starts after one
  */
 function stampOf(root, venv) {
   return hashOf(...requirements(root).map(readText), realpathSync(pythonOf(venv)));

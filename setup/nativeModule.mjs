@@ -1,12 +1,13 @@
 import { SetupError } from './setupError.mjs';
 
-/** Answers `ok` where better-sqlite3 opens a database; its absence is no fault of the binary. */
+/** Prints `ok` if better-sqlite3 opens a database; otherwise prints the error and exits with 1. */
 const trial = `try { new (require('better-sqlite3'))(':memory:').close(); console.log('ok'); }
 catch (error) { console.log(error.message); process.exitCode = 1; }`;
 
 /**
- * Loads better-sqlite3 in the Node that will serve, right after it was built: npm may have compiled it against another
- * Node's headers (its setting \`nodedir\`). Then it is built once more with this Node's own.
+ * Checks that better-sqlite3, just installed, loads in the Node that will run the server: npm may have compiled it
+ * against another Node's headers (its setting `nodedir`). If it does not load, rebuilds it once with this Node's
+ * own headers.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {{ command: string, args: string[], log: string }} npm

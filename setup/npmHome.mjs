@@ -3,12 +3,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * npm keeps its cache at home. Where there is no home (a container's bare user), or one that cannot be written, the
- * cache lies here.
+ * Moves npm's cache, which is normally in the home folder, into `.setup` if there is no home folder (a container's
+ * bare user) or it cannot be written.
  *
  * @param {string} root
  * @param {NodeJS.ProcessEnv} env
- * @returns {NodeJS.ProcessEnv} to be added to npm's environment
+ * @returns {NodeJS.ProcessEnv} the variables to add to npm's environment
  */
 export function npmHome(root, env) {
   const home = homeOf(env);

@@ -8,14 +8,17 @@ import { npmProblem } from './npmProblem.mjs';
 import { SetupError } from './setupError.mjs';
 import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mjs';
 
-/** A person's npm settings stay (registry, proxy, cache) but for those with which this folder would not be whole. */
+/**
+ * Overrides the user's npm settings that would leave this folder incomplete; the others (registry, proxy, cache)
+ * stay.
+ */
 const ourOwn = [
   ...['--include=dev', '--include=optional', '--include=peer', '--ignore-scripts=false', '--dry-run=false'],
   ...['--global=false', '--legacy-peer-deps=false', '--strict-peer-deps=false', '--install-strategy=hoisted'],
 ];
 
 /**
- * Installs the npm packages of the lock file, unless they are there for this lock file and this Node.
+ * Installs the npm packages of the lock file, unless they are already installed for this lock file and this Node.
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
@@ -34,7 +37,7 @@ export async function npmPackages(setting) {
   const log = join(root, '.setup', 'npm.log');
   await report.step('installing npm packages (about a minute)', async () => {
     const npm = npmCommand(env);
-    // The log level is set here because `npm --silent` would hand its own down and leave nothing to diagnose.
+    // The log level is set here because `npm --silent` would pass its own on and leave nothing to diagnose.
     const args = [...npm.args, 'ci', ...ourOwn, '--loglevel=warn', '--no-audit', '--no-fund'];
     const outcome = await run(npm.command, args, {
       env: { ...env, ...npmHome(root, env), ...nodeHeaders() },
@@ -49,7 +52,7 @@ export async function npmPackages(setting) {
 }
 
 /**
- * The npm that started us, which need not be the first on PATH.
+ * Returns the npm that started this process, which need not be the first on PATH, or else the one on PATH.
  *
  * @param {NodeJS.ProcessEnv} env
  */
@@ -61,7 +64,10 @@ function npmCommand(env) {
   return { command: 'npm', args: [] };
 }
 
-/** better-sqlite3 is compiled where no ready binary can be fetched; Node's own headers spare node-gyp a download. */
+/**
+ * Lets node-gyp use Node's own headers, without a download, if better-sqlite3 has no prebuilt binary and is
+ * compiled.
+ */
 function nodeHeaders() {
   const prefix = dirname(dirname(process.execPath));
   const version = readText(join(prefix, 'include', 'node', 'node_version.h')) ?? '';

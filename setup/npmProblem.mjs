@@ -2,12 +2,12 @@ import { findOnPath } from './findOnPath.mjs';
 import { installCommand } from './installCommand.mjs';
 import { diskProblem } from './setupError.mjs';
 
-/** The lock file is known to satisfy it. */
+/** The npm version that is known to accept the lock file. */
 const testedNpm = '10.8.2';
 
 /**
- * What is wrong, and what mends it, when `npm ci` has failed. The compiler comes before the network: fetching a
- * ready binary fails first also where the compiler is the fault.
+ * Explains why `npm ci` failed and how to fix it. The compiler is checked before the network: downloading a
+ * prebuilt binary fails first even if the compiler is the cause.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {import('./runCommand.mjs').Outcome} outcome
@@ -34,7 +34,8 @@ export async function npmProblem(setting, { code, output }) {
     ) {
       return `better-sqlite3 could not be compiled because no C++ compiler was found. ${mend('compiler')}`;
     }
-    // That a ready binary could not be fetched stands in the same output, and is no fault where one can be compiled.
+    // The same output reports that no prebuilt binary could be downloaded, which is no fault if one can be
+    // compiled.
     if (/`make` failed with exit code/.test(output)) return compileProblem(setting);
   }
   if (/EBADENGINE/.test(output)) {
@@ -55,7 +56,7 @@ export async function npmProblem(setting, { code, output }) {
 }
 
 /**
- * The makefiles of node-gyp hand the folder's path to a shell as it stands.
+ * Explains a failed compilation. The makefiles of node-gyp pass the folder's path to a shell unquoted.
  *
  * @param {import('./setUp.mjs').Setting} setting
  */
@@ -68,7 +69,8 @@ function compileProblem({ root }) {
 }
 
 /**
- * npm 10 and 11 do not read a lock file in the same way, so a refusal need not mean that anybody changed it.
+ * Explains why npm rejects the lock file. npm 10 and 11 read lock files differently, so it need not have been
+ * changed.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} output

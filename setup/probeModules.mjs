@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quietPython } from './quietPython.mjs';
 
 /**
- * Imports modules for real, since one that is there may still be broken.
+ * Tries to import modules, since a module that is present may still be broken.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} python
@@ -29,7 +29,7 @@ export async function failingModules(setting, python, modules) {
     for (const { module, error } of answers) if (error !== null) failing.set(module, error);
     rest = rest.slice(answers.length);
     if (rest[0] === undefined) break;
-    // The interpreter died while importing this one (a crash in native code): the others are asked again.
+    // The interpreter died while importing this one (a crash in native code): probe the others again.
     failing.set(rest[0], `the interpreter ended with code ${code}`);
     rest = rest.slice(1);
   }

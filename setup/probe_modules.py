@@ -1,4 +1,4 @@
-"""Imports each module named on the command line; prints one JSON line for each, as soon as it is known."""
+"""Imports each module named on the command line and prints a line of JSON for each as soon as it is done."""
 
 import importlib
 import json
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    # Libraries print while they are imported: fd 1 carries our lines alone.
+    # Libraries may print while they are imported: send that to stderr, so that stdout has only our lines.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for name in sys.argv[1:]:

@@ -1,6 +1,6 @@
 /**
- * What a person's own settings of Python may have to do with a failure: every Python that is started hears of them,
- * and what they name comes before the packages of its environment.
+ * Names the user's Python environment variables that may have caused a failure: every Python reads them, and what
+ * they name takes precedence over the packages of its environment.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {string} a sentence with a space before it, or nothing

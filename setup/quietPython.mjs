@@ -1,6 +1,6 @@
 /**
- * The environment for importing from a person's own interpreter: "untouched" also means that no compiled
- * files are left in their packages.
+ * Returns the environment for importing from a user's own interpreter, in which no bytecode files may be written
+ * to the packages.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}

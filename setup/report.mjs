@@ -2,13 +2,14 @@ const heartbeatMs = 10_000;
 
 /**
  * @typedef {object} Report
- * @property {(text: string) => void} say one line of its own
- * @property {(text: string) => void} detail one indented line below the step that runs
- * @property {<T>(label: string, work: () => Promise<T>) => Promise<T>} step shows `label`, a heartbeat and the seconds
+ * @property {(text: string) => void} say prints one line
+ * @property {(text: string) => void} detail prints one indented line below the running step
+ * @property {<T>(label: string, work: () => Promise<T>) => Promise<T>} step runs `work`; prints `label`, a
+ *   heartbeat and the seconds
  */
 
 /**
- * What a person sees while set-up works: a line when a step begins and ends, and a sign of life in between.
+ * Creates the progress output of set-up: a line when a step begins and ends, and a heartbeat in between.
  *
  * @param {{ write(text: string): unknown }} out
  * @returns {Report}

@@ -2,11 +2,14 @@ import { join } from 'node:path';
 
 import { readText } from './stamp.mjs';
 
-/** @typedef {{ requirement: string, module: string }} Need what pip installs, and the import that shows it is there */
+/**
+ * @typedef {{ requirement: string, module: string }} Need what pip installs, and the module whose import proves
+ *   that it is installed
+ */
 
 /**
  * @param {string} root
- * @param {string} name of a file in setup/ whose lines read `requirement  # import module`
+ * @param {string} name of a file in setup/ with lines of the form `requirement  # import module`
  * @returns {Need[]}
  */
 export function readNeeds(root, name) {
@@ -20,7 +23,7 @@ export function readNeeds(root, name) {
 
 /**
  * @param {string} root
- * @returns {(string | null)[]} all that, when edited, makes an engine environment stale
+ * @returns {(string | null)[]} the texts that, when edited, make an engine environment stale
  */
 export function engineRequirementTexts(root) {
   return [

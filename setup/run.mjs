@@ -38,7 +38,7 @@ async function main() {
 }
 
 /**
- * Sets up, and runs the tests where they are asked for; whatever fails is told in a sentence.
+ * Runs set-up and, in test mode, the tests. Reports an expected failure in a sentence.
  *
  * @param {string} root
  * @param {'start' | 'test'} mode
@@ -103,8 +103,8 @@ async function prepare(root, mode, argv) {
  * @param {string} root
  * @param {import('./report.mjs').Report} report
  * @param {() => boolean} isStopped
- * @returns {Promise<import('./lock.mjs').Lock | { why: Error } | null>} `why` nothing can be written here; null
- *   when stopped meanwhile
+ * @returns {Promise<import('./lock.mjs').Lock | { why: Error } | null>} `why`: the error, if nothing can be
+ *   written here; null when stopped meanwhile
  */
 async function lockOrWhyNot(root, report, isStopped) {
   try {
@@ -119,8 +119,8 @@ async function lockOrWhyNot(root, report, isStopped) {
 }
 
 /**
- * The server, and the tests' children, learn by the environment which interpreters were prepared, and the server
- * what its MSST can do.
+ * Passes the prepared interpreters to the server and the tests' children through the environment, and to the
+ * server also what its MSST can do.
  *
  * @param {import('./setUp.mjs').Pythons} pythons
  * @param {import('./report.mjs').Report} report
@@ -129,11 +129,11 @@ function handOn(pythons, report) {
   if (process.env.MSST_SERVE_SETUP_TIMING === '1') {
     report.say(`ready ${Math.round(performance.now())} ms after the process began`);
   }
-  // MSST_SERVE_… are the server's settings; this one is ours alone.
+  // The server reads MSST_SERVE_… as its settings; this variable is only for set-up.
   delete process.env.MSST_SERVE_SETUP_TIMING;
   process.env.MSST_SERVE_INTERNAL_ENGINE_PYTHON = pythons.engine;
   process.env.MSST_SERVE_INTERNAL_MEDIA_PYTHON = pythons.media;
-  // The tests' servers have other MSSTs than the one that was looked into.
+  // The tests' servers use other MSSTs than the one that was checked.
   if (pythons.test === null && pythons.needs !== null) {
     process.env.MSST_SERVE_INTERNAL_NEEDS = JSON.stringify(pythons.needs);
   }

@@ -14,24 +14,24 @@ const longestLine = 64 * 1024;
  * @typedef {object} RunOptions
  * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env]
- * @property {string} [log] file that takes the output, the first 50 MB of it; begun anew unless `appendLog`
+ * @property {string} [log] file for the first 50 MB of the output; overwritten unless `appendLog`
  * @property {boolean} [appendLog]
  * @property {boolean} [show] the output goes to our own stdout and stderr instead
- * @property {(line: string) => void} [onLine] of a line the first 64 KiB
+ * @property {(line: string) => void} [onLine] called with each line, cut to 64 KiB
  */
 
 /**
  * @typedef {object} Outcome
  * @property {number} code exit status; 127 when the command could not be started, 128 when a signal ended it
  * @property {string} output stdout and stderr together, the last few MB
- * @property {string} stdout likewise
+ * @property {string} stdout stdout alone, likewise
  */
 
 /** @typedef {(command: string, args: string[], options?: RunOptions) => Promise<Outcome>} Run */
 
 /**
- * Runs commands so that none of them outlives an interrupted set-up. Each child leads its own process group:
- * npm and pip start compilers of their own, and a signal must reach all of them.
+ * Creates a runner whose commands do not outlive an interrupted set-up. Each child leads its own process group:
+ * npm and pip start compilers, and a signal must reach all of them.
  *
  * @param {{ cwd: string, env: NodeJS.ProcessEnv, onSpawn: (pid: number | null) => void }} defaults
  * @returns {{ run: Run, stop: (signal: NodeJS.Signals) => void }}
@@ -131,7 +131,7 @@ function signalGroup(pid, signal) {
   }
 }
 
-/** The end of a text that may have none: that is where a command says why it failed. */
+/** Keeps the end of an unbounded text: that is where a command says why it failed. */
 function createTail() {
   /** @type {string[]} */
   let parts = [];
@@ -143,7 +143,7 @@ function createTail() {
     add(more) {
       parts.push(more);
       length += more.length;
-      // Not at every piece: that would copy the whole of it each time.
+      // Not trimmed on every call, which would copy the whole text each time.
       if (length < 2 * keptOutput) return;
       parts = [text()];
       length = keptOutput;
@@ -153,7 +153,7 @@ function createTail() {
 
 /**
  * @param {((line: string) => void) | undefined} onLine
- * @returns {(text: string) => void} takes a text in pieces
+ * @returns {(text: string) => void} accepts the text in pieces
  */
 function createSplitter(onLine) {
   if (!onLine) return () => {};
@@ -182,7 +182,7 @@ function createLog({ log, appendLog }) {
     try {
       write();
     } catch {
-      // A full disk must not hide the command's own message, which tells of it.
+      // A full disk must not hide the command's own message about it.
       writable = false;
     }
   };

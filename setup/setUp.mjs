@@ -12,7 +12,7 @@ import { SetupError } from './setupError.mjs';
 import { testPython } from './testPython.mjs';
 
 /**
- * What every stage works with.
+ * The context that every stage gets.
  *
  * @typedef {object} Setting
  * @property {string} root the clone's folder
@@ -27,13 +27,14 @@ import { testPython } from './testPython.mjs';
  * @property {string} media
  * @property {string} engine
  * @property {string | null} test
- * @property {object | null} needs what the engine's MSST builds, and the Python modules that are missing for that
- * @property {object[] | null} options those of its parser; null: they cannot be told
+ * @property {object | null} needs the architectures that the engine's MSST builds, and the Python modules missing
+ *   for them
+ * @property {object[] | null} options the options of its argument parser; null: unknown
  */
 
 /**
- * Brings the clone to where the server, or its tests, can run. Each stage keeps a stamp and is skipped while
- * the stamp holds; one that fails leaves none, and the next run makes it anew.
+ * Prepares the clone so that the server, or its tests, can run. Each stage writes a stamp and is skipped while the
+ * stamp is valid; a failed stage leaves none, and the next run repeats it.
  *
  * @param {Setting} setting
  * @param {{ mode: 'start' | 'test', argv: string[] }} options `argv`: the server's own arguments
@@ -42,13 +43,13 @@ import { testPython } from './testPython.mjs';
 export async function setUp(setting, { mode, argv }) {
   requireNode();
   const timed = stopwatch(setting);
-  // Without a Python nothing can run: that is said before the minute that npm takes.
+  // Without a Python nothing can run: report that before npm takes a minute.
   if (setting.access.kind !== 'look' && !isMediaPythonReady(setting))
     await timed('look for Python', () => findInterpreters(setting));
   await timed('npm packages', () => npmPackages(setting));
   await timed('build', () => build(setting));
   const keys = await timed('configuration', () => configuredKeys(setting, mode, argv));
-  // Nothing is prepared for a server that will only say what is wrong with its configuration.
+  // With an invalid configuration the server will only report what is wrong: prepare nothing.
   if (keys === null) return { media: '', engine: '', test: null, needs: null, options: null };
   const media = await timed('media Python', () => mediaPython(setting));
   const { python, ...msst } = await timed('engine Python', () => enginePython(setting, keys));
@@ -65,7 +66,8 @@ function requireNode() {
 }
 
 /**
- * The built server reads the configuration; the tests keep to the project's own MSST, whatever a person serves.
+ * Reads the configuration with the built server's code. The tests use the project's own MSST, whatever is
+ * configured.
  *
  * @param {Setting} setting
  * @param {'start' | 'test'} mode

@@ -1,10 +1,10 @@
-/** A failure that a person can mend: `message` is one or two plain sentences, what is wrong and what to do. */
+/** A failure that the user can fix: `message` says in one or two plain sentences what is wrong and what to do. */
 export class SetupError extends Error {
   /** @override */
   name = 'SetupError';
 }
 
-/** Set-up was told to stop; `signal` says by what. */
+/** Thrown when set-up is interrupted by `signal`. */
 export class Interrupted extends Error {
   /** @override */
   name = 'Interrupted';
@@ -19,7 +19,7 @@ export class Interrupted extends Error {
 const diskIsFull = /ENOSPC|EDQUOT|no space left on device|disk quota exceeded|not enough (free )?space/i;
 
 /**
- * The sentence for a full disk, if that is what `text` (a tool's output or an error's message) tells of.
+ * Returns the message for a full disk if `text` (a tool's output or an error's message) reports one.
  *
  * @param {string} text
  * @returns {string | null}
@@ -30,7 +30,7 @@ export function diskProblem(text) {
 }
 
 /**
- * Turns an error of the file system into a sentence; anything else is given back as it is.
+ * Converts a file system error to a `SetupError` with a clear message; returns anything else unchanged.
  *
  * @param {unknown} error
  * @returns {unknown}
@@ -48,5 +48,5 @@ export function explainFileError(error) {
   return error;
 }
 
-/** Of what a program said last, as much as a sentence bears. @param {string} text */
+/** Returns the end of a program's output, short enough for a message. @param {string} text */
 export const shortened = (text) => (text.length > 500 ? `…${text.slice(-500)}` : text);

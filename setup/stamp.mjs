@@ -26,7 +26,7 @@ export function readText(path) {
 
 /**
  * @param {string} path
- * @returns {import('node:fs').Stats | null} null when nothing is there, also below what is a file
+ * @returns {import('node:fs').Stats | null} null when nothing is there, also if a parent is a file
  */
 export function statOf(path) {
   try {
@@ -37,7 +37,7 @@ export function statOf(path) {
 }
 
 /**
- * What tells whether a file or folder was changed, without reading it.
+ * Returns a mark that shows whether a file or folder was changed, without reading it.
  *
  * @param {string} path
  * @returns {[number, number] | null} modification time (ms) and bytes; null when it is not there
@@ -48,7 +48,7 @@ export function markOf(path) {
 }
 
 /**
- * The stamp lies inside the folder it vouches for, so that deleting the folder deletes it too.
+ * Reads a folder's stamp. It is inside the folder, so that deleting the folder deletes it too.
  *
  * @param {string} folder
  * @returns {string | null}
@@ -58,7 +58,8 @@ export function readStamp(folder) {
 }
 
 /**
- * Must be called before the folder is touched: a half-done change then vouches for nothing.
+ * Removes a folder's stamp. Must be called before the folder is changed: an interrupted change then leaves no
+ * stamp.
  *
  * @param {string} folder
  */
@@ -75,7 +76,7 @@ export function writeStamp(folder, stamp) {
 }
 
 /**
- * Writes a file that is either the old one or the new one, never half of it.
+ * Writes a file atomically: it has either the old or the new content, never half of it.
  *
  * @param {string} path
  * @param {string} text

@@ -3,12 +3,12 @@ import { readText } from './stamp.mjs';
 /**
  * @typedef {object} Counts
  * @property {number} passed
- * @property {string[]} failed a line for each
- * @property {string[]} skipped a line for each, with its reason
+ * @property {string[]} failed one line per test
+ * @property {string[]} skipped one line per test, with the reason
  */
 
 /**
- * @param {string} file that countReporter.mjs wrote
+ * @param {string} file written by countReporter.mjs
  * @returns {Counts | null} null when vitest died before it wrote one
  */
 export function countVitest(file) {
@@ -17,7 +17,7 @@ export function countVitest(file) {
 }
 
 /**
- * @param {string} file JUnit XML of pytest
+ * @param {string} file pytest's JUnit XML
  * @returns {Counts | null} null when pytest died before it wrote one
  */
 export function countPytest(file) {

@@ -10,8 +10,8 @@ import { hashOf, readStamp, readText, removeStamp, writeStamp } from './stamp.mj
 import { makeVenv, pipInstall, pythonOf } from './venv.mjs';
 
 /**
- * The interpreter of the tests: `.venv-test` holds their tools and sees the engine's packages, which stay
- * untouched. It must be of the engine's own Python version: torch and numpy are compiled for it.
+ * Prepares the interpreter of the tests: `.venv-test` contains their tools and sees the engine's packages, which
+ * stay untouched. It must have the engine's Python version, for which torch and numpy are compiled.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {string} engine
@@ -40,7 +40,7 @@ export async function testPython(setting, engine) {
     await makeVenv(setting, { venv, base, log });
     await showPackagesOf(setting, { venv, below: base });
     await pipInstall(setting, { venv, args: ['-r', tools], log });
-    // The tests build every architecture, also where the engine is somebody's own environment.
+    // The tests build every architecture, even if the engine is a user's own environment.
     await installForArchitectures(setting, { venv, log });
   });
   writeStamp(venv, stampOf());

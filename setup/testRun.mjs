@@ -9,12 +9,12 @@ import { testSteps } from './testSteps.mjs';
 /** @typedef {import('./testSteps.mjs').Step} Step */
 
 /**
- * Runs every check and test, all of them even when one fails; ends with `N passed, N failed` alone on a line.
+ * Runs every check and test, even after one has failed. Its last line of output is `N passed, N failed`.
  *
  * @param {import('./setUp.mjs').Setting} setting
- * @param {{ python: string, argv: string[] }} options `--only NAME[,NAME…]` in `argv` runs these alone; what
- *   follows it goes to the command, where it is a single one
- * @returns {Promise<boolean>} whether all is well
+ * @param {{ python: string, argv: string[] }} options `--only NAME[,NAME…]` in `argv` runs only these; if it is a
+ *   single one, further arguments go to its command
+ * @returns {Promise<boolean>} whether nothing failed
  */
 export async function runTests(setting, { python, argv }) {
   const folder = mkdtempSync(join(tmpdir(), 'msst-serve-test-'));
@@ -42,7 +42,7 @@ export async function runTests(setting, { python, argv }) {
 /**
  * @param {Step[]} steps
  * @param {string[]} argv
- * @returns {Step[] | string} a sentence when the arguments name no step
+ * @returns {Step[] | string} the chosen steps, or the usage if the arguments are invalid
  */
 function choose(steps, argv) {
   if (argv.length === 0) return steps;

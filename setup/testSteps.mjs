@@ -7,16 +7,16 @@ import { countPytest, countVitest } from './testCounts.mjs';
  * @property {string} name
  * @property {string} command
  * @property {string[]} args
- * @property {NodeJS.ProcessEnv} [env] beside ours
- * @property {boolean} [show] what it prints goes straight to the terminal
- * @property {(output: string) => string | null} [complaint] what is wrong although it ended well
+ * @property {NodeJS.ProcessEnv} [env] in addition to ours
+ * @property {boolean} [show] its output goes straight to the terminal
+ * @property {(output: string) => string | null} [complaint] what is wrong although it exited with 0
  * @property {() => import('./testCounts.mjs').Counts | null} [count] the suite's own counts; null if it left none
  */
 
 /**
- * Every check and test, in the order in which they run.
+ * Returns every check and test, in the order in which they run.
  *
- * @param {{ root: string, python: string, folder: string }} options `folder`: an empty one, for the counts
+ * @param {{ root: string, python: string, folder: string }} options `folder`: an empty folder, for the counts
  * @returns {Step[]}
  */
 export function testSteps({ root, python, folder }) {
@@ -42,7 +42,7 @@ export function testSteps({ root, python, folder }) {
     name,
     command: python,
     args: ['-m', ...args],
-    // The engine's packages are on this interpreter's path, and stay as they are.
+    // This interpreter sees the engine's packages, which must stay untouched.
     env: { PYTHONDONTWRITEBYTECODE: '1' },
   });
   return [
@@ -78,7 +78,7 @@ export function testSteps({ root, python, folder }) {
       count: () => countVitest(vitestCounts),
     },
     {
-      // A file's tests stay together: they share engines, which take long to begin.
+      // The tests of a file run in one process: they share engines, which take long to start.
       ...pythonStep(
         'pytest',
         'pytest',
@@ -87,9 +87,9 @@ export function testSteps({ root, python, folder }) {
       ),
       env: {
         PYTHONDONTWRITEBYTECODE: '1',
-        // A plugin that the engine's environment happens to hold must not change what the tests say.
+        // A plugin that happens to be in the engine's environment must not affect the tests.
         PYTEST_DISABLE_PLUGIN_AUTOLOAD: '1',
-        // Threads that wait for a core keep it busy.
+        // Waiting OpenMP threads spin and keep a core busy.
         OMP_NUM_THREADS: '1',
       },
       show: true,
@@ -99,7 +99,7 @@ export function testSteps({ root, python, folder }) {
 }
 
 /**
- * dependency-cruiser finds no fault with sources it cannot read: to see nothing must not count as well.
+ * Reports a run of dependency-cruiser that saw no module: it finds no violation in sources that it cannot read.
  *
  * @param {string} output
  */

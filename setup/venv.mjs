@@ -6,7 +6,7 @@ import { diskProblem, SetupError, shortened } from './setupError.mjs';
 
 const isConflict = /ResolutionImpossible|conflicting dependencies/;
 
-/** What is missing fits no version of what is there already. */
+/** The missing packages are incompatible with those already installed. */
 export class VersionConflict extends SetupError {}
 
 /**
@@ -18,7 +18,7 @@ export function pythonOf(venv) {
 }
 
 /**
- * Makes a virtual environment anew: whatever lay at that path is removed first.
+ * Creates a virtual environment; removes anything at that path first.
  *
  * @param {import('./setUp.mjs').Setting} setting
  * @param {{ venv: string, base: import('./interpreters.mjs').Interpreter, flags?: string[], log: string }} options
@@ -37,8 +37,8 @@ export async function makeVenv({ run }, { venv, base, flags = [], log }) {
 
 /**
  * @param {import('./setUp.mjs').Setting} setting
- * @param {{ venv: string, args: string[], log: string, advice?: string }} options `args` of `pip install`; `advice`
- *   on packages that cannot be had, where those of MSST itself are not meant
+ * @param {{ venv: string, args: string[], log: string, advice?: string }} options `args` for `pip install`;
+ *   `advice` for packages that are not available, in place of that for MSST's own packages
  */
 export async function pipInstall({ env, run, report }, { venv, args, log, advice }) {
   const { code, output } = await run(
@@ -61,7 +61,7 @@ export async function pipInstall({ env, run, report }, { venv, args, log, advice
 
 /**
  * @param {import('./setUp.mjs').Setting} setting
- * @param {{ venv: string, name: string, log: string }} options `name` of the package to take out of it
+ * @param {{ venv: string, name: string, log: string }} options `name` of the package to remove
  */
 export async function pipUninstall({ env, run }, { venv, name, log }) {
   const args = ['-m', 'pip', 'uninstall', '--yes', name];
@@ -69,8 +69,8 @@ export async function pipUninstall({ env, run }, { venv, name, log }) {
 }
 
 /**
- * A person's pip settings stay (index, proxy, cache) but for those that would send packages elsewhere than
- * into our own environment: `user = true` and `target` write into the person's folders.
+ * Keeps the user's pip settings (index, proxy, cache) except those that would install packages outside our own
+ * environment: `user = true` and `target` write into the user's folders.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}
@@ -82,7 +82,7 @@ function pipEnvironment(env) {
 
 /**
  * @param {string} line of pip
- * @returns {string | null} what a person wants to see of it
+ * @returns {string | null} the progress message for it; null if it is not worth showing
  */
 function shortLine(line) {
   const collecting = /^Collecting ([A-Za-z0-9._-]+)/.exec(line);
@@ -102,7 +102,7 @@ function shortLine(line) {
 
 /**
  * @param {string} output
- * @param {string} [advice] in place of that on MSST's own packages
+ * @param {string} [advice] replaces the advice on MSST's own packages
  */
 function pipProblem(output, advice) {
   const full = diskProblem(output);

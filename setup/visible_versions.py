@@ -1,9 +1,9 @@
-"""Prints `name==version` for every distribution this interpreter sees, first one found of each name."""
+"""Prints `name==version` for every distribution this interpreter sees: the first one found of each name."""
 
 import importlib.metadata
 import re
 
-# A version that pip cannot read would make it refuse the whole list.
+# A version that pip cannot parse would make it reject the whole list.
 READABLE_VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([._-][a-z0-9]+)*)?"
 )
