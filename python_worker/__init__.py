@@ -1,1 +1,1 @@
-"""The Python children of msst-serve: a probe for uploads (media) and the separation engine (worker)."""
+"""The Python children of msst-serve: probing and staging of uploads (media), and separation (worker)."""

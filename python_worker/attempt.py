@@ -1,4 +1,4 @@
-"""What a running attempt can say to the server, and what it can ask."""
+"""The link of a running attempt to the server: progress, log lines and cancellation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Notify = Callable[[str, object], None]
 
 @dataclass(frozen=True)
 class AttemptKey:
-    """Which attempt of which task; stands in every message about it, so that a late one is known as such."""
+    """Identifies an attempt of a task. Part of every message about it, so that late ones are recognised."""
 
     task_id: str
     attempt: int
@@ -27,7 +27,7 @@ class AttemptKey:
 class Attempt:
     """One attempt in progress.
 
-    Its progress is thinned to ten messages a second; the last one of a stage is never lost.
+    Progress is throttled to ten messages a second; the last one of each stage is always sent.
     """
 
     def __init__(self, key: AttemptKey, request: Request, notify: Notify) -> None:
@@ -41,16 +41,16 @@ class Attempt:
         self._ended = False
 
     def is_cancelled(self) -> bool:
-        """Whether the caller has withdrawn it."""
+        """Whether the caller has cancelled it."""
         return self._request.is_cancelled()
 
     def raise_if_cancelled(self) -> None:
-        """Raises Cancelled once the caller has withdrawn it."""
+        """Raise Cancelled if the caller has cancelled the attempt."""
         if self.is_cancelled():
             raise Cancelled
 
     def progress(self, stage: Stage, done: int = 0, total: int = 0) -> None:
-        """Report forward calls begun so far and expected in all; 0 of 0 outside `separating`."""
+        """Report the forward calls begun and expected in total; 0 of 0 outside `separating`."""
         message = Progress(self.key.task_id, self.key.attempt, stage, done, total)
         with self._lock:
             if self._last is not None and self._last.stage != stage:
@@ -62,16 +62,16 @@ class Attempt:
                 self._send_held_back()
 
     def flush(self) -> None:
-        """Send what the thinning held back; the heartbeat does, so that nothing waits for a slow chunk."""
+        """Send throttled progress. Called by the heartbeat, so that it does not wait for a slow chunk."""
         with self._lock:
             self._send_held_back()
 
     def log(self, level: LogLevel, message: str) -> None:
-        """Write a line to the server's log, as one about this attempt."""
+        """Write a line about this attempt to the server's log."""
         self._notify("log", Log(self.key.task_id, self.key.attempt, level, message[:MAX_LOG_CHARS]))
 
     def end(self) -> None:
-        """Send the last progress; nothing of this attempt may follow its answer."""
+        """Send the last progress. Later progress is dropped: none may follow the attempt's answer."""
         with self._lock:
             self._send_held_back()
             self._ended = True
@@ -85,7 +85,7 @@ class Attempt:
 
 
 def notifier(write: Callable[[dict[str, Json]], None]) -> Notify:
-    """A function that sends a notification's dataclass through `write`."""
+    """Return a function that sends a dataclass as a notification through `write`."""
 
     def notify(method: str, message: object) -> None:
         write({"jsonrpc": "2.0", "method": method, "params": to_json(message)})

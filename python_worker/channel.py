@@ -1,4 +1,4 @@
-"""Content-Length frames of JSON over two file descriptors: the framing of `vscode-jsonrpc`, stdlib only."""
+"""Content-Length framing of JSON over two file descriptors, as in `vscode-jsonrpc`; stdlib only."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MAX_HEADER_BYTES = 4096
 
 
 class ChannelError(Exception):
-    """The peer sent what is no frame. Where the next one begins is then unknown: the channel is lost."""
+    """The peer sent an invalid frame. The start of the next one is unknown, so the channel is unusable."""
 
 
 class Channel:
-    """Both directions of one child's wire.
+    """Reads and writes the frames between the server and this child.
 
     Args:
-        source: where the peer's frames arrive.
-        sink_fd: where ours go; blocking.
+        source: the stream of incoming frames.
+        sink_fd: the blocking descriptor for outgoing frames.
     """
 
     def __init__(self, source: BinaryIO, sink_fd: int) -> None:
@@ -31,14 +31,14 @@ class Channel:
         self._write_lock = threading.Lock()
 
     def read(self) -> dict[str, Any] | None:
-        """The peer's next message, or None when the peer has closed its end between two frames."""
+        """Read the peer's next message; None when the peer closed the stream between two frames."""
         return read_message(self._source)
 
     def write(self, message: dict[str, Json]) -> None:
-        """Send one message; safe to call from any thread. Ends this process when nobody listens any more.
+        """Send one message; thread-safe. Exits the process when the peer has closed the pipe.
 
         Raises:
-            ValueError: the message is no JSON or longer than a frame may be; nothing was sent.
+            ValueError: the message is not valid JSON or exceeds the frame limit; nothing was sent.
         """
         frame = memoryview(encode_frame(message))
         try:
@@ -46,17 +46,17 @@ class Channel:
                 while frame:
                     frame = frame[os.write(self._sink_fd, frame) :]
         except (BrokenPipeError, ConnectionResetError):
-            # The server is gone: nothing this child computes can be of use to anyone.
+            # The server is gone: nobody can use the result.
             os._exit(0)
 
 
 def encode_frame(message: dict[str, Json]) -> bytes:
-    """One frame, header and body, to be written in one piece.
+    """Encode a message as one frame, header and body.
 
     Raises:
         ValueError: the message holds NaN or infinity, or is longer than MAX_FRAME_BYTES.
     """
-    # ASCII only, so that a file name that is not UTF-8 (a lone surrogate in Python) can still be sent.
+    # ASCII only, so that file names that are not UTF-8 (lone surrogates in Python) can be sent.
     body = json.dumps(message, allow_nan=False, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"a message of {len(body)} bytes is longer than a frame may be ({MAX_FRAME_BYTES})")
@@ -64,13 +64,13 @@ def encode_frame(message: dict[str, Json]) -> bytes:
 
 
 def read_message(source: BinaryIO) -> dict[str, Any] | None:
-    """Read one frame from a stream that blocks until it has what was asked for.
+    """Read one frame from a blocking stream.
 
     Returns:
-        The JSON object in it, or None at the end of the stream between two frames.
+        The JSON object in it, or None if the stream ends between two frames.
 
     Raises:
-        ChannelError: the bytes are no frame, or hold no JSON object.
+        ChannelError: the frame is malformed, or its body is not a JSON object.
     """
     length = _read_header(source)
     if length is None:
@@ -88,7 +88,7 @@ def read_message(source: BinaryIO) -> dict[str, Any] | None:
 
 
 def _read_header(source: BinaryIO) -> int | None:
-    """The body's length in bytes, from headers in any order."""
+    """Read the headers, in any order. Returns the body's length in bytes; None at the end of the stream."""
     length: int | None = None
     room = MAX_HEADER_BYTES
     first = True

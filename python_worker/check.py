@@ -1,4 +1,4 @@
-"""Whether this interpreter can be the engine: asked by the set-up, before anything is installed for it."""
+"""Checks whether this interpreter can run the engine. The set-up runs it before it installs anything."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from .model_types import Loader
 
 OF_MSST = ("SEPARATION_FAILED", "MODEL_UNAVAILABLE")
-"""The failures of a rehearsal that are not the machine's."""
+"""Failure kinds of the rehearsal that are MSST's fault, not the machine's."""
 LONGEST_SECONDS = 300
-"""Of importing torch and MSST, and separating a second: a slow disk needs one of these minutes."""
+"""Time limit for importing torch and MSST and separating one second; about a minute on a slow disk."""
 
 
 def run_check(arguments: list[str], sink_fd: int) -> int:
-    """`check --msst-root DIR`: write one line of JSON to sink_fd.
+    """Run `check --msst-root DIR`: write the report as one line of JSON to sink_fd.
 
     Returns:
-        The exit status: 0 if this interpreter can be the engine, else 1.
+        The exit status: 0 if this interpreter can run the engine, else 1.
     """
     parser = argparse.ArgumentParser(prog="python -m python_worker")
     commands = parser.add_subparsers(required=True)
@@ -38,12 +38,12 @@ def run_check(arguments: list[str], sink_fd: int) -> int:
 
 
 def _new_report() -> dict[str, Any]:
-    """Of what the check answers.
+    """The report before anything has been checked.
 
-    ok; the versions of python and torch; the call_shape; the needs, as `needs` tells them; its options,
-    as MsstOptions describes them; where it is not ok, an error sentence, and the missing_module, if one is
-    missing, or whether the folder is_to_blame; and the files that this rests on: torch's and those of the
-    folder.
+    It holds: ok; the versions of python and torch; MSST's call_shape; its needs, as `needs` reports them; its
+    options, as MsstOptions describes them; if not ok, the error as a sentence, the missing_module if one is
+    missing, and whether MSST's folder is_to_blame; and the files that the result depends on, torch's and
+    those of the folder.
     """
     return {
         "ok": False,
@@ -60,7 +60,7 @@ def _new_report() -> dict[str, Any]:
 
 
 def _check(report: dict[str, Any], msst_root: Path) -> None:
-    """Import torch and the MSST of a folder, and separate a second of noise with it."""
+    """Import torch and MSST, separate a second of noise, and fill in the report. Never raises."""
     try:
         _check_torch(report)
         _check_msst(report, msst_root)
@@ -117,7 +117,7 @@ def _loader_of(engine: Engine) -> Loader | None:
 
 
 def _end_in_time(report: dict[str, Any], msst_root: Path, sink_fd: int) -> None:
-    """Answer and end this process where a checkout keeps it for ever."""
+    """Start a timer that reports an error and exits if the check hangs in the checkout's code."""
     main = threading.get_ident()
 
     def give_up() -> None:

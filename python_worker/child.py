@@ -1,4 +1,4 @@
-"""The methods of the two kinds of child. Which kind this one is, `initialize` decides."""
+"""The RPC methods of both kinds of child, media and worker. `initialize` selects the kind."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Params = TypeVar("Params")
 
 
 def serve(source: BinaryIO, sink_fd: int) -> None:
-    """Answer the server on these two descriptors until it asks for the end."""
+    """Serve requests on these two descriptors until the server requests `shutdown`."""
     channel = Channel(source, sink_fd)
     child = Child(notifier(channel.write))
     heart = Heart(child.notify, lambda: child.attempt)
-    # What the process takes at rest is known even where the next task is never far.
+    # A heartbeat after each answer reports the memory at rest, even if the next task follows at once.
     Server(channel, child.handlers(), child.listeners(), on_answered=heart.beat, on_rest=child.rest).serve()
 
 
 class Child:
-    """What both roles share, and the one attempt in progress."""
+    """The request handlers of both roles, and the attempt in progress."""
 
     def __init__(self, notify: Notify) -> None:
         self.notify = notify
@@ -43,7 +43,7 @@ class Child:
         self._engine: Engine | None = None
 
     def handlers(self) -> dict[str, Handler]:
-        """Every method by name."""
+        """The request handlers by method name."""
         return {
             "initialize": self._initialize,
             "probe": self._in_role("media", self._probe),
@@ -55,11 +55,11 @@ class Child:
         }
 
     def listeners(self) -> dict[str, Listener]:
-        """Every notification by name."""
+        """The notification listeners by method name."""
         return {"prepare": self._prepare}
 
     def rest(self) -> None:
-        """Use a moment without requests."""
+        """Called when no requests are waiting: warms up the engine."""
         if self._engine is not None:
             self._engine.warm_up()
 
@@ -72,7 +72,7 @@ class Child:
         return to_json(ready)
 
     def _start_worker(self, params: protocol.InitializeWorker) -> protocol.WorkerReady:
-        # Only here: a media child has no torch.
+        # Imported here because a media child has no torch.
         from .engine import Engine
 
         self._engine = Engine(Path(params.msst_root), params.device, shares_device=params.shares_device)
@@ -87,7 +87,7 @@ class Child:
 
     def _separate(self, params: Any, request: Request) -> Json:
         wanted = _valid(lambda value: parse(protocol.SeparateParams, value), params)
-        assert self._engine is not None  # the role is set once the engine stands
+        assert self._engine is not None  # the engine is created before the role is set
         with self._telling_holding(), self._attempt(wanted, request) as attempt:
             return to_json(self._engine.separate(wanted, attempt))
 
@@ -98,13 +98,13 @@ class Child:
 
     def _load(self, params: Any, request: Request) -> Json:
         wanted = _valid(lambda value: parse(protocol.LoadParams, value), params)
-        assert self._engine is not None  # the role is set once the engine stands
+        assert self._engine is not None  # the engine is created before the role is set
         with self._telling_holding():
             return to_json(self._engine.load(wanted.model, self._log))
 
     def _unload(self, params: Any, request: Request) -> Json:
         _valid(lambda value: parse(protocol.UnloadParams, value), params)
-        assert self._engine is not None  # the role is set once the engine stands
+        assert self._engine is not None  # the engine is created before the role is set
         with self._telling_holding():
             return to_json(self._engine.unload())
 
@@ -125,12 +125,12 @@ class Child:
         raise EndOfService
 
     def _log(self, level: protocol.LogLevel, message: str) -> None:
-        """Write a line to the server's log that is about no attempt."""
+        """Write a line to the server's log that belongs to no attempt."""
         self.notify("log", protocol.Log(None, None, level, message[: protocol.MAX_LOG_CHARS]))
 
     @contextmanager
     def _telling_holding(self) -> Iterator[None]:
-        """Whatever comes of the block, the server knows before its answer what is loaded after it."""
+        """Notify the server of the loaded models when the block ends, even on error, before the answer."""
         try:
             yield
         finally:
@@ -159,7 +159,7 @@ class Child:
 
 def _start_media() -> protocol.MediaReady:
     try:
-        # Now, so that the first probe does not pay for the import.
+        # Imported now so that the first probe does not pay for it.
         from .media import limit_memory
     except ImportError as error:
         sentence = f"This Python cannot import PyAV: {error}"

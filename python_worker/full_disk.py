@@ -1,4 +1,4 @@
-"""A disk that takes nothing more."""
+"""Recognises the errors of a full disk."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import errno
 from .protocol import Failure
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""The disk is full, the user's share of it is, or a file may not become so long."""
+"""Disk full, quota exceeded, or maximum file size exceeded."""
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether an error says that there is no room to write."""
+    """Whether an error means that there is no space left to write."""
     return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def full_disk_failure(traceback: str) -> Failure:
-    """What a client is told of it."""
+    """The failure to report when the disk is full."""
     sentence = "The disk of the server is full, so this task could not be done. Submit it again later."
     return Failure("INSUFFICIENT_STORAGE", sentence, traceback)

@@ -1,4 +1,4 @@
-"""Which GPUs this interpreter's torch sees: asked where no nvidia-smi tells."""
+"""Lists the GPUs that this interpreter's torch sees. Used where there is no nvidia-smi."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def run_gpus(sink_fd: int) -> int:
-    """`gpus`: write one line of JSON to sink_fd.
+    """Run `gpus`: write the list as one line of JSON to sink_fd.
 
     Returns:
         The exit status.
@@ -20,17 +20,17 @@ def run_gpus(sink_fd: int) -> int:
 
 
 def list_gpus(torch: Any) -> dict[str, Any]:
-    """The GPUs in the order of their indices.
+    """List the GPUs in index order.
 
     Args:
-        torch: the module.
+        torch: the torch module.
 
     Returns:
-        is_rocm; and the uuids in NVIDIA's spelling, None for a GPU that cannot be chosen by one.
+        is_rocm; and the uuids as NVIDIA writes them, None for a GPU that cannot be selected by UUID.
     """
     is_rocm = getattr(torch.version, "hip", None) is not None
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    # ROCm writes its UUIDs otherwise, and takes indices for certain.
+    # ROCm formats UUIDs differently; selecting by index always works there.
     uuids = [None if is_rocm else _uuid(torch.cuda.get_device_properties(index)) for index in range(count)]
     return {"is_rocm": is_rocm, "uuids": uuids}
 

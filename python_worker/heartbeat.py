@@ -1,4 +1,4 @@
-"""A sign of life every two seconds, and the process's own end when its parent is gone."""
+"""Sends a heartbeat every two seconds, and exits the process when its parent is gone."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SECONDS_BETWEEN_BEATS = 2.0
 
 
 class Heart:
-    """Beats on a daemon thread until the process ends.
+    """Sends heartbeats from a daemon thread until the process ends.
 
-    The used CPU time goes with it: a worker that ticks no chunk and uses no CPU hangs, a slow one does not.
+    They include the CPU time: a worker that makes no progress hangs only if it uses no CPU either.
 
     Args:
-        notify: how the server is told.
-        current_attempt: what the process works on.
+        notify: sends a notification to the server.
+        current_attempt: returns the attempt in progress, if any.
     """
 
     def __init__(self, notify: Notify, current_attempt: Callable[[], Attempt | None]) -> None:
@@ -31,7 +31,7 @@ class Heart:
         threading.Thread(target=self._beat_for_ever, name="heartbeat", daemon=True).start()
 
     def beat(self) -> None:
-        """Beat now, besides."""
+        """Send an additional heartbeat now."""
         attempt = self._current_attempt()
         if attempt is not None:
             attempt.flush()
@@ -49,14 +49,14 @@ class Heart:
         parent = os.getppid()
         while True:
             time.sleep(SECONDS_BETWEEN_BEATS)
-            # macOS has no PDEATHSIG, and a grandchild that inherited our stdin can hide its end.
+            # macOS has no PDEATHSIG, and a grandchild that inherited our stdin can mask its end of file.
             if os.getppid() != parent:
                 os._exit(0)
             self.beat()
 
 
 def resident_bytes() -> int:
-    """Memory of this process in RAM now (bytes); on macOS the most it has ever been."""
+    """Resident memory of this process in bytes; on macOS the peak so far."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

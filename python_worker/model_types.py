@@ -1,6 +1,6 @@
-"""Which model types an MSST builds, read off the source of its `get_model_from_config`: no list has them.
+"""Finds the model types that an MSST builds by parsing `get_model_from_config`: MSST has no list of them.
 
-Nothing of MSST and no torch is imported for it.
+Neither MSST nor torch is imported for it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .unknown_type import KEY, compared_texts, holds_type, matched_texts, may_bu
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,100}")
 _MOST_NAMES = 500
 MOST_SOURCE_BYTES = 4_000_000
-"""Of a file that is read; no source of a network comes near."""
+"""Size limit for source files that are parsed; real ones are far smaller."""
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Where the function stands that builds a network by its type.
+    """The function that builds a network by its type.
 
     Attributes:
-        file: absolute.
-        function: its name there.
+        file: the absolute path of its source file.
+        function: its name in that file.
     """
 
     file: str
@@ -36,11 +36,12 @@ class Loader:
 
 @dataclass(frozen=True)
 class ModelTypes:
-    """What the source says.
+    """The model types found in the source.
 
     Attributes:
-        names: sorted, and all there are: any other is refused. None where that cannot be seen.
-        choices: what each `if … elif …` and each `match` does, by type. A type may stand in several.
+        names: all supported types, sorted; None if the source does not show that it refuses all others.
+        choices: for each `if … elif …` chain and each `match`, the branch body by type. A type may occur in
+            several.
     """
 
     names: list[str] | None
@@ -48,7 +49,7 @@ class ModelTypes:
 
 
 def loader_of(get_model_from_config: Callable[..., object]) -> Loader:
-    """Where a function really stands.
+    """Locate the source of a function, unwrapping decorators.
 
     Raises:
         OSError, TypeError: it has no source.
@@ -61,10 +62,12 @@ def loader_of(get_model_from_config: Callable[..., object]) -> Loader:
 
 
 def model_types(loader: Loader) -> ModelTypes:
-    """The texts that the function, and those of its file that it hands the type to, compare the type with.
+    """Find the strings that the type is compared with, in the loader and in functions it passes the type to.
+
+    Only functions of the same file are followed.
 
     Raises:
-        OSError, SyntaxError, ValueError, RecursionError: its source cannot be read.
+        OSError, SyntaxError, ValueError, RecursionError: the source cannot be read or parsed.
     """
     file = Path(loader.file)
     if file.stat().st_size > MOST_SOURCE_BYTES:
@@ -77,7 +80,7 @@ def model_types(loader: Loader) -> ModelTypes:
 
 
 class _Reading:
-    """One pass over the functions of a file, from one of them on."""
+    """One analysis of a file's functions, starting from one of them."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._functions = _plain_functions(tree)
@@ -96,7 +99,7 @@ class _Reading:
     def _read(self, name: str, parameter: str) -> bool:
         key = (name, parameter)
         if key not in self._known:
-            # As long as it is read: what calls itself builds nothing by that.
+            # Provisional, for recursion: a function builds nothing just by calling itself.
             self._known[key] = False
             function = self._functions[name]
             self._collect(function, _holders(function, parameter))
@@ -135,7 +138,7 @@ class _Reading:
                     self._choose(cases)
 
     def _choose(self, branches: Iterable[tuple[list[str], list[ast.stmt]]]) -> None:
-        """Of a type that stands twice in one choice, the first branch is taken."""
+        """Record one choice. If a type occurs in several branches, the first one counts."""
         choice: dict[str, list[ast.stmt]] = {}
         for names, body in branches:
             for name in names:
@@ -145,7 +148,7 @@ class _Reading:
 
 
 def _chain(first: ast.If) -> list[ast.If]:
-    """An `if` with those of its `elif`s."""
+    """An `if` statement and its `elif`s."""
     chain = [first]
     while len(rest := chain[-1].orelse) == 1 and isinstance(rest[0], ast.If):
         chain.append(rest[0])
@@ -153,7 +156,7 @@ def _chain(first: ast.If) -> list[ast.If]:
 
 
 def _plain_functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    """Those of a file that are what their source says: not decorated, and nothing else has their name."""
+    """The functions of a file that are neither decorated nor rebound, so that their source is what runs."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     bound = [*(function.name for function in functions), *stored_names(tree)]
     return {
@@ -164,7 +167,7 @@ def _plain_functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
 
 
 def _holders(function: ast.FunctionDef, parameter: str) -> set[str]:
-    """The names that hold the type somewhere in a function."""
+    """The variables that hold the type anywhere in a function."""
     holders = {parameter}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and holds_type(node.value, holders):
@@ -178,7 +181,7 @@ def _parameters(function: ast.FunctionDef) -> list[str]:
 
 
 def _equal_to(test: ast.expr, types: set[str]) -> list[str]:
-    """The types of which one is there when a condition holds."""
+    """The types for which a condition holds."""
     return [name for each in _alternatives(test) for name in _one_equal_to(each, types)]
 
 

@@ -1,7 +1,7 @@
-"""Which architectures an MSST builds, and which Python modules each of them needs that are not installed.
+"""Finds the architectures that an MSST builds, and the Python modules each of them needs and lacks.
 
-Nothing of MSST and no torch is imported for it: the sources are read. A model that cannot be built, for
-lack of a module or because this MSST has no such network, is told from the others before anybody waits.
+It parses the sources and imports neither MSST nor torch. So models that cannot be built, because a module is
+missing or this MSST has no such network, are known before a task uses them.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pathlib import Path
 from .model_types import MOST_SOURCE_BYTES, Loader, ModelTypes, model_types
 
 PERHAPS_INCOMPLETE = frozenset(("conformer", "demucs", "hyper_connections", "julius", "openunmix"))
-"""Packages that the set-up installs without what they need (setup/architecture-requirements.txt)."""
+"""Packages that the set-up installs without their dependencies (setup/architecture-requirements.txt)."""
 
 
 def run_needs(arguments: list[str], sink_fd: int) -> int:
-    """`needs --msst-root DIR --loader FILE FUNCTION`: write one line of JSON to sink_fd.
+    """Run `needs --msst-root DIR --loader FILE FUNCTION`: write one line of JSON to sink_fd.
 
     Returns:
         The exit status.
 
     Raises:
-        OSError, SyntaxError, ValueError, RecursionError: the source of the loader cannot be read now.
+        OSError, SyntaxError, ValueError, RecursionError: the loader's source cannot be read or parsed.
     """
     parser = argparse.ArgumentParser(prog="python -m python_worker")
     commands = parser.add_subparsers(required=True)
@@ -46,13 +46,14 @@ def run_needs(arguments: list[str], sink_fd: int) -> int:
 
 
 def needs_of(root: Path, loader: Loader | None) -> dict[str, object]:
-    """What the MSST of a folder builds, what is missing for that, and where a change of either shows.
+    """The architectures an MSST builds, the modules missing for each, and the files where changes show.
 
     Args:
-        loader: its get_model_from_config; None: it has no source.
+        root: the MSST's folder.
+        loader: its get_model_from_config; None if that has no source.
 
     Raises:
-        OSError, SyntaxError, ValueError, RecursionError: that source cannot be read.
+        OSError, SyntaxError, ValueError, RecursionError: the loader's source cannot be read or parsed.
     """
     types = ModelTypes(None, []) if loader is None else model_types(loader)
     return {
@@ -65,12 +66,12 @@ def needs_of(root: Path, loader: Loader | None) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the modules of an MSST lie.
+    """A folder of Python modules.
 
     Attributes:
-        folder: which is searched for them.
-        package: that they belong to; empty for a checkout, whose modules stand by themselves.
-        is_own: whether they are MSST's, and not of a package that it imports.
+        folder: the folder to search.
+        package: the package that the modules belong to; empty for a checkout, whose modules are top-level.
+        is_own: whether the modules are MSST's own, not those of a package it imports.
     """
 
     folder: Path
@@ -78,7 +79,7 @@ class Sources:
     is_own: bool = True
 
     def path_of(self, module: str) -> Path | None:
-        """Of one of its modules, a file without its ending, or a folder; None: it is none of these."""
+        """The path of a module: a file without its suffix, or a folder; None if it is not in here."""
         if self.package:
             if not f"{module}.".startswith(f"{self.package}."):
                 return None
@@ -88,7 +89,7 @@ class Sources:
 
 
 def missing_modules(root: Path, loader: Loader, types: ModelTypes) -> dict[str, list[str]]:
-    """By each architecture that the MSST of a folder builds, the modules that it lacks."""
+    """The missing modules by architecture, for every architecture that the MSST builds."""
     home = _home_of(root, Path(loader.file))
     if home is None:
         return {}
@@ -104,7 +105,7 @@ def missing_modules(root: Path, loader: Loader, types: ModelTypes) -> dict[str, 
 
 
 def package_folders() -> list[str]:
-    """The folders in which an install shows."""
+    """The folders in which newly installed packages appear."""
     paths = sysconfig.get_paths()
     folders = {paths["purelib"], paths["platlib"], *sys.path}
     return sorted(
@@ -113,7 +114,7 @@ def package_folders() -> list[str]:
 
 
 def _home_of(root: Path, file: Path) -> tuple[Sources, str] | None:
-    """The module that a file of an MSST is; None: it is of neither the folder nor the package."""
+    """The sources and module name of an MSST file; None if it is in neither the folder nor the package."""
     package = importlib.util.find_spec("msst")
     folders = [Path(folder) for folder in (package.submodule_search_locations if package else None) or ()]
     for sources in (*(Sources(folder, "msst") for folder in folders), Sources(root)):
@@ -127,7 +128,7 @@ def _home_of(root: Path, file: Path) -> tuple[Sources, str] | None:
 
 
 def _lacking(sources: Sources, module: str, seen: set[tuple[Sources, str]]) -> set[str]:
-    """The modules that importing one of them would fail for."""
+    """The missing modules for which importing a module would fail."""
     if (sources, module) in seen:
         return set()
     seen.add((sources, module))
@@ -158,7 +159,7 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
     """The modules that a statement imports.
 
     Args:
-        package: which the statement's module is in.
+        package: the package that contains the statement's module.
     """
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -168,7 +169,7 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def _imported_modules(sources: Sources, node: ast.AST, module: str) -> Iterator[str]:
-    """The modules that a statement of a module imports, also those that `from package import name` names."""
+    """The modules that a statement in a module imports, including submodules (`from package import name`)."""
     path = sources.path_of(module)
     package = module if path is not None and path.is_dir() else module.rpartition(".")[0]
     for imported in _imported(node, package):
@@ -179,10 +180,13 @@ def _imported_modules(sources: Sources, node: ast.AST, module: str) -> Iterator[
 
 
 def _run_when_imported(statements: list[ast.stmt], *, is_own: bool) -> Iterator[ast.stmt]:
-    """Not what stands in functions, and not what is tried: a module that may be missing is not needed.
+    """The statements that run when a module is imported.
+
+    Function bodies are left out, and so are try blocks: a module imported there is optional.
 
     Args:
-        is_own: of MSST itself. Others import under conditions that only running them would tell.
+        is_own: whether the module is MSST's own. In other packages, nested statements are left out too: their
+            conditions cannot be known without running them.
     """
     for node in statements:
         yield node
@@ -196,7 +200,7 @@ def _is_for_types_only(node: ast.stmt) -> bool:
 
 @functools.cache
 def _statements(sources: Sources, module: str) -> list[ast.stmt]:
-    """Of a module; none where it cannot be read: whoever imports it will say why."""
+    """A module's statements; empty if it cannot be read: importing it will report the error."""
     path = sources.path_of(module)
     if path is None:
         return []

@@ -1,4 +1,4 @@
-"""No child may outlive its server, not even while its interpreter is stuck in a C call."""
+"""Ensures that a child does not outlive its server, even while its interpreter is stuck in a C call."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that spawned it ends, and first when memory runs out.
+    """Have the kernel kill this process when the thread that spawned it ends.
 
-    Both on Linux only. Elsewhere the end of stdin and the heartbeat's look at the parent must do.
+    Also makes it the OOM killer's first choice. Both on Linux only; elsewhere the end of stdin and the
+    heartbeat's check of the parent end the process.
     """
     parent = os.getppid()
-    # A Ctrl-C in the terminal is for the server, which tells its children in its own time.
+    # Ctrl-C in a terminal reaches all processes; the server shuts its children down itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
     if prctl is None:
         return
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        # It died before the call above could take effect.
+        # The parent died before prctl took effect.
         os._exit(0)
     _volunteer_for_the_oom_killer()
 
@@ -32,4 +33,4 @@ def _volunteer_for_the_oom_killer() -> None:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
             score.write("1000")
     except OSError:
-        pass  # A container may forbid it; the worker does its work all the same.
+        pass  # A container may forbid it; the worker works without it.

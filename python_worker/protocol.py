@@ -1,6 +1,6 @@
-"""The wire between Node and this child, as dataclasses: the mirror of `src/worker/protocol.ts`.
+"""The messages between Node and this child as dataclasses; mirrors `src/worker/protocol.ts`.
 
-Both sides' tests read `test/fixtures/protocol/*.json`, so that neither can drift unseen.
+The tests of both sides read `test/fixtures/protocol/*.json`, so that the two cannot diverge unnoticed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from .strict_json import Json, NonNegative, Positive, parse
 PROTOCOL_VERSION = 1
 
 REQUEST_FAILED = -32001
-"""The application error code of a request this child refused; `data` says which kind it was."""
+"""The JSON-RPC error code of a failed request; `data` holds the kind of failure."""
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
-"""No frame may be longer than this, in either direction: audio travels by path."""
+"""Maximum frame size in either direction; audio is passed by path."""
 
 MAX_LOG_CHARS = 10_000
-"""A longer log message is cut."""
+"""Longer log messages are truncated."""
 
 FailureKind = Literal[
     "UNSUPPORTED_FORMAT",
@@ -43,11 +43,11 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Failure(Exception):
-    """A request that cannot be done, with a reason fit for a client.
+    """A request failed, with a reason that may be shown to clients.
 
     Args:
-        kind: which sort of failure it is; decides what the server does next.
-        message: a plain sentence: what is wrong and what can be done. No path of this machine, no traceback.
+        kind: the kind of failure; determines what the server does next.
+        message: a plain sentence that says what is wrong and what can be done. No local paths, no traceback.
         traceback: for the log only.
     """
 
@@ -67,9 +67,9 @@ class Failure(Exception):
 
 
 class Cancelled(BaseException):
-    """Raised in the middle of a request whose caller no longer wants it.
+    """Raised while a request runs that its caller has cancelled.
 
-    Not an Exception: MSST wraps or swallows every Exception, and this one must pass through.
+    Not an Exception, because MSST wraps or swallows every Exception.
     """
 
 
@@ -83,7 +83,7 @@ class InitializeMedia:
 
 @dataclass(frozen=True)
 class InitializeWorker:
-    """The first request to a worker: the device it works on and the MSST it wraps."""
+    """The first request to a worker: its device and its MSST."""
 
     role: Literal["worker"]
     protocol_version: int
@@ -94,14 +94,14 @@ class InitializeWorker:
 
 @dataclass(frozen=True)
 class MediaReady:
-    """What a media child answers to it."""
+    """A media child's answer to `initialize`."""
 
     protocol_version: int
 
 
 @dataclass(frozen=True)
 class MsstInfo:
-    """Which MSST a worker wraps."""
+    """The MSST that a worker wraps."""
 
     call_shape: CallShape
     version: str | None
@@ -109,7 +109,7 @@ class MsstInfo:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """The device a worker is bound to; memory in bytes."""
+    """The device that a worker is bound to."""
 
     kind: DeviceKind
     name: str
@@ -119,7 +119,7 @@ class DeviceInfo:
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """What a worker answers once torch and MSST are imported."""
+    """A worker's answer to `initialize`, once torch and MSST are imported."""
 
     protocol_version: int
     pid: int
@@ -131,7 +131,7 @@ class WorkerReady:
 
 @dataclass(frozen=True)
 class ModelParams:
-    """A model: its configuration, its checkpoint, how far the latter is trusted, and how it is computed."""
+    """A model: its YAML, its checkpoint and whether it is trusted, LoRA adapters, how it is computed."""
 
     name: str
     architecture: str
@@ -143,12 +143,12 @@ class ModelParams:
     precision: Precision
     compile: bool
     msst_arguments: list[str]
-    """Words of a command line, for options that a fork has of its own."""
+    """Command-line arguments for options that only a fork of MSST has."""
 
 
 @dataclass(frozen=True)
 class SeparateOptions:
-    """What is wanted of one separation; None: as the model's YAML says."""
+    """The options of one separation; None: as in the model's YAML."""
 
     instruments: list[str]
     use_tta: bool
@@ -168,12 +168,13 @@ class SeparateOptions:
 
 @dataclass(frozen=True)
 class SeparateParams:
-    """One attempt of a task: everything resolved, audio by path, its length in seconds.
+    """The parameters of one attempt, fully resolved; audio is passed by path.
 
     Attributes:
-        piece_seconds: too long to be held as a whole, it goes through MSST in pieces of at most so many
-            seconds, where that gives the same stems; None: as a whole.
-        whole_fits: whether it may be held as a whole all the same, where it does not.
+        duration_seconds: the mixture's length as counted by the probe.
+        piece_seconds: the mixture goes through MSST in pieces of at most this length, if that gives the same
+            stems; None: as a whole.
+        whole_fits: whether the host has memory for the whole mixture, if it cannot be cut into pieces.
     """
 
     task_id: str
@@ -196,7 +197,7 @@ class SeparateParams:
 
 @dataclass(frozen=True)
 class Prepare:
-    """The mixture of the task that will most likely come next, to be decoded while the network is busy."""
+    """The mixture most likely to be separated next, to be decoded while the network is busy."""
 
     mixture_path: str
     sample_rate: Positive
@@ -205,7 +206,7 @@ class Prepare:
 
 @dataclass(frozen=True)
 class WrittenStem:
-    """A finished stem: size in bytes, length in seconds, level as an absolute sample (1.0: full scale)."""
+    """A finished stem. `peak` is the largest absolute sample value (1.0: full scale)."""
 
     instrument: str
     filename: str
@@ -221,7 +222,7 @@ class WrittenStem:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """How long each stage of an attempt took."""
+    """The seconds that each stage of an attempt took."""
 
     loading_model: float
     decoding: float
@@ -231,7 +232,7 @@ class StageSeconds:
 
 @dataclass(frozen=True)
 class DevicePeak:
-    """What a separation took of a GPU at most, in bytes; any_length: a longer mixture takes no more."""
+    """Peak GPU memory of a separation in bytes; any_length: a longer mixture would not need more."""
 
     bytes: NonNegative
     any_length: bool
@@ -239,7 +240,7 @@ class DevicePeak:
 
 @dataclass(frozen=True)
 class SeparateResult:
-    """What a completed attempt answers."""
+    """The result of a completed attempt."""
 
     task_id: str
     attempt: Positive
@@ -254,14 +255,14 @@ class SeparateResult:
 
 @dataclass(frozen=True)
 class LoadParams:
-    """The model to load ahead of any task."""
+    """The model to load in advance."""
 
     model: ModelParams
 
 
 @dataclass(frozen=True)
 class LoadResult:
-    """How long that took, and what is loaded now."""
+    """The seconds that loading took, and the models loaded now."""
 
     seconds: float
     model_loads: NonNegative
@@ -270,12 +271,12 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class UnloadParams:
-    """Every loaded model is to be freed."""
+    """A request to unload every model; it has no parameters."""
 
 
 @dataclass(frozen=True)
 class UnloadResult:
-    """What was freed."""
+    """The models that were unloaded, and the bytes freed."""
 
     unloaded: list[str]
     freed_bytes: NonNegative
@@ -283,14 +284,14 @@ class UnloadResult:
 
 @dataclass(frozen=True)
 class ProbeParams:
-    """The file to look at."""
+    """The file to probe."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What kind of audio a file holds; its length is counted, never read off a header."""
+    """The audio in a file; its duration is counted, never taken from a header."""
 
     container: Container
     codec: str
@@ -302,7 +303,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class StageParams:
-    """The file that MSST cannot read, its length in seconds as counted, and where it goes as a float WAV."""
+    """A file that MSST cannot read, its counted duration, and the path for the float WAV made from it."""
 
     task_id: str
     attempt: Positive
@@ -314,7 +315,7 @@ class StageParams:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What was written."""
+    """The duration of the WAV written, and warnings about it."""
 
     duration_seconds: float
     warnings: list[str]
@@ -322,7 +323,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """Forward calls begun so far and expected in all; 0 of 0 outside `separating`."""
+    """Forward calls begun and expected in total; 0 of 0 outside `separating`."""
 
     task_id: str
     attempt: Positive
@@ -333,7 +334,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The process lives; CPU time in seconds, memory in bytes."""
+    """A sign of life, with the process's CPU time and resident memory."""
 
     task_id: str | None
     attempt: Positive | None
@@ -343,7 +344,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Holding:
-    """What a worker holds while it rests: models, and memory of its GPU in bytes, where it has one."""
+    """What an idle worker holds: its loaded models, and its GPU memory in bytes, if it has a GPU."""
 
     models: list[str]
     device_bytes: NonNegative | None
@@ -352,7 +353,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Log:
-    """A line for the log, about a task or about none."""
+    """A line for the log; task_id and attempt are None if it belongs to no task."""
 
     task_id: str | None
     attempt: Positive | None
@@ -361,7 +362,11 @@ class Log:
 
 
 def parse_initialize(value: object) -> InitializeMedia | InitializeWorker:
-    """The params of `initialize`; raises ValueError with the reason when they are not valid."""
+    """Parse the params of `initialize`.
+
+    Raises:
+        ValueError: they are invalid; the message gives the reason.
+    """
     role = value.get("role") if isinstance(value, dict) else None
     if role == "media":
         return parse(InitializeMedia, value)

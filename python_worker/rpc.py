@@ -1,7 +1,7 @@
-"""JSON-RPC 2.0: requests one by one on the main thread, cancels and the end of the stream at once.
+"""JSON-RPC 2.0: requests run one by one on the main thread; cancels and end of stream act immediately.
 
-A daemon thread reads. It must never wait for a request to end, or a cancel would queue behind the very
-work it is meant to stop.
+A daemon thread reads. It must never wait for a request to finish, or a cancel would queue behind the work
+that it is meant to stop.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ BROKEN_EXIT_CODE = 70
 INVALID_PARAMS = -32602
 
 MAX_TRACEBACK = 100_000
-"""The tail of a traceback says what failed; an answer must stay far below the frame limit."""
+"""Only the end of a traceback is sent, to keep answers well below the frame limit."""
 
 REST_SECONDS = 0.5
-"""Who has answered and is asked nothing more for so long may do something of its own."""
+"""Seconds without a request after which `on_rest` is called."""
 
 RequestId = int | str
 Handler = Callable[[Any, "Request"], Json]
@@ -38,21 +38,23 @@ Listener = Callable[[Any], None]
 
 
 class InvalidParams(Exception):
-    """The params of a request are not what its method takes."""
+    """The params of a request are not valid for its method."""
 
 
 class EndOfService(Exception):
-    """Raised by a handler after whose answer the process shall end."""
+    """Raised by a handler to end the process after an empty answer is sent."""
 
 
 class ProcessBroken(BaseException):
-    """Raised by a handler when nothing this process does can be right any more: it ends unanswered, so that
-    the caller takes it for dead and starts another."""
+    """Raised by a handler when the process is unusable, such as after a fatal device error.
+
+    The process exits without answering, so that the caller starts a new one.
+    """
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, from its arrival to its answer."""
+    """One open request."""
 
     id: RequestId
     method: str
@@ -60,19 +62,20 @@ class Request:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def is_cancelled(self) -> bool:
-        """Whether the caller has withdrawn it; may change at any moment."""
+        """Whether the caller has cancelled it; may change at any time."""
         return self.cancelled.is_set()
 
 
 class Server:
-    """Answers one peer until it asks for the end or goes away.
+    """Answers requests from one peer until a handler ends the service or the stream ends.
 
     Args:
-        channel: the peer.
-        handlers: by method; each gets the params as they came, and its request.
-        listeners: of notifications, by method; called on the thread that reads, so they must be quick.
-        on_answered: called after each answer, before the next request is looked at.
-        on_rest: called once whenever no request came for a moment; what comes meanwhile waits for it.
+        channel: the connection to the peer.
+        handlers: request handlers by method; each gets the unvalidated params and its request.
+        listeners: notification listeners by method; called on the reader thread, so they must be quick.
+        on_answered: called after each answer, before the next request is taken.
+        on_rest: called once per idle period, after REST_SECONDS without a request. Requests that arrive
+            meanwhile wait for it.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Server:
         self._open_lock = threading.Lock()
 
     def serve(self) -> None:
-        """Work until a handler ends the service. The end of the stream ends the whole process instead."""
+        """Serve until a handler ends the service. The end of the stream exits the process instead."""
         threading.Thread(target=self._read_until_the_end, name="rpc-reader", daemon=True).start()
         while True:
             request = self._next_request()
@@ -125,13 +128,13 @@ class Server:
             _exit_now(1, f"the channel cannot be trusted any more: {error}")
         except BaseException:
             _exit_now(1, f"the reader failed: {traceback.format_exc()}")
-        # The server closed our stdin or died; neither can want anything of us.
+        # The server closed our stdin or died: there is nobody left to serve.
         _exit_now(0)
 
     def _take(self, message: dict[str, Any]) -> None:
         method, request_id = message.get("method"), message.get("id")
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            # A response we never asked for has no method: nothing to answer.
+            # An unsolicited response has no method and needs no answer.
             if "result" not in message and "error" not in message:
                 self._refuse(request_id, INVALID_REQUEST, "This is no JSON-RPC 2.0 request.")
         elif method == "$/cancelRequest":
@@ -144,7 +147,7 @@ class Server:
             self._refuse(None, INVALID_REQUEST, "A request's id must be a string or a whole number.")
 
     def _hear(self, method: str, params: Any) -> None:
-        # JSON-RPC has unknown notifications ignored, and nobody waits to hear what is wrong with a known one.
+        # JSON-RPC: unknown notifications are ignored, and errors in known ones cannot be answered.
         listener = self._listeners.get(method, lambda params: None)
         try:
             listener(params)

@@ -1,4 +1,4 @@
-"""JSON into dataclasses and back: what does not fit is refused, and said with its place."""
+"""Converts JSON to dataclasses and back; errors name the field that is invalid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def parse(cls: type[T], value: object) -> T:
-    """Read a message into its dataclass, strictly: no coercion, no missing and no unknown fields.
+    """Parse a message into its dataclass strictly: no coercion, no missing and no unknown fields.
 
     Raises:
         ValueError: names the field and what it must be.
@@ -34,7 +34,7 @@ def parse(cls: type[T], value: object) -> T:
 
 
 def to_json(message: Any) -> Json:
-    """The JSON value of a message's dataclass."""
+    """Convert a message's dataclass to JSON."""
     return dataclasses.asdict(message)
 
 
@@ -74,7 +74,7 @@ def _parse_object(cls: Any, value: object, where: str) -> Any:
 
 
 def _parse_scalar(expected: Any, value: object, where: str) -> Any:
-    # A bool is an int to Python, and JSON writes the float 12.0 as 12.
+    # In Python a bool is an int; JSON may write the float 12.0 as 12.
     if expected is float and isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value)
         if math.isfinite(number):

@@ -1,4 +1,4 @@
-"""What a function does with a model type that it compares with nothing: its source is followed, not run."""
+"""Static analysis of what a function does with a model type that matches none of its comparisons."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TypeVar
 
 _Part = TypeVar("_Part")
 KEY = "model_type"
-"""What MSST calls the type, as a parameter, in a YAML and on its command line."""
+"""MSST's name for the type, as a parameter, in a YAML and on its command line."""
 Called = Callable[[ast.Call, "set[str]"], "bool | None"]
-"""Whether a call of a function of the same module may give a network; None: no call that is followed."""
+"""Whether a call of a function in the same module may return a network; None: the call is not analysed."""
 
 
 @dataclass(frozen=True)
 class _Names:
-    """What is known at one place of a function.
+    """What is known about the variables at one point in a function.
 
     Attributes:
-        types: the names that surely hold the type.
-        networks: the names that may hold a network: whatever else than a constant was assigned to them.
+        types: the variables that certainly hold the type.
+        networks: the variables that may hold a network: anything other than a constant was assigned to them.
     """
 
     types: frozenset[str]
@@ -31,8 +31,9 @@ def may_build(function: ast.FunctionDef, parameter: str, called: Called) -> bool
     """Whether a function may return a network for a type that none of its comparisons names.
 
     Args:
-        parameter: which holds the type.
-        called: asked for the calls in it.
+        function: the function to analyse.
+        parameter: the parameter that holds the type.
+        called: decides for the calls in it.
     """
     path = _Path(function, _Names(frozenset((parameter,)), frozenset()), called)
     path.run(function.body)
@@ -40,7 +41,7 @@ def may_build(function: ast.FunctionDef, parameter: str, called: Called) -> bool
 
 
 def holds_type(value: ast.expr, types: Iterable[str]) -> bool:
-    """Whether an expression is the model type as it was given, or as the YAML has it."""
+    """Whether an expression is the model type, as passed in or as read from the YAML."""
     match value:
         case ast.Name(id=name):
             return name in types
@@ -60,7 +61,7 @@ def holds_type(value: ast.expr, types: Iterable[str]) -> bool:
 
 
 def compared_texts(test: ast.expr, types: Iterable[str]) -> list[str] | None:
-    """The texts that a comparison holds the type against; None: it is no such comparison."""
+    """The strings that an expression compares the type with; None: it is no such comparison."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
     sides = [test.left, test.comparators[0]]
@@ -75,7 +76,7 @@ def compared_texts(test: ast.expr, types: Iterable[str]) -> list[str] | None:
 
 
 def matched_texts(pattern: ast.pattern) -> list[str] | None:
-    """The texts that a pattern names; None: it may be met by others too."""
+    """The strings that a pattern matches; None: it may match others too."""
     match pattern:
         case ast.MatchValue(value=ast.Constant(value=str(text))):
             return [text]
@@ -86,7 +87,7 @@ def matched_texts(pattern: ast.pattern) -> list[str] | None:
 
 
 class _Path:
-    """The statements that such a type may come to, in their order."""
+    """Follows the statements that an unknown type may reach, in order."""
 
     def __init__(self, function: ast.FunctionDef, names: _Names, called: Called) -> None:
         self._own = {
@@ -98,7 +99,7 @@ class _Path:
         self.builds = False
 
     def run(self, statements: Sequence[ast.stmt]) -> bool:
-        """Go through a block. Returns whether what follows it is come to."""
+        """Follow a block. Returns whether the code after it is reachable."""
         return all(self._step(statement) for statement in statements)
 
     def _step(self, statement: ast.stmt) -> bool:
@@ -147,7 +148,7 @@ class _Path:
                 for name in shared:
                     self._bind(name, is_type=False, is_network=True)
             case _:
-                # Of a kind that is not followed.
+                # A compound statement of a kind that is not analysed: assume the worst.
                 self.builds |= hasattr(statement, "body")
         return True
 
@@ -170,7 +171,7 @@ class _Path:
         return self.run(statement.finalbody) and (goes_on or in_handlers)
 
     def _cases(self, subject: ast.expr, cases: list[ast.match_case]) -> list[list[ast.stmt]]:
-        """The blocks that it may come to."""
+        """The case bodies that an unknown type may reach; [] if it may match none."""
         is_type = isinstance(subject, ast.Name) and subject.id in self._names.types
         blocks: list[list[ast.stmt]] = []
         for case in cases:
@@ -182,7 +183,7 @@ class _Path:
         return [*blocks, []]
 
     def _outcome(self, test: ast.expr) -> bool | None:
-        """Of a condition; None: it may be either."""
+        """The value of a condition for an unknown type; None: it may be either."""
         texts = compared_texts(test, self._names.types)
         if texts is not None and isinstance(test, ast.Compare):
             return isinstance(test.ops[0], ast.NotEq | ast.NotIn)
@@ -236,7 +237,7 @@ class _Path:
 
 
 def stored_names(tree: ast.AST) -> list[str]:
-    """The names that something is assigned to, as often as that is."""
+    """The names that are assigned to, repeated for each assignment."""
     names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
     return [name.id for name in names if isinstance(name.ctx, ast.Store)]
 

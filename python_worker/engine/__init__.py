@@ -1,6 +1,6 @@
 """The separation engine: MSST's own `proc_folder`, unmodified, with warm models.
 
-Nothing outside this package imports torch or MSST.
+Only this package imports MSST.
 """
 
 from .engine import Engine

@@ -1,4 +1,4 @@
-"""Loading checkpoints that may come from anyone."""
+"""Loads untrusted checkpoints safely."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Log = Callable[[LogLevel, str], None]
 
 
 class CheckpointLoader:
-    """Stands in for `torch.load` while one model is loaded.
+    """Replaces `torch.load` while one model is loaded.
 
     Args:
-        model: names the model in messages, and says whether its pickle may run as a last resort.
-        log: where it says what it left out.
-        of_adapter: it loads the model's LoRA checkpoints, to which trust in the other does not extend.
+        model: the model; says whether its pickle may be executed as a last resort.
+        log: receives what was left out.
+        of_adapter: whether it loads the model's LoRA checkpoints, which trust_pickle does not cover.
     """
 
     def __init__(self, model: ModelParams, log: Log, *, of_adapter: bool = False) -> None:
@@ -39,14 +39,14 @@ class CheckpointLoader:
         self._names: frozenset[str] = frozenset()
 
     def expect(self, network: torch.nn.Module) -> None:
-        """Tell which network the weights are for. A state dict that fits it is then found anywhere."""
+        """Set the network that the weights are for, so that a matching state dict is found anywhere."""
         self._names = frozenset(network.state_dict())
 
     def load(self, file: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
-        """The checkpoint in a file, read in the safest way that yields its weights.
+        """Load a checkpoint in the safest way that yields its weights.
 
         Raises:
-            Failure: MODEL_UNAVAILABLE, if no way that is allowed yields them.
+            Failure: MODEL_UNAVAILABLE, if no permitted way yields them.
         """
         if not isinstance(file, str | os.PathLike):
             return torch.load(file, map_location=map_location, weights_only=True)
@@ -72,7 +72,7 @@ class CheckpointLoader:
                 return torch.load(path, map_location=map_location, weights_only=False, pickle_module=module)
 
     def _load_trusted(self, path: Path, map_location: Any, found: Unusable, inert_names: set[str]) -> Any:
-        """What only unpickling without restraint yields, where that can help at all and is allowed."""
+        """Load a checkpoint by unrestricted unpickling, if that may help and is permitted; else raise."""
         if self._of_adapter:
             raise self._refusal(
                 f"{found.reason}; an adapter by peft is the folder that save_pretrained wrote"
@@ -97,7 +97,7 @@ class CheckpointLoader:
         return loaded
 
     def _with_weights(self, checkpoint: Any) -> Any:
-        """The checkpoint as MSST can use it; None: it cannot."""
+        """The checkpoint in a form that MSST can use; None if there is none."""
         weights = state_dict_in(checkpoint)
         if weights is not None and (not self._names or not self._names.isdisjoint(weights)):
             return checkpoint
@@ -142,7 +142,7 @@ def _listed(names: set[str]) -> str:
 
 
 def _is_program(path: Path) -> bool:
-    """Whether torch.load would run something else than an unpickler on it."""
+    """Whether torch.load would do something other than unpickle the file."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return any(Path(name).name == "constants.pkl" for name in archive.namelist())
@@ -151,7 +151,7 @@ def _is_program(path: Path) -> bool:
 
 @contextmanager
 def _full_pickles_allowed() -> Iterator[None]:
-    """While the environment forces weights-only loading, torch refuses any unpickler but its own."""
+    """Lift the environment's forced weights-only loading, under which torch refuses other unpicklers."""
     forced = os.environ.pop("TORCH_FORCE_WEIGHTS_ONLY_LOAD", None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Whether a mixture goes through MSST in pieces, and how it is cut."""
+"""Decides whether a mixture goes through MSST in pieces, and how it is cut."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .segment_plan import Grid, Segment, grid_of, plan_segments
 
 NORMALIZE = "normalize_audio"
 """MSST's function for `inference.normalize`, which needs the whole mixture."""
-# What MSST takes where the YAML says nothing.
+# MSST's default if the YAML does not say.
 DEFAULT_SAMPLE_RATE = 44100
 
 
@@ -22,11 +22,11 @@ class Cut:
     """How one mixture is cut.
 
     Attributes:
-        grid: of the model.
-        sample_rate: that MSST resamples to.
-        piece_samples: of a piece at most.
-        rotations: of the mixture (`bigshifts`), each cut by itself.
-        normalizes: whether MSST takes mean and deviation of the whole out of it.
+        grid: the model's chunks and batches.
+        sample_rate: the rate that MSST resamples to.
+        piece_samples: the maximum length of a piece.
+        rotations: the number of rotations of the mixture (`bigshifts`), each cut separately.
+        normalizes: whether MSST normalizes by the mean and standard deviation of the whole mixture.
     """
 
     grid: Grid
@@ -36,19 +36,19 @@ class Cut:
     normalizes: bool
 
     def segments(self, samples: int) -> list[Segment]:
-        """The pieces of a mixture of so many samples."""
+        """The pieces of a mixture of this length in samples."""
         return plan_segments(self.grid, samples, self.piece_samples)
 
 
 def plan_cut(msst: Msst, config: Any, params: SeparateParams, bigshifts: int) -> Cut | None:
-    """Decide it by what the server asks for, the model's YAML and what this MSST can do.
+    """Plan the cut from the server's request, the model's YAML and the abilities of this MSST.
 
     Args:
         config: the YAML as MSST has read it.
-        bigshifts: that MSST would make.
+        bigshifts: the number of rotations that MSST would make.
 
     Returns:
-        None: it goes through MSST as a whole.
+        None if the mixture goes through MSST as a whole.
     """
     grid = grid_of(config, params.model.architecture)
     if params.piece_seconds is None or grid is None:
@@ -56,7 +56,7 @@ def plan_cut(msst: Msst, config: Any, params: SeparateParams, bigshifts: int) ->
     normalizes = bool(setting(config, "inference", "normalize"))
     if normalizes and NORMALIZE not in msst.namespace:
         return None
-    # Without it MSST rotates the mixture for the passes of TTA no further: no sum of rotations then.
+    # If apply_tta has no bigshifts, MSST does not rotate the TTA passes, and averaging would differ.
     if bigshifts > 1 and params.options.use_tta and not _takes(msst.namespace.get("apply_tta"), "bigshifts"):
         return None
     rate = int(setting(config, "audio", "sample_rate") or DEFAULT_SAMPLE_RATE)
@@ -65,10 +65,10 @@ def plan_cut(msst: Msst, config: Any, params: SeparateParams, bigshifts: int) ->
 
 
 def require_whole(params: SeparateParams) -> None:
-    """Make sure that the mixture may go through MSST as a whole.
+    """Check that the mixture may go through MSST as a whole.
 
     Raises:
-        Failure: the server reckoned with pieces, for the host has no memory for the whole.
+        Failure: the host has no memory for the whole, and the server had planned for pieces.
     """
     if params.piece_seconds is None or params.whole_fits:
         return

@@ -1,4 +1,4 @@
-"""MSST's own decoding, with what it decodes looked at before the network gets it."""
+"""Decodes with MSST's own librosa, and checks the result before the network gets it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .prepared_mixture import PreparedMixture
 
 
 class Decoder:
-    """Stands in for `librosa.load` during one separation.
+    """Replaces `librosa.load` during one separation.
 
     Args:
-        librosa: the MSST's own, which decodes.
-        duration_seconds: as probed; how long the mixture must come out.
+        librosa: MSST's own, which decodes.
+        duration_seconds: the length as probed; the decoded mixture must match it.
         on_decoded: called with the mixture's length in samples, before the network starts.
-        before_block: called before each block of a mixture that goes onto the disk; may raise to cancel.
-        prepared: where it may have been decoded already.
-        source: the mixture's own path; MSST is given another.
+        before_block: called before each block of a mixture that is decoded to disk; may raise to cancel.
+        prepared: may hold the mixture, decoded in advance.
+        source: the mixture's real path; MSST is given a link to it.
 
     Attributes:
-        mixture: what the network gets, float32 of shape (channels, samples); None before.
+        mixture: the network's input, float32 of shape (channels, samples); None until it is decoded.
         sample_rate: of the mixture.
-        failure: why it could not be decoded. Upstream MSST swallows every exception of librosa.load and ends
-            as if all were well, so it is kept here too.
+        failure: why decoding failed. Kept here because upstream MSST swallows every exception of
+            librosa.load and ends as if it had succeeded.
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class Decoder:
         self._config: Any = None
 
     name = "mixture"
-    """Of the one file in the input folder, without its ending."""
+    """The name of the only file in the input folder, without its suffix."""
     is_last = True
-    """There is no other."""
+    """Always true: there is only one file."""
 
     def prepare(self, config: Any) -> None:
-        """Tell it the YAML of the model, which says how many channels the network takes."""
+        """Set the model's YAML, which says how many channels the network takes."""
         self._config = config
 
     def load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
-        """librosa.load, with the mixture checked and given the network's number of channels."""
+        """Replaces librosa.load: checks the mixture and gives it the network's number of channels."""
         try:
             ahead = self._prepared.take(self._path, arguments, options)
             if ahead is None:
-                # Before any of it is held: how long it is was counted without decoding it.
+                # Check the length that libsndfile reports before decoding into memory.
                 open_counted(self._path, self._duration_seconds).close()
             audio, sample_rate = ahead or self._librosa.load(path, *arguments, **options)
             mixture = self._with_channels_of_the_model(audio)
@@ -85,7 +85,7 @@ class Decoder:
         return mixture, sample_rate
 
     def decode_to_file(self, path: Path, sample_rate: int, into: Path) -> MixtureFile:
-        """The same onto the disk, block by block, for a mixture that is not to be held."""
+        """Decode and check a mixture block by block to disk, if it is too long for memory."""
         try:
             with open_counted(path, self._duration_seconds) as source:
                 mixture = decode_to_file(source, sample_rate, into, self._checked, self._duration_seconds)
@@ -101,7 +101,7 @@ class Decoder:
         return changed
 
     def _with_channels_of_the_model(self, audio: Any) -> Any:
-        # MSST makes mono stereo only where the YAML has num_channels; stock YAMLs of stereo models lack it.
+        # MSST duplicates mono only if the YAML has num_channels; stock YAMLs of stereo models lack it.
         if audio.ndim == 1:
             audio = audio[numpy.newaxis, :]
         channels = audio.shape[0]
@@ -113,7 +113,7 @@ class Decoder:
 
 
 def warm_up_decoding(librosa: ModuleType) -> None:
-    """Decode and resample a moment of silence: the first time in a process costs seconds of imports."""
+    """Decode and resample a moment of silence: the first time in a process takes seconds for imports."""
     silence = io.BytesIO()
     soundfile.write(silence, numpy.zeros((100, 2), numpy.float32), 8000, format="WAV")
     silence.seek(0)

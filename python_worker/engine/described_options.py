@@ -1,4 +1,4 @@
-"""The options of a parser, told to whoever has no Python to ask it."""
+"""Describes the options of an argparse parser as JSON, for the Node side."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ MOST_OPTIONS = 300
 MOST_CHOICES = 50
 LONGEST_CHOICE = 100
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-"""What the configuration may call an option."""
+"""The option names that the configuration may use."""
 
 
 def describe(flags: Mapping[str, argparse.Action]) -> list[dict[str, Any]] | None:
-    """What each option is called, and which values it takes.
+    """Describe the names of each option and the values it takes.
 
     Args:
-        flags: the options, by each of their names without dashes.
+        flags: the options by name without dashes; an option may have several names.
 
     Returns:
-        Of each option its names, how many values it takes (at least, and at most; None: any number), their
-        type (text, int or float; None: another) and choices (None: others may do as well). None for all of
-        them: there are more than anybody writes by hand.
+        For each option its names, the least and most values it takes (most None: any number), their type
+        (text, int or float; None: another) and choices (None: not limited to a known list). None in place of
+        the list: there are implausibly many options.
     """
     actions = {id(action): action for action in flags.values()}
     if len(actions) > MOST_OPTIONS:
@@ -41,7 +41,7 @@ def describe(flags: Mapping[str, argparse.Action]) -> list[dict[str, Any]] | Non
 
 
 def _counts(action: argparse.Action) -> tuple[int, int | None]:
-    """How many values an option takes: at least, and at most."""
+    """The least and most values that an option takes; most None: any number."""
     if isinstance(action.nargs, int):
         return action.nargs, action.nargs
     if action.nargs is None:
@@ -50,14 +50,14 @@ def _counts(action: argparse.Action) -> tuple[int, int | None]:
 
 
 def _type_name(action: argparse.Action) -> str | None:
-    """None: a function of its own, which only the parser can call."""
+    """The type of an option's values; None: a custom function, which only the parser can call."""
     if action.type is None or action.type is str:
         return "text"
     return "int" if action.type is int else "float" if action.type is float else None
 
 
 def _choices(action: argparse.Action) -> list[str] | None:
-    """None also where they are no texts: in which form one is written, only the parser knows."""
+    """The allowed texts of an option. None also for other types: only the parser knows how to spell them."""
     if not isinstance(action.choices, list | tuple | set | frozenset | dict) or _type_name(action) != "text":
         return None
     choices = list(action.choices)

@@ -12,9 +12,9 @@ from ..protocol import DeviceInfo, Failure
 
 
 def describe_device(device: str) -> DeviceInfo:
-    """What the given device is, once it is known to be there.
+    """Describe a device, after checking that torch sees it.
 
-    MSST falls back to the CPU in silence where torch sees no GPU; a worker for a GPU must not.
+    MSST silently falls back to the CPU if torch sees no GPU; a worker for a GPU must not.
 
     Args:
         device: `cpu`, `mps` or `cuda:0`.
@@ -55,7 +55,7 @@ def _processor_name() -> str:
 def _memory_bytes() -> int:
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
-        # A container may be given less than the machine has.
+        # A container may be limited to less than the machine has.
         return min(installed, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
     except (OSError, ValueError):
         return installed

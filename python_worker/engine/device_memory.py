@@ -1,4 +1,4 @@
-"""How much memory a device has left, and how much of it this process has taken."""
+"""Measures a device's free memory, and the memory that this process uses."""
 
 from __future__ import annotations
 
@@ -11,97 +11,96 @@ import torch
 from ..heartbeat import resident_bytes
 from ..protocol import DeviceInfo
 
-# What CUDA takes of a GPU for a process that uses it, with the kernels of cuBLAS and cuDNN: no call says it
-# for one process, and others come and go while one could measure.
+# GPU memory of a process's CUDA context, with the kernels of cuBLAS and cuDNN. An estimate: no call reports
+# it per process, and it cannot be measured while other processes come and go.
 CONTEXT_BYTES = 600_000_000
 
 
 class DeviceMemory(Protocol):
-    """What the models and the separations share."""
+    """The memory of a device, shared by loaded models and separations."""
 
     def used_bytes(self) -> int:
-        """Taken by this process."""
+        """The memory in use by this process."""
 
     def free_bytes(self) -> int:
-        """Left for this process: what it freed and has not given back counts as left."""
+        """The memory available to this process, including what it has freed but still caches."""
 
     def release(self) -> None:
-        """Give back what nothing refers to any more."""
+        """Collect garbage and release cached memory."""
 
     def begin_peak(self) -> None:
-        """Forget the peak so far."""
+        """Reset the peak."""
 
     def peak_bytes(self) -> int | None:
-        """The most that `held_bytes` was since then."""
+        """The maximum of `held_bytes` since `begin_peak`; None if it is not measured."""
 
     def held_bytes(self) -> int | None:
-        """Taken of a GPU by this process, what it keeps without using it included; None where it is no GPU
-        that others may share."""
+        """The GPU memory held by this process, including its cache; None if no shareable GPU."""
 
 
 class CpuMemory:
     """The host's memory.
 
     Args:
-        total_bytes: of the host or of its container.
+        total_bytes: the memory of the host or its container.
     """
 
     def __init__(self, total_bytes: int) -> None:
         self._total_bytes = total_bytes
 
     def used_bytes(self) -> int:
-        """Of this process, in RAM now."""
+        """The resident memory of this process."""
         return resident_bytes()
 
     def free_bytes(self) -> int:
-        """What the system would still give, where it tells; else what this process has not taken."""
+        """The memory that the system reports as available, at most what this process leaves of the total."""
         left = self._total_bytes - self.used_bytes()
         return max(0, min(left, _available_bytes(left)))
 
     def release(self) -> None:
-        """Collect what only cycles hold, as every network does."""
+        """Collect reference cycles, which every network has."""
         gc.collect()
 
     def begin_peak(self) -> None:
-        """The host's memory is not counted here."""
+        """Does nothing: host memory is not measured here."""
 
     def peak_bytes(self) -> None:
-        """Likewise."""
+        """Always None."""
 
     def held_bytes(self) -> None:
-        """Likewise."""
+        """Always None."""
 
 
 class CudaMemory:
-    """The memory of the one GPU this process sees."""
+    """The memory of the only GPU that this process sees."""
 
     def used_bytes(self) -> int:
-        """What tensors of this process hold."""
+        """The memory of this process's tensors."""
         return int(torch.cuda.memory_allocated(0))
 
     def free_bytes(self) -> int:
-        """What the driver has left, and what torch keeps of it without using it."""
+        """The memory that the driver reports as free, and what torch caches without using it."""
         free, _ = torch.cuda.mem_get_info(0)
         cached = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
         return int(free + cached)
 
     def release(self) -> None:
-        """Collect first: what torch caches of a network goes only after the network."""
+        """Collect garbage first: torch's cache can only be released once the tensors are gone."""
         gc.collect()
         torch.cuda.empty_cache()
 
     def begin_peak(self) -> None:
-        """Forget the peak so far."""
-        # Before the first use of the GPU there is none, and torch refuses to forget it.
+        """Reset the peak."""
+        # torch raises an error if the GPU has not been used yet.
         if torch.cuda.is_initialized():
             torch.cuda.reset_peak_memory_stats(0)
 
     def peak_bytes(self) -> int:
-        """The most that `held_bytes` was since then."""
+        """The maximum of `held_bytes` since `begin_peak`."""
         return int(torch.cuda.max_memory_reserved(0)) + self._context_bytes()
 
     def held_bytes(self) -> int:
-        """What torch took of the driver, and what the driver took for this process."""
+        """The memory that torch has reserved, and that of the CUDA context."""
         return int(torch.cuda.memory_reserved(0)) + self._context_bytes()
 
     def _context_bytes(self) -> int:
@@ -109,33 +108,33 @@ class CudaMemory:
 
 
 class MpsMemory:
-    """What Metal grants this process."""
+    """The memory that Metal grants this process."""
 
     def used_bytes(self) -> int:
-        """What tensors of this process hold."""
+        """The memory of this process's tensors."""
         return int(torch.mps.current_allocated_memory())
 
     def free_bytes(self) -> int:
-        """Of what Metal recommends at most."""
+        """What is left of Metal's recommended maximum."""
         return max(0, int(torch.mps.recommended_max_memory()) - self.used_bytes())
 
     def release(self) -> None:
-        """Collect first, as on a GPU."""
+        """Collect garbage first, as for CUDA."""
         gc.collect()
         torch.mps.empty_cache()
 
     def begin_peak(self) -> None:
-        """One worker has it alone."""
+        """Does nothing: the device is not shared between workers."""
 
     def peak_bytes(self) -> None:
-        """Likewise."""
+        """Always None."""
 
     def held_bytes(self) -> None:
-        """Likewise."""
+        """Always None."""
 
 
 def memory_of(device: DeviceInfo) -> DeviceMemory:
-    """The memory of this device."""
+    """The memory of a device."""
     if device.kind == "cuda":
         return CudaMemory()
     if device.kind == "mps":

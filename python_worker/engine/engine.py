@@ -1,4 +1,4 @@
-"""The engine of one worker: its MSST, its device, and the models it keeps warm."""
+"""The separation engine of one worker: its MSST, its device and its loaded models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from .stages import Stages
 
 
 class Engine:
-    """Separates one mixture after the other with the `proc_folder` of one MSST.
+    """Separates mixtures one at a time with the `proc_folder` of one MSST.
 
     Args:
         msst_root: the folder whose `inference.py` has `proc_folder`.
@@ -51,7 +51,7 @@ class Engine:
         shares_device: whether other workers use the same GPU.
 
     Raises:
-        Failure: this interpreter lacks what that MSST needs, or the device is not there.
+        Failure: MSST cannot be imported by this interpreter, or the device is not available.
     """
 
     def __init__(self, msst_root: Path, device: str, *, shares_device: bool = False) -> None:
@@ -72,41 +72,41 @@ class Engine:
 
     @property
     def main_file(self) -> str:
-        """The file in which `proc_folder` really lives."""
+        """The file that defines `proc_folder`."""
         return self._msst.main_file
 
     @property
     def options(self) -> MsstOptions:
-        """Those of its `proc_folder`."""
+        """The options of MSST's `proc_folder`."""
         return self._msst.options
 
     @property
     def namespace(self) -> Namespace:
-        """The globals of the module where `proc_folder` lives."""
+        """The globals of the module that defines `proc_folder`."""
         return self._msst.namespace
 
     def warm_up(self) -> None:
-        """Do what the first separation would else wait for. A preloaded model goes before it."""
+        """Do one-time initialization ahead of the first separation. Preloading a model takes precedence."""
         if self._is_warm:
             return
         warm_up_decoding(self._msst.librosa)
         self._is_warm = True
 
     def prepare(self, params: Prepare) -> None:
-        """Decode a mixture beside the separation that runs. Returns at once, on any thread."""
+        """Start decoding a mixture in the background. Returns immediately; thread-safe."""
         self._prepared.begin(Path(params.mixture_path), params.sample_rate, params.duration_seconds)
 
     def separate(self, params: SeparateParams, attempt: Attempt) -> SeparateResult:
         """Separate one mixture into the attempt's output folder.
 
         Raises:
-            Failure: with the reason; the output folder is then empty again.
-            Cancelled: the caller withdrew the attempt; likewise.
-            ProcessBroken: the device does nothing more for this process.
+            Failure: the separation failed; the output folder is empty again.
+            Cancelled: the caller cancelled the attempt; the output folder is empty again.
+            ProcessBroken: the device no longer works in this process.
         """
         ladder, stages = MemoryLadder(params), Stages(attempt)
         if not self._is_warm:
-            # Under this stage, which nobody expects the next task to need again.
+            # Counted as loading_model, which is excluded from the estimates for later tasks.
             stages.enter("loading_model")
             self.warm_up()
         if self._peak is not None:
@@ -140,7 +140,7 @@ class Engine:
         try:
             return self._with_peak(separation.run(), separation)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            # The last of its own accord: no signal makes one here.
+            # KeyboardInterrupt can only be raised by MSST's code here: SIGINT is ignored.
             _leave_broken_device(error, attempt.log)
             if separation.pieces_differ:
                 self._uncut.append(params.model)
@@ -154,7 +154,7 @@ class Engine:
             )
             if failure.kind != "OUT_OF_MEMORY":
                 return failure
-            # Text and numbers only: the error and the separation hold the tensors that have to go.
+            # Keep only text and numbers: the error and the separation reference tensors that must be freed.
             return Shortage(failure, stages.current, separation.batch_size)
 
     def _with_peak(self, result: SeparateResult, separation: Separation) -> SeparateResult:
@@ -163,7 +163,7 @@ class Engine:
         return replace(result, device_peak=self._peak.end(any_length=separation.filled_a_batch))
 
     def _make_room_after(self, shortage: Shortage, ladder: MemoryLadder, attempt: Attempt) -> None:
-        """Give up what can be given up for another try. Raises the failure where nothing can be."""
+        """Free memory for another try. Raises the failure if nothing is left to free or reduce."""
         evicted = self._models.evict_others(ladder.params.model) if ladder.may_evict(shortage) else []
         self._memory.release()
         if evicted:
@@ -177,10 +177,10 @@ class Engine:
             raise failure
 
     def load(self, model: ModelParams, log: Log) -> LoadResult:
-        """Load a model, unless it is warm, so that the next separation with it need not.
+        """Load a model in advance, unless it is loaded already.
 
         Raises:
-            Failure: with the reason.
+            Failure: it cannot be loaded; with the reason.
         """
         started = time.monotonic()
         try:
@@ -193,14 +193,14 @@ class Engine:
         raise failure
 
     def unload(self) -> UnloadResult:
-        """Let go of every loaded model, and give their memory back."""
+        """Unload every model and release the memory."""
         result = UnloadResult(self._models.names(), self._models.used_bytes())
         self._models.clear()
         self._memory.release()
         return result
 
     def holding(self) -> Holding:
-        """What is loaded, and what this process takes of its GPU."""
+        """The loaded models, and the GPU memory that this process holds."""
         held = self._memory.held_bytes()
         return Holding(self._models.names(), held, None if held is None else self._memory.used_bytes())
 

@@ -1,4 +1,4 @@
-"""From an exception somewhere in MSST to a reason a client can read."""
+"""Turns exceptions raised in MSST into failures with a reason for clients."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .own_line import own_line
 MAX_SENTENCE = 300
 MAX_TRACEBACK = 100_000
 MAX_READ = 4 * MAX_SENTENCE
-"""Of a text that may have any length, and of which a sentence is made."""
+"""The maximum number of characters processed of a text that is turned into a sentence."""
 
-# What models, their configurations, code and songs are kept in.
+# Suffixes of models, configurations, code and audio files.
 _ENDING = (
     r"\.(?:ckpt|chpt|th|pth|pt|pt2|bin|safetensors|onnx|pkl|pickle|tar|zip|ya?ml|json|toml|pyc?|so|"
     r"wav|flac|mp3|ogg|opus|m4a|mp4)\b"
 )
 _QUOTED_FILE = re.compile(rf"(['\"])(?:(?:~|[A-Za-z]:|\.\.?)?[\\/][^'\"]*|[^'\"]*{_ENDING})\1", re.IGNORECASE)
-# Not what follows http: or https:.
+# Does not match the rest of a http: or https: URL.
 _PATH = re.compile(r"(?<![\w.\\/])(?<!\bhttp:)(?<!\bhttps:)(?:~|[A-Za-z]:|\.\.?)?[\\/][^\s'\":,;()\[\]<>]+")
 _FILE_NAME = re.compile(rf"(?<![\w.\\/])[\w.+@\\/-]*?{_ENDING}", re.IGNORECASE)
 
 OUT_OF_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "cannot allocate memory")
-# After any of these every further call to the GPU fails, in this process alone.
+# After any of these, every further GPU call of this process fails; other processes are not affected.
 BROKEN_DEVICE_SIGNS = (
     "device-side assert",
     "illegal memory access",
@@ -52,21 +52,22 @@ DAMAGED_SIGNS = ("PytorchStreamReader", "not a ZIP archive", "corrupt", "unexpec
 def explain(
     error: BaseException, *, is_loading: bool, model_name: str, msst_root: Path | None = None
 ) -> Failure:
-    """The failure that an exception means.
+    """Convert an exception to a failure.
 
-    MSST wraps what goes wrong inside it, so the whole chain of causes is looked at.
+    MSST wraps exceptions, so the whole chain of causes is examined.
 
     Args:
+        error: the exception.
         is_loading: whether the model was still being loaded.
-        model_name: for the sentence.
-        msst_root: of the checkout, whose own lines are named.
+        model_name: for the message.
+        msst_root: the checkout's root; the message names the line in it that failed.
     """
     details = "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
     chain = list(_chain(error))
     for link in chain:
         if isinstance(link, Failure):
             return Failure(link.kind, link.message, link.traceback or details)
-    # Also while a model is loaded: its files are not to blame.
+    # Checked before is_loading: a full disk is not the fault of the model's files.
     if any(is_full_disk(link) for link in chain):
         return full_disk_failure(details)
     if is_out_of_memory(error):
@@ -85,7 +86,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_broken_device(error: BaseException) -> bool:
-    """Whether an error means that the GPU does nothing more for this process."""
+    """Whether an error means that this process can no longer use the GPU."""
     return any(
         isinstance(link, RuntimeError) and any(sign in str(link).lower() for sign in BROKEN_DEVICE_SIGNS)
         for link in _chain(error)
@@ -93,7 +94,7 @@ def is_broken_device(error: BaseException) -> bool:
 
 
 def without_paths(text: str) -> str:
-    """A text for clients, in which every path and every name of a file of ours is just `a file`."""
+    """Replace every path and file name in a text by `a file`, so that it can be shown to clients."""
     text = _QUOTED_FILE.sub("a file", text[:MAX_READ])
     text = _PATH.sub("a file", text)
     return _FILE_NAME.sub("a file", text)
@@ -109,14 +110,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _deepest_cause(error: BaseException) -> BaseException:
-    # Only causes that were named as such: a context may be an error that was dealt with.
+    # Only explicit causes: an exception's context may be an error that was handled.
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def _says_out_of_memory(error: BaseException) -> bool:
-    # torch.OutOfMemoryError is a RuntimeError; older torch has it under torch.cuda only.
+    # torch.OutOfMemoryError is a RuntimeError; older versions have it only in torch.cuda.
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS)
@@ -126,11 +127,11 @@ def _load_reason(chain: list[BaseException], msst_root: Path | None) -> str:
     for link in chain:
         text = str(link)
         if not isinstance(link, ModuleNotFoundError) and _line(link, msst_root) is not None:
-            # A line of theirs, and no file of the model, is what failed.
+            # The checkout's code failed, not the model's files.
             return _placed_sentence(link, msst_root)
         if isinstance(link, ModuleNotFoundError) and link.name:
             return f"it needs the Python module {link.name}, which is not installed."
-        # The system's. Without a number it is a library's, in words of its own: of a download, for instance.
+        # Raised by the system. Without errno it is from a library, about a failed download for instance.
         if isinstance(link, FileNotFoundError) and link.errno is not None:
             return "a file it consists of is not there."
         if "loading state_dict" in text:

@@ -1,4 +1,4 @@
-"""Counting the network's forward calls: progress, time, cancelling, and a look at what comes out."""
+"""Hooks into the network's forward calls: counts and times them, cancels, and checks the output."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .segment_plan import grid_of
 
 
 class ForwardMeter:
-    """Watches one separation's network.
+    """Counts the forward calls of one separation.
 
     Args:
-        passes: how often MSST runs the whole mixture through it (TTA and bigshifts).
-        on_forward: called with the calls begun so far and expected in all, before each; may raise to cancel.
+        passes: how often MSST runs the whole mixture through the network (TTA and bigshifts).
+        on_forward: called before each call with the calls begun and expected in total; may raise to cancel.
 
     Attributes:
         done: forward calls begun.
         total: forward calls expected in all passes.
-        seconds: spent inside them.
+        seconds: the time spent in them.
     """
 
     def __init__(self, passes: int, on_forward: Callable[[int, int], None]) -> None:
@@ -40,7 +40,7 @@ class ForwardMeter:
 
     @contextmanager
     def watching(self, network: torch.nn.Module, config: Any) -> Iterator[None]:
-        """Hook into the network for as long as the block runs."""
+        """Hook into the network for the duration of the block."""
         self._batch_size = setting(config, "inference", "batch_size")
         self._takes_mono = is_mono(config)
         hooks = (
@@ -54,24 +54,24 @@ class ForwardMeter:
                 hook.remove()
 
     def expect(self, config: Any, architecture: str, samples: int) -> None:
-        """Reckon the total from the YAML: right at once, also for passes that draw no bar."""
+        """Compute the expected total from the YAML: available at once, and for passes without a bar too."""
         grid = grid_of(config, architecture)
         self.total = self._passes * (0 if grid is None else grid.batches(samples))
 
     def expect_calls(self, calls: int) -> None:
-        """Know the total: no bar knows better, for each is of a piece only."""
+        """Set the exact total. Progress bars, which cover only one piece each, are then ignored."""
         self.total = calls
         self._is_known = True
 
     def finish(self) -> None:
-        """No forward call follows: what was done is all there was."""
+        """Set the total to the calls done: no more will follow."""
         self.total = self.done
 
     def correct(self, samples: int, step: int) -> None:
-        """Know better from a bar what MSST really steps through: so many samples, the first step so wide.
+        """Correct the total from MSST's progress bar: its total and first step, in samples.
 
-        Upstream steps from chunk to chunk, and over the first before the network has it, unless that is a
-        batch by itself; a fork that steps when the network is done does so from batch to batch.
+        Upstream's bar advances by chunk, and past the first chunk before the network gets it, unless that is
+        a batch by itself. A fork whose bar advances after the forward call does so by batch.
         """
         if self._batch_size and not self._is_known:
             self._is_known = True
@@ -83,15 +83,15 @@ class ForwardMeter:
         self.total = max(self.total, self.done)
         self._on_forward(self.done, self.total)
         self._began_at = time.monotonic()
-        # The msst package feeds every network two channels, and keeps only the first of what comes back.
+        # The msst package gives every network two channels, and keeps only the first of the output.
         if self._takes_mono and inputs[0].ndim == 3 and inputs[0].shape[1] == 2:
             return (inputs[0][:, :1], *inputs[1:])
         return None
 
     def _after(self, network: torch.nn.Module, inputs: Any, output: Any) -> None:
-        # On a GPU this waits for the result, so that the time measured is the work's own.
+        # On a GPU this synchronizes, so that the measured time includes the computation.
         is_finite = not isinstance(output, torch.Tensor) or bool(torch.isfinite(output).all())
         self.seconds += time.monotonic() - self._began_at
         if not is_finite:
-            # MSST would make silence of it without a word.
+            # MSST would silently replace it with zeros.
             raise Failure("SEPARATION_FAILED", "The model put out values that are not finite numbers.")

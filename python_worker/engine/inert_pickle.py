@@ -1,8 +1,8 @@
-"""Unpickling in which nothing happens but the rebuilding of tensors.
+"""Unpickling that rebuilds tensors and does nothing else.
 
 Training frameworks pickle their whole state beside the weights: argparse, omegaconf, pathlib and optimizer
-objects, which weights-only loading refuses. Here every name in a pickle that is not on a short list becomes a
-class of objects that do nothing. Nothing is ever imported or called on a pickle's behalf.
+objects, which weights-only loading refuses. Here every class or function in a pickle that is not on a short
+allowlist is replaced by an inert class. Nothing that a pickle names is ever imported or called.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import torch
 
 
 def inert_pickle_module(inert_names: set[str]) -> ModuleType:
-    """A stand-in for the module `pickle`, for the `pickle_module` of torch.load.
+    """A replacement for the `pickle` module, for the `pickle_module` parameter of torch.load.
 
     Args:
-        inert_names: gets the dotted name of everything that was made an object that does nothing.
+        inert_names: receives the dotted name of everything that was replaced by an inert object.
     """
 
     class Unpickler(pickle.Unpickler):
@@ -39,19 +39,19 @@ def inert_pickle_module(inert_names: set[str]) -> ModuleType:
 
 
 class Inert(Mapping[Any, Any]):
-    """An object of a class that is not on the list. Takes whatever a pickle does to it.
+    """An object of a class that is not on the allowlist. Accepts whatever a pickle does to it.
 
-    What a pickle sets as its items are its items: of a class like dict (defaultdict, or one of a framework),
-    a plain mapping is left.
+    Items that a pickle sets are kept, so that an object of a dict-like class (defaultdict, or one of a
+    framework) becomes a plain mapping.
 
     Attributes:
-        pickled_name: of the class that it stands for.
-        given: what else the pickle gave it, to be looked at only.
+        pickled_name: the name of the class that it replaces.
+        given: the other data that the pickle gave it, for inspection only.
     """
 
     pickled_name = "unknown"
 
-    # torch asks for it before it would write a patch file beside an old checkpoint's source.
+    # Read by torch: if true, it writes patch files for source changes of old checkpoints.
     dump_patches = False
 
     given: list[Any]
@@ -69,7 +69,7 @@ class Inert(Mapping[Any, Any]):
         return Inert()
 
     def __setstate__(self, state: Any = None) -> None:
-        # Of a class with slots it is a pair.
+        # The state of a class with slots is a pair.
         self.given += state if isinstance(state, tuple) else (state,)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -85,19 +85,20 @@ class Inert(Mapping[Any, Any]):
     def __len__(self) -> int:
         return len(self._items)
 
-    # A pickle may have it in a set, or as a key, as no mapping can be.
+    # A pickle may have it in a set or as a key, which other mappings cannot be.
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
     def append(self, item: Any) -> None:
-        """List items of a pickle end here."""
+        """Ignore list items."""
 
     extend = add = update = append
 
 
 class Acting:
-    """One of the few functions that a pickle may call. An instance, and not the function itself, whose
-    attributes and defaults a pickle could set.
+    """A function on the allowlist, which a pickle may call.
+
+    Wrapped, because a pickle could set the attributes and defaults of the function itself.
     """
 
     __slots__ = ("_function",)
@@ -117,7 +118,7 @@ class Acting:
 
 
 class NumpyDtype:
-    """A dtype of plain numbers, by its code and byte order alone."""
+    """A numpy dtype of plain numbers, given by its code and byte order only."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         self._code = code if isinstance(code, str) else ""
@@ -128,7 +129,7 @@ class NumpyDtype:
             self._order = state[1]
 
     def number(self, raw: bytes) -> Any:
-        """The number that these bytes are."""
+        """Decode a number from bytes."""
         if self._code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
             return Inert()
         return numpy.frombuffer(raw, numpy.dtype(self._order + self._code))[0]
@@ -158,7 +159,7 @@ def _numpy_scalar(dtype: Any, raw: Any = b"") -> Any:
 
 
 def _latin1_bytes(text: Any, encoding: Any = "latin1") -> Any:
-    # How pickles of protocol 2 write bytes.
+    # Pickle protocol 2 encodes bytes this way.
     return text.encode("latin1") if isinstance(text, str) and encoding == "latin1" else Inert()
 
 

@@ -1,28 +1,28 @@
-"""A place for a text that may have no end."""
+"""A text stream that keeps only the end of what is written."""
 
 from __future__ import annotations
 
 import io
 
 MOST_CHARACTERS = 10_000
-"""What an argparse of a great many options says in all."""
+"""Enough for the full error output of an argparse parser with very many options."""
 
 
 class KeptEnd(io.TextIOBase):
-    """Stands for stderr, and keeps the end of what is written, which may be without end."""
+    """Replaces stderr and keeps the end of what is written, which may be unlimited."""
 
     def __init__(self) -> None:
         self._text = ""
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def write(self, text: str, /) -> int:
-        """Take a text, and let go of what is too long ago."""
+        """Append a text, dropping the oldest characters beyond the limit."""
         self._text = (self._text + text[-MOST_CHARACTERS:])[-MOST_CHARACTERS:]
         return len(text)
 
     def end(self) -> str:
-        """What was written last."""
+        """The last characters written."""
         return self._text

@@ -1,4 +1,4 @@
-"""libsndfile, held to what was counted of a file, and the only decoder there is in a worker."""
+"""Restricts a worker to decoding by libsndfile, and checks decoded lengths against the counted ones."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import soundfile
 from ..protocol import Failure
 
 SHORTFALL_SECONDS = 0.1
-"""What padding of encoders, and the last packet, may make of a count."""
+"""Tolerance for encoder padding and the last packet."""
 EXCESS_SECONDS, EXCESS_SHARE = 1.0, 0.01
-"""More than both of these, and the length was hidden from whoever counted."""
+"""A file that exceeds its counted length by more than both hides its real length."""
 
 
 def forbid_other_decoders() -> None:
-    """Keep librosa from what it falls back on: audioread.
+    """Disable librosa's fallback decoder, audioread.
 
-    That starts whatever is called `ffmpeg` on the PATH, asks for it before any file is opened, and reads 16
-    bits.
+    It runs any `ffmpeg` on the PATH, once before it opens any file to see whether there is one, and decodes
+    to 16 bits.
     """
     try:
         import audioread
     except ImportError:
         return
-    # A library that is loaded lazily would overwrite what is set before it is asked for something.
+    # Access it first: a lazily loaded module would overwrite attributes that are set before it is loaded.
     assert audioread.audio_open
     audioread.available_backends = lambda *_, **__: []
     audioread.audio_open = _refuse
 
 
 def open_counted(path: Path, duration_seconds: float) -> Any:
-    """A `SoundFile` of a file that libsndfile takes to be as long as it was counted.
+    """Open a `SoundFile`, and check that libsndfile reports the counted length.
 
     Raises:
-        Failure: NEEDS_STAGING: it cannot be opened, or is of another length.
+        Failure: NEEDS_STAGING if it cannot be opened or has another length.
     """
     try:
         file = soundfile.SoundFile(path)
@@ -50,11 +50,10 @@ def open_counted(path: Path, duration_seconds: float) -> Any:
 
 
 def require_length(decoded_seconds: float, duration_seconds: float) -> None:
-    """Compare what is decoded with what was counted.
+    """Check the decoded length against the counted one.
 
     Raises:
-        Failure: INVALID_AUDIO when nothing was decoded; NEEDS_STAGING when sound is missing, or when there is
-            more than was admitted.
+        Failure: INVALID_AUDIO when nothing was decoded; NEEDS_STAGING when it is too short or too long.
     """
     if duration_seconds - decoded_seconds > SHORTFALL_SECONDS:
         raise Failure(
@@ -67,7 +66,7 @@ def require_length(decoded_seconds: float, duration_seconds: float) -> None:
 
 
 def require_not_longer(decoded_seconds: float, duration_seconds: float) -> None:
-    """As `require_length`, for a file that is not yet decoded to its end."""
+    """Like `require_length`, for a file that has not been decoded to its end."""
     excess = decoded_seconds - duration_seconds
     if excess > EXCESS_SECONDS and excess > EXCESS_SHARE * duration_seconds:
         raise Failure(

@@ -1,4 +1,4 @@
-"""Merging LoRA adapters into the weights of a network, once, after MSST has loaded them."""
+"""Merges LoRA adapters into the weights of a network once, after MSST has loaded it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .lora_settings import (
 from .msst import Msst
 from .state_dicts import state_dict_in
 
-# Adapters are of some dozens; what a file says may be anything.
+# Real adapters have a rank of some dozens, but a file may claim any.
 MAX_RANK = 10_000
 
 _CONVOLUTIONS = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 
 
 def msst_applies_peft(msst: Msst, model: ModelParams) -> bool:
-    """Whether this MSST itself applies the model's adapter by peft, as the msst package does.
+    """Whether this MSST itself applies the model's peft adapter, as the msst package does.
 
-    A checkout takes the option, and its inference.py then leaves it at that.
+    A checkout accepts the option, but its inference.py ignores it.
     """
     folder = model.lora_checkpoint_peft
     return (
@@ -51,12 +51,14 @@ def merge_adapters(
     """Add a model's LoRA adapters to the weights of its network.
 
     Args:
-        network: with the weights of its checkpoint.
+        network: the network, with the weights of its checkpoint.
         config: its YAML.
-        peft_is_applied: MSST has done so with the adapter by peft.
+        model: the model with its adapters.
+        log: receives what was merged.
+        peft_is_applied: whether MSST has already applied the peft adapter.
 
     Raises:
-        Failure: MODEL_UNAVAILABLE: an adapter does not fit, or nothing tells how strong it is.
+        Failure: MODEL_UNAVAILABLE: an adapter does not fit, or its scaling is unknown.
     """
     loader = CheckpointLoader(model, log, of_adapter=True)
     ways: list[tuple[str | None, Callable[[Path], tuple[Path, LoraSettings]]]] = [
@@ -80,7 +82,7 @@ def merge_adapters(
 
 
 def _peft_weights(path: Path) -> Path:
-    """The file with the matrices."""
+    """The weights file of a peft adapter, given its path or its folder."""
     if not path.is_dir():
         return path
     files = {file.name: file for file in peft_files(path)}
@@ -124,7 +126,7 @@ def _merge(network: torch.nn.Module, adapter: Adapter, settings: LoraSettings) -
 
 def _weight_of(layer: torch.nn.Module, name: str) -> torch.nn.Parameter:
     weight = layer._parameters.get("weight")
-    # A weight that is computed anew at every call, as weight_norm does, would forget what is added to it.
+    # A weight recomputed at every call, as by weight_norm, would lose what is added to it.
     if not isinstance(layer, (torch.nn.Linear, *_CONVOLUTIONS)) or weight is None:
         raise AdapterError(
             f"the layer {shown(name)} is neither linear nor a convolution with weights of its own"
@@ -135,7 +137,10 @@ def _weight_of(layer: torch.nn.Module, name: str) -> torch.nn.Parameter:
 def _product(
     layer: torch.nn.Module, a: torch.Tensor, b: torch.Tensor, parts: tuple[bool, ...]
 ) -> tuple[torch.Tensor | None, int]:
-    """What two matrices add to a layer's weight, not yet scaled, and their rank; None: they do not fit."""
+    """The unscaled product of two matrices in the shape of a layer's weight, and their rank.
+
+    The product is None if they do not fit the layer.
+    """
     shape = layer.weight.shape
     if a.ndim < 2 or b.ndim < 2 or 0 in (*a.shape, *b.shape) or b.shape[1] > MAX_RANK:
         return None, 0
@@ -147,7 +152,7 @@ def _product(
     if getattr(layer, "groups", 1) != 1:
         return None, 0
     if a.ndim == b.ndim == 2:
-        # loralib's way: the matrices are as many times larger as the kernel is long, which is square.
+        # loralib's layout: both matrices are larger by a factor of the size of the square kernel.
         kernel = shape[-1]
         fits = a.shape[0] == rank and rank % kernel == 0 and b.shape[0] * a.shape[1] == math.prod(shape)
         return ((_plain(b) @ _plain(a)).view(shape) if fits else None), rank // kernel
@@ -158,7 +163,7 @@ def _product(
 def _product_of_parts(
     shape: torch.Size, a: torch.Tensor, b: torch.Tensor, parts: tuple[bool, ...]
 ) -> torch.Tensor | None:
-    """Of loralib's MergedLinear: each part of the output that was trained has matrices of its own."""
+    """The product for loralib's MergedLinear, where each trained part of the output has its own matrices."""
     trained, rank = sum(parts), b.shape[1]
     rows = shape[0] // len(parts)
     fits = (
@@ -176,5 +181,5 @@ def _product_of_parts(
 
 
 def _plain(matrix: torch.Tensor) -> torch.Tensor:
-    # Only of matrices that fit: a file may hold one that says it is far larger than what is stored of it.
+    # Call only for matrices that fit: a tensor in a file may claim a far larger size than its storage.
     return matrix.cpu().float()

@@ -1,4 +1,4 @@
-"""What a LoRA checkpoint holds: for each layer that it changes, two narrow matrices A and B."""
+"""Reads a LoRA checkpoint: for each layer it changes, two low-rank matrices A and B."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 import torch
 
-# `X.lora_A` in loralib; in peft `X.lora_A.default.weight`, which it writes down as `X.lora_A.weight`.
+# `X.lora_A` in loralib; in peft `X.lora_A.default.weight`, saved as `X.lora_A.weight`.
 _FACTOR = re.compile(r"(?P<layer>.+)\.lora_(?P<letter>[AB])(?:(?:\.[^.]+)?\.weight)?", re.DOTALL)
 
-# What peft, DataParallel and torch.compile put before the names of the network they wrap.
+# Prefixes that peft, DataParallel and torch.compile add to the names of a wrapped network.
 _WRAPPERS = ("base_model.model.", "module.", "_orig_mod.")
 
 MAX_WRAPPERS = 8
 
-# What peft puts into the names of a layer that it wraps.
+# Infix that peft adds to the names of a wrapped layer.
 _WRAPPED_LAYER = ".base_layer."
 
 
 class AdapterError(Exception):
-    """A LoRA adapter that cannot be merged. The message is a clause that says why."""
+    """A LoRA adapter cannot be merged. The message is a clause that says why."""
 
 
 @dataclass
 class Adapter:
-    """A LoRA checkpoint under the names of the network that it is for.
+    """A LoRA checkpoint, with the layer names of the network it is for.
 
     Attributes:
-        factors: A and B of each layer.
-        weights: whole tensors beside them, such as biases that were trained too.
+        factors: the matrices A and B by layer.
+        weights: full tensors by name, such as biases that were trained too.
     """
 
     factors: dict[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
@@ -39,10 +39,11 @@ class Adapter:
 
 
 def read_adapter(state: Mapping[Any, Any], network: torch.nn.Module) -> Adapter:
-    """Sort a state dict of an adapter by the network's layers.
+    """Match an adapter's state dict to the network's layers.
 
     Raises:
-        AdapterError: something in it belongs to no layer, or it holds nothing.
+        AdapterError: an entry matches nothing in the network, a matrix is missing or ambiguous, or there are
+            no LoRA matrices.
     """
     layers = {name for name, _ in network.named_modules(remove_duplicate=False)}
     weights = network.state_dict()
@@ -73,10 +74,10 @@ def read_adapter(state: Mapping[Any, Any], network: torch.nn.Module) -> Adapter:
 
 
 def require_layers(state: Mapping[Any, Any], network: torch.nn.Module) -> None:
-    """See to it that an adapter which MSST has put into a network found a place for all its matrices.
+    """Check that every matrix of an adapter that MSST has applied belongs to a layer of the network.
 
     Raises:
-        AdapterError: one belongs to no layer; peft only warns of that.
+        AdapterError: a matrix belongs to no layer; peft only warns about that.
     """
     layers = {name for name, _ in network.named_modules(remove_duplicate=False)}
     for name in state:
@@ -86,7 +87,7 @@ def require_layers(state: Mapping[Any, Any], network: torch.nn.Module) -> None:
 
 
 def shown(name: object) -> str:
-    """A name out of a file, fit to stand in a sentence."""
+    """A name from a file, shortened for a message."""
     text = str(name)
     return text if len(text) <= 100 else f"{text[:100]}…"
 

@@ -1,4 +1,4 @@
-"""How strong a LoRA adapter is: from the YAML of the model, or from what peft writes beside it."""
+"""Reads the scaling of a LoRA adapter from the model's YAML or from peft's adapter_config.json."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 from .lora_adapter import AdapterError, shown
 
-# What peft's save_pretrained writes into a folder; of the matrices, the first file that is there counts.
+# The files that peft's save_pretrained writes; the first weights file that exists is used.
 PEFT_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 PEFT_CONFIG = "adapter_config.json"
 MAX_CONFIG_BYTES = 10_000_000
 MAX_ALPHA = 1e9
 
-# What the YAML's section `lora` and adapter_config.json may set: the merged weights are the same for it.
+# Settings of the YAML's section `lora` and of adapter_config.json that do not affect the merged weights.
 _WITHOUT_EFFECT = frozenset(
     "auto_mapping base_model_name_or_path bias ensure_weight_tying exclude_modules fan_in_fan_out"
     " inference_mode layers_pattern layers_to_transform lora_dropout megatron_core merge_weights"
@@ -26,24 +26,24 @@ _WITHOUT_EFFECT = frozenset(
 )
 _READ = frozenset("alpha_pattern enable_lora init_lora_weights lora_alpha r rank_pattern use_rslora".split())
 
-# Beginnings of a training that leave the network's own weights as they are; others take something out.
+# Values of init_lora_weights that leave the base weights unchanged; others modify them.
 _PLAIN_BEGINNINGS = (True, False, None, "gaussian", "orthogonal")
 
-# As in peft, the name of a layer or its end; peft would take it as a regular expression.
+# A layer's name or the end of it. peft treats patterns as regular expressions, which are not supported.
 _PLAIN_PATTERN = re.compile(r"\^?[\w.]+")
 
 
 @dataclass(frozen=True)
 class LoraSettings:
-    """What an adapter was trained with.
+    """The training settings of an adapter that determine its scaling.
 
     Attributes:
-        source: where that stands, for sentences.
-        rank: of all its matrices; None: of each its own.
-        alphas: those of single layers, by their name or its end.
-        by_root: whether alpha counts by the root of the rank (peft's use_rslora).
-        parts: of a layer that computes several things at once, which of them were trained (loralib's
-            enable_lora).
+        source: where the settings come from, for messages.
+        alpha: the adapter's alpha, unless `alphas` names the layer.
+        rank: the rank of all its matrices; None if it differs by layer.
+        alphas: alpha by layer name, or the end of one.
+        by_root: whether alpha is divided by the square root of the rank (peft's use_rslora).
+        parts: which parts of a fused layer were trained (loralib's enable_lora).
     """
 
     source: str
@@ -54,10 +54,10 @@ class LoraSettings:
     parts: tuple[bool, ...] = (True,)
 
     def scaling(self, layer: str, rank: int) -> float:
-        """What the product of a layer's matrices is multiplied by.
+        """The factor for the product of a layer's matrices.
 
         Raises:
-            AdapterError: the matrices are not of the rank that the settings name.
+            AdapterError: the rank of the matrices is not the one in the settings.
         """
         if self.rank not in (None, rank):
             raise AdapterError(
@@ -68,16 +68,16 @@ class LoraSettings:
 
 
 def peft_files(path: Path) -> list[Path]:
-    """The files there are of an adapter by peft, beside the one that was named: in the folder that it is."""
+    """The existing files of a peft adapter: in its folder, or the config next to the named file."""
     folder, names = (path, PEFT_WEIGHTS) if path.is_dir() else (path.parent, ())
     return [folder / name for name in (*names, PEFT_CONFIG) if (folder / name).is_file()]
 
 
 def settings_of_yaml(config: Any) -> LoraSettings:
-    """From the section `lora` of a model's YAML, with which MSST trains.
+    """Read the settings from the section `lora` of a model's YAML, which MSST trains with.
 
     Raises:
-        AdapterError: it does not say how strong the adapter is, or not clearly.
+        AdapterError: settings are missing, invalid or not supported.
     """
     section: Any = getattr(config, "lora", None)
     values = dict(section.items()) if hasattr(section, "items") else {}
@@ -85,10 +85,10 @@ def settings_of_yaml(config: Any) -> LoraSettings:
 
 
 def settings_of_peft(path: Path) -> LoraSettings:
-    """From an adapter_config.json.
+    """Read the settings from an adapter_config.json.
 
     Raises:
-        AdapterError: as above, or it is none.
+        AdapterError: the file cannot be read or is not of a LoRA adapter, or as for `settings_of_yaml`.
     """
     try:
         with path.open("rb") as file:
@@ -127,7 +127,7 @@ def _read(values: dict[Any, Any], source: str) -> LoraSettings:
 def _alpha(value: Any, name: str, source: str) -> float:
     if value is None:
         raise AdapterError(f"how strong it is stands nowhere: {name} is missing in {source}")
-    # Beyond the largest float, an int of JSON has no size to be compared by.
+    # Rejects NaN, infinity and huge JSON ints that do not fit a float.
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MAX_ALPHA:
         raise AdapterError(f"{name} in {source} is not a number that an alpha may be")
     return float(value)

@@ -1,4 +1,4 @@
-"""What an attempt gives up, step by step, before it fails for want of memory."""
+"""The retries of an attempt that runs out of memory, each needing less, before it fails."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..protocol import Failure, SeparateParams, Stage
 
 @dataclasses.dataclass(frozen=True)
 class Shortage:
-    """Where memory ran out.
+    """Describes an out-of-memory error.
 
     Args:
-        failure: as it would be told.
-        stage: of the attempt at that moment.
-        batch_size: the network was run with; None: the YAML names none, or it was not read yet.
+        failure: the failure to report if there is no retry.
+        stage: the attempt's stage at that moment.
+        batch_size: the network's batch size; None if the YAML does not say, or has not been read yet.
     """
 
     failure: Failure
@@ -23,15 +23,15 @@ class Shortage:
 
 
 class MemoryLadder:
-    """Decides how one attempt is tried again after its memory ran out.
+    """Decides how an attempt is retried after it ran out of memory.
 
-    First without the other models that were kept warm, once; then with the batch halved, down to one.
+    First, once, with all other models evicted; then with the batch size halved each time, down to one.
 
     Args:
-        params: the attempt as the server wants it.
+        params: the attempt's parameters from the server.
 
     Attributes:
-        params: the attempt as it is to be tried now.
+        params: the parameters for the next try.
     """
 
     def __init__(self, params: SeparateParams) -> None:
@@ -40,15 +40,15 @@ class MemoryLadder:
         self._first_batch_size: int | None = None
 
     def may_evict(self, shortage: Shortage) -> bool:
-        """Whether the next try is one without the other models. True once at most."""
-        # What is computed already is not computed again because a file could not be encoded.
+        """Whether to evict all other models for the next try. True at most once."""
+        # A finished separation is not repeated because encoding ran out of memory.
         if self._has_evicted or shortage.stage == "encoding":
             return False
         self._has_evicted = True
         return True
 
     def halve(self, shortage: Shortage) -> bool:
-        """Halve the batch for the next try. False where that cannot help, or nothing is left to halve."""
+        """Halve the batch size for the next try. Returns False if that cannot help, or it is 1 already."""
         size = shortage.batch_size
         if shortage.stage != "separating" or size is None or size < 2:
             return False
@@ -59,7 +59,7 @@ class MemoryLadder:
 
     @property
     def warnings(self) -> list[str]:
-        """What the owner of the task has to know of the try that made it."""
+        """Warnings for the task's owner about the try that succeeded."""
         if self._first_batch_size is None:
             return []
         size = self.params.options.batch_size
@@ -67,7 +67,7 @@ class MemoryLadder:
 
 
 def give_up(shortage: Shortage) -> Failure:
-    """The failure of an attempt for which nothing more can be tried, with what its owner can do."""
+    """The failure when no retry is left; its message tells the task's owner what to change."""
     if shortage.stage == "loading_model":
         sentence = "Memory ran out while loading the model; use a smaller model, or another device."
     elif shortage.stage == "separating" and shortage.batch_size == 1:

@@ -1,4 +1,4 @@
-"""A mixture too long to be held: decoded onto the disk block by block, as `librosa.load` would have it."""
+"""A mixture too long for memory: decoded to disk block by block, with the result of `librosa.load`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import soxr
 from .libsndfile import require_length, require_not_longer
 
 BLOCK_FRAMES = 1 << 18
-# What librosa resamples with where nothing else is said.
+# librosa's default resampler.
 QUALITY = "soxr_hq"
 
 Audio = numpy.ndarray[Any, Any]
 
 
 class MixtureFile:
-    """The mixture as float32, read piece by piece.
+    """A decoded mixture on disk, float32, read piece by piece.
 
     Args:
-        file: interleaved samples, owned by this from now on.
-        samples: its length.
+        file: interleaved samples; closed by this object.
+        samples: the length in samples per channel.
         channels: one or two.
     """
 
@@ -43,10 +43,10 @@ class MixtureFile:
         self._file.close()
 
     def read(self, start: int, stop: int, shift: int = 0) -> Audio:
-        """The samples from start to before stop, of shape (channels, samples).
+        """Read the samples from start to before stop, of shape (channels, samples).
 
         Args:
-            shift: of the mixture with so many samples taken from its end to its beginning.
+            shift: read the mixture rotated by this: so many samples are moved from its end to its beginning.
         """
         spans = circular(start - shift, stop - shift, self.samples)
         piece: Audio = numpy.concatenate([self._read(*span) for span in spans], axis=1)
@@ -61,7 +61,7 @@ class MixtureFile:
 
 
 def circular(start: int, stop: int, samples: int) -> list[tuple[int, int]]:
-    """The stretches of a mixture that one covers which, past its end, goes on at its beginning."""
+    """The one or two ranges that [start, stop) covers in a mixture that wraps around at its end."""
     begin = start % samples
     end = begin + stop - start
     return [(begin, end)] if end <= samples else [(begin, samples), (0, end - samples)]
@@ -77,16 +77,16 @@ def decode_to_file(
     """Decode and resample a mixture.
 
     Equal to `librosa.load(path, sr=sample_rate, mono=False)`: the same resampler, fed block by block. The
-    samples of an MP3 may differ by 1e-6, for its decoder rounds otherwise at the ends of blocks.
+    samples of an MP3 may differ by 1e-6, because its decoder rounds differently at block boundaries.
 
     Args:
         source: the mixture, as a `SoundFile`.
-        into: a new file in the scratch folder, gone with it.
-        change: is given each block, of shape (channels, samples); may check it and change its channels.
-        duration_seconds: as counted; decoding ends soon beyond it.
+        into: a new file in the scratch folder, deleted with it.
+        change: called with each block, of shape (channels, samples); may check it and change its channels.
+        duration_seconds: the counted length; decoding stops soon after it.
 
     Raises:
-        Failure: NEEDS_STAGING when it comes out longer or shorter than that.
+        Failure: NEEDS_STAGING when the decoded length differs from the counted one.
     """
     file = into.open("w+b")
     try:
@@ -99,7 +99,7 @@ def decode_to_file(
         frames = source.tell()
         require_length(frames / rate, duration_seconds)
         samples = frames if rate == sample_rate else math.ceil(frames * sample_rate / rate)
-        # As librosa: what the resampler gives beyond is cut off, what it lacks is silence.
+        # As in librosa: cut excess samples of the resampler, pad missing ones with silence.
         file.truncate(samples * channels * 4)
         return MixtureFile(file, samples, channels)
     except BaseException:
@@ -108,7 +108,7 @@ def decode_to_file(
 
 
 def _resampled(source: Any, sample_rate: int) -> Iterator[Audio]:
-    """Blocks of shape (samples, channels)."""
+    """Decoded and resampled blocks of shape (samples, channels)."""
     stream = None
     if source.samplerate != sample_rate:
         stream = soxr.ResampleStream(

@@ -1,4 +1,4 @@
-"""What MSST's `normalize_audio` makes of a mixture, without holding it: its mean and deviation."""
+"""Mean and standard deviation of a mixture on disk, as MSST's `normalize_audio` computes them in memory."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ BLOCK_SAMPLES = 1 << 22
 
 @dataclass(frozen=True)
 class MixtureLevels:
-    """Mean and deviation of the average of a mixture's channels.
+    """Mean and standard deviation of a mixture's mono downmix.
 
     Attributes:
-        mean, std: to the last bit as MSST's `normalize_audio` reckons them for the whole.
+        mean, std: bit-identical to what MSST's `normalize_audio` computes for the whole mixture.
     """
 
     mean: Any
     std: Any
 
     def normalize(self, piece: Audio) -> tuple[Audio, dict[str, Any]]:
-        """As normalize_audio, for a piece of the mixture."""
+        """Replaces `normalize_audio` for a piece of the mixture."""
         return (piece - self.mean) / self.std, {"mean": self.mean, "std": self.std}
 
 
 def levels_of(mixture: MixtureFile) -> MixtureLevels:
-    """Read the mixture twice, block by block."""
+    """Compute the levels in two passes over the mixture, block by block."""
     count = numpy.intp(mixture.samples)
 
     def average(start: int, stop: int) -> Audio:
@@ -45,14 +45,14 @@ def levels_of(mixture: MixtureFile) -> MixtureLevels:
         return deviation
 
     std = numpy.sqrt(numpy.float32(_pairwise(squares, 0, mixture.samples) / count))
-    # Silence is not to be divided by nothing.
+    # Avoid dividing silence by zero.
     if not numpy.isfinite(std) or std <= numpy.finfo(numpy.float32).eps:
         std = 1.0
     return MixtureLevels(mean, std)
 
 
 def _pairwise(values: Callable[[int, int], Audio], start: int, stop: int) -> Any:
-    """Sum float32 values in numpy's own order, which halves them again and again: the rounding is the same.
+    """Sum float32 values by numpy's pairwise summation, so that rounding is the same.
 
     Source: pairwise_sum in numpy's loops_utils.h.src.
     """

@@ -1,4 +1,4 @@
-"""The models a worker keeps loaded: the most recently used ones, as many as fit."""
+"""LRU cache of the models that a worker keeps loaded."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ Identity = tuple[str | bool | None, ...]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network on its device with its weights, and its YAML as read."""
+    """A network on its device, and its parsed YAML."""
 
     name: str
     network: torch.nn.Module
     config: Any
     stamp: Stamp
     size_bytes: int
-    """What loading it took of its device."""
+    """The device memory that loading it took."""
 
 
 class ModelCache:
-    """Least recently used models go first; a model whose files have changed is forgotten.
+    """Loaded models; the least recently used are evicted first, and those whose files have changed.
 
-    All together they take at most half of the memory that is left for this process; the model last used
-    stays, however large.
+    Together they take at most half of the memory available to this process. The most recently used model
+    always stays.
 
     Args:
-        memory: of the device the models are loaded to.
+        memory: the memory of the device that the models are loaded to.
     """
 
     def __init__(self, memory: DeviceMemory) -> None:
@@ -48,7 +48,7 @@ class ModelCache:
         self._models: OrderedDict[Identity, LoadedModel] = OrderedDict()
 
     def find(self, model: ModelParams, stamp: Stamp) -> LoadedModel | None:
-        """The model if it is loaded from files as they are now."""
+        """The model if it is loaded and its files have not changed since; else None."""
         identity = _identity(model)
         loaded = self._models.get(identity)
         if loaded is None:
@@ -60,23 +60,26 @@ class ModelCache:
         return loaded
 
     def make_room(self, model: ModelParams, stamp: Stamp) -> list[str]:
-        """To be called before a model is loaded: lets the oldest ones go that would not fit beside it.
+        """Evict the oldest models that would not fit beside this one. Call before loading it.
 
-        What it took when it was last loaded is known; before the first time its checkpoint stands for it.
+        Its size is what it took when last loaded; before the first time, the size of its checkpoint.
 
         Returns:
-            Their names, the oldest first.
+            The names of the evicted models, the oldest first.
         """
         known_stamp, size = self._measured.get(_identity(model), ((), 0))
-        # Its checkpoint is the second of its files.
+        # The checkpoint is the second file of the stamp.
         expected = size if known_stamp == stamp else stamp[1][0] if len(stamp) > 1 else 0
         evicted = self._evict_until(self._limit_bytes() - expected, keep=0)
         self._used_before = self._memory.used_bytes()
         return evicted
 
     def add(self, model: ModelParams, stamp: Stamp, network: torch.nn.Module, config: Any) -> list[str]:
-        """Keep a model that has just been loaded. The oldest ones that do not fit beside what it really took
-        are let go; returns their names."""
+        """Add a model that has just been loaded, and evict the oldest ones if its real size does not fit.
+
+        Returns:
+            The names of the evicted models, the oldest first.
+        """
         self.loads += 1
         taken = self._memory.used_bytes() - self._used_before
         size = max(taken, _size_bytes(network))
@@ -86,7 +89,7 @@ class ModelCache:
         return self._evict_until(self._limit_bytes(), keep=1)
 
     def _limit_bytes(self) -> int:
-        # The other half is for the separation itself.
+        # The other half is reserved for the separation itself.
         return (self._memory.free_bytes() + self.used_bytes()) // 2
 
     def _evict_until(self, limit_bytes: int, keep: int) -> list[str]:
@@ -100,34 +103,35 @@ class ModelCache:
         return evicted
 
     def names(self) -> list[str]:
-        """What is loaded, the one used last at the end."""
+        """The names of the loaded models, the most recently used last."""
         return [loaded.name for loaded in self._models.values()]
 
     def clear(self) -> None:
-        """Let go of all of them."""
+        """Evict all models."""
         self._models.clear()
 
     def evict_others(self, model: ModelParams) -> list[str]:
-        """Let go of all but this one. Returns their names, the one used last at the end."""
+        """Evict all models but this one. Returns their names, the most recently used last."""
         identity = _identity(model)
         others = [key for key in self._models if key != identity]
         return [self._models.pop(key).name for key in others]
 
     def other_bytes(self) -> int:
-        """What loading all but the one used last took."""
+        """The memory taken by all models but the most recently used one."""
         return sum(loaded.size_bytes for loaded in list(self._models.values())[:-1])
 
     def used_bytes(self) -> int:
-        """What loading all of them took."""
+        """The memory taken by all models."""
         return sum(loaded.size_bytes for loaded in self._models.values())
 
 
 def file_stamp(model: ModelParams) -> Stamp:
-    """Size and time of every file the model is loaded from, its checkpoint the second. Take it before
-    loading, so that a file replaced meanwhile is seen the next time.
+    """Size and modification time of every file the model is loaded from; the checkpoint is the second.
+
+    Take it before loading, so that a file replaced meanwhile is noticed next time.
 
     Raises:
-        OSError: one of them is not there.
+        OSError: a file is missing.
     """
     lora = [path for path in (model.lora_checkpoint_peft, model.lora_checkpoint_loralib) if path]
     files = [Path(path) for path in (model.config_path, model.checkpoint_path, *lora)]

@@ -1,4 +1,4 @@
-"""What a model's YAML says, in whichever of MSST's two config types it was read."""
+"""Reads a model's YAML, in either of MSST's two config types."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def setting(config: Any, section: str, name: str) -> Any:
-    """A value of the YAML, or None where it has no such section or key."""
+    """A value of the YAML, or None if it has no such section or key."""
     values = getattr(config, section, None)
     return None if values is None else getattr(values, name, None)
 
 
 def output_instruments(config: Any) -> list[str]:
-    """The stems this model puts out, in its own order: its target alone, where it has one."""
+    """The stems that the model outputs, in the YAML's order; only the target instrument if there is one."""
     target = setting(config, "training", "target_instrument")
     if target:
         return [str(target)]
@@ -23,7 +23,7 @@ def output_instruments(config: Any) -> list[str]:
 
 
 def is_mono(config: Any) -> bool:
-    """Whether the network takes one channel. A YAML that says nothing is of a stereo model."""
+    """Whether the network takes one channel. Stereo is assumed if the YAML does not say."""
     channels = setting(config, "audio", "num_channels")
     if channels is None:
         channels = setting(config, "training", "channels")
@@ -31,23 +31,22 @@ def is_mono(config: Any) -> bool:
 
 
 def batches(samples: int, step: int, batch_size: int) -> int:
-    """How many batches of chunks, `step` samples apart, cover that many samples."""
+    """The number of batches needed to cover the samples with chunks that are `step` samples apart."""
     return math.ceil(math.ceil(samples / step) / batch_size)
 
 
 def override_inference(config: Any, *, num_overlap: int | None, batch_size: int | None) -> None:
-    """Set what a task wants otherwise than the YAML; on a copy, or it leaks into the next task."""
+    """Override the YAML with a task's options. Pass a copy, or they leak into the next task."""
     for name, value in (("num_overlap", num_overlap), ("batch_size", batch_size)):
         if value is not None:
             setattr(config.inference, name, value)
 
 
 def readable_config(path: Path, scratch_dir: Path, architecture: str) -> Path:
-    """The YAML, or a copy of it in scratch_dir that MSST can use as it is.
+    """The YAML, or a corrected copy of it in scratch_dir if MSST cannot use it as it is.
 
-    A copy in UTF-8, since MSST opens it as text and fails at other encodings; and one that has the
-    architecture in MSST's own spelling, where the YAML declares it in another one: MSST takes that before all
-    else.
+    The copy is in UTF-8, because MSST opens the YAML as text and fails on other encodings. If the YAML
+    declares the architecture in another spelling, the copy has MSST's own: the YAML's value takes precedence.
     """
     content = path.read_bytes()
     text = _decode(content)

@@ -1,4 +1,4 @@
-"""Loading a model with MSST's own code, or giving MSST the one that is loaded already."""
+"""Loads a model with MSST's own code, or hands MSST the one that is loaded already."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .precision import how_computed, make_fast, warnings_of
 
 
 class ModelLoading:
-    """Answers the names by which one run of `proc_folder` comes by its model.
+    """Replaces the functions by which one run of `proc_folder` loads its model.
 
     Args:
-        msst: whose proc_folder runs.
-        models: the loaded ones.
-        model: the one it is about.
-        log: where it says what it loaded.
-        prepare_config: changes the copy of the YAML that this run alone gets.
+        msst: the MSST whose proc_folder runs.
+        models: the loaded models.
+        model: the model to load.
+        log: receives what was loaded and unloaded.
+        prepare_config: changes this run's own copy of the YAML.
     """
 
     def __init__(
@@ -56,10 +56,12 @@ class ModelLoading:
         self._pristine_config: Any = None
 
     def begin(self) -> None:
-        """Look whether the model is loaded, from its files as they are now.
+        """Look the model up among the loaded ones, or make room for it.
+
+        A model whose files have changed since it was loaded is loaded again.
 
         Raises:
-            OSError: one of them is not there.
+            OSError: one of its files is missing.
         """
         self._stamp = file_stamp(self._model)
         self._warm = self._models.find(self._model, self._stamp)
@@ -68,11 +70,11 @@ class ModelLoading:
 
     @property
     def is_warm(self) -> bool:
-        """Whether there is nothing to load."""
+        """Whether the model is loaded already."""
         return self._warm is not None
 
     def replacements(self) -> Iterator[tuple[Namespace, str, Any]]:
-        """The names that have to mean something else while proc_folder runs."""
+        """The names to replace while proc_folder runs."""
         home = self._msst.namespace
         yield home, "get_model_from_config", self._get_model_from_config
         # Before December 2024 proc_folder loaded the weights itself.
@@ -83,10 +85,12 @@ class ModelLoading:
                 yield namespace, name, ModuleProxy(torch, load=self._load_checkpoint)
 
     def keep(self, network: Any) -> None:
-        """Take the network that MSST made ready among the loaded ones, unless it is from there.
+        """Merge adapters into the network that MSST loaded, and add it to the loaded models.
+
+        Does nothing to a network that was loaded already.
 
         Raises:
-            Failure: a LoRA adapter does not fit it, or this device does not compute as its entry says.
+            Failure: a LoRA adapter does not fit, or the device does not support the configured precision.
         """
         self._network = network
         if self._warm is None:
@@ -101,7 +105,7 @@ class ModelLoading:
 
     @property
     def warnings(self) -> list[str]:
-        """What the owner of the task has to know of how the network is computed."""
+        """Warnings for the task's owner about how the network is computed."""
         return warnings_of(self._network)
 
     def _tell_evicted(self, names: list[str]) -> None:
@@ -120,7 +124,7 @@ class ModelLoading:
         return network, config
 
     def _load_checkpoint(self, file: Any, *arguments: Any, **options: Any) -> Any:
-        # Asked for by proc_folder itself before load_start_checkpoint, which then has no use for it.
+        # proc_folder itself also loads the checkpoint for load_start_checkpoint, which does not use it here.
         return {} if self._warm is not None else self._checkpoints.load(file, *arguments, **options)
 
     def _load_start_checkpoint(self, *arguments: Any, **options: Any) -> None:
@@ -129,7 +133,7 @@ class ModelLoading:
 
 
 def load_model(msst: Msst, models: ModelCache, model: ModelParams, device_kind: DeviceKind, log: Log) -> None:
-    """Load a model, unless it is warm, by a run of `proc_folder` that ends where the separation would begin.
+    """Load a model, unless it is loaded already, by a run of `proc_folder` that stops before separating.
 
     Raises:
         Failure, or whatever MSST raises.

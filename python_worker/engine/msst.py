@@ -1,4 +1,4 @@
-"""Finding the user's MSST: its `proc_folder`, and the module whose names `proc_folder` looks up."""
+"""Imports the user's MSST and finds its `proc_folder` and the module globals that `proc_folder` uses."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .own_line import own_line
 REPLACED_FUNCTIONS = ("get_model_from_config", "run_folder")
 REPLACED_MODULES = ("torch", "librosa")
 DEMIX = ("demix", "demix_track", "demix_track_demucs")
-"""What separates one mixture: until autumn 2024 in two functions, one for networks of the Demucs kind."""
+"""The functions that separate one mixture; until autumn 2024 there were two, one of them for Demucs."""
 
 
 class MsstError(Exception):
-    """This folder's MSST cannot be used by this interpreter. The message says why.
+    """This interpreter cannot use the MSST in this folder. The message says why.
 
     Attributes:
-        missing_module: what would have to be installed, where that is the reason.
+        missing_module: the Python module that is not installed, if that is the reason.
         details: a traceback for the log.
-        is_own: the folder itself is to blame, and no other interpreter would help.
+        is_own: whether the folder itself is at fault, so that no other interpreter would help.
     """
 
     def __init__(
@@ -54,13 +54,14 @@ class Msst:
     """An imported MSST.
 
     Attributes:
-        proc_folder: as its `inference.py` hands it out.
-        namespace: the globals of the module where `proc_folder` really lives.
-        callee_namespaces: those of the functions it calls (demix, load_start_checkpoint), without the above.
-        root: the folder that was asked for.
-        main_file: the file of that module.
-        options: that `proc_folder` takes.
-        version: of the package; a checkout has none.
+        proc_folder: as exported by its `inference.py`.
+        namespace: the globals of the module that defines `proc_folder`.
+        callee_namespaces: the globals of the modules that define the functions it calls (demix,
+            load_start_checkpoint), if they are different.
+        options: the options of `proc_folder`.
+        root: the folder given as msst_root.
+        main_file: the file of the module that defines `proc_folder`.
+        version: the package's version; None for a checkout.
     """
 
     proc_folder: Callable[[dict[str, Any] | list[str]], object]
@@ -74,15 +75,15 @@ class Msst:
 
     @property
     def librosa(self) -> ModuleType:
-        """The librosa it decodes with."""
+        """The librosa module that it decodes with."""
         return next(module for _, module in module_names(self.namespace, "librosa"))
 
 
 def load_msst(root: Path) -> Msst:
-    """Import `inference.py` of a folder as running it by hand would, and find what can be replaced in it.
+    """Import `inference.py` of a folder as if it were run by hand, and find the names to replace in it.
 
     Raises:
-        MsstError: it is not there, does not import, or is no MSST of a known shape.
+        MsstError: it does not exist, cannot be imported, or is not a known kind of MSST.
     """
     root = root.absolute()
     proc_folder = _import_proc_folder(root)
@@ -105,7 +106,7 @@ def load_msst(root: Path) -> Msst:
 
 
 def module_names(namespace: Namespace, module: str) -> list[tuple[str, ModuleType]]:
-    """The names under which a namespace holds a module: `sf` is what everyone calls soundfile."""
+    """The names under which a namespace holds a module, such as `sf` for soundfile."""
     return [
         (name, value)
         for name, value in namespace.items()
@@ -114,7 +115,7 @@ def module_names(namespace: Namespace, module: str) -> list[tuple[str, ModuleTyp
 
 
 def class_names(namespace: Namespace, kind: type) -> list[str]:
-    """The names under which a namespace holds a class or one derived from it."""
+    """The names under which a namespace holds a class or a subclass of it."""
     return [name for name, value in namespace.items() if isinstance(value, type) and issubclass(value, kind)]
 
 
@@ -125,7 +126,7 @@ def _import_proc_folder(root: Path) -> Callable[[dict[str, Any] | list[str]], ob
     spec = importlib.util.spec_from_file_location("inference", path)
     assert spec is not None and spec.loader is not None  # a .py file always has a loader
     module = importlib.util.module_from_spec(spec)
-    # Its `utils` and `models` are found as when it is run by hand: from its own folder, before all others.
+    # Its folder goes first in sys.path, as when run by hand, so that its `utils` and `models` are found.
     sys.path.insert(0, str(root))
     sys.modules["inference"] = module
     with _import_errors_explained(root), as_by_hand(root):
@@ -139,7 +140,7 @@ def _import_proc_folder(root: Path) -> Callable[[dict[str, Any] | list[str]], ob
 def _home_of(proc_folder: Callable[..., object], root: Path) -> Namespace:
     namespace: Namespace = getattr(inspect.unwrap(proc_folder), "__globals__", {})
     if "run_folder" not in namespace and callable(forward := namespace.get("_legacy_inference")):
-        # The proc_folder of the msst package only forwards to the module that this function imports.
+        # The msst package's proc_folder only forwards to the module that this function imports.
         with _import_errors_explained(root):
             namespace = vars(forward())
     missing = [f"has no {name}" for name in REPLACED_FUNCTIONS if not callable(namespace.get(name))]
@@ -181,6 +182,6 @@ def _import_errors_explained(root: Path) -> Iterator[None]:
         line = own_line(error, root)
         place = "" if line is None else f" ({line})"
         sentence = f"This MSST cannot be imported: {type(error).__name__}: {error}{place}"
-        # What a library fails of, another interpreter may have whole.
+        # A library's own error may not occur with another interpreter.
         is_own = line is not None or isinstance(error, SyntaxError)
         raise MsstError(sentence, None, traceback.format_exc(), is_own=is_own) from error

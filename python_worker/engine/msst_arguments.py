@@ -1,4 +1,4 @@
-"""The options with which `proc_folder` is called."""
+"""The arguments for MSST's `proc_folder`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def msst_arguments(
     use_tta: bool = False,
     bigshifts: int = 1,
 ) -> dict[str, Any] | list[str]:
-    """What its `proc_folder` is to be called with, for one model.
+    """The arguments for `proc_folder`, in the form that this MSST takes, for one model.
 
     Args:
         config_path: the model's YAML in an encoding that MSST reads.
-        is_warm: the network that MSST will be given is loaded already.
+        is_warm: whether MSST will be given a network that is loaded already.
 
     Raises:
-        Failure: its parser does not take the options that the model's entry has for it.
+        Failure: the model's entry has msst_arguments that MSST's parser does not accept.
     """
-    # Where it has no function for it to be told so, it must see none to load.
+    # Without a load function to replace, MSST must be given no checkpoint, or it would load it.
     skips_loading = is_warm and "load_start_checkpoint" not in msst.namespace
     wanted: dict[str, Any] = {
         "model_type": model.architecture,
@@ -43,11 +43,11 @@ def msst_arguments(
         "force_cpu": device_kind == "cpu",
         "use_tta": use_tta,
         "bigshifts": bigshifts,
-        # A warm model is wrapped already; wrapping it twice would apply the adapter twice.
+        # A loaded model is wrapped already; wrapping it again would apply the adapter twice.
         "lora_checkpoint_peft": (model.lora_checkpoint_peft or "")
         if not is_warm and msst_applies_peft(msst, model)
         else "",
-        # Ours to do. These values are valid in every MSST, whatever the task wants.
+        # We do these ourselves. The values are valid in every MSST and independent of the task.
         "extract_instrumental": False,
         "flac_file": False,
         "pcm_type": "FLOAT",

@@ -1,4 +1,4 @@
-"""The folder in which MSST runs, and the process it runs in, which is afterwards as it was."""
+"""Sets up MSST's working directory, and restores the process state that a run may change."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import TextIO
 
 import torch
 
-# Relative, because upstream MSST looks for files by a glob pattern, and a folder may be called `[2024]`.
+# Relative, because upstream MSST globs for files, and an absolute path may contain a folder `[2024]`.
 INPUT_FOLDER = "input"
 OUTPUT_FOLDER = "output"
 MOST_ENTRIES = 1000
-"""Of the checkout's own folder that can be opened by a relative path."""
+"""The maximum number of entries of the checkout's folder that are linked."""
 
 
 @contextmanager
 def msst_folder(root: Path, scratch: Path) -> Iterator[Path]:
-    """Run MSST in a folder of its own, in which the files of its checkout seem to lie.
+    """Run MSST in a temporary folder that links to the files of its checkout.
 
-    People run it by hand in the checkout, so an edited one may open its files by relative paths. What it
-    writes by relative paths is gone with the folder.
+    When run by hand, MSST runs in the checkout, so an edited one may open its files by relative paths. What
+    it writes by relative paths is deleted with the folder.
 
     Args:
-        root: of the checkout.
-        scratch: where the folder is made.
+        root: the checkout's root.
+        scratch: where the folder is created.
 
     Yields:
-        the folder, which is the working directory, with an empty one each for mixtures and stems.
+        The folder, which is the working directory, with empty subfolders for mixtures and stems.
     """
     with TemporaryDirectory(prefix="try-", dir=scratch.absolute()) as name:
         own = Path(name)
@@ -48,7 +48,7 @@ def msst_folder(root: Path, scratch: Path) -> Iterator[Path]:
 
 @contextmanager
 def as_by_hand(folder: Path) -> Iterator[None]:
-    """Be in a folder, with the command line of a run by hand: MSST's parsers know no word of ours."""
+    """Change to a folder and set sys.argv as for a run by hand: MSST's parsers must not see ours."""
     before, arguments = Path.cwd(), sys.argv
     sys.argv = ["inference.py"]
     os.chdir(folder)
@@ -61,7 +61,7 @@ def as_by_hand(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Put back what a run of MSST may change for those after it; end a process that it has forked off."""
+    """Restore process-wide state that MSST may change; exit if this is a process that it has forked."""
     process, streams, search, environment = (
         os.getpid(),
         (sys.stdout, sys.stderr),
@@ -87,18 +87,18 @@ def unchanged_process() -> Iterator[None]:
 
 
 def _stream_like(stream: TextIO) -> TextIO:
-    """One more on the same descriptor: what MSST closes is then not ours."""
+    """A new stream on the same descriptor, so that MSST cannot close ours."""
     try:
         return open(
             stream.fileno(), "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
         )
     except (OSError, ValueError):
-        # What stands in for one, as in tests, has no descriptor.
+        # A substitute without a descriptor, as in tests.
         return stream
 
 
 def _open_again(descriptor: int) -> None:
-    """Where MSST closed a descriptor, the next file that is opened would get it, and what is printed."""
+    """Reopen a descriptor if MSST closed it; otherwise the next opened file would get it, and the output."""
     try:
         os.fstat(descriptor)
     except OSError:
@@ -106,16 +106,16 @@ def _open_again(descriptor: int) -> None:
 
 
 def end_if_forked_from(process: int) -> None:
-    """End a copy that MSST made of a process: it has the descriptors of that one, and would answer for it."""
+    """Exit if this is a fork of a process: it shares the channel and would answer for the original."""
     if os.getpid() != process:
         os._exit(1)
 
 
 def link_mixture(mixture: Path, name: str) -> None:
-    """Put a mixture into the input folder, as a second entry of its file: deleting it does no harm."""
+    """Hard-link a mixture into the input folder, so that MSST may delete it."""
     link = Path(INPUT_FOLDER, f"{name}{mixture.suffix.lower()}")
     try:
         os.link(mixture, link)
     except OSError:
-        # Another file system, or another's file.
+        # Another file system, or a file of another user.
         link.symlink_to(mixture)

@@ -1,4 +1,4 @@
-"""Which options an MSST has, and in which form its `proc_folder` takes them."""
+"""Finds the options of an MSST, and the form in which its `proc_folder` takes them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from .kept_end import KeptEnd
 from .names import Namespace
 
 PARSERS = ("parse_args_inference", "parse_args")
-"""What `proc_folder` reads its options by. Before January 2025 it had no such function."""
+"""The function by which `proc_folder` parses its options. MSST before January 2025 has none."""
 
 
 class OptionsUnknown(Exception):
-    """This `proc_folder` does not read its options as any MSST that is known."""
+    """This `proc_folder` does not parse its options in any known way."""
 
 
 class OptionsRefused(Exception):
-    """Words for a command line that this MSST's parser does not take. The message says why."""
+    """MSST's parser does not accept the given arguments. The message says why."""
 
 
 class MsstOptions:
     """The options of one MSST.
 
     Args:
-        parser: the one that reads them; None: it makes none of argparse's.
-        defaults: by name.
-        as_list: whether `proc_folder` takes words of a command line; else a dictionary.
+        parser: the argparse parser that reads them; None if MSST does not use argparse.
+        defaults: the default values by option name.
+        as_list: whether `proc_folder` takes a list of command-line arguments; otherwise a dictionary.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class MsstOptions:
         self.names = frozenset(defaults)
 
     def given(self, wanted: dict[str, Any]) -> dict[str, Any] | list[str]:
-        """What `proc_folder` is to be called with, for those of these values whose option this MSST has."""
+        """Convert the values to an argument for `proc_folder`, leaving out options that this MSST lacks."""
         known = {name: value for name, value in wanted.items() if name in self.names}
         if not self._as_list:
             return known
         return [word for name, value in known.items() for word in self._words(self._actions[name], value)]
 
     def parsed(self, words: list[str]) -> dict[str, Any]:
-        """The values of these words, of the types that this MSST's parser gives them, by option.
+        """Parse command-line arguments with MSST's parser. Returns the values by option.
 
         Raises:
-            OptionsRefused: it does not know one, or not this value of it.
+            OptionsRefused: an option is unknown, or its value is invalid.
         """
         if not words:
             return {}
@@ -78,12 +78,12 @@ class MsstOptions:
         finally:
             for action in required:
                 action.required = True
-        # What stands at a place, and not after a name, has got its default all the same.
+        # Leave out positional arguments, which get their defaults although they are not given.
         own = {action.dest for action in self._flags.values()}
         return {name: value for name, value in vars(values).items() if name in own and value is not nothing}
 
     def described(self) -> list[dict[str, Any]] | None:
-        """What a person may write for `msst_arguments`; None: there is no parser, or far too much to tell."""
+        """Describe the options for `msst_arguments`; None if there is no parser, or too many options."""
         return None if self._parser is None else describe(self._flags)
 
     def _as_the_parser_has_it(self, word: str) -> str:
@@ -113,7 +113,7 @@ class MsstOptions:
 
 
 def _flags(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    """The options that can be written out, by name: without the dashes before it, those in it also as _."""
+    """The long options by name without leading dashes; names with inner dashes also with underscores."""
     ends = (argparse._HelpAction, argparse._VersionAction)
     actions = [action for action in parser._actions if not isinstance(action, ends)]
     flags = {
@@ -130,13 +130,14 @@ def _longest(strings: Iterable[str]) -> str:
 
 
 def find_options(namespace: Namespace, proc_folder: Callable[..., object]) -> MsstOptions:
-    """Ask an MSST for its options, by having it read none.
+    """Find the options of an MSST by having it parse an empty command line.
 
     Args:
-        namespace: the globals of the module where `proc_folder` lives.
+        namespace: the globals of the module that defines `proc_folder`.
+        proc_folder: the function itself.
 
     Raises:
-        OptionsUnknown: it reads none.
+        OptionsUnknown: it uses no parser.
     """
     parse = next((namespace[name] for name in PARSERS if callable(namespace.get(name))), None)
     if parse is not None and _takes_dictionary(parse):
@@ -160,15 +161,15 @@ def _takes_dictionary(parse: Callable[..., Any]) -> bool:
 
 
 class _Seen(BaseException):
-    """Not an Exception, so that nothing of MSST's takes it for its own."""
+    """Raised to leave proc_folder. Not an Exception, so that MSST does not catch it."""
 
 
 @contextmanager
 def _parsers_seen(*, stop: bool = False) -> Iterator[list[argparse.ArgumentParser]]:
-    """Every parser that reads a command line within the block.
+    """Collect every argparse parser that is used within the block.
 
     Args:
-        stop: raise _Seen out of the first.
+        stop: whether to raise _Seen when the first one is used.
     """
     seen: list[argparse.ArgumentParser] = []
     original = argparse.ArgumentParser.parse_known_args

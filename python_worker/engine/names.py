@@ -1,4 +1,4 @@
-"""Replacing names in modules that are not ours, for as long as one separation runs."""
+"""Temporarily replaces names in MSST's modules while a separation runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Namespace = dict[str, Any]
 
 
 class ModuleProxy(ModuleType):
-    """A module as it is, but for a few names.
+    """A proxy of a module with some of its names replaced.
 
     Args:
-        module: answers every other name.
-        replaced: the names that are answered otherwise.
+        module: the module; used for all other names.
+        replaced: the replacements by name.
     """
 
     def __init__(self, module: ModuleType, **replaced: Any) -> None:
@@ -30,7 +30,7 @@ class ModuleProxy(ModuleType):
 
 @contextmanager
 def replaced_names(replacements: Iterable[tuple[Namespace, str, Any]]) -> Iterator[None]:
-    """Let each name of a namespace mean something else inside the block."""
+    """Replace names in module namespaces for the duration of the block."""
     originals: list[tuple[Namespace, str, Any]] = []
     try:
         for namespace, name, value in replacements:

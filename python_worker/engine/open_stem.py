@@ -1,4 +1,4 @@
-"""A stem in the making: encoded as it comes, measured, on the disk for good, and hashed."""
+"""A stem that is being written: encoded block by block, measured, synced to disk and hashed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .stem_file import StemFile
 
 BYTES_BETWEEN_SYNCS = 8_000_000
 BYTES_PER_SAMPLE: dict[PcmType, int] = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
-# A WAV's sizes are 32 bit numbers; above it goes on as RF64, which every reader of large WAVs knows.
+# WAV sizes are 32-bit. Larger files are written as RF64, which readers of large WAVs support.
 MAX_WAV_BYTES = 4_000_000_000
 
 
 class OpenStem:
-    """A stem in the making.
+    """A stem that is being written.
 
     Args:
-        path: a file that is not there yet.
-        instrument: whose it is.
-        shape: of all of it, (samples, channels).
+        path: the file to create; must not exist.
+        instrument: the stem's instrument.
+        shape: the shape of the whole stem, (samples, channels).
         sample_rate: in Hz.
-        options: format and subtype.
-        before_block: called before each block of some megabytes; may raise to cancel.
+        options: output format and PCM type.
+        before_block: called before each block of a few megabytes; may raise to cancel.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class OpenStem:
             raise
 
     def append(self, audio: Any) -> None:
-        """Encode what comes next, of shape (samples, channels).
+        """Encode the next samples, of shape (samples, channels).
 
         Raises:
-            Failure: it holds NaN or infinity.
-            OSError: above all, the disk is full.
+            Failure: they contain NaN or infinity.
+            OSError: a write failed; typically the disk is full.
         """
         with self._disk.saying_why():
             for block in self._blocks(audio):
@@ -73,7 +73,7 @@ class OpenStem:
                 self._disk.sync()
 
     def close(self) -> WrittenStem:
-        """Put the rest of it on the disk for good."""
+        """Finish the file and sync it to disk. Returns the stem's metadata."""
         with self._disk.saying_why():
             self._file.close()
         self._disk.sync(whole=True)
@@ -92,7 +92,7 @@ class OpenStem:
         )
 
     def abandon(self) -> None:
-        """Let go of the file, whatever state it is in."""
+        """Close the file in whatever state it is."""
         with contextlib.suppress(Exception):
             if self._file is not None:
                 self._file.close()
@@ -121,7 +121,7 @@ class OpenStem:
         return "RF64" if self._format == "wav" and bytes_in_all > MAX_WAV_BYTES else self._format.upper()
 
     def _blocks(self, audio: Any) -> Iterator[Any]:
-        # One sync of a whole stem at its end would stall the server's own commits.
+        # Syncing a whole stem at once at its end would stall the server's database commits.
         frames = max(1, BYTES_BETWEEN_SYNCS // (BYTES_PER_SAMPLE[self._pcm_type] * audio.shape[1]))
         for start in range(0, audio.shape[0], frames):
             yield numpy.ascontiguousarray(audio[start : start + frames])

@@ -1,4 +1,4 @@
-"""The Python files of a checkout: what was found out about it holds for as long as they are the same."""
+"""Lists the Python files of a checkout; results about it are valid while these are unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _OF_OTHERS = frozenset(("site-packages", "node_modules", "__pycache__", "python_
 
 
 def own_python_files(root: Path) -> list[str]:
-    """The paths of at most MOST_FILES of them, of environments and hidden folders within it none."""
+    """The paths of a checkout's Python files, at most MOST_FILES.
+
+    Virtual environments and hidden folders are left out.
+    """
     return [path for path, _ in zip(_python_files(root), range(MOST_FILES), strict=False)]
 
 

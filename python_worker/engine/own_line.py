@@ -1,4 +1,4 @@
-"""Which line of a user's checkout an error comes from: only that explains what an edited file fails of."""
+"""Finds the line of a user's checkout that raised an error, to explain failures of edited files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import traceback
 from pathlib import Path
 
 _NOT_THEIRS = ("site-packages", "python_worker")
-"""Folders below the root of a checkout, or of this project, with code of others."""
+"""Folders that may lie within a checkout and hold code that is not its own."""
 
 
 def own_line(error: BaseException, root: Path) -> str | None:
-    """`inference.py, line 12`, where a line of the checkout raised the error, or called what is not Python.
+    """The line of the checkout that raised an error itself or in native code, as `inference.py, line 12`.
 
     Args:
-        root: of the checkout; absolute.
+        error: the error.
+        root: the checkout's absolute root.
 
     Returns:
-        None: it was raised deeper, in a library. Of an exit it is the line that led there.
+        None if it was raised in a library. For SystemExit and KeyboardInterrupt, the innermost line of the
+        checkout that led there.
     """
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     candidates = frames if isinstance(error, SystemExit | KeyboardInterrupt) else frames[-1:]
@@ -25,11 +27,11 @@ def own_line(error: BaseException, root: Path) -> str | None:
 
 
 def own_line_of(thread: int, root: Path) -> str | None:
-    """The line of the checkout at which a thread is now, or from which it went deeper.
+    """The innermost line of the checkout on a thread's current stack.
 
     Args:
-        thread: its identifier.
-        root: of the checkout; absolute.
+        thread: the thread's identifier.
+        root: the checkout's absolute root.
     """
     stack = traceback.walk_stack(sys._current_frames().get(thread))
     return _last_own([(frame.f_code.co_filename, line) for frame, line in stack][::-1], root)

@@ -1,4 +1,4 @@
-"""What a separation takes of a GPU at most: the server lets others run beside it by that."""
+"""Measures the peak GPU memory of a separation, by which the server admits others to run beside it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .model_cache import ModelCache
 
 
 class PeakMeter:
-    """Measures one separation after the other, and gives back what each needed beside its model.
+    """Measures separations one at a time, and releases the cached memory around each.
 
     Args:
-        memory: of the GPU.
-        models: the loaded ones.
+        memory: the GPU's memory.
+        models: the loaded models.
     """
 
     def __init__(self, memory: DeviceMemory, models: ModelCache) -> None:
@@ -20,18 +20,18 @@ class PeakMeter:
         self._models = models
 
     def begin(self) -> None:
-        """A separation begins. What an earlier one left is given back, or it would count too."""
+        """Start measuring. Releases memory that an earlier separation left, which would count too."""
         self._memory.release()
         self._memory.begin_peak()
 
     def end(self, *, any_length: bool) -> DevicePeak | None:
-        """It is done, with the model used last.
+        """Finish measuring a separation with the most recently used model.
 
         Args:
-            any_length: whether a longer mixture would have taken no more.
+            any_length: whether a longer mixture would not have needed more.
 
         Returns:
-            What it took, without the models that were loaded beside its own all the while.
+            The separation's peak including its own model, but without the other loaded models.
         """
         peak = self._memory.peak_bytes()
         self._memory.release()

@@ -1,4 +1,4 @@
-"""A long mixture, taken through MSST in pieces: what one `proc_folder` call reads and writes of it."""
+"""A long mixture that goes through MSST in pieces: replaces what one `proc_folder` call reads and writes."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from .segment_network import SegmentNetwork
 from .segment_plan import CHECKED_SAMPLES
 
 MAX_DIFFERENCE = 1e-5
-"""Of two pieces at their seam; -100 dB of full scale."""
+"""Maximum difference between two pieces at their seam; -100 dBFS."""
 
 
 class PiecesDiffer(Exception):
-    """This MSST, or this network, cannot be given pieces."""
+    """This MSST or this network does not support processing in pieces."""
 
 
 class Pieces:
-    """Stands in for `librosa.load` and for the writer of stems, as a Decoder does for a whole mixture.
+    """Replaces `librosa.load` and the writing of stems, as a Decoder does for a whole mixture.
 
-    To MSST every piece is a file of the input folder; those of one rotation come after those of another.
+    MSST sees every piece as a file in the input folder, ordered by rotation and then by position.
 
     Args:
-        mixture: the whole.
+        mixture: the whole mixture.
         cut: how it is cut.
-        stems: get what is kept.
+        stems: receives the kept parts.
 
     Attributes:
-        mixture: the piece that MSST works at, float32 of shape (channels, samples).
+        mixture: the piece that MSST is processing, float32 of shape (channels, samples).
         sample_rate: of the mixture.
-        name: of its input file, without the ending.
-        failure: always None: whatever can fail was read before.
-        differ: two pieces made the same samples otherwise, or MSST wants what they were not made for.
-        count: of pieces of one rotation.
-        calls: forward calls of one pass over all rotations.
+        name: the name of the piece's input file, without suffix.
+        failure: always None: decoding, which can fail, is already done.
+        differ: whether two pieces computed different samples, or MSST does something unsupported with pieces.
+        count: the number of pieces per rotation.
+        calls: the forward calls of one pass over all rotations.
     """
 
     failure = None
@@ -67,7 +67,7 @@ class Pieces:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing comes after the piece that MSST works at."""
+        """Whether MSST is processing the last piece."""
         return self._is_last_rotation and self._segment == len(self._segments) - 1
 
     @property
@@ -76,21 +76,21 @@ class Pieces:
 
     @contextmanager
     def before(self, network: torch.nn.Module) -> Iterator[None]:
-        """Put one file for each piece into the input folder, and stand before the network."""
+        """Create a file per piece in the input folder, and wrap the network for the duration of the block."""
         for file in Path(INPUT_FOLDER).iterdir():
             file.unlink()
         for rotation in range(self._rotations.count):
             for segment in range(len(self._segments)):
-                # Only the name counts: it is the order of the names in which MSST takes its files.
+                # Only the names matter: MSST processes its files in the order of their names.
                 Path(INPUT_FOLDER, f"mixture-{rotation:04}-{segment:08}.wav").touch()
         with self._network.before(network):
             yield
 
     def load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
-        """As librosa.load, for the piece of that name.
+        """Replaces librosa.load: reads the piece with that file name.
 
         Raises:
-            PiecesDiffer: MSST wants it at another rate.
+            PiecesDiffer: MSST requests another sample rate.
         """
         if options.get("sr", self.sample_rate) != self.sample_rate:
             self.refuse()
@@ -103,13 +103,14 @@ class Pieces:
         return self.mixture, self.sample_rate
 
     def write(self, instrument: str, audio: Audio) -> None:
-        """Take what is kept of a piece of a stem.
+        """Write the kept part of a piece of a stem.
 
         Args:
-            audio: of the piece, of shape (samples, channels).
+            instrument: the stem.
+            audio: the stem of the whole piece, of shape (samples, channels).
 
         Raises:
-            PiecesDiffer: it is not as the piece before it made it, or was written already.
+            PiecesDiffer: it differs from the previous piece at the seam, or was written already.
         """
         if instrument in self._written:
             self.refuse()
@@ -122,7 +123,7 @@ class Pieces:
         kept = slice(segment.keep_from - segment.start, segment.keep_to - segment.start)
         self._tails[instrument] = audio[: kept.stop][-CHECKED_SAMPLES:].copy()
         if self._rotations.count == 1:
-            assert self.mixture is not None  # MSST writes what it has read
+            assert self.mixture is not None  # MSST has read the piece before it writes stems
             self._stems.add(instrument, audio[kept], self.mixture.T[kept])
             return
         self._rotations.add(self._rotation, instrument, segment.keep_from, audio[kept])
@@ -131,11 +132,11 @@ class Pieces:
                 self._stems.add(instrument, block, self._whole.read(start, start + len(block)).T)
 
     def refuse(self) -> NoReturn:
-        """Give the mixture up for pieces.
+        """Abort processing in pieces.
 
         Raises:
             PiecesDiffer: always.
         """
-        # Kept here too, for MSST may make something else of it.
+        # Also recorded here, because MSST may replace the exception.
         self.differ = True
         raise PiecesDiffer

@@ -1,4 +1,4 @@
-"""What becomes of the stems that MSST puts out: those that are wanted are written, one is subtracted."""
+"""Handles the stems that MSST outputs: writes the requested ones and subtracts one for the instrumental."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .stem_writer import StemWriter
 
 
 class PlannedStems:
-    """Writes the stems of a plan as they come, whole or piece by piece.
+    """Writes the stems of a plan as they arrive, whole or piece by piece.
 
     Args:
-        plan: of the attempt, as it is now: more may be written than was planned.
-        writer: of its files.
-        samples: of the mixture.
+        plan: returns the attempt's current plan; stems may be added to it while MSST writes.
+        writer: writes the stem files.
+        samples: the length of the mixture and of each stem.
         sample_rate: of mixture and stems.
     """
 
@@ -28,11 +28,12 @@ class PlannedStems:
         self._sample_rate = sample_rate
 
     def add(self, instrument: str, stem: Audio, mixture: Audio) -> None:
-        """Take in what comes next of a stem.
+        """Add the next samples of a stem.
 
         Args:
-            stem: of shape (samples, channels).
-            mixture: the same samples of the mixture.
+            instrument: the stem.
+            stem: its samples, of shape (samples, channels).
+            mixture: the corresponding samples of the mixture.
         """
         plan = self._plan()
         if instrument in plan.written:

@@ -1,4 +1,4 @@
-"""How a network is computed where the operator wants it faster than MSST does it: in fewer bits, compiled."""
+"""Speeds up a network as configured: reduced precision and torch.compile."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .failures import is_broken_device, is_out_of_memory
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-# Each size of a batch is compiled for once; torch gives up at 8 for all models of an architecture together.
+# Every batch size is compiled once. torch's default limit is 8, for all models of an architecture together.
 RECOMPILE_LIMIT = 64
 
 Forward = Callable[..., Any]
 
 
 class FastForward:
-    """The forward of one network, computed as its model's entry in the configuration says.
+    """The forward of one network with the precision and compilation that its model's entry configures.
 
     Args:
         network: on its device, with its weights.
-        model: says how.
-        log: where it says that it could not be compiled.
+        model: the model's settings.
+        log: receives a warning if it cannot be compiled.
 
     Raises:
-        Failure: this device does not compute in that precision.
+        Failure: the device does not support that precision.
     """
 
     def __init__(self, network: torch.nn.Module, model: ModelParams, log: Log) -> None:
@@ -48,7 +48,7 @@ class FastForward:
 
     @property
     def warning(self) -> str:
-        """What the owner of a task that was computed so has to know."""
+        """The warning for the owner of a task that was computed this way."""
         precision, wants_compiled = self._model.precision, self._model.compile
         ways = [f"in {precision}"] if self._dtype is not None else []
         if wants_compiled and self._may_compile:
@@ -87,14 +87,14 @@ class FastForward:
             if is_broken_device(error):
                 raise
             if is_out_of_memory(error):
-                # The batch will be halved; what comes then is no remainder of this one.
+                # The batch will be halved; smaller batches are then not remainders of this one.
                 self._compiled_sizes.discard(size)
                 raise
             reason = f"{type(error).__name__}: {error}"
         else:
             self._compiled_sizes.add(size)
             return output
-        # If the network itself is to blame, this raises its own error.
+        # If the network itself is at fault rather than the compiler, this raises its error.
         output = self._plain(*inputs, **options)
         self._give_up_compiling(reason)
         return output
@@ -115,14 +115,14 @@ class FastForward:
         )
 
     def _is_remainder(self, size: tuple[int, ...]) -> bool:
-        """The last batch of a mixture may be a smaller one: compiling takes longer than it does."""
+        """Whether this is a smaller last batch: compiling for it would take longer than it saves."""
         if not size or size in self._compiled_sizes:
             return False
         return any(size[1:] == other[1:] and size[0] < other[0] for other in self._compiled_sizes)
 
 
 class _WholeComplexNumbers(TorchFunctionMode):  # type: ignore[misc]
-    """Makes complex numbers of float32: of bfloat16 there are none, of float16 hardly any operation."""
+    """Makes view_as_complex use float32: torch has no complex bfloat16, and hardly any float16 operations."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.view_as_complex and args[0].dtype in (torch.bfloat16, torch.float16):
@@ -131,20 +131,20 @@ class _WholeComplexNumbers(TorchFunctionMode):  # type: ignore[misc]
 
 
 def make_fast(network: torch.nn.Module, model: ModelParams, log: Log) -> None:
-    """Let a network be computed as its model's entry says; nothing changes where that says nothing.
+    """Apply the precision and compilation of the model's entry to a network; by default there are none.
 
-    The network stays the object it is, with its attributes, for MSST looks at them. Its class alone is
-    replaced, by a subclass with another `forward`: one set on the network itself still goes before it.
+    The network stays the same object with its attributes, because MSST reads them. Only its class is
+    replaced, by a subclass with another `forward`; a `forward` set on the network later takes precedence.
 
     Raises:
-        Failure: this device does not compute in that precision.
+        Failure: the device does not support that precision.
     """
     if model.precision == "fp32" and not model.compile:
         return
     forward = FastForward(network, model, log)
     kind = type(network)
 
-    # MSST reads the names of its parameters.
+    # wraps: MSST reads the names of forward's parameters.
     @functools.wraps(getattr(network.forward, "__func__", network.forward))
     def fast_forward(self: torch.nn.Module, *inputs: Any, **options: Any) -> Any:
         return forward(*inputs, **options)
@@ -156,19 +156,19 @@ def make_fast(network: torch.nn.Module, model: ModelParams, log: Log) -> None:
 
 
 def how_computed(model: ModelParams) -> str:
-    """The rest of a sentence of the log; nothing where it is computed as MSST does it."""
+    """The end of a log message; empty if the model is computed as in MSST."""
     precision = "" if model.precision == "fp32" else f", computed in {model.precision}"
     return f"{precision}{', compiled at its first chunk' if model.compile else ''}"
 
 
 def warnings_of(network: torch.nn.Module | None) -> list[str]:
-    """What the owner of a task has to know of how this network is computed."""
+    """Warnings for a task's owner about how this network is computed."""
     forward = getattr(network, "fast_forward", None)
     return [forward.warning] if isinstance(forward, FastForward) else []
 
 
 def _require(dtype: torch.dtype, model: ModelParams, device_kind: str) -> None:
-    # Where it does not know the type, autocast only warns, and goes on in float32.
+    # For unsupported types autocast only warns and stays in float32.
     with torch.autocast(device_kind, dtype=dtype):
         works = torch.is_autocast_enabled(device_kind)
     if not works or (device_kind == "cpu" and dtype == torch.float16 and not _cpu_has_fp16()):
@@ -181,7 +181,7 @@ def _require(dtype: torch.dtype, model: ModelParams, device_kind: str) -> None:
 
 
 def _cpu_has_fp16() -> bool:
-    """Without instructions for it, fp16 takes a hundred times as long, and some layers fail."""
+    """Whether the CPU has fp16 instructions: without, fp16 is about 100 times slower and some layers fail."""
     try:
         return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
     except (AttributeError, RuntimeError):
@@ -196,7 +196,7 @@ def _prepare_compiler() -> None:
     import torch._dynamo
     import torch._inductor.config
 
-    # In this process: its own helpers would each hold a torch, and would live on beside the tasks.
+    # Compile in this process: helper processes would each load torch and stay alive beside the tasks.
     torch._inductor.config.compile_threads = 1
     limit = "recompile_limit" if hasattr(torch._dynamo.config, "recompile_limit") else "cache_size_limit"
     setattr(torch._dynamo.config, limit, RECOMPILE_LIMIT)

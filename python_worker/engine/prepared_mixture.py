@@ -1,4 +1,4 @@
-"""The mixture that is most likely separated next, decoded while the network works on another."""
+"""Decodes the mixture that is most likely separated next while the network works on another."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .libsndfile import open_counted
 
 
 class PreparedMixture:
-    """Decodes at most one mixture ahead, in a thread of its own: librosa and soxr let other threads run.
+    """Decodes at most one mixture in advance, in a background thread: librosa and soxr release the GIL.
 
     Args:
-        librosa: the MSST's own.
+        librosa: MSST's own.
     """
 
     def __init__(self, librosa: ModuleType) -> None:
@@ -25,7 +25,7 @@ class PreparedMixture:
         self._decoded: tuple[Any, Any] | None = None
 
     def begin(self, path: Path, sample_rate: int, duration_seconds: float) -> None:
-        """Decode this one, of the length that was counted, and let go of any other."""
+        """Start decoding a mixture of this counted length, and drop any other."""
         wanted = (path, sample_rate, duration_seconds)
         with self._lock:
             if self._wanted == wanted:
@@ -36,11 +36,13 @@ class PreparedMixture:
                 self._thread.start()
 
     def take(self, path: Path, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Any] | None:
-        """What `librosa.load` gives for it; None where it was not prepared, or cannot be decoded so.
+        """Take the result of `librosa.load`; None if it was not prepared with these options or failed.
+
+        Any other prepared mixture is dropped.
 
         Args:
-            path: of the mixture itself.
-            arguments, options: that MSST gives librosa.load beside the path.
+            path: the mixture's real path.
+            arguments, options: the further arguments that MSST passes to librosa.load.
         """
         with self._lock:
             wanted, thread = self._wanted, self._thread
@@ -70,11 +72,11 @@ class PreparedMixture:
             open_counted(path, duration_seconds).close()
             audio, rate = self._librosa.load(path, **_options(sample_rate))
         except Exception:
-            # Whoever separates it finds out by himself, and says so.
+            # The separation will hit the same error and report it.
             return None
         return audio, rate
 
 
 def _options(sample_rate: int) -> dict[str, Any]:
-    """How every known MSST calls librosa.load."""
+    """The options with which every known MSST calls librosa.load."""
     return {"sr": sample_rate, "mono": False}

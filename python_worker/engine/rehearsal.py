@@ -1,4 +1,4 @@
-"""One second of noise, separated by an MSST with a network of ours, before it gets any task."""
+"""A test run: an MSST separates one second of noise with our own network before it gets any task."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .names import replaced_names
 
 SAMPLE_RATE = 44100
 GAINS = {"vocals": 0.5, "other": -0.25}
-"""What the network makes of the mixture, by stem. They lie in its checkpoint: it begins with others."""
+"""The network's gain by stem. They come from its checkpoint; its initial gains are 0."""
 TOLERANCE = 1e-4
 ARCHITECTURE = "mdx23c"
-"""A type that every MSST knows, and treats as most."""
+"""A type that every MSST knows and treats like most others."""
 CONFIG = f"""\
 audio: {{chunk_size: 8192, dim_t: 16, hop_length: 512, n_fft: 2048, num_channels: 2,
   sample_rate: {SAMPLE_RATE}}}
@@ -32,22 +32,22 @@ inference: {{batch_size: 2, dim_t: 16, num_overlap: 2}}
 
 
 class GainNetwork(torch.nn.Module):  # type: ignore[misc] # torch is seen as Any
-    """Puts out the mixture at as many levels as there are stems."""
+    """Outputs the mixture once per stem, each at the stem's gain."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gains = torch.nn.Parameter(torch.zeros(len(GAINS)))
 
     def forward(self, mixture: torch.Tensor) -> torch.Tensor:
-        """From (batch, channels, samples) to (batch, stems, channels, samples)."""
+        """Map (batch, channels, samples) to (batch, stems, channels, samples)."""
         return mixture[:, None] * self.gains[None, :, None, None]
 
 
 def rehearse(engine: Engine) -> None:
-    """Have an engine load that network and separate with it, and once more while it is warm.
+    """Have an engine load that network and separate with it, and again (with TTA) while it is loaded.
 
     Raises:
-        Failure: with the reason; SEPARATION_FAILED also where other samples came out.
+        Failure: with the reason; SEPARATION_FAILED also if the stems have wrong samples.
     """
     with TemporaryDirectory(prefix="msst-serve-") as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Big shifts of a long mixture: its stems from every rotation, averaged on the disk."""
+"""Bigshifts for a long mixture: averages the stems of all rotations on disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BLOCK_SAMPLES = 1 << 20
 
 
 class Rotations:
-    """The average of every stem over the rotations of the mixture, as MSST's `bigshifts_wrapper` reckons it.
+    """Averages every stem over the rotations of the mixture, as MSST's `bigshifts_wrapper` does.
 
     Args:
-        count: of rotations.
-        samples: of the mixture.
-        folder: for one file of float32 samples for each stem; each is gone once it was read.
+        count: the number of rotations.
+        samples: the mixture's length.
+        folder: holds one file of float32 samples per stem, deleted once it has been read.
     """
 
     def __init__(self, count: int, samples: int, folder: Path) -> None:
@@ -28,11 +28,18 @@ class Rotations:
         self._names: list[str] = []
 
     def shift(self, rotation: int) -> int:
-        """How many samples a rotation takes from the end of the mixture to its beginning."""
+        """The number of samples that a rotation moves from the mixture's end to its beginning."""
         return rotation * (self._samples // self.count)
 
     def add(self, rotation: int, instrument: str, start: int, audio: Audio) -> None:
-        """Add a piece of a stem, of shape (samples, channels), which begins there in the rotated mixture."""
+        """Add a piece of a stem.
+
+        Args:
+            rotation: the rotation's index; rotation 0 must come first.
+            instrument: the stem.
+            start: where the piece begins in the rotated mixture.
+            audio: the piece, of shape (samples, channels).
+        """
         path, channels = self._path(instrument), audio.shape[1]
         begin = start - self.shift(rotation)
         with path.open("r+b" if path.exists() else "w+b") as file:
@@ -46,7 +53,7 @@ class Rotations:
                 file.write(numpy.ascontiguousarray(part, numpy.float32).tobytes())
 
     def averages(self, instrument: str, channels: int) -> Iterator[tuple[int, Audio]]:
-        """The finished stem in blocks: where each begins, and its samples of shape (samples, channels)."""
+        """Yield the averaged stem in blocks: the start of each, and its samples, (samples, channels)."""
         path = self._path(instrument)
         with path.open("rb") as file:
             for start in range(0, self._samples, BLOCK_SAMPLES):
@@ -56,7 +63,7 @@ class Rotations:
         path.unlink()
 
     def _path(self, instrument: str) -> Path:
-        # Its name may be anything.
+        # Numbered files: an instrument's name may be any text.
         if instrument not in self._names:
             self._names.append(instrument)
         return self._folder / f"sum-{self._names.index(instrument)}.f32"

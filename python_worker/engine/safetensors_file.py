@@ -1,4 +1,4 @@
-"""Reading a safetensors file: a JSON header of names, types and places, then the bytes."""
+"""Reads a safetensors file: a JSON header with names, types and offsets, followed by the data."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ DTYPES = {
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as safetensors files do: the header's length, then the brace of its JSON."""
+    """Whether a file begins like a safetensors file: the header's length, then the brace of its JSON."""
     with path.open("rb") as file:
         start = file.read(9)
     return len(start) == 9 and start[8:] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER_BYTES
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file by name, on the CPU.
+    """Load the tensors of a file by name, onto the CPU.
 
     Raises:
-        ValueError: it is not whole, or its header contradicts itself.
+        ValueError: the file is truncated, or its header is inconsistent.
     """
     with path.open("rb") as file:
         content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
@@ -59,5 +59,5 @@ def _tensor(name: str, entry: Any, body: memoryview) -> torch.Tensor:
         raise ValueError(f"the safetensors file is not whole at {name}")
     if count == 0:
         return torch.empty(shape, dtype=dtype)
-    # A copy: the file may be replaced while the model is in use, and its bytes may start at an odd address.
+    # Copied: the file may be replaced while the model is in use, and the data may be unaligned.
     return torch.frombuffer(body[start:end], dtype=dtype).clone().reshape(shape)

@@ -1,4 +1,4 @@
-"""The network of a mixture in pieces: what two pieces share is computed once, and what none keeps, never."""
+"""Skips redundant forward calls for a mixture in pieces: shared batches and those that no piece keeps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .segment_plan import Grid, Segment
 
 
 class SegmentNetwork:
-    """Stands before one network while MSST takes the pieces of a mixture through it, one after the other.
+    """Wraps a network's forward while MSST processes the pieces of a mixture one after the other.
 
-    Every forward call of the whole mixture is made once, with the same data; every other is answered with
-    zeros, or with what it gave the piece before.
+    Every forward call of the whole mixture is made once, with the same data. All others are answered with
+    zeros, or with the output for the previous piece.
 
     Args:
-        grid: of the model.
-        segments: in their order.
+        grid: the model's chunks and batches.
+        segments: the pieces in order.
     """
 
     def __init__(self, grid: Grid, segments: list[Segment]) -> None:
@@ -33,20 +33,20 @@ class SegmentNetwork:
         self._output_shape: torch.Size | None = None
 
     def begin(self, index: int) -> None:
-        """The next forward calls are of this piece."""
+        """Announce that the next forward calls are for this piece."""
         segment = self._segments[index]
         self._current, self._calls = index, 0
         if index == 0:
-            # Another rotation of the mixture begins.
+            # A new rotation of the mixture begins.
             self._shared.clear()
         self._calls_per_pass = self._grid.batches(segment.stop - segment.start)
 
     @contextmanager
     def before(self, network: torch.nn.Module) -> Iterator[None]:
-        """Stand before this network for as long as the block runs."""
+        """Wrap this network's forward for the duration of the block."""
         forward = network.forward
 
-        # As the network's own, for MSST looks at its parameters.
+        # wraps: MSST reads the names of forward's parameters.
         @functools.wraps(forward)
         def answer(batch: Any, *arguments: Any, **options: Any) -> Any:
             return self._answer(forward, batch, *arguments, **options)
@@ -55,7 +55,7 @@ class SegmentNetwork:
         try:
             yield
         finally:
-            # What the class has comes into sight again.
+            # Uncovers the class's forward again.
             del network.forward
 
     def _answer(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:
@@ -71,7 +71,7 @@ class SegmentNetwork:
         output = forward(batch, *arguments, **options)
         self._output_shape = output.shape
         if self._is_shared(segment, number):
-            # Not on the device: it has to hold what it computes.
+            # The output is kept on the CPU to save device memory.
             self._shared[(of_pass, number)] = (batch.clone(), output.cpu())
         return output
 
@@ -82,7 +82,7 @@ class SegmentNetwork:
         return number in following.needed and number in following.clean
 
     def _nothing(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:
-        # Before the first real one nobody knows what the network puts out.
+        # The output's shape is unknown before the first real call.
         if self._output_shape is None:
             return forward(batch, *arguments, **options)
         return torch.zeros((batch.shape[0], *self._output_shape[1:]))

@@ -1,10 +1,10 @@
-"""Where a long mixture may be cut so that what is kept of each piece is what the whole would have given.
+"""Plans how to cut a long mixture so that the kept part of each piece is equal to that of the whole.
 
-MSST's `demix` lays chunks `step` samples apart over the mixture (padded by `border` on both sides, but for
-htdemucs), gives them to the network `batch_size` at a time, and adds up what comes out under a window. A
-piece that begins at a multiple of `batch_size * step` has its chunks and batches at the same places as the
-whole. A sample of it is right where every chunk over it lies inside the piece and is in no batch whose window
-differs: that of the last batch has no fade-out, and with batches of one that of the first no fade-in.
+MSST's `demix` covers the mixture (padded by `border` on both sides, except for htdemucs) with chunks `step`
+samples apart, gives them to the network `batch_size` at a time, and sums the windowed outputs. A piece that
+begins at a multiple of `batch_size * step` has the same chunks and batches as the whole. A sample of it is
+correct if every chunk that covers it lies inside the piece and in no batch whose window differs: the window
+of the last batch has no fade-out, and with batches of one, that of the first has no fade-in.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 from .model_config import batches, setting
 
 CHECKED_SAMPLES = 4096
-"""So many samples before each seam are made by both pieces, and compared."""
+"""The number of samples before each seam that both pieces compute, for comparison."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How `demix` cuts a mixture up, in samples.
+    """How `demix` divides a mixture into chunks; lengths in samples.
 
     Attributes:
-        chunk: what the network gets at once.
-        step: from one chunk to the next.
-        batch: chunks of one forward call.
-        border: padding at both ends; 0 for htdemucs, which has no windows either.
-        is_windowed: whether chunks are faded into each other.
+        chunk: the length of a chunk.
+        step: the distance from one chunk's start to the next.
+        batch: the number of chunks per forward call.
+        border: the padding at both ends; 0 for htdemucs, which has no windows either.
+        is_windowed: whether chunks are cross-faded.
     """
 
     chunk: int
@@ -38,16 +38,16 @@ class Grid:
     is_windowed: bool
 
     def padding(self, length: int) -> int:
-        """What is added at each end of a mixture of that length."""
+        """The padding at each end of a mixture of this length."""
         return self.border if length > 2 * self.border else 0
 
     def batches(self, length: int) -> int:
-        """How many forward calls one pass over a mixture of that length takes."""
+        """The number of forward calls of one pass over a mixture of this length."""
         return batches(length + 2 * self.padding(length), self.step, self.batch)
 
 
 def grid_of(config: Any, architecture: str) -> Grid | None:
-    """The grid by the YAML; None where it does not tell."""
+    """The grid from the YAML; None if the YAML does not determine it."""
     is_demucs = (setting(config, "training", "model_type") or architecture) == "htdemucs"
     try:
         if is_demucs:
@@ -65,15 +65,15 @@ def grid_of(config: Any, architecture: str) -> Grid | None:
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of the mixture that goes through MSST by itself; all places are samples of the whole.
+    """A piece of the mixture that goes through MSST by itself. Positions are samples of the whole mixture.
 
     Attributes:
-        start, stop: of the piece.
-        keep_from, keep_to: of what is kept of its stems.
-        checked_from: from here to `keep_from` it makes again what the piece before it made.
-        first_batch: the number in the whole of its first batch.
-        needed: numbers in the whole of the batches that what it keeps or checks depends on.
-        clean: those that get the very data that they would get in the whole.
+        start, stop: the piece.
+        keep_from, keep_to: the part of its stems that is kept.
+        checked_from: from here to `keep_from`, the piece recomputes samples of the piece before it.
+        first_batch: the index of its first batch; batches are numbered in the whole mixture.
+        needed: the batches that the kept and the checked samples depend on.
+        clean: the batches whose input is the same as in the whole mixture.
     """
 
     start: int
@@ -87,14 +87,15 @@ class Segment:
 
 
 def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
-    """Cut a mixture into pieces that overlap as far as they must.
+    """Cut a mixture into pieces that overlap no more than necessary.
 
     Args:
-        length: of the mixture in samples.
-        target: how long a piece should be at most.
+        grid: the model's chunks and batches.
+        length: the mixture's length in samples.
+        target: the maximum length of a piece.
 
     Returns:
-        One piece, the whole, where it is not longer than that, or where pieces so short would not do.
+        The pieces; a single one, the whole, if it is short enough or if pieces of that length cannot work.
     """
     segments: list[Segment] = []
     start = keep_from = 0
@@ -102,7 +103,7 @@ def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
         stop = _stop_after(grid, start, target)
         keep_to = length if stop >= length else _right_until(grid, start, stop)
         following = _start_before(grid, keep_to - CHECKED_SAMPLES)
-        # The next piece has to begin further on, and to be long enough to be padded as the whole is.
+        # The next piece must begin later, and be long enough to be padded like the whole.
         if stop < length and (following <= start or length - following <= 2 * grid.border):
             return [_segment(grid, length, 0, length, 0, length)]
         if stop >= length:
@@ -113,14 +114,14 @@ def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
 
 
 def _stop_after(grid: Grid, start: int, target: int) -> int:
-    """The end of the last batch that fits a piece: what lies behind it could not be kept."""
+    """The end of the last batch that fits into a piece; samples beyond it could not be kept."""
     batch_step = grid.batch * grid.step
     first_end = start - grid.border + (grid.batch - 1) * grid.step + grid.chunk
     return first_end + max(0, (target - (first_end - start)) // batch_step) * batch_step
 
 
 def _right_from(grid: Grid, start: int) -> int:
-    """The first sample of a piece that no chunk before it, or half before it, has a part in."""
+    """The first sample of a piece that depends on no chunk that begins before the piece."""
     wrong_chunks = math.ceil(grid.border / grid.step)
     if grid.is_windowed:
         wrong_chunks = max(wrong_chunks, 1)
@@ -128,13 +129,13 @@ def _right_from(grid: Grid, start: int) -> int:
 
 
 def _right_until(grid: Grid, start: int, stop: int) -> int:
-    """The first sample that a chunk beyond the end of a piece, or its last batch, has a part in."""
+    """The first sample that depends on a chunk beyond the end of a piece, or on its last batch."""
     last_batch = (grid.batches(stop - start) - 1) * grid.batch * grid.step
     return min(stop - grid.chunk, start - grid.border + last_batch)
 
 
 def _start_before(grid: Grid, sample: int) -> int:
-    """The latest start of a piece that is right from this sample on."""
+    """The latest start of a piece that is correct from this sample on."""
     batch_step = grid.batch * grid.step
     return (sample - _right_from(grid, 0)) // batch_step * batch_step
 

@@ -1,4 +1,4 @@
-"""One separation: MSST's `proc_folder`, with the names it calls answered by us."""
+"""One separation: runs MSST's `proc_folder` with some of the functions it calls replaced by ours."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from .stem_writer import StemWriter
 
 DECODED = "mixture.f32"
 RESAMPLED_TOLERANCE_SECONDS = 0.1
-"""By which resamplers differ in the length that they make."""
+"""Tolerance for the length of a resampled stem: resamplers round it differently."""
 
 
 class Separation:
-    """One attempt at one mixture.
+    """Separates one mixture, once.
 
     Args:
-        msst: whose proc_folder runs.
-        models: the loaded ones; gets this attempt's model.
-        device_kind: where it runs.
-        params: what the server resolved.
-        attempt: to report to.
-        stages: of the attempt, which may have been tried before.
-        prepared: where its mixture may have been decoded already.
+        msst: the MSST whose proc_folder runs.
+        models: the loaded models; this attempt's model is added.
+        device_kind: the device it runs on.
+        params: the parameters from the server.
+        attempt: reports progress and cancellation.
+        stages: the attempt's stages; an earlier try may have used them.
+        prepared: may hold the mixture, decoded in advance.
         in_pieces: whether a mixture may go through MSST in pieces.
     """
 
@@ -97,18 +97,18 @@ class Separation:
 
     @property
     def is_loading(self) -> bool:
-        """Whether MSST has not yet begun with the mixture."""
+        """Whether the model is still being loaded."""
         return self._stages.current == "loading_model"
 
     @property
     def batch_size(self) -> int | None:
-        """How many chunks the network gets at once; None: the YAML was not read yet, or does not say."""
+        """The chunks per forward call; None if the YAML has not been read yet or does not say."""
         size: int | None = setting(self._config, "inference", "batch_size")
         return size
 
     @property
     def filled_a_batch(self) -> bool:
-        """Whether one forward call was not enough for the mixture: then no longer one needs more at once."""
+        """Whether a pass took several forward calls: then a longer mixture needs no more memory at once."""
         return self._meter.done > self._passes()
 
     @property
@@ -117,10 +117,10 @@ class Separation:
         return self._pieces is not None and self._pieces.differ
 
     def run(self) -> SeparateResult:
-        """Load the model unless it is warm, separate, and write the stems.
+        """Load the model unless it is loaded already, separate, and write the stems.
 
         Raises:
-            Failure, Cancelled, or whatever MSST raises; no stem is left then.
+            Failure, Cancelled, or whatever MSST raises; all stems have been removed then.
         """
         self._stages.enter("loading_model")
         self._loading.begin()
@@ -195,12 +195,16 @@ class Separation:
             around.enter_context(self._meter.watching(network, config))
             if self._cut(network, around):
                 args = copy.copy(args)
-                # Every rotation is a mixture of its own to MSST.
+                # MSST sees every rotation as a separate mixture.
                 args.bigshifts = 1
             return self._original_run_folder(network, args, config, device, *arguments, **options)
 
     def _cut(self, network: Any, around: ExitStack) -> bool:
-        """Cut a mixture that is too long into pieces, for as long as MSST works at it."""
+        """Cut the mixture into pieces if it is too long. `around` undoes it when MSST is done.
+
+        Returns:
+            Whether it was cut.
+        """
         cut = plan_cut(self._msst, self._config, self._params, self._bigshifts) if self._in_pieces else None
         if cut is None:
             require_whole(self._params)
@@ -223,7 +227,7 @@ class Separation:
         end_if_forked_from(self._process)
         self._named.clear()
         if self._pieces is not None and any(audio_files(Path(OUTPUT_FOLDER))):
-            # It writes by other means than ours, piece by piece.
+            # MSST wrote the last piece's stems itself, bypassing our replacement.
             self._pieces.refuse()
         return self._source.load(path, *arguments, **options)
 
@@ -252,7 +256,7 @@ class Separation:
         if self._stages.current == "separating" and self._source.is_last:
             self._finish_separating()
         mixture = self._source.mixture
-        assert mixture is not None  # MSST writes what it computed from it
+        assert mixture is not None  # MSST has read the mixture before it writes stems
         instrument = self._instrument_of(file)
         if instrument is None:
             return
@@ -269,14 +273,14 @@ class Separation:
             self._add(instrument, stem, mixture.T, int(samplerate))
 
     def _add(self, instrument: str, stem: Any, mixture: Any, sample_rate: int) -> None:
-        """Take a whole stem; one that is written again is as it was written last, as on a disk."""
+        """Write a whole stem. It replaces an earlier stem of the same name, as on disk."""
         self._writer.forget(instrument)
         if instrument == self._present_plan().subtracted:
             self._writer.forget(INSTRUMENTAL)
         self._planned(stem.shape[0], sample_rate).add(instrument, stem, mixture)
 
     def _write_resampled(self, instrument: str, stem: Any, sample_rate: int) -> None:
-        """Take a stem that an edited MSST writes at another rate than it separates at."""
+        """Write a stem that an edited MSST outputs at another rate than it separates at."""
         if self._pieces is not None:
             self._pieces.refuse()
         mixture = self._source.mixture
@@ -292,7 +296,7 @@ class Separation:
         self._add(instrument, stem, mixture.T, sample_rate)
 
     def _take_what_lies_there(self) -> None:
-        """Take the stems that an edited MSST writes by other means than soundfile.write."""
+        """Collect the stems that an edited MSST wrote by other means than soundfile.write."""
         for path in audio_files(Path(OUTPUT_FOLDER)):
             audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
             self._write(path, audio, sample_rate)
@@ -307,13 +311,13 @@ class Separation:
         self._stages.enter("encoding")
 
     def _instrument_of(self, file: Any) -> str | None:
-        """None: it is a stem that nobody asked for."""
+        """The stem that a written file holds, an instrument or an extra one; None if it was not requested."""
         written = os.path.normpath(os.fspath(file)).removeprefix(f"{OUTPUT_FOLDER}{os.sep}")
         outputs = output_instruments(self._config)
         instrument = instrument_of(written, self._source.name, outputs)
         if instrument is not None and is_named_as_by_msst(written, self._source.name, instrument):
             self._named.add(instrument)
-        # A copy beside it, which another name says it is of.
+        # Otherwise it is another version of a stem that exists under MSST's own name: an extra stem.
         if instrument is not None and (instrument in self._named) == is_named_as_by_msst(
             written, self._source.name, instrument
         ):

@@ -1,4 +1,4 @@
-"""Standing in for the progress bars of MSST: they count as tqdm does, and draw nothing."""
+"""Replaces MSST's progress bars: they count as tqdm does, and draw nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from tqdm.std import tqdm
 
 _PARAMETERS = inspect.signature(tqdm.__init__)
-# Of the bars that tqdm has for notebooks and terminals of its own.
+# Parameters that only tqdm's variants for notebooks and GUIs have.
 _OF_OTHER_BARS = ("display", "options", "progress")
 
 OnUpdate = Callable[[int, int], None]
-"""Called with the bar's total and its first step."""
+"""Called once per bar, with its total and its first step."""
 
 
 class SilentBar(tqdm):  # type: ignore[misc] # tqdm has no types
-    """tqdm itself, because forks read `desc`, `n` and `total` of their bars; its lines go nowhere."""
+    """A tqdm that draws nothing. A subclass, because forks read `desc`, `n` and `total` of their bars."""
 
-    # It would start a thread that outlives the bar.
+    # Disables tqdm's monitor thread, which would outlive the bar.
     monitor_interval = 0
-    # Its own makes a semaphore between processes.
+    # tqdm's default lock creates a multiprocessing semaphore.
     _lock = threading.RLock()
     on_update: OnUpdate | None = None
 
@@ -34,13 +34,13 @@ class SilentBar(tqdm):  # type: ignore[misc] # tqdm has no types
         del values["self"]
         values.update(values.pop("kwargs", {}))
         values.update(file=_Nowhere(), mininterval=float("inf"), dynamic_ncols=False, gui=False)
-        # To tqdm None means: where no terminal is.
+        # To tqdm, None means disabled unless on a terminal.
         values["disable"] = bool(values.get("disable"))
         self._tell = type(self).on_update
         super().__init__(**values)
 
     def update(self, n: float | None = 1) -> bool | None:
-        """One step further, as tqdm counts it."""
+        """Advance the bar as tqdm does, and report its first step."""
         drawn: bool | None = super().update(n)
         if self._tell is not None and self.total and n is not None and n > 0:
             self._tell(int(self.total), int(n))
@@ -49,7 +49,7 @@ class SilentBar(tqdm):  # type: ignore[misc] # tqdm has no types
 
 
 def bar_class(on_update: OnUpdate) -> type[SilentBar]:
-    """A class to stand where MSST has tqdm, whose bars tell what they are first told."""
+    """A class that replaces tqdm in MSST and calls `on_update` at the first step of each bar."""
     return type("tqdm", (SilentBar,), {"on_update": staticmethod(on_update)})
 
 

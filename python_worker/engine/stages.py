@@ -1,4 +1,4 @@
-"""The stages an attempt goes through, and the time each takes."""
+"""The stages of an attempt, and the time that each takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..protocol import Stage, StageSeconds
 
 
 class Stages:
-    """Says where an attempt is, and adds up how long it was there.
+    """Tracks the stage of an attempt and sums the time spent in each.
 
-    An attempt that is tried again within itself goes through its stages again; nobody is told of one that
-    lies before the furthest it has come to.
+    When an attempt retries after running out of memory, it goes through its stages again; progress is not
+    reported for a stage before the furthest one reached.
     """
 
     def __init__(self, attempt: Attempt) -> None:
@@ -28,7 +28,7 @@ class Stages:
         self._since = time.monotonic()
 
     def enter(self, stage: Stage, done: int = 0, total: int = 0) -> None:
-        """The attempt is at this stage from now on. Cancelled between two stages, it goes no further."""
+        """Enter a stage. Raises Cancelled if the attempt has been cancelled."""
         self._attempt.raise_if_cancelled()
         self._close()
         self.current = stage
@@ -38,7 +38,7 @@ class Stages:
             self._attempt.progress(stage, done, total)
 
     def finish(self) -> StageSeconds:
-        """The seconds each stage took."""
+        """Stop the clock. Returns the seconds that each stage took."""
         self._close()
         return StageSeconds(**self._seconds)
 

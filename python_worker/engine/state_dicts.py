@@ -1,4 +1,4 @@
-"""The state dict in a checkpoint: where MSST looks for it, and where else one lies that fits the network."""
+"""Finds the state dict in a checkpoint: where MSST looks for it, or anywhere one fits the network."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-# MSST steps into each of them that it finds, in this order.
+# MSST descends into each of these keys that it finds, in this order.
 MSST_LOOKS_IN = ("state", "state_dict", "model_state_dict")
 
-# `{"ema": {"module": ...}}` is as deep as training frameworks put one.
+# Training frameworks nest it no deeper than `{"ema": {"module": ...}}`.
 MAX_DEPTH = 3
 MAX_MAPPINGS = 10_000
 MAX_PREFIXES = 10
@@ -20,10 +20,11 @@ MAX_PREFIXES = 10
 
 @dataclass(frozen=True)
 class Found:
-    """A state dict under the network's own names.
+    """A state dict with the network's own names.
 
     Attributes:
-        place: the entries of the checkpoint that lead to it, and what stood before every name, in words.
+        place: in words, the keys in the checkpoint that lead to it, and the prefix removed from its names.
+        weights: the tensors by name.
     """
 
     place: str
@@ -31,13 +32,13 @@ class Found:
 
 
 def state_dict_in(checkpoint: Any) -> Mapping[Any, Any] | None:
-    """The weights in a checkpoint, where MSST looks for them; None: there are none."""
+    """The weights in a checkpoint, where MSST looks for them; None if there are none."""
     place = where_msst_looks(checkpoint)
     return place if isinstance(place, Mapping) and holds_tensors(place) else None
 
 
 def where_msst_looks(checkpoint: Any) -> Any:
-    """What MSST would give to its network."""
+    """The part of a checkpoint that MSST would load into its network."""
     for key in MSST_LOOKS_IN:
         if isinstance(checkpoint, Mapping) and key in checkpoint:
             checkpoint = checkpoint[key]
@@ -45,8 +46,9 @@ def where_msst_looks(checkpoint: Any) -> Any:
 
 
 def fitting_state_dicts(checkpoint: Any, names: Collection[str]) -> list[Found]:
-    """Every state dict in a checkpoint that has all the names of a network, be it with something before them:
-    `module.` of DataParallel, `_orig_mod.` of torch.compile, `model.` of Lightning.
+    """Every state dict in a checkpoint that has all the names of a network, possibly with a prefix.
+
+    For example: `module.` of DataParallel, `_orig_mod.` of torch.compile, `model.` of Lightning.
     """
     if not names:
         return []
@@ -65,7 +67,7 @@ def fitting_state_dicts(checkpoint: Any, names: Collection[str]) -> list[Found]:
 
 
 def holds_tensors(place: Mapping[Any, Any]) -> bool:
-    """Whether there is a tensor among its values."""
+    """Whether any of its values is a tensor."""
     return any(isinstance(value, torch.Tensor) for value in place.values())
 
 

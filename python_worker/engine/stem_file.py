@@ -1,4 +1,7 @@
-"""The file under libsndfile, which does not say why a write failed, nor, ending a FLAC, that one did."""
+"""A file for libsndfile to write to that keeps write errors.
+
+libsndfile does not report why a write failed, nor that one failed at all while it finishes a FLAC.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from types import TracebackType
 
 
 class StemFile:
-    """A new file at `path` that remembers what kept it from being written.
+    """A new file at `path` that remembers its first write error.
 
     Raises:
-        FileExistsError: there is one already.
+        FileExistsError: the file exists already.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,35 +32,35 @@ class StemFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of it; what was not synced is not on the disk for certain."""
+        """Close the file without syncing it."""
         self._raw.close()
 
     def write(self, data: bytes) -> int:
-        """Write all of it, and return how much was written: libsndfile stops where that is less."""
+        """Write the data. Returns the bytes written; libsndfile stops if that is less than given."""
         rest = memoryview(data)
         try:
-            # A disk that is filling up takes a part only; writing the rest says why.
+            # A disk that fills up causes a short write; writing the rest then raises the reason.
             while rest:
                 rest = rest[self._raw.write(rest) :]
         except OSError as error:
-            # Nothing can be thrown through libsndfile.
+            # Exceptions cannot propagate through libsndfile's C code.
             self._error = self._error or error
         return len(data) - len(rest)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As files do."""
+        """Set the position, like a file."""
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
-        """As files do."""
+        """The current position, like a file."""
         return self._raw.tell()
 
     def read(self, size: int = -1) -> bytes:
-        """As files do."""
+        """Read bytes, like a file."""
         return self._raw.read(size) or b""
 
     def sync(self, *, whole: bool = False) -> None:
-        """Force to the disk what was written; with `whole` also all that is known of the file."""
+        """Sync the written data to disk; with `whole` also the file's metadata."""
         if whole or not hasattr(os, "fdatasync"):
             os.fsync(self._raw.fileno())
         else:
@@ -65,10 +68,10 @@ class StemFile:
 
     @contextmanager
     def saying_why(self) -> Iterator[None]:
-        """Raise at the end of the block what a write in it failed of, whatever libsndfile made of that.
+        """Raise the first write error at the end of the block, whatever libsndfile reported.
 
         Raises:
-            OSError: above all, the disk is full.
+            OSError: a write failed; typically the disk is full.
         """
         try:
             yield

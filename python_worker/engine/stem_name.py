@@ -1,4 +1,4 @@
-"""Which stem a file is that MSST writes, by its name: forks and edited checkouts have names of their own."""
+"""Recognises which stem MSST wrote by its file name; forks and edited checkouts name them differently."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 import soundfile
 
 _OPPOSITES = frozenset(("no", "non", "not", "without", "minus", "inverse", "inverted", "residual"))
-"""Words by which a name says that an instrument is what the stem has not."""
+"""Words that mark a stem as everything but the instrument in its name."""
 LONGEST_NAME = 50
 MOST_FILES = 64
-"""That a folder of stems is looked at for."""
+"""The maximum number of files examined in a folder of stems."""
 
 
 def instrument_of(file: str, mixture_name: str, instruments: list[str]) -> str | None:
-    """The instrument whose stem a file is.
+    """The instrument whose stem a file holds.
 
     Args:
-        file: its path below the folder for stems.
-        mixture_name: of the mixture's file, without the ending.
-        instruments: that the model puts out.
+        file: its path relative to the folder of stems.
+        mixture_name: the name of the mixture's file, without suffix.
+        instruments: the model's output instruments.
 
     Returns:
-        None: its name has none of them, or more than one that is as long, or says that it is what is left
-        without one.
+        The instrument with the most words in the file's name. None if there is none or it is ambiguous, or if
+        the name marks the stem as everything but the instrument.
     """
     for instrument in instruments:
         if is_named_as_by_msst(file, mixture_name, instrument):
@@ -41,31 +41,32 @@ def instrument_of(file: str, mixture_name: str, instruments: list[str]) -> str |
 
 
 def is_named_as_by_msst(file: str, mixture_name: str, instrument: str) -> bool:
-    """Whether a file has the name that MSST itself gives the stem of an instrument.
+    """Whether a file has upstream MSST's name for the stem of an instrument.
 
     Args:
-        file: its path below the folder for stems.
-        mixture_name: of the mixture's file, without the ending.
+        file: its path relative to the folder of stems.
+        mixture_name: the name of the mixture's file, without suffix.
+        instrument: the instrument.
     """
     joined = (f"{mixture_name}/{instrument}", f"{mixture_name}_{instrument}")
-    # An instrument whose name is an absolute path leaves the folder only where MSST joins it so.
+    # Also by os.path.join: where MSST uses it, an instrument named by an absolute path leaves the folder.
     names = map(os.path.normpath, (*joined, os.path.join(mixture_name, instrument)))
     return _without_ending(file) in names
 
 
 def extra_name(file: str, mixture_name: str) -> str:
-    """What a stem of no instrument is called: what its file's name has beside the mixture's.
+    """The name of a stem of no instrument: its file name without the mixture's.
 
     Args:
-        file: its path below the folder for stems.
-        mixture_name: of the mixture's file, without the ending.
+        file: its path relative to the folder of stems.
+        mixture_name: the name of the mixture's file, without suffix.
     """
     rest = _without_ending(file).replace(mixture_name, "")
     return re.sub(r"[^\w-]+", " ", rest).strip(" _-")[:LONGEST_NAME] or "stem"
 
 
 def audio_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of those within that libsndfile reads, in the order of their names."""
+    """The files in a folder tree that libsndfile can read, sorted by path; the first MOST_FILES only."""
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     for path in sorted(files)[:MOST_FILES]:
         try:

@@ -1,4 +1,4 @@
-"""Which stems an attempt writes, and what its instrumental is made of."""
+"""Plans which stems an attempt writes, and how its instrumental is made."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ INSTRUMENTAL = "instrumental"
 
 @dataclass(frozen=True)
 class StemPlan:
-    """
+    """The stems that an attempt writes.
+
     Attributes:
-        written: stems that are written as they come, in the order of the answer.
-        subtracted: the stem that the mixture minus it is the instrumental of; None: no such stem is made.
-        warning: what the user should know about it.
+        written: the stems written as MSST outputs them, in the order of the answer.
+        subtracted: the stem subtracted from the mixture to make the instrumental; None: that is not made.
+        warning: a warning about the instrumental for the user, if any.
     """
 
     written: tuple[str, ...]
@@ -24,15 +25,15 @@ class StemPlan:
 
     @property
     def subtracted_name(self) -> str | None:
-        """Of the stem that is made by subtraction, if one is."""
+        """The name of the stem made by subtraction, if any."""
         return None if self.subtracted is None else INSTRUMENTAL
 
 
 def plan_stems(outputs: list[str], options: SeparateOptions) -> StemPlan:
-    """Decide it for a model that puts out these instruments.
+    """Plan the stems for a model that outputs these instruments.
 
     Raises:
-        Failure: the model has none of a stem that is wanted.
+        Failure: the model lacks a requested stem.
     """
     unknown = [name for name in options.instruments if name not in outputs]
     if unknown:
@@ -43,7 +44,7 @@ def plan_stems(outputs: list[str], options: SeparateOptions) -> StemPlan:
         return StemPlan(wanted, None, None)
     own = _find(INSTRUMENTAL, outputs)
     if own is not None:
-        # It is one already. MSST would put the mixture minus it in its place: the vocals.
+        # The model outputs it. MSST would replace it with the mixture minus itself, which is the vocals.
         return StemPlan(wanted if own in wanted else (*wanted, own), None, None)
     vocals = _find("vocals", outputs)
     if vocals is not None:

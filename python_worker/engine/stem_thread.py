@@ -1,4 +1,4 @@
-"""A thread for each stem: encoding, hashing and the disk wait for each other within one, not between two."""
+"""A thread per stem, so that stems are encoded, hashed and synced to disk in parallel."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .open_stem import OpenStem
 
 
 class StemThread:
-    """Takes an open stem to its end beside whatever the caller goes on with.
+    """Writes an open stem in a background thread.
 
-    libsndfile, hashlib and fsync let other threads run, so the stems of a song are written at once, and a
-    piece of a long one while the network works on the next.
+    libsndfile, hashlib and fsync release the GIL, so the stems of a song are written in parallel, and a piece
+    of a long mixture while the network works on the next one.
 
     Args:
-        stem: nobody else's from now on.
-        samples: of all of it.
+        stem: owned by this object from now on.
+        samples: the length of the whole stem.
     """
 
     def __init__(self, stem: OpenStem, samples: int) -> None:
@@ -29,12 +29,12 @@ class StemThread:
         self._closed: Future[WrittenStem] | None = None
 
     def append(self, audio: Any) -> None:
-        """Hand over what comes next, of shape (samples, channels), to be left as it is.
+        """Queue the next samples, of shape (samples, channels), which must not be modified afterwards.
 
-        It waits until what was handed over before is written: no more than that is ever held.
+        Waits until the previous ones are written, so that at most one block is queued.
 
         Raises:
-            What writing that raised.
+            The error that occurred while writing the previous samples.
         """
         if self._written is not None:
             self._written.result()
@@ -44,10 +44,10 @@ class StemThread:
             self._closed = self._thread.submit(self._stem.close)
 
     def result(self) -> WrittenStem | None:
-        """The stem, when it is on the disk for good; None: samples of it are missing.
+        """Wait until the stem is synced to disk. Returns None if samples are missing.
 
         Raises:
-            What writing it raised.
+            The error that occurred while writing it.
         """
         if self._written is None or self._closed is None:
             return None
@@ -57,7 +57,7 @@ class StemThread:
         return stem
 
     def abandon(self) -> None:
-        """Let go of the file, whatever state it is in; nothing is written to it afterwards."""
+        """Close the file in whatever state it is; nothing is written to it afterwards."""
         self._thread.shutdown(cancel_futures=True)
         with contextlib.suppress(Exception):
             self._stem.abandon()

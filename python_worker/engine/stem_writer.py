@@ -1,4 +1,4 @@
-"""Writing the stems of an attempt in place of MSST, under safe names, all at once."""
+"""Writes the stems of an attempt in place of MSST, under safe names and in parallel."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class StemWriter:
     """Writes the stems of one attempt into its folder.
 
     Args:
-        output_dir: there and empty.
-        options: format and subtype.
-        before_block: called before each block of some megabytes; may raise to cancel.
+        output_dir: an existing, empty folder.
+        options: output format and PCM type.
+        before_block: called before each block of a few megabytes; may raise to cancel.
     """
 
     def __init__(self, output_dir: Path, options: SeparateOptions, before_block: Callable[[], None]) -> None:
@@ -33,16 +33,16 @@ class StemWriter:
         self._threads: dict[str, StemThread] = {}
 
     def append(self, instrument: str, audio: Any, sample_rate: int, *, of: int) -> None:
-        """Encode what comes next of a stem, in a thread of its own.
+        """Encode the next samples of a stem, in the stem's own thread.
 
         Args:
-            audio: of shape (samples, channels) or (samples,), 1.0 is full scale; to be left as it is. What
-                lies beyond is clipped by PCM as MSST clips it, and counted.
-            of: samples of the whole stem.
+            audio: of shape (samples, channels) or (samples,); must not be modified afterwards. 1.0 is full
+                scale; samples beyond are clipped by PCM formats as in MSST, and counted.
+            of: the length of the whole stem in samples.
 
         Raises:
-            Failure: what came before holds NaN or infinity.
-            OSError: what came before could not be written; above all, the disk is full.
+            Failure: earlier samples of the stem contain NaN or infinity.
+            OSError: earlier samples could not be written; typically the disk is full.
         """
         audio = audio[:, numpy.newaxis] if audio.ndim == 1 else audio
         if instrument not in self._threads:
@@ -52,7 +52,7 @@ class StemWriter:
         self._threads[instrument].append(audio)
 
     def forget(self, instrument: str) -> None:
-        """Leave out what was written of a stem: it is written anew. As on a disk, the last one counts."""
+        """Discard what was written of a stem, because it is written again: the last version counts."""
         thread = self._threads.pop(instrument, None)
         if thread is not None:
             thread.abandon()
@@ -60,10 +60,10 @@ class StemWriter:
             path.unlink(missing_ok=True)
 
     def finish(self) -> list[WrittenStem]:
-        """Wait until all stems that are complete are on the disk for good, with their entries in the folder.
+        """Wait until all complete stems and their directory entries are synced to disk.
 
         Raises:
-            What writing one of them raised.
+            The error that occurred while writing one of them.
         """
         written = [thread.result() for thread in self._threads.values()]
         folder = os.open(self._output_dir, os.O_RDONLY)
@@ -74,7 +74,7 @@ class StemWriter:
         return [stem for stem in written if stem is not None]
 
     def discard(self) -> None:
-        """Remove what was written: an attempt that fails leaves nothing."""
+        """Delete everything written. Called when the attempt fails."""
         for thread in self._threads.values():
             thread.abandon()
         for path in self._path_of.values():
@@ -92,7 +92,7 @@ class StemWriter:
 
 
 def safe_name(instrument: str) -> str:
-    """A file name for an instrument, whose name is any text that stands in a YAML."""
+    """A safe file name for an instrument, whose name in the YAML may be any text."""
     name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", instrument)).strip("._")
-    # At most four bytes a character: it stays within the 255 bytes of a file name.
+    # At most four bytes per character, so that it stays within the 255 bytes of a file name.
     return name[:50] or "stem"

@@ -1,4 +1,4 @@
-"""Saying what a checkpoint is in which no state dict was found, and what would make one of it."""
+"""Describes a checkpoint without a usable state dict, and how to convert it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .state_dicts import where_msst_looks
 MAX_ENTRIES_NAMED = 8
 MAX_OBJECTS = 100_000
 
-# What a pickled torch.nn.Module keeps the layers below it in.
+# The attribute of a pickled torch.nn.Module that holds its submodules.
 _LAYERS = "_modules"
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """Why nothing comes of a checkpoint as it is.
+    """Why a checkpoint cannot be used as it is.
 
     Attributes:
         reason: a clause.
-        may_be_trusted: unpickling it without restraint may give MSST what it can use.
+        may_be_trusted: whether unrestricted unpickling may yield something that MSST can use.
     """
 
     reason: str
@@ -33,7 +33,7 @@ class Unusable:
 
 
 def describe_unusable(checkpoint: Any) -> Unusable:
-    """Tell it by what inert unpickling left of the checkpoint."""
+    """Describe why a checkpoint, as read by inert unpickling, cannot be used."""
     place = where_msst_looks(checkpoint)
     network = next((value for value in _looked_at(checkpoint, place) if _is_network(value)), None)
     if network is not None:
@@ -73,7 +73,7 @@ def _is_numpy_array(value: Any) -> bool:
 
 def _may_be_mapping(name: str) -> bool:
     module, _, kind = name.rpartition(".")
-    # Only looked up: importing it, on the checkpoint's word, would run code.
+    # Only looked up among loaded modules: importing what the checkpoint names could run code.
     known = vars(sys.modules[module]).get(kind) if module in sys.modules else None
     return not isinstance(known, type) or issubclass(known, Mapping)
 

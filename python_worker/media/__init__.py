@@ -1,4 +1,4 @@
-"""The media child's work: what an uploaded file is and how long, and staging what MSST cannot read."""
+"""The media child's work: probing uploaded files, and staging those that MSST cannot read."""
 
 from .limits import limit_memory
 from .probing import probe

@@ -1,4 +1,4 @@
-"""Which container a file is, told by its first bytes and never by its name."""
+"""Detects a file's container by its first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .limits import MOST_PIECES, TOO_MANY_PIECES, Deadline
 FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
 
 FARTHEST_FRAME = 64 * 1024
-"""What stands before the first MP3 frame may be as long; MSST's decoder searches as far."""
+"""How far to search for the first MP3 frame, in bytes; as far as MSST's decoder does."""
 BLOCK_BYTES = 1 << 20
 MOST_ZEROS = 64 << 20
 OTHERS = (
@@ -20,18 +20,21 @@ OTHERS = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"FORM", b"caff", b"riff", b"OggS", b"MThd"),
     *(b"\x1aE\xdf\xa3", b"FLV\1", b"\x30\x26\xb2\x75", b"\0\0\x01\xba"),
 )
-"""How files begin that may hold a whole MP3 and are none."""
+"""Signatures of files that may contain a whole MP3 but are not MP3 files."""
 W64 = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
-"""A WAV in all but the length of its fields."""
+"""The GUID of Wave64, which is like WAV with longer size fields."""
 TAR_MAGIC = slice(257, 262)
 BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 
 
 def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
-    """The container of an open file, and the offset of its first byte behind any tags, or junk before an MP3.
+    """Detect the container of an open file.
+
+    Returns:
+        The container, and the offset where it begins, after any tags or, for MP3, junk.
 
     Raises:
-        Failure: INVALID_AUDIO for an empty file, UNSUPPORTED_FORMAT for one that is none of FORMATS.
+        Failure: INVALID_AUDIO for an empty file, UNSUPPORTED_FORMAT for one in none of FORMATS.
     """
     start = skip_id3(file, deadline)
     file.seek(start)
@@ -59,12 +62,12 @@ def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
 
 
 def is_for_libsndfile(head: bytes) -> bool:
-    """Whether a file that begins so is a Wave64, or an MP3 of free format, which FFmpeg does not decode."""
+    """Whether a file that begins with `head` is a Wave64 or a free-format MP3, which FFmpeg cannot decode."""
     return head[:16] == W64 or mp3_frames.is_free_format(head)
 
 
 def _first_frame(file: BinaryIO, start: int, head: bytes, deadline: Deadline) -> int | None:
-    """Where an MP3 begins behind zeros, a foreign tag, or half a frame; None: the file is none."""
+    """The offset of the first MP3 frame after zeros, an APE tag or a partial frame; None if there is none."""
     if start == 0 and (head.startswith(OTHERS) or head[4:8] in BOXES or head[TAR_MAGIC] == b"ustar"):
         return None
     if head.startswith(b"APETAGEX"):
@@ -89,10 +92,10 @@ def _skip_zeros(file: BinaryIO, at: int, deadline: Deadline) -> int:
 
 
 def skip_id3(file: BinaryIO, deadline: Deadline) -> int:
-    """The offset behind the ID3v2 tags at the start of the file; 0 without any.
+    """The offset after the ID3v2 tags at the start of the file; 0 without any.
 
     Raises:
-        Failure: INVALID_AUDIO where there is no end of them.
+        Failure: INVALID_AUDIO if there are too many.
     """
     at = 0
     for _ in range(MOST_PIECES):
@@ -101,7 +104,7 @@ def skip_id3(file: BinaryIO, deadline: Deadline) -> int:
         header = file.read(10)
         if len(header) < 10 or header[:3] != b"ID3" or max(header[3:5]) == 0xFF:
             return at
-        # Some taggers write the size in all eight bits of its bytes, where the standard has seven.
+        # Some taggers use all eight bits of each size byte, where the standard uses seven.
         bits = 7 if max(header[6:10]) <= 0x7F else 8
         size = sum(byte << bits * place for place, byte in enumerate(reversed(header[6:10])))
         has_footer = header[5] & 0x10

@@ -1,4 +1,4 @@
-"""FFmpeg, held to one demuxer and one file, and small pieces decoded for a look."""
+"""Opens files with FFmpeg, restricted to one demuxer and one file, and decodes small parts to inspect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .container import FORMATS, recognise, skip_id3
 from .extent import Region, size_of
 from .limits import Deadline
 
-# FFmpeg writes to stderr by itself unless told not to; what matters comes back as exceptions.
+# Keep FFmpeg from logging to stderr; errors that matter are raised as exceptions.
 av.logging.set_level(None)
 
 DEMUXERS: dict[Container, str] = {"wav": "wav", "flac": "flac", "mp3": "mp3", "ogg": "ogg", "mp4": "mov"}
@@ -37,13 +37,13 @@ CODECS: dict[Container, tuple[str, ...]] = {
     "mp4": ("aac", "alac"),
 }
 HEAD_PACKETS = 64
-"""Enough to get over the first frames of an MP3 cut out of a longer one: they lean on ones that are gone."""
+"""Enough to get past the first frames of an MP3 cut from a longer one, which depend on missing frames."""
 FLOAT_CODES = {"flt": "f", "fltp": "f", "dbl": "d", "dblp": "d"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """What decoding a few packets showed."""
+    """The result of decoding a few packets."""
 
     samples: int
     samples_per_packet: int
@@ -51,21 +51,21 @@ class Look:
     channels: int
     bad_packets: int
     end_seconds: float
-    """Where the last frame that was decoded ends, on the file's clock; 0 if that is not known."""
+    """The end of the last decoded frame by the file's timestamps; 0 if unknown."""
 
 
 class Readable(Protocol):
-    """What stands for a file that is read once, from its start."""
+    """A file object that can be read once, from the start."""
 
     def read(self, size: int) -> bytes:
-        """Up to so many of the next bytes; none at the end."""
+        """Reads up to `size` bytes; empty at the end."""
 
 
 def first_byte(file: BinaryIO, container: Container, deadline: Deadline) -> int:
-    """Where that begins which FFmpeg is given; the places of its packets count from there."""
+    """The offset of the first byte that FFmpeg is given; its packet positions are relative to it."""
     if container != "mp3":
         return 0
-    # It steps over ID3 tags by itself, and not surely over anything else.
+    # FFmpeg skips ID3 tags by itself, but nothing else reliably.
     start = recognise(file, deadline)[1]
     return 0 if start == skip_id3(file, deadline) else start
 
@@ -74,21 +74,21 @@ def first_byte(file: BinaryIO, container: Container, deadline: Deadline) -> int:
 def opened(
     path: str | Path, container: Container, deadline: Deadline | None = None
 ) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """FFmpeg's view of a file and of its first audio stream.
+    """Opens a file with FFmpeg and selects its first audio stream.
 
-    A WAV whose header FFmpeg takes otherwise than MSST's decoder is handed to it as bare samples.
-    The one demuxer is named and every other one, and every protocol but plain files, is barred: a text that
-    FFmpeg would take for a playlist could otherwise make it read other files.
+    If FFmpeg would interpret a WAV's header differently from MSST's decoder, it is given the raw samples.
+    Other demuxers and all protocols except plain files are disabled: otherwise a file that FFmpeg takes for a
+    playlist could make it read other files.
 
     Raises:
         Failure: INVALID_AUDIO when there is no audio stream or the file cannot be read,
-            UNSUPPORTED_FORMAT when the codec is none of CODECS.
+            UNSUPPORTED_FORMAT when the codec is not in CODECS.
     """
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXER_NAMES}
     source: str | Region = f"file:{path}"
     demuxer = DEMUXERS[container]
     if container == "mp3":
-        # Without it FFmpeg seeks by walking a whole MP3 that has no table.
+        # Otherwise FFmpeg reads a whole MP3 to seek in it, unless it has a seek table.
         options["fflags"] = "+fastseek"
     with ExitStack() as used:
         deadline = deadline or Deadline()
@@ -98,14 +98,14 @@ def opened(
             source = Region(raw, start, size_of(raw) - start)
         if container == "wav":
             header = wav_header.read(raw, skip_id3(raw, deadline), deadline)
-            # Of several pieces of sound FFmpeg would take the last.
+            # If there are several data chunks, FFmpeg would read the last one.
             is_usual = header.is_plain and not wav_rest.unread_seconds(raw, header, deadline)
             named = None if is_usual else header.raw_demuxer()
             if named is not None:
                 demuxer, extra = named
                 options = {"format_whitelist": demuxer, **extra}
                 source = Region(raw, header.data_start, header.data_bytes)
-        # What PyAV or FFmpeg stumbles over is the file's fault: it was readable to Python before.
+        # From here on, errors of PyAV or FFmpeg are the file's fault: Python could read it.
         used.enter_context(refusing_what_cannot_be_read())
         file = av.open(source, "r", format=demuxer, options=options, metadata_errors="ignore")
         used.enter_context(file)
@@ -114,7 +114,7 @@ def opened(
 
 @contextmanager
 def opened_pages(pages: Readable) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """As `opened`, of the pages of an Ogg that are handed out one after the other."""
+    """Like `opened`, for the pages of an Ogg stream."""
     with refusing_what_cannot_be_read():
         file = av.open(
             pages, "r", format="ogg", options={"format_whitelist": "ogg"}, metadata_errors="ignore"
@@ -125,7 +125,7 @@ def opened_pages(pages: Readable) -> Iterator[tuple[InputContainer, AudioStream]
 
 @contextmanager
 def refusing_what_cannot_be_read() -> Iterator[None]:
-    """Turns every error of a decoder into Failure INVALID_AUDIO."""
+    """Converts every decoder error to Failure INVALID_AUDIO."""
     try:
         yield
     except MemoryError as error:
@@ -141,18 +141,18 @@ def _audio_stream(file: InputContainer, container: Container) -> AudioStream:
     codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
     if codec not in CODECS[container]:
         raise Failure("UNSUPPORTED_FORMAT", f"The file's sound is coded as {codec}; supported are {FORMATS}.")
-    # Threads would cost address space by their stacks, and packets would come out late.
+    # Decoder threads would use address space for their stacks, and delay the output.
     stream.codec_context.thread_count = 1
     return stream
 
 
 def decode_head(file: InputContainer, stream: AudioStream) -> Look:
-    """Decodes the first packets, until two have given sound; 0 samples when none of them can be decoded."""
+    """Decodes packets until two have yielded frames, at most HEAD_PACKETS; 0 samples if none could be."""
     return _look(islice(file.demux(stream), HEAD_PACKETS), stop_after_sounding=2)
 
 
 def decode_tail(file: InputContainer, stream: AudioStream, from_seconds: float, deadline: Deadline) -> Look:
-    """Decodes from about `from_seconds` to the end; the whole file where the demuxer cannot seek."""
+    """Decodes from about `from_seconds` to the end; the whole file if the demuxer cannot seek."""
     assert stream.time_base is not None
     file.seek(max(0, int(from_seconds / stream.time_base)) + (stream.start_time or 0), stream=stream)
 
@@ -186,7 +186,7 @@ def _look(packets: Iterator[av.Packet[AudioStream]], stop_after_sounding: int | 
 
 
 def refuse_non_finite(frame: AudioFrame) -> None:
-    """Raises Failure INVALID_AUDIO when a sample is infinite or not a number."""
+    """Raises Failure INVALID_AUDIO if a sample is infinite or NaN."""
     code = FLOAT_CODES.get(frame.format.name)
     if code is None:
         return
@@ -199,9 +199,10 @@ def refuse_non_finite(frame: AudioFrame) -> None:
 
 
 def _planes(frame: AudioFrame, sample_bytes: int) -> Iterator[bytes]:
-    """The samples of each plane: no plane that is none, and nothing of the padding behind them.
+    """The samples of each plane, without padding.
 
-    PyAV lists nine planes for eight planar channels, and reading the ninth ends the process.
+    Only existing planes are read: PyAV lists nine for eight planar channels, and reading the ninth crashes
+    the process.
     """
     channels = len(frame.layout.channels)
     count, width = (channels, sample_bytes) if frame.format.is_planar else (1, channels * sample_bytes)

@@ -1,4 +1,4 @@
-"""Decodes all of a file that can be decoded, and says what is missing between."""
+"""Decodes everything in a file that can be decoded, and detects gaps in between."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .mp3_gaps import Mp3Gaps
 
 SHORTEST_GAP_SECONDS = 0.001
 SHORTEST_JUMP_SECONDS = 0.1
-"""Of the clock of an MP4 with nothing wrong beside: shorter ones are the unsteady clocks of recorders."""
+"""The shortest jump in an undamaged MP4's timestamps that counts as a gap; recorders' clocks are unsteady."""
 MOST_STUMBLES = 16
-"""Of a demuxer in a row, if its tables do not say how many pieces there are."""
+"""Maximum consecutive demuxer failures, if the file's tables do not say how many packets there are."""
 
 
 class Decoding:
-    """Every frame of a stream that can be decoded.
+    """Decodes every decodable frame of a stream.
 
     Args:
-        file, stream: opened, from the start.
-        container: which it is.
-        is_short: whether there should be more than was decoded so far.
-        check: called often; may raise to end it.
-        read: gives bytes of the file itself, from an offset on.
+        file, stream: the opened file and its audio stream, at the start.
+        container: the file's container.
+        is_short: returns whether less has been decoded than expected.
+        check: called often; may raise to cancel.
+        read: reads raw bytes of the file, given offset and size.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Decoding:
         self._mp3 = Mp3Gaps(read) if container == "mp3" else None
 
     def frames(self) -> Iterator[tuple[AudioFrame, float]]:
-        """Each with the seconds that are missing before it."""
+        """Yield each frame with the seconds that are missing before it."""
         for packet in self._packets():
             try:
                 frames = self._stream.codec_context.decode(packet)
@@ -76,7 +76,7 @@ class Decoding:
                         yield packet
             except av.FFmpegError:
                 self._is_damaged = True
-            # A demuxer that says it is at the end may only have looked for a piece that lies nowhere.
+            # A demuxer may report the end of the file only because a packet's offset is invalid.
             stumbles += 1
             self._check()
             if stumbles > most or not self._is_short():
@@ -85,14 +85,14 @@ class Decoding:
             self._is_damaged = True
 
     def _lost_before(self, frame: AudioFrame) -> float:
-        """By the clock of the file, where something else shows as well that pieces are missing."""
+        """The gap in timestamps before a frame, if there is other evidence too that packets are missing."""
         tick = float(frame.time_base or 0)
         start, seconds = frame.time, frame.samples / frame.sample_rate
         if self._container == "flac" and tick:
-            # It counts samples, also where a joined one goes on at another rate.
+            # FLAC timestamps count samples, even when a joined file continues at another rate.
             seconds = frame.samples * tick
         if start is None:
-            # Until the clock is known again, it goes on.
+            # No timestamp: extrapolate until there is one again.
             self._end = None if self._end is None else self._end + seconds
             return 0.0
         expected = self._end
@@ -100,7 +100,7 @@ class Decoding:
             expected = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
         gap = start - expected
         shortest = SHORTEST_JUMP_SECONDS
-        # The frames of a FLAC are numbered, and its damaged ones vanish without a word.
+        # FLAC frames are numbered, and damaged ones are dropped silently.
         if self._is_damaged or (self._container == "flac" and self._end is not None):
             shortest = SHORTEST_GAP_SECONDS + tick
         elif self._container != "mp4" or self._end is None:

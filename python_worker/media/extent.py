@@ -1,4 +1,4 @@
-"""How much sound a file holds, as counted, beside what its header declares."""
+"""The amount of audio in a file, as counted and as declared by its header."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Extent:
-    """Counts are in samples a channel.
+    """The length of a file, in samples per channel.
 
     Attributes:
-        samples: counted in the file.
-        declared: what the file says it holds; None: it says nothing that a cut would show against.
-        staging_reason: why MSST's decoder would not read all of it; None: it does, as far as counting shows.
+        samples: the samples counted in the file.
+        declared: the samples declared by the file; None if nothing declared would reveal a truncation.
+        staging_reason: why MSST's decoder would not read all of it; None if counting shows no reason.
     """
 
     samples: int
@@ -27,13 +27,13 @@ class Extent:
 
 
 class Window:
-    """A stretch of a file that moves on, so that memory stays flat however long the file is.
+    """A sliding window over a file, so that memory use does not depend on the file's length.
 
     Attributes:
-        data: the bytes of the stretch.
-        base: the offset of its first byte in the file.
+        data: the bytes in the window.
+        base: the file offset of its first byte.
         size: the length of the whole file.
-        ended: whether nothing follows the stretch.
+        ended: whether the window reaches the end of the file.
     """
 
     def __init__(self, file: BinaryIO, start: int, deadline: Deadline) -> None:
@@ -46,7 +46,7 @@ class Window:
         self.move_to(0)
 
     def move_to(self, at: int) -> None:
-        """Makes index `at` of the stretch, which may lie beyond its end, the first of the next one."""
+        """Moves the window to begin at its current index `at`, which may lie beyond its end."""
         self._deadline.check()
         kept = self.data[at:]
         self.base += at
@@ -56,7 +56,7 @@ class Window:
 
 
 class Region:
-    """A part of a file, as PyAV reads it: as if nothing stood before and behind it."""
+    """A file object for PyAV that shows only a part of a file."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file = file
@@ -65,19 +65,19 @@ class Region:
         self._at = 0
 
     def read(self, most: int) -> bytes:
-        """At most so many bytes from here on."""
+        """Reads at most `most` bytes."""
         self._file.seek(self._start + self._at)
         data = self._file.read(max(0, min(most, self._size - self._at)))
         self._at += len(data)
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Moves on; returns where to."""
+        """Sets the position, and returns it."""
         self._at = max(0, offset + (0, self._at, self._size)[whence])
         return self._at
 
     def tell(self) -> int:
-        """The index of the next byte."""
+        """The current position."""
         return self._at
 
 

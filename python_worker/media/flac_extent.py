@@ -1,4 +1,4 @@
-"""Counts the samples of a FLAC file frame by frame, by their headers: no sound is decoded."""
+"""Counts the samples of a FLAC file from its frame headers, without decoding."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .limits import MOST_PIECES, TOO_MANY_PIECES, Deadline
 
 DAMAGED = "MSST's decoder refuses a FLAC file with damaged frames"
 LONGEST_HEADER = 18
-"""Of 16 bytes at most, with the checksum."""
+"""The maximum size of a frame header, with some margin: 16 bytes with the checksum."""
 STREAMINFO = 0
 SIGNATURE = b"fLaC"
 FIRST_BLOCKS = (b"\0\0\0\x22", b"\x80\0\0\x22")
 UNCOMMON_8_BIT, UNCOMMON_16_BIT = 6, 7
 UNCOMMON_BLOCK = {UNCOMMON_8_BIT: 1, UNCOMMON_16_BIT: 2}
 UNCOMMON_RATE = {12: 1, 13: 2, 14: 2}
-"""How much longer the header is when block size or rate is none of the common ones, by their codes."""
+"""Extra header bytes for an uncommon block size or sample rate, by its code."""
 SHORTEST_FRAME = 8
 LONGEST_BLOCK = 65536
 MOST_FRAMES_LOST = 1000
-"""Between two frames. Beyond it sound that looks like a header would be taken for one too easily."""
+"""Maximum frames lost between two frames. With more, audio data could too easily be taken for a header."""
 
 
 def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
-    """The extent of an open FLAC file whose `fLaC` stands at offset `start`."""
+    """Measures an open FLAC file whose `fLaC` is at offset `start`."""
     declared, rate, first_frame = _read_metadata(file, start, deadline)
     samples, gaps, following = _count(Window(file, first_frame, deadline), declared)
     if following is not None:
@@ -43,7 +43,7 @@ def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
 
 
 def _joined(file: BinaryIO, at: int | None, first: Extent, rate: int, deadline: Deadline) -> Extent:
-    """The extent of several FLAC files in one, at the rate of the first; the second stands at offset `at`."""
+    """Measures several joined FLAC files, at the sample rate of the first; the second begins at `at`."""
     samples, declared = float(first.samples), float(first.declared or first.samples)
     while at is not None:
         said, own_rate, first_frame = _read_metadata(file, at, deadline)
@@ -55,7 +55,7 @@ def _joined(file: BinaryIO, at: int | None, first: Extent, rate: int, deadline: 
 
 
 def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int, int, int]:
-    """The number of samples and the rate that STREAMINFO declares, and the offset behind the metadata."""
+    """The number of samples and the rate that STREAMINFO declares, and the offset after the metadata."""
     declared = rate = 0
     at = start + 4
     for _ in range(MOST_PIECES):
@@ -75,9 +75,12 @@ def _read_metadata(file: BinaryIO, start: int, deadline: Deadline) -> tuple[int,
 
 
 def _count(window: Window, declared: int) -> tuple[int, int, int | None]:
-    """The samples in all frames, how many gaps there are between them, and where another file follows.
+    """Counts all frames of one file.
 
-    Another one is looked for behind the declared samples, where a whole file has nothing more.
+    A joined file is searched for only after the declared samples, where an intact file ends.
+
+    Returns:
+        The number of samples, the number of gaps between frames, and the offset of a joined file, if any.
     """
     samples = gaps = expected = at = 0
     sync, usual, depth = window.data[:2], window.data[2:3], window.data[3:4]
@@ -93,13 +96,13 @@ def _count(window: Window, declared: int) -> tuple[int, int, int | None]:
             following = _next_file(data, searched, len(data)) if samples >= declared else -1
             if following >= 0 or window.ended:
                 return samples, gaps, window.base + following if following >= 0 else None
-            # The sync code may lie across the end of the stretch.
+            # The sync code may cross the end of the window.
             window.move_to(max(0, len(data) - len(SIGNATURE) - 4) if at < 0 else at)
             data, at, searched = _padded(window), 0, 0
             continue
         looks_usual = data[at + 2] == usual[0] and (data[at + 3] ^ depth[0]) & 0x0F == 0
-        # A million headers would take long to checksum. The one that is expected, in every bit that can be
-        # foreseen, needs none; any other one must prove that it is a header and no sound that looks like it.
+        # Checksumming a million headers would be slow. A header that is as expected in every predictable bit
+        # needs no checksum; any other one must prove that it is not audio data that looks like a header.
         if not (looks_usual and data.startswith(coded, at + 4)):
             number = _proven_number(data, at)
             if number != expected and not (
@@ -122,7 +125,7 @@ def _count(window: Window, declared: int) -> tuple[int, int, int | None]:
 
 
 def _next_file(data: bytes, at: int, end: int) -> int:
-    """Where another FLAC file begins in this stretch; -1: nowhere."""
+    """The index in `data`, from `at` to `end`, where another FLAC file begins; -1 if there is none."""
     at = data.find(SIGNATURE, at, end)
     while at >= 0 and data[at + 4 : at + 8] not in FIRST_BLOCKS:
         at = data.find(SIGNATURE, at + 1, end)
@@ -130,12 +133,12 @@ def _next_file(data: bytes, at: int, end: int) -> int:
 
 
 def _padded(window: Window) -> bytes:
-    """The stretch, with room at the end of the file for the header of a last frame that is very short."""
+    """The window's data, padded at the end of the file so that a very short last frame can be parsed."""
     return window.data + bytes(LONGEST_HEADER) if window.ended else window.data
 
 
 def _proven_number(data: bytes, at: int) -> int | None:
-    """The number of the frame here; None if the checksum says that no header begins here."""
+    """The number of the frame here; None if no header with a correct checksum begins here."""
     number, end = _decoded(data, at + 4)
     block, rate = data[at + 2] >> 4, data[at + 2] & 0xF
     end += UNCOMMON_BLOCK.get(block, 0) + UNCOMMON_RATE.get(rate, 0)
@@ -144,7 +147,7 @@ def _proven_number(data: bytes, at: int) -> int | None:
 
 
 def _block_samples(data: bytes, at: int, after_number: int) -> int:
-    """The samples a channel of the frame; 0: no frame header after all."""
+    """The samples per channel of the frame; 0 if the block size code is reserved."""
     code = data[at + 2] >> 4
     if code == 1:
         return 192
@@ -158,7 +161,7 @@ def _block_samples(data: bytes, at: int, after_number: int) -> int:
 
 
 def _coded(number: int) -> bytes:
-    """A frame or sample number as FLAC writes it: UTF-8, continued to 36 bits."""
+    """A frame or sample number in FLAC's encoding: UTF-8, extended to 36 bits."""
     if number < 0x80:
         return bytes((number,))
     tail: list[int] = []

@@ -1,4 +1,4 @@
-"""What is missing in a decoded file, and the warnings that say so."""
+"""Records the parts missing in a decoded file, and makes warnings of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Hole:
 
 
 class Holes:
-    """Stretches that could not be decoded, in the order of the file."""
+    """The parts of a file that could not be decoded, in order."""
 
     def __init__(self) -> None:
         self._holes: list[_Hole] = []
@@ -24,12 +24,12 @@ class Holes:
         self._left_out_seconds = 0.0
 
     def add(self, at_seconds: float, seconds: float, *, is_filled: bool) -> None:
-        """One of them.
+        """Adds a hole.
 
         Args:
-            at_seconds: where in what was written.
-            seconds: how long it is.
-            is_filled: whether silence stands in its place; otherwise what follows comes earlier.
+            at_seconds: its position in the output.
+            seconds: its length.
+            is_filled: whether it was filled with silence; otherwise what follows comes earlier.
         """
         self._left_out_seconds += 0.0 if is_filled else seconds
         if len(self._holes) < MOST_TOLD:
@@ -39,7 +39,10 @@ class Holes:
             self._more_seconds += seconds
 
     def warnings(self, written_seconds: float, counted_seconds: float, tolerance: float) -> list[str]:
-        """One for each; and when all is decoded, for what is missing beside them beyond the tolerance."""
+        """A warning per hole, and one if more than the tolerance is missing at the end.
+
+        Holes beyond the first MOST_TOLD are summed up in one warning.
+        """
         warnings = [_sentence(hole) for hole in self._holes]
         if self._more:
             warnings.append(f"{self._more_seconds:.2f} s are missing at {self._more} more places: damaged")

@@ -1,4 +1,4 @@
-"""What one hostile file may cost: memory of the child, seconds of its work."""
+"""Limits the memory and CPU time that a hostile file can consume."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..protocol import Failure
 ADDRESS_SPACE_BYTES = 2 * 1024**3
 EXAMINATION_SECONDS = 8.0
 MOST_SECONDS = 12
-"""For what goes on in FFmpeg past `EXAMINATION_SECONDS`, unseen by us."""
+"""Hard CPU time limit for calls into FFmpeg, which cannot check `EXAMINATION_SECONDS`."""
 
 
 def limit_memory() -> None:
-    """Caps this process's address space; what goes beyond raises MemoryError. For the media role alone.
+    """Limits this process's address space; larger allocations raise MemoryError. For the media role only.
 
-    A platform without this limit (macOS) does without it.
+    Has no effect on platforms without this limit (macOS).
     """
     _lower("RLIMIT_AS", ADDRESS_SPACE_BYTES)
 
 
 def _lower(name: str, most: int) -> Callable[[], None] | None:
-    """Lowers a soft limit; gives what sets it back, or None where the platform lacks or refuses it."""
+    """Lowers a soft limit. Returns a function that restores it; None if it is not supported or refused."""
     which = getattr(resource, name, None)
     if which is None:
         return None
@@ -37,21 +37,21 @@ def _lower(name: str, most: int) -> Callable[[], None] | None:
 
 
 MOST_PIECES = 65_536
-"""Of chunks, tags or blocks of a header, one by one; a file of a person's has some dozens."""
+"""Maximum number of chunks, tags or metadata blocks to walk; real files have some dozens."""
 TOO_MANY_PIECES = "The file takes too long to examine: it consists of too many tiny or damaged pieces."
 
 
 class Deadline:
-    """Ends an examination that a file has made too long, in words rather than by a kill.
+    """Ends an examination that takes too long with a proper failure, before the process is killed.
 
-    Counted is the processor's time: for a machine with much else to do, or a slow disk, no file is to blame.
+    It counts CPU time: a busy machine or a slow disk is not the file's fault.
     """
 
     def __init__(self, seconds: float = EXAMINATION_SECONDS) -> None:
         self._end = time.process_time() + seconds
 
     def check(self) -> None:
-        """Raises Failure INVALID_AUDIO once the time is used up."""
+        """Raises Failure INVALID_AUDIO when the time is used up."""
         if time.process_time() > self._end:
             raise Failure(
                 "INVALID_AUDIO",
@@ -61,7 +61,7 @@ class Deadline:
 
 @contextmanager
 def limited_work(seconds: int = MOST_SECONDS) -> Iterator[None]:
-    """Has the kernel end this process (SIGXCPU) when the block uses more of the processor's time."""
+    """Has the kernel kill this process (SIGXCPU) if the block uses more CPU time."""
     set_back = _lower("RLIMIT_CPU", int(time.process_time()) + 1 + seconds)
     try:
         yield

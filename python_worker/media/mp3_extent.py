@@ -1,4 +1,4 @@
-"""Counts the samples of an MP3 file frame by frame, by their headers: no sound is decoded."""
+"""Counts the samples of an MP3 file from its frame headers, without decoding."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ WORD = struct.Struct(">I")
 HAS_FRAMES, HAS_BYTES, HAS_TABLE, HAS_QUALITY = 1, 2, 4, 8
 DELAY_AT = 21
 FARTHEST_RESYNC = 1024
-"""libsndfile's decoder gives up when it finds no frame in so many bytes, if it expects one."""
+"""libsndfile's decoder gives up if it expects a frame and finds none within so many bytes."""
 
 
 @dataclass(frozen=True)
 class _Info:
-    """The Xing or Info header, which encoders put into a first, silent frame."""
+    """The Xing or Info header, which encoders write into a silent first frame."""
 
     frames: int | None
     padding_samples: int
@@ -28,7 +28,7 @@ class _Info:
 
 @dataclass(frozen=True)
 class _Tally:
-    """How often every kind of frame occurs, and the bytes between and behind them."""
+    """The number of frames by kind, and the bytes between and after them."""
 
     counts: dict[mp3_frames.Frame, int]
     gap_bytes: int
@@ -36,7 +36,7 @@ class _Tally:
 
 
 def measure(file: BinaryIO, start: int, deadline: Deadline) -> Extent:
-    """The extent of an open MP3 file, of which `start` bytes are ID3v2 tags."""
+    """Measures an open MP3 file, in which `start` bytes of tags or junk precede the frames."""
     window = Window(file, start, deadline)
     at = _resync(window, 0)
     if at is None:
@@ -84,7 +84,7 @@ def _read_info(frame: bytes) -> _Info | None:
         (frames,) = WORD.unpack_from(frame, fields)
     fields += 4 * bool(flags & HAS_FRAMES) + 4 * bool(flags & HAS_BYTES)
     fields += 100 * bool(flags & HAS_TABLE) + 4 * bool(flags & HAS_QUALITY)
-    # Only these encoders write how much silence they put before and behind the sound.
+    # Only these encoders record the silence that they add before and after the audio.
     if frame[fields : fields + 4] not in (b"LAME", b"Lavf", b"Lavc") or len(frame) < fields + DELAY_AT + 3:
         return _Info(frames, 0)
     delays = int.from_bytes(frame[fields + DELAY_AT : fields + DELAY_AT + 3], "big")
@@ -111,8 +111,8 @@ def _tally(window: Window, at: int) -> _Tally:
 
 
 def _count_run(window: Window, at: int, sizes: dict[int, int], counts: dict[int, int]) -> int:
-    """Counts frame after frame from index `at` on; returns the index where none follows."""
-    # A 500 MB file has more than a million frames: nothing but the count happens in the inner loop.
+    """Counts consecutive frames from index `at` on. Returns the index where no frame follows."""
+    # A 500 MB file has more than a million frames: the inner loop only counts.
     word_at, size_of_key, key = WORD.unpack_from, sizes.get, 0
     while True:
         data = window.data
@@ -126,7 +126,7 @@ def _count_run(window: Window, at: int, sizes: dict[int, int], counts: dict[int,
             at += size
         if window.ended:
             if window.base + at > window.size:
-                # The last frame is torn: decoders drop it.
+                # The last frame is incomplete: decoders drop it.
                 counts[key] -= 1
             return at
         window.move_to(at)
@@ -134,7 +134,7 @@ def _count_run(window: Window, at: int, sizes: dict[int, int], counts: dict[int,
 
 
 def _resync(window: Window, at: int) -> int | None:
-    """The index of the next frame that a second one confirms, searched from `at` on; None: there is none."""
+    """The index of the next confirmed frame from `at` on; None if there is none. May move the window."""
     while True:
         end = len(window.data) if window.ended else len(window.data) - mp3_frames.LONGEST
         found = mp3_frames.find(window.data, end - at, at)

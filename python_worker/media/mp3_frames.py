@@ -1,4 +1,4 @@
-"""The headers of MP3 frames (MPEG 1, 2 and 2.5, Layer III)."""
+"""Parses the headers of MP3 frames (MPEG 1, 2 and 2.5, Layer III)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 
 LONGEST = 1445
-"""Bytes of the longest frame, with the next one's header."""
+"""Size of the longest frame in bytes, including the next one's header."""
 
 SHORTEST_FREE, LONGEST_FREE = 24, 5762
-"""Bytes of a frame of free format, up to 640 kbit/s; in libmpg123's words."""
+"""Limits for the size of a free-format frame in bytes, up to 640 kbit/s; as in libmpg123."""
 
 BITRATES = {
     1: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -21,7 +21,7 @@ MONO = 3
 
 @dataclass(frozen=True)
 class Frame:
-    """What a header says. The frames of one stream differ in `bytes` and `bitrate` alone."""
+    """A parsed frame header. Frames of one stream differ only in `bytes` and `bitrate`."""
 
     bytes: int
     samples: int
@@ -36,7 +36,7 @@ class Frame:
 
 @cache
 def known() -> dict[int, Frame]:
-    """Every header there can be, by its first 26 bits: what comes after them changes nothing here."""
+    """Every possible header by its first 26 bits; the rest does not matter here."""
     frames: dict[int, Frame] = {}
     for version, rates in RATES.items():
         generation = 1 if version == 3 else 2
@@ -52,16 +52,16 @@ def known() -> dict[int, Frame]:
 
 
 def key_at(data: bytes, at: int) -> int:
-    """The key into `known` of the header at this index; 0 if there is no room for one."""
+    """The key into `known` of the header at this index; 0 if less than a header is left."""
     return int.from_bytes(data[at : at + 4], "big") >> 6 if at + 4 <= len(data) else 0
 
 
 RUN = 4
-"""So many frames of one stream, one right behind the other, are no accident."""
+"""The number of consecutive frames of one stream that rules out a coincidence."""
 
 
 def find_run(data: bytes) -> int | None:
-    """The index of the first of RUN frames in a row; of fewer, where `data` ends with their last one."""
+    """The index of the first of RUN consecutive frames; one less suffices if `data` ends after them."""
     at = data.find(b"\xff")
     while at >= 0:
         if _is_run(data, at):
@@ -83,7 +83,7 @@ def _is_run(data: bytes, at: int) -> bool:
 
 
 def is_free_format(data: bytes) -> bool:
-    """Whether RUN frames begin here that do not name their bit rate: only their even distance tells it."""
+    """Whether `data` begins with RUN free-format frames, recognised only by their constant distance."""
     if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2 or data[2] & 0xF0 or data[2] & 0x0C == 0x0C:
         return False
     distance = data.find(data[:2], SHORTEST_FREE, LONGEST_FREE)
@@ -98,7 +98,7 @@ def is_free_format(data: bytes) -> bool:
 
 
 def _same_header(data: bytes, near: int) -> int | None:
-    """The index at which a header like the first one stands: here, or a byte off where a frame is padded."""
+    """The index of a header like the first one: here, or one byte off because of padding."""
     for at in (near, near + 1, near - 1):
         is_like = data[at : at + 2] == data[:2] and at + 2 < len(data)
         if is_like and (data[at + 2] ^ data[2]) & 0xFD == 0:
@@ -107,7 +107,7 @@ def _same_header(data: bytes, near: int) -> int | None:
 
 
 def find(data: bytes, farthest: int, at: int = 0) -> int | None:
-    """The index of the first header, from `at` to `farthest` beyond, that a second one confirms."""
+    """The index of the first confirmed header between `at` and `at + farthest`."""
     end = at + farthest
     while True:
         at = data.find(b"\xff", at, end + 1)
@@ -119,7 +119,7 @@ def find(data: bytes, farthest: int, at: int = 0) -> int | None:
 
 
 def is_confirmed(data: bytes, at: int) -> bool:
-    """Whether a frame begins here and another of the same stream, a tag, or the end of `data` follows it."""
+    """Whether a frame begins here that is followed by one of the same stream, a tag or the end of `data`."""
     frame = known().get(key_at(data, at))
     if frame is None:
         return False

@@ -1,4 +1,4 @@
-"""What is missing between two packets of an MP3: its clock knows nothing of bytes that are no frames."""
+"""Detects gaps between MP3 packets by their file positions: the timestamps ignore invalid bytes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"3DI")
-"""How what is no sound begins, where files were joined."""
+"""Signatures of tags that may lie between joined files."""
 LONGEST_PADDING = 1 << 20
-"""Zeros of more bytes are no hole in a song."""
+"""A longer run of zero bytes is padding, not a hole."""
 
 
 class Mp3Gaps:
-    """Looks at the places of the packets that were decoded.
+    """Tracks the file positions of the decoded packets.
 
     Args:
-        read: gives so many bytes of the file from an offset on.
+        read: reads raw bytes of the file, given offset and size.
     """
 
     def __init__(self, read: Callable[[int, int], bytes]) -> None:
@@ -27,7 +27,7 @@ class Mp3Gaps:
         self._packets = 0
 
     def before(self, packet: Packet[AudioStream]) -> float:
-        """Seconds of the whole frames that the bytes before a packet would hold; 0 for tags."""
+        """The seconds missing before a packet, from the bytes between it and the last one; 0 for tags."""
         end, start = self._end, packet.pos
         if start is None or packet.duration is None or packet.time_base is None:
             return 0.0
@@ -41,9 +41,10 @@ class Mp3Gaps:
         return lost
 
     def _was_sound(self, end: int, start: int) -> bool:
-        """Whether frames stood where none does; not so for tags, and the zeros between joined files.
+        """Whether the bytes between two packets replace lost frames, rather than being tags or zero padding.
 
-        A hole of zeros ends within a frame, whose rest is left; padding ends where a tag or frame begins.
+        A hole of zeros ends inside a frame, so the rest of it follows; padding ends where a tag or a frame
+        begins.
         """
         between = self._read(end, min(start - end, LONGEST_PADDING)).lstrip(b"\0")
         return bool(between) and not between.startswith(TAGS)

@@ -1,4 +1,4 @@
-"""Counts the samples of an MP4 file by its tables, if the sound they point at is really there."""
+"""Counts the samples of an MP4 file by its sample tables, if the data they refer to is really there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REASON = "MSST's decoder cannot read MP4 audio"
 
 
 def measure(file: InputContainer, stream: AudioStream, head: Look, deadline: Deadline) -> Extent:
-    """The extent of an open MP4 file, of which `head` has been decoded."""
+    """Measures an open MP4 file, of which `head` has been decoded."""
     if head.samples == 0:
         return Extent(0)
     declared = _declared(stream, head, deadline)
@@ -23,18 +23,18 @@ def measure(file: InputContainer, stream: AudioStream, head: Look, deadline: Dea
 
 
 def _declared(stream: AudioStream, head: Look, deadline: Deadline) -> int | None:
-    """The samples that the tables list; None for a fragmented file, which has them piece by piece."""
+    """The number of samples by the tables; None for a fragmented file, which has a table per fragment."""
     if stream.frames == 0:
         return None
     by_packets = stream.frames * head.samples_per_packet
     if stream.duration is None or stream.time_base is None:
         return by_packets
-    # The times are exact, and may be forged; how many packets there are can be cross-checked.
+    # The times are exact but may be forged, so they are cross-checked against the number of packets.
     by_times = round(stream.duration * stream.time_base * head.sample_rate)
     edited = abs(len(stream.index_entries) - stream.frames) * head.samples_per_packet
     if edited <= head.sample_rate and abs(by_times - by_packets) <= max(head.sample_rate, by_packets // 100):
         return by_times
-    # An edit list plays some packets only, or some twice, and may begin and end within one.
+    # An edit list may skip or repeat packets, and may begin and end within one.
     by_packets = _played_packets(stream, deadline) * head.samples_per_packet
     return by_times if abs(by_times - by_packets) <= 2 * head.samples_per_packet else by_packets
 
@@ -51,7 +51,7 @@ def _played_packets(stream: AudioStream, deadline: Deadline) -> int:
 def _reaches(
     file: InputContainer, stream: AudioStream, seconds: float, head: Look, deadline: Deadline
 ) -> bool:
-    """Whether the last packets of the tables lie within the file."""
+    """Whether the last packets in the tables lie within the file."""
     assert stream.time_base is not None
     end = 0
     with refusing_what_cannot_be_read():
@@ -67,7 +67,7 @@ def _reaches(
 
 
 def _count(file: InputContainer, stream: AudioStream, head: Look, deadline: Deadline) -> int:
-    """Walks all packets; stops at the first that is cut."""
+    """Counts the samples of all packets, up to the first that is truncated."""
     file.seek(0, stream=stream)
     packets = 0
     try:

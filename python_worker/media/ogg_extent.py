@@ -1,4 +1,4 @@
-"""Counts the samples of an Ogg file by what its packets hold, and by the positions of its pages."""
+"""Counts the samples of an Ogg file from its packets and the positions of its pages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ODD = "MSST's decoder believes the positions in the Ogg, which do not fit its pa
 
 
 def measure(file: BinaryIO, deadline: Deadline) -> Extent:
-    """The extent of an open Ogg file, with what lost pages held. A cut file looks whole: it declares nothing.
+    """Measures an open Ogg file, including lost pages. A truncated file is not detected: nothing is declared.
 
     Raises:
-        Failure: INVALID_AUDIO when more is lost than is there.
+        Failure: INVALID_AUDIO if more than half is lost.
     """
     streams = Streams(file, deadline)
     links: list[Link] = []

@@ -1,4 +1,4 @@
-"""How many samples the packets of Vorbis and Opus hold, told by their first bytes: nothing is decoded."""
+"""Counts the samples in Vorbis and Opus packets from their first bytes, without decoding."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from .ogg_pages import Page
 
 OPUS_RATE = 48000
 OPUS_SIZES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
-"""Samples of a frame, by its configuration: SILK, hybrid, CELT."""
+"""Samples per frame by the configuration number: SILK, hybrid, CELT."""
 OPUS_FRAMES = (1, 2, 2)
 
 
 class Packets:
-    """The packets of one stream.
+    """Counts the samples in the packets of one stream.
 
     Attributes:
-        rate: of its samples.
-        skipped: samples at its start that are not played.
-        headers: how many packets come before the sound.
+        rate: the sample rate of the stream's granule positions.
+        skipped: the number of samples at its start that are not played.
+        headers: the number of header packets before the audio.
     """
 
     rate: int
@@ -29,14 +29,14 @@ class Packets:
         self._begun = 0
 
     def read_headers(self, bodies: bytes) -> None:
-        """Take in what follows the first header."""
+        """Reads the headers; `bodies` are those of all header pages."""
 
     def forget(self) -> None:
-        """A page is lost: what it had to do with the next one is, too."""
+        """Resets the state carried from page to page, because a page is lost."""
         self._begun = 0
 
     def samples(self, page: Page) -> int:
-        """What the packets that end on a page decode to."""
+        """The number of samples that the packets ending on a page decode to."""
         total = last = 0
         if page.continues and page.ended_packets:
             total, self._begun = self._begun, 0
@@ -53,7 +53,7 @@ class Packets:
 
 
 class OpusPackets(Packets):
-    """Those of Opus, which are independent of each other."""
+    """Opus packets, which are independent of each other."""
 
     rate = OPUS_RATE
     headers = 2
@@ -70,7 +70,7 @@ class OpusPackets(Packets):
 
 
 class VorbisPackets(Packets):
-    """Those of Vorbis: blocks that overlap by half, so that the first one gives nothing yet."""
+    """Vorbis packets: half-overlapping blocks, so that the first one yields no samples."""
 
     skipped = 0
     headers = 3
@@ -84,13 +84,13 @@ class VorbisPackets(Packets):
         self._before = 0
 
     def read_headers(self, bodies: bytes) -> None:
-        """Take in comments and set-up, of which the last holds the sizes of the blocks."""
+        """Reads the headers; the set-up header, the last one, holds the block sizes by mode."""
         sizes = [self._blocks[is_long] for is_long in _modes(bodies)]
-        # As many as the bits of a packet can name.
+        # Padded to the number of modes that a packet's mode bits can express.
         self._sizes = sizes + [0] * ((1 << (len(sizes) - 1).bit_length()) - len(sizes))
 
     def forget(self) -> None:
-        """As ever; and the half of the block before the next one."""
+        """Resets the state, including the previous block, which the next one overlaps."""
         super().forget()
         self._before = 0
 
@@ -101,7 +101,7 @@ class VorbisPackets(Packets):
 
 
 def packets_of(page: Page) -> Packets | None:
-    """The packets of the stream that begins with this page; None: it is no sound that we know."""
+    """The packet counter for the stream that begins with this page; None if it is neither Opus nor Vorbis."""
     body = page.body
     if body.startswith(b"OpusHead") and len(body) >= 19:
         return OpusPackets(body)
@@ -111,7 +111,7 @@ def packets_of(page: Page) -> Packets | None:
 
 
 def packet_starts(page: Page) -> Iterator[int]:
-    """Where in the body the packets begin that begin on this page and are not empty."""
+    """The offsets in the body of the non-empty packets that begin on this page."""
     at, is_start = 0, not page.continues
     for length in page.lacing:
         if is_start and length:
@@ -121,13 +121,13 @@ def packet_starts(page: Page) -> Iterator[int]:
 
 
 def _modes(setup: bytes) -> list[bool]:
-    """For every mode, whether its blocks are long. The modes stand at the end of the set-up header.
+    """For every mode, whether its blocks are long. The modes are at the end of the set-up header.
 
-    What precedes them can only be skipped by reading all of it, so they are searched from behind: each is
-    41 bits, of which 16 and 16 must be 0 and 8 name a mapping below 64, and their number stands before them.
+    What precedes them can only be skipped by parsing all of it, so they are searched backwards: each has 41
+    bits, of which 16 and 16 must be 0 and 8 are a mapping below 64. Their count precedes them.
     """
     bits = int.from_bytes(setup[-512:], "little")
-    width = bits.bit_length() - 1  # without the framing bit, the last one set
+    width = bits.bit_length() - 1  # without the framing bit, the last bit set
     flags: list[bool] = []
     found: list[bool] = []
     while width >= 41 + 6 and len(flags) < 64:

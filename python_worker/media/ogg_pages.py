@@ -1,4 +1,4 @@
-"""Walks through an Ogg file page by page; what is damaged is told by checksums."""
+"""Reads an Ogg file page by page; checksums reveal damaged pages."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True)
 class Page:
-    """One page.
+    """One Ogg page.
 
     Attributes:
         raw: all of its bytes.
-        flags: FIRST, LAST of its stream.
-        position: of the last sample that ends on it, on the stream's own clock; NO_POSITION: none does.
-        serial: of its stream.
-        sequence: its number in it.
-        lacing: the lengths of the pieces of packets on it.
-        is_whole: whether its checksum is right.
+        flags: the bits CONTINUES, FIRST and LAST of its stream.
+        position: the granule position; NO_POSITION if no packet ends on it.
+        serial: the serial number of its stream.
+        sequence: its number in the stream.
+        lacing: the segment table: the lengths of the packet segments on it.
+        is_whole: whether its checksum is correct.
     """
 
     raw: bytes
@@ -43,22 +43,22 @@ class Page:
 
     @property
     def body(self) -> bytes:
-        """What it carries."""
+        """The payload."""
         return self.raw[HEADER.size + len(self.lacing) :]
 
     @property
     def continues(self) -> bool:
-        """Whether it begins in the middle of a packet."""
+        """Whether it begins with the continuation of a packet."""
         return bool(self.flags & CONTINUES)
 
     @property
     def ended_packets(self) -> int:
-        """How many packets end on it."""
+        """The number of packets that end on it."""
         return len(self.lacing) - self.lacing.count(255)
 
 
 def pages(file: BinaryIO, deadline: Deadline | None = None) -> Iterator[Page]:
-    """Every page, also those with a wrong checksum, behind which the next one is searched byte by byte."""
+    """Yields every page, including those with a wrong checksum, after which it searches for the next one."""
     window = Window(file, 0, deadline or Deadline(float("inf")))
     at = 0
     while True:
@@ -77,7 +77,7 @@ def pages(file: BinaryIO, deadline: Deadline | None = None) -> Iterator[Page]:
         if deadline is not None:
             deadline.check()
         found = data.find(b"OggS", at + 1)
-        # The last three bytes may begin the next page's magic.
+        # The last three bytes may be the beginning of the next page's magic.
         at = found if found >= 0 else max(at + 1, len(data) - 3)
 
 
@@ -94,7 +94,7 @@ def _page(data: bytes, at: int) -> Page | None:
 
 
 def _checksum(raw: bytes) -> int:
-    """Ogg's is the CRC of zlib with every bit order turned round, without its inversions."""
+    """The Ogg CRC-32, computed by zlib's: the bit order is reversed, and there are no inversions."""
     blanked = raw[: CHECKSUM.start] + bytes(4) + raw[CHECKSUM.stop :]
     mirrored = zlib.crc32(blanked.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(mirrored.to_bytes(4, "little").translate(MIRRORED), "big")

@@ -1,4 +1,4 @@
-"""An Ogg file as FFmpeg can read it: in runs of pages between which none is lost and no stream begins."""
+"""Splits an Ogg file into runs that FFmpeg can read: pages of one stream with none missing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from .ogg_streams import Link, SoundPage, Streams
 
 @dataclass(frozen=True)
 class Run:
-    """Pages that follow each other.
+    """Consecutive pages of one stream.
 
     Attributes:
-        link: the stream that they belong to.
-        file: its headers and these pages, to be read once and from the start.
-        lost_seconds: what is missing before them.
+        link: the stream.
+        file: its headers and these pages; can be read once, from the start.
+        lost_seconds: the seconds missing before the run.
+        seconds_before: the length of the stream before the run.
     """
 
     link: Link
@@ -25,33 +26,33 @@ class Run:
     seconds_before: float
 
     def pass_over(self) -> float:
-        """Leave it out; returns its length in seconds."""
+        """Skips the run. Returns its length in seconds."""
         self.file.pass_over()
         return self.link.seconds - self.seconds_before
 
 
 class RunFile:
-    """What FFmpeg needs of a file that it cannot seek in. Only a page of it is ever held."""
+    """A file object for FFmpeg without seeking. At most one page is held in memory."""
 
     def __init__(self, headers: bytes, pages: Iterator[bytes]) -> None:
         self._pages = pages
         self._rest = headers
 
     def read(self, size: int) -> bytes:
-        """Up to so many of the next bytes; none at the end."""
+        """Reads up to `size` bytes; empty at the end."""
         if not self._rest:
             self._rest = next(self._pages, b"")
         part, self._rest = self._rest[:size], self._rest[size:]
         return part
 
     def pass_over(self) -> None:
-        """Leave out what was not read."""
+        """Skips the pages that were not read."""
         for _ in self._pages:
             pass
 
 
 class OggRuns:
-    """Splits an open Ogg file into runs; each must be read, or passed over, before the next."""
+    """Iterates over the runs of an open Ogg file; each must be read or skipped before the next."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._pages = Streams(file).sound_pages()
@@ -64,7 +65,7 @@ class OggRuns:
             lost_seconds, seconds_before = first.lost_seconds, 0.0
             if before is not None and before.link is link:
                 seconds_before = link.seconds
-                # FFmpeg leaves these out at the start of every run.
+                # FFmpeg skips these samples at the start of every run, not only of the stream.
                 lost_seconds += link.packets.skipped / link.packets.rate
             file = RunFile(b"".join(header.raw for header in link.headers), self._run(first))
             yield Run(link, file, lost_seconds, seconds_before)

@@ -1,4 +1,4 @@
-"""The streams of sound in an Ogg file, page by page on a clock that runs through: what is lost, and where."""
+"""Reads the audio streams of an Ogg file page by page, and determines what is lost and where."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from .ogg_packets import Packets, packets_of
 from .ogg_pages import FIRST, LAST, NO_POSITION, Page, pages
 
 MOST_PAGE_SAMPLES = 255 * 8192
-"""No page holds more: of 255 packets at most."""
+"""The maximum number of samples on a page, which has at most 255 packets."""
 MOST_LOST_AT_START = 2
-"""Pages. Where more are missing behind the headers, it may be a broadcast received from its middle on."""
+"""Maximum pages that count as lost after the headers; if more are missing, the file may be a recording of a
+broadcast from its middle on."""
 
 
 @dataclass
 class Link:
-    """One stream of sound; a chained file has several, one after the other.
+    """One audio stream; a chained file has several, one after the other.
 
     Attributes:
-        serial: its number.
-        packets: what they hold.
-        headers: its pages before the sound.
-        headers_left: packets of headers that are still to come.
-        sequence: the number of the page that was read last.
-        lost_pages: since the last one whose sound can be placed.
-        end: where what was read of it ends, on its own clock, in samples; None: no sound yet.
-        held: samples that were read.
-        lost: samples that are missing between them.
-        begins_late: whether pages are missing behind its headers, more than may be lost.
-        late: samples of its own clock before the first of its sound, if so.
+        serial: its serial number.
+        packets: counts the samples in its packets.
+        headers: its header pages.
+        headers_left: the number of header packets not read yet.
+        sequence: the number of the last page read.
+        lost_pages: the pages lost since the last page whose position is known.
+        end: the position, in samples, where the audio read so far ends; None before any audio.
+        held: the number of samples read.
+        lost: the number of samples missing in between.
+        begins_late: whether more than MOST_LOST_AT_START pages are missing after its headers.
+        late: if it begins late, the position of its first sample.
     """
 
     serial: int
@@ -48,20 +49,20 @@ class Link:
 
     @property
     def seconds(self) -> float:
-        """Its length, with what is lost."""
+        """Its length, including lost samples."""
         return max(0, self.held + self.lost - self.packets.skipped) / self.packets.rate
 
 
 @dataclass(frozen=True)
 class SoundPage:
-    """A page with sound.
+    """A page with audio.
 
     Attributes:
-        link: whose it is.
+        link: its stream.
         raw: its bytes.
         is_torn: whether pages are missing before it.
-        lost_seconds: what they held.
-        is_odd: whether its position does not fit what its packets hold.
+        lost_seconds: the length of the missing pages.
+        is_odd: whether its position does not match the samples in its packets.
     """
 
     link: Link
@@ -72,11 +73,11 @@ class SoundPage:
 
 
 class Streams:
-    """Reads the pages with sound of an open Ogg file.
+    """Reads the audio pages of an open Ogg file.
 
     Attributes:
-        count: of streams of any kind that have begun.
-        cut_seconds: what a damaged page at the end of the file seems to have held.
+        count: the number of streams of any kind so far.
+        cut_seconds: the estimated length of a damaged page at the end of the file.
     """
 
     def __init__(self, file: BinaryIO, deadline: Deadline | None = None) -> None:
@@ -86,7 +87,7 @@ class Streams:
         self.cut_seconds = 0.0
 
     def sound_pages(self) -> Iterator[SoundPage]:
-        """In their order, those left out that cannot be placed behind a lost one."""
+        """Yields the audio pages in order, except those after a lost page whose position is unknown."""
         was_first = False
         for page in self._pages:
             if not page.is_whole:
@@ -104,7 +105,7 @@ class Streams:
     def _begin(self, page: Page, is_beside: bool) -> None:
         self.count += 1
         packets = packets_of(page)
-        # Streams that begin together run side by side: only one of them is heard.
+        # Streams that begin together are parallel: only one of them is played.
         if packets is not None and not (is_beside and self._link is not None):
             self._link = Link(page.serial, packets, [page], packets.headers - 1, page.sequence)
 
@@ -124,7 +125,7 @@ def _take(link: Link, page: Page) -> SoundPage | None:
         if link.headers_left <= 0:
             link.packets.read_headers(b"".join(header.body for header in link.headers))
         return None
-    # A number that is not above the one before it says nothing.
+    # A sequence number that does not increase says nothing about lost pages.
     if lost_pages > 0 and (link.end is not None or lost_pages <= MOST_LOST_AT_START):
         link.lost_pages += lost_pages
     elif lost_pages > 0:
@@ -149,7 +150,7 @@ def _place(link: Link, page: Page, held: int) -> SoundPage:
     shift = start - expected
     is_torn = link.lost_pages > 0
     lost = shift if 0 < shift <= link.lost_pages * MOST_PAGE_SAMPLES else 0
-    # The last page may say that not all of its last packet is meant.
+    # The position of the last page may trim the end of its last packet.
     is_trimmed = bool(page.flags & LAST) and -held <= shift < 0
     link.held += held + (shift if is_trimmed else 0)
     link.lost += lost

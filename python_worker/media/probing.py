@@ -1,4 +1,4 @@
-"""What an uploaded file is: container, codec, rate, channels, and how long it really is."""
+"""Probes an uploaded file: container, codec, sample rate, channels and real length."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ TAIL_SECONDS = 1.0
 def probe(path: str) -> ProbeResult:
     """Examines a file without decoding all of it.
 
-    The container is told by the first bytes; the duration is counted, never taken from a header.
+    The container is detected by the first bytes; the duration is counted, never taken from a header.
 
     Returns:
-        What it is; `staging_reason` says why MSST's own decoder would not read all of it, or is None.
+        The file's properties; `staging_reason` says why MSST's own decoder would not read all of it, or is
+        None.
 
     Raises:
-        Failure: UNSUPPORTED_FORMAT or INVALID_AUDIO, with a sentence for the one who sent the file.
-        OSError: the file cannot be opened or read at all.
+        Failure: UNSUPPORTED_FORMAT or INVALID_AUDIO, with a message for the client.
+        OSError: the file cannot be opened or read.
     """
     deadline = Deadline()
     with limited_work(), Path(path).open("rb", buffering=0) as raw:
@@ -50,7 +51,7 @@ def probe(path: str) -> ProbeResult:
         try:
             return _examine_by_best(path, raw, container, start, deadline)
         except (ValueError, ArithmeticError, LookupError, struct.error) as error:
-            # What a reader of hostile bytes stumbles over is the file's fault.
+            # Errors in parsing hostile data are the file's fault.
             raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged.") from error
 
 
@@ -146,7 +147,7 @@ def _refuse_if_empty(extent: Extent, head: Look) -> None:
 def _refuse_if_cut(extent: Extent, sample_rate: int) -> None:
     if extent.declared is None:
         return
-    # A torn last frame is a slip of an encoder; more than that is a lost connection or a full disk.
+    # An encoder may leave an incomplete last frame; more is due to a lost connection or a full disk.
     missing = extent.declared - extent.samples
     if missing > sample_rate / 2 or missing > extent.declared / 10:
         raise Failure(
@@ -167,7 +168,7 @@ def _look_at_tail(
     tail = decode_tail(file, stream, extent.samples / head.sample_rate - TAIL_SECONDS, deadline)
     if tail.samples == 0 and extent.samples > TAIL_SECONDS * head.sample_rate:
         raise Failure("INVALID_AUDIO", "The end of the file cannot be decoded: it is damaged.")
-    # What follows the last frame may be no sound at all, and does no harm.
+    # Bad packets after the last frame do no harm: they may not be audio at all.
     is_torn = tail.bad_packets > 0 and tail.end_seconds * head.sample_rate < extent.samples - 1
     return flac_extent.DAMAGED if container == "flac" and is_torn else None
 
@@ -175,7 +176,7 @@ def _look_at_tail(
 def _ask_msst_decoder(
     path: str, extent: Extent, head: Look, container: Container, deadline: Deadline
 ) -> str | None:
-    """Why the file has to be staged after all: counting shows what ought to be read, not what is."""
+    """Why the file must be staged although counting shows no reason: MSST's decoder itself is tried."""
     if not sndfile.is_there():
         return "libsndfile is missing here, and cannot be asked whether it reads the file"
     with sndfile.opened(path) as file:
@@ -184,7 +185,7 @@ def _ask_msst_decoder(
         if (file.sample_rate, file.channels) != (head.sample_rate, head.channels):
             return "MSST's decoder takes it for sound of another rate or number of channels"
         if container == "mp3" and file.samples >= extent.samples:
-            # It goes through a whole MP3 to find its end, and counting the frames has shown where that is.
+            # libsndfile has scanned the whole MP3 for its end, and found all the counted samples.
             return None
         read = file.read_end(extent.samples - head.sample_rate, deadline)
         if read != extent.samples:

@@ -1,6 +1,6 @@
-"""libsndfile, by which MSST reads files: asked of each upload whether it opens it, and how far it reads.
+"""Bindings for libsndfile, MSST's decoder, to check whether it opens an upload and how much it reads.
 
-Only its library is used, which the `soundfile` package carries: the package's own module needs numpy.
+Uses the library bundled with the `soundfile` package by ctypes, because the package itself needs numpy.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class _Info(ctypes.Structure):
 
 
 class SoundFile:
-    """A file that libsndfile has opened.
+    """A file opened by libsndfile.
 
     Attributes:
-        samples: a channel, as it judges without reading them; it never reads more.
+        samples: samples per channel as libsndfile determines without decoding; it never reads more.
         sample_rate: in Hz.
-        channels: how many.
-        format: container and coding, as sndfile.h numbers them.
+        channels: the number of channels.
+        format: container and encoding, as numbered in sndfile.h.
     """
 
     def __init__(self, handle: int, info: _Info) -> None:
@@ -56,19 +56,19 @@ class SoundFile:
         self.format: int = info.format
 
     def read(self, most: int) -> array[float]:
-        """At most so many samples a channel from here on, interleaved; empty at the end."""
+        """Reads at most so many samples per channel, interleaved; empty at the end."""
         values = array("f", bytes(4 * most * self.channels))
         address, _ = values.buffer_info()
         got = load().sf_readf_float(self._handle, address, most)
         return values[: max(0, got) * self.channels]
 
     def read_end(self, from_sample: int, deadline: Deadline) -> int:
-        """Reads from there on; returns where the sound ends, 0 where it cannot be got at."""
+        """Reads from a sample to the end. Returns the position of the end; 0 if seeking fails."""
         at: int = load().sf_seek(self._handle, max(0, from_sample), FROM_START)
         return 0 if at < 0 else self.read_on(at, deadline)
 
     def read_on(self, at: int, deadline: Deadline) -> int:
-        """Reads from sample `at`, where it stands, to the end; returns where that is."""
+        """Reads from the current position, sample `at`, to the end. Returns the position of the end."""
         while at < self.samples:
             deadline.check()
             got = len(self.read(min(BLOCK_SAMPLES, self.samples - at))) // self.channels
@@ -80,7 +80,7 @@ class SoundFile:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[SoundFile | None]:
-    """The file as libsndfile reads it for MSST; None where it does not open it."""
+    """Opens a file with libsndfile, as MSST does; None if it cannot be opened."""
     with _quiet():
         info = _Info()
         handle = load().sf_open(os.fsencode(path), READ, ctypes.byref(info))
@@ -95,7 +95,7 @@ def opened(path: str | Path) -> Iterator[SoundFile | None]:
 
 
 def is_there() -> bool:
-    """Whether the library can be loaded at all; set-up brings one along."""
+    """Whether the library can be loaded; the set-up installs one."""
     try:
         load()
     except OSError:
@@ -105,7 +105,7 @@ def is_there() -> bool:
 
 @cache
 def load() -> Any:
-    """The library; raises OSError where there is none."""
+    """Loads the library; raises OSError if there is none."""
     spec = find_spec("_soundfile_data")
     folders = spec.submodule_search_locations if spec is not None else None
     carried = sorted(path for folder in folders or () for path in Path(folder).glob(f"libsndfile*{SUFFIX}"))
@@ -123,7 +123,7 @@ def load() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Its MP3 decoder writes what it thinks of a file to stderr, and nothing can tell it not to."""
+    """Redirects stderr to /dev/null: libsndfile's MP3 decoder writes to it and cannot be silenced."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

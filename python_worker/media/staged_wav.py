@@ -1,4 +1,4 @@
-"""What staging writes: one WAV on one clock, held to the length that was accepted."""
+"""The WAV that staging writes: one sample rate, and a length limited by the counted one."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .holes import Holes
 from .wav_writer import BYTES_PER_SAMPLE, WavWriter
 
 CHANNELS = 2
-"""Also of what is mono at its start: it may be stereo later. The same twice is the same to MSST."""
+"""Stereo even if the file begins in mono: it may change later. To MSST, duplicated mono is the same."""
 MOST_EXCESS = (1.0, 0.01)
-"""Seconds, and a share of what was counted: more than both was hidden from whoever counted."""
+"""Seconds, and a share of the counted length. A file that exceeds both hides its real length."""
 MOST_SILENCE = (2.0, 0.1)
-"""As much may holes add where they were not counted."""
+"""How much silence in holes may exceed the counted length: seconds, or a share, whichever is more."""
 SILENCE = bytes(1 << 16)
 
 
 class StagedWav:
-    """A context: the stereo WAV is at `path`, whole, after it ends well; otherwise nothing is left.
+    """A context manager that writes a stereo WAV to `path` atomically; on error nothing is left.
 
     Args:
-        path: where it shall be.
-        first: the first frame; all that follows is brought to its sample rate.
-        counted_seconds: how long the probe found the file to be.
+        path: the file to create.
+        first: the first frame; all others are converted to its sample rate.
+        counted_seconds: the file's length as counted by the probe.
 
     Attributes:
-        holes: what is missing in it.
+        holes: the parts that are missing.
     """
 
     def __init__(self, path: Path, first: AudioFrame, counted_seconds: float) -> None:
@@ -51,19 +51,19 @@ class StagedWav:
 
     @property
     def seconds(self) -> float:
-        """The length of what was written."""
+        """The length written so far."""
         return self._writer.samples / self._rate
 
     @property
     def sounding_seconds(self) -> float:
-        """That, without the silence in its holes."""
+        """The length written so far, without the silence in holes."""
         return (self._writer.samples - self._silent_samples) / self._rate
 
     def add(self, frame: AudioFrame, lost_seconds: float) -> None:
-        """Write a frame, before which so much is missing.
+        """Writes a frame, after a hole of `lost_seconds`.
 
         Raises:
-            Failure: INVALID_AUDIO when there is far more of them than was counted.
+            Failure: INVALID_AUDIO when the audio far exceeds the counted length.
         """
         if lost_seconds > 0:
             self._write(self._shaper.rest())
@@ -71,7 +71,7 @@ class StagedWav:
         self._write(self._shaper.shape(frame))
 
     def finish(self) -> None:
-        """Write what converters still hold back."""
+        """Writes the samples that the converter still buffers."""
         self._write(self._shaper.rest())
 
     def _leave_out(self, seconds: float) -> None:
@@ -108,7 +108,7 @@ def _twice(mono: bytes) -> bytes:
 
 
 class _Shaper:
-    """Brings frames to one format; a new converter whenever the stream changes its own."""
+    """Converts frames to one format, with a new converter whenever the stream's format changes."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -119,12 +119,12 @@ class _Shaper:
         source = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source != self._source:
             yield from self.rest()
-            # FFmpeg would make mono stereo at 3 dB less.
+            # Mono is kept: FFmpeg would attenuate it by 3 dB in converting to stereo.
             layout = "mono" if len(frame.layout.channels) == 1 else "stereo"
             self._resampler = AudioResampler(format="flt", layout=layout, rate=self._rate)
             self._source = source
         assert self._resampler is not None
-        # Joined files start their clocks anew; the converter would fill or cut to follow them.
+        # Timestamps restart in joined files; the converter would pad or trim to follow them.
         frame.pts = None
         yield from self._resampler.resample(frame)
 

@@ -1,4 +1,4 @@
-"""Decodes a file that MSST's own decoder cannot read whole into a float WAV that it can."""
+"""Decodes a file that MSST's decoder cannot fully read into a float WAV that it can."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ from .ogg_streams import Link
 from .staged_wav import StagedWav
 
 PADDING_SECONDS: dict[Container, float] = {"mp3": 0.1, "mp4": 0.1}
-"""Which encoders add, and FFmpeg takes away where it can."""
+"""Silence that encoders add, and that FFmpeg removes if it can."""
 EXACT_SECONDS = 0.005
-"""For every other file: what converters of sample rates round."""
+"""The tolerance for all other containers, for rounding by sample rate converters."""
 MOST_TORN = (0.5, 0.1)
-"""Seconds, or a share: what a file may lack of what it declares without being refused as cut off."""
+"""How much of its declared length a file may lack without counting as cut off: seconds, or a share."""
 LEAST_SHARE = 0.5
-"""Of what was counted; a file of which less can be decoded is no song any more."""
+"""The share of the counted length that must be decodable; otherwise the file is refused."""
 
 
 def stage(params: StageParams, is_cancelled: Callable[[], bool]) -> StageResult:
-    """Decodes `params.path` into a WAV of 32-bit floats at `params.output_path`, whole or not at all.
+    """Decodes `params.path` into a WAV of 32-bit floats at `params.output_path`, atomically.
 
-    The sample rate stays, that of the first part where they differ; more than two channels are mixed down to
-    stereo, one becomes two. Where pieces cannot be decoded, silence keeps what follows in its place, and a
-    warning says how much is missing and where. Memory does not grow with the file.
+    The sample rate is kept; if it changes within the file, the first one is used. Mono becomes stereo, and
+    more than two channels are mixed down to stereo. Parts that cannot be decoded are replaced by silence, so
+    that the rest keeps its position, and a warning says how much is missing and where. Memory use does not
+    depend on the file's length.
 
     Returns:
-        The shape of what was written; its duration is that of the samples written.
+        The duration of the samples written, and the warnings.
 
     Raises:
-        Failure: CANCELLED once `is_cancelled()`; INVALID_AUDIO when too little could be decoded, or far more
-            than was counted.
-        OSError: the disk is full or the input is gone.
+        Failure: CANCELLED when `is_cancelled()`; INVALID_AUDIO when far less or far more was decoded than
+            counted.
+        OSError: the disk is full or the input no longer exists.
     """
     with Path(params.path).open("rb", buffering=0) as raw:
         return _Staging(params, raw, is_cancelled).run()
@@ -89,7 +90,7 @@ class _Staging:
         )
 
     def _frames(self) -> Iterator[tuple[AudioFrame, float]]:
-        """All of them, each with the seconds that are missing before it."""
+        """Yields all frames, each with the seconds that are missing before it."""
         if self._params.container == "ogg":
             yield from self._frames_of_runs()
             return
@@ -113,7 +114,7 @@ class _Staging:
                     lost_seconds = 0.0
 
     def _decoding(self, file: InputContainer, stream: AudioStream) -> Decoding:
-        # The end of a run is one; elsewhere the demuxer may have lost its way.
+        # A run of Ogg pages really ends at its end; other demuxers may stop early on damage.
         is_short = self._is_short if self._params.container != "ogg" else lambda: False
         return Decoding(
             file, stream, self._params.container, is_short=is_short, check=self._check, read=self._read
@@ -150,7 +151,7 @@ class _Staging:
         return self._raw.read(size)
 
     def _declared_seconds(self, stream: AudioStream) -> float:
-        """What a FLAC or MP4 says it holds, if that is little more than was counted: a torn end is not."""
+        """The declared length of a FLAC or MP4; 0 if it exceeds the counted length by too much."""
         if self._params.container not in ("flac", "mp4") or not stream.duration or stream.time_base is None:
             return 0.0
         declared = float(stream.duration * stream.time_base)

@@ -1,4 +1,4 @@
-"""What MSST's decoder reads and FFmpeg does not, or not rightly: probed by libsndfile alone, never staged."""
+"""Probes, by libsndfile only, files that MSST's decoder reads but FFmpeg does not. They are never staged."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ TYPE = 0x0FFF0000
 
 
 def examine(path: str, container: Container, deadline: Deadline) -> ProbeResult | None:
-    """What such a file is; None where libsndfile does not read it either.
+    """Probes such a file; None if libsndfile does not read it either.
 
     Raises:
-        Failure: INVALID_AUDIO for more than two channels: only FFmpeg mixes them down.
+        Failure: INVALID_AUDIO if it is empty, holds infinity or NaN, or has more than two channels, which
+            only staging by FFmpeg could mix down.
     """
     if not sndfile.is_there():
         return None
@@ -42,7 +43,7 @@ def examine(path: str, container: Container, deadline: Deadline) -> ProbeResult 
                 "INVALID_AUDIO",
                 "The file holds samples that are infinite or not a number; no model can use them.",
             )
-        # Only of plain samples is it known how many there are without reading them all.
+        # Only for uncompressed samples is their number known without reading them all.
         is_plain = file.format & TYPE == W64 and codec.startswith("pcm")
         held = len(head) // file.channels
         samples = (

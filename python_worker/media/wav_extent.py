@@ -1,4 +1,4 @@
-"""Counts the samples of a WAV file by arithmetic on the bytes that are really there."""
+"""Computes the number of samples of a WAV file from the bytes that are really there."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .wav_header import MP3, WavHeader
 
 
 def measure(file: BinaryIO, header: WavHeader, deadline: Deadline) -> Extent:
-    """The extent of an open WAV file. A cut file looks whole."""
+    """Measures an open WAV file. A truncated file cannot be told from a complete one."""
     if header.tag == MP3:
         return mp3_extent.measure(file, header.data_start, deadline)
     if header.sample_bytes:
-        # Both decoders ignore a wrong block size in the header, and so do we.
+        # Both decoders ignore a wrong block size in the header; so do we.
         samples = header.data_bytes // (header.channels * header.sample_bytes)
     elif header.samples_per_block and header.block_bytes:
         samples = header.data_bytes // header.block_bytes * header.samples_per_block

@@ -1,4 +1,4 @@
-"""What the header of a WAV file says: RIFF, RIFX (big-endian) and RF64, also behind an ID3 tag."""
+"""Parses the header of a WAV file: RIFF, RIFX (big-endian) and RF64, possibly after an ID3 tag."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ RAW_BYTES = {(PCM, 1): "u8", (ALAW, 1): "alaw", (MULAW, 1): "mulaw"}
 
 @dataclass(frozen=True)
 class WavHeader:
-    """Where the samples stand, and how they are packed.
+    """Where the samples are, and their format.
 
     Attributes:
-        tag: the format; of an extensible one that which it names.
-        block_bytes: of one sample of all channels, or of a packet; as declared, and often wrong in PCM.
-        sample_bytes: of one sample of one channel, as MSST's decoder takes it; 0: they are packed otherwise.
-        samples_per_block: of ADPCM; 0: not said.
-        data_bytes: those that are really there.
-        is_length_missing: the header says 0, and sound follows.
-        is_plain: FFmpeg reads the header as MSST's decoder does.
+        tag: the format tag; for an extensible header, that of its subformat.
+        mask: the channel mask; 0 if there is none.
+        block_bytes: the declared block size, one sample of all channels or a packet; often wrong for PCM.
+        sample_bytes: the size of one sample of one channel, as MSST's decoder sees it; 0 for packed formats.
+        samples_per_block: for ADPCM; 0 if not declared.
+        data_start: the offset of the samples in the file.
+        data_bytes: the bytes of samples that are really there.
+        is_length_missing: whether the header declares length 0 although audio follows.
+        is_plain: whether FFmpeg interprets the header like MSST's decoder.
     """
 
     tag: int
@@ -49,7 +51,7 @@ class WavHeader:
     is_plain: bool
 
     def raw_demuxer(self) -> tuple[str, dict[str, str]] | None:
-        """By which of FFmpeg's demuxers the bare samples can be read, with its options."""
+        """The FFmpeg demuxer that reads the raw samples, with its options; None if there is none."""
         key = (self.tag, self.sample_bytes)
         name = RAW_BYTES.get(key)
         if name is None and key in RAW_NAMES:
@@ -64,10 +66,10 @@ class WavHeader:
 
 
 def read(file: BinaryIO, start: int, deadline: Deadline) -> WavHeader:
-    """The header of an open WAV file whose signature stands at `start`.
+    """Reads the header of an open WAV file whose signature is at `start`.
 
     Raises:
-        Failure: INVALID_AUDIO when it does not describe any samples.
+        Failure: INVALID_AUDIO if it does not describe any samples.
     """
     end = size_of(file)
     file.seek(start)
@@ -90,7 +92,7 @@ def read(file: BinaryIO, start: int, deadline: Deadline) -> WavHeader:
                 declared = end if long_length is None else long_length
             else:
                 declared = length
-            # A recorder that crashed leaves 0 with sound behind it; a truly empty file, chunks or nothing.
+            # A crashed recorder leaves length 0 before audio; in an empty file only chunks or nothing follow.
             is_missing = declared == 0 and long_length is None
             is_missing = is_missing and not _only_chunks(file, at + 8, end, order, deadline)
             held = end - at - 8 if is_missing else min(declared, end - at - 8)
@@ -111,7 +113,7 @@ def _header(body: bytes, order: str, start: int, data_start: int, held: int, is_
         valid_bits, mask, tag = struct.unpack_from(f"{order}HIH", body, 18)
         samples_per_block = 0
     width = _sample_bytes(tag, bits, block, channels)
-    # FFmpeg goes by the valid bits, and sees a float of CoolEdit's in some wide blocks.
+    # FFmpeg uses the valid bits, and takes some wide blocks for Cool Edit's float format.
     is_usual = not width or (block == width * channels and ((valid_bits or bits) + 7) // 8 == width)
     return WavHeader(
         tag=tag,
@@ -134,7 +136,7 @@ def _sample_bytes(tag: int, bits: int, block: int, channels: int) -> int:
         return 1
     width = (bits + 7) // 8
     if tag == PCM and bits == 24 and block == 4 * channels:
-        # 24 bits in 32, said without the extensible header that would say so.
+        # 24 bits in 32-bit containers, without the extensible header that should declare it.
         return 4
     return width if (tag == PCM and 1 <= width <= 4) or (tag == FLOAT and width in (4, 8)) else 0
 

@@ -1,4 +1,4 @@
-"""Sound in a WAV behind the one that is read: in a second `data` chunk, or in a WAV joined to the first."""
+"""Finds audio in a WAV after the part that decoders read: a second `data` chunk or an appended WAV."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SHORTEST_FORMAT = 16
 
 
 def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> float:
-    """How much sound follows what `header` describes; 0 for anything else behind it, be it tags or junk.
+    """The seconds of audio after the data that `header` describes; 0 if only tags or junk follow.
 
-    Nothing of it is ever refused: what cannot be told from junk is junk.
+    Never raises for invalid data: whatever cannot be parsed counts as junk.
     """
     order = ">" if header.is_big_endian else "<"
     bytes_per_second = header.sample_rate * header.channels * header.sample_bytes
@@ -47,7 +47,7 @@ def unread_seconds(file: BinaryIO, header: WavHeader, deadline: Deadline) -> flo
 
 
 def _next(file: BinaryIO, begin: int, at: int) -> int:
-    """Where the next chunk begins behind one that ends here: an even way from the start, unless joined."""
+    """Where the chunk after one that ends at `at` begins: padded to even, except for an appended WAV."""
     if (at - begin) % 2 == 0:
         return at
     file.seek(at)

@@ -1,4 +1,4 @@
-"""Writes float WAV as a stream; RF64 where plain WAV's 32-bit lengths do not reach."""
+"""Streams a float WAV to disk; as RF64 if it is too long for WAV's 32-bit sizes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ HEADER_BYTES = 94
 
 
 class WavWriter:
-    """A context: the file is at `path`, whole and on the disk, after it ends well; otherwise nothing is left.
+    """A context manager that writes a WAV atomically.
+
+    On success the complete file is at `path` and synced to disk; on error nothing is left.
 
     Args:
-        path: where the file shall be; its folder is there, and it is not.
-        longest_riff: above so many bytes the file is an RF64.
+        path: the file to create; must not exist, but its folder must.
+        sample_rate: in Hz.
+        channels: the number of interleaved channels.
+        longest_riff: the size in bytes above which the file is an RF64.
     """
 
     def __init__(self, path: Path, sample_rate: int, channels: int, longest_riff: int = LONGEST_RIFF) -> None:
@@ -34,7 +38,7 @@ class WavWriter:
 
     @property
     def samples(self) -> int:
-        """The samples a channel written so far."""
+        """The number of samples per channel written so far."""
         return self._data_bytes // self._frame_bytes
 
     def __enter__(self) -> WavWriter:
@@ -47,7 +51,7 @@ class WavWriter:
         self._file.write(interleaved)
         self._data_bytes += len(interleaved)
         self._unsynced_bytes += len(interleaved)
-        # One sync of everything at the end would stall every other writer of the disk.
+        # Syncing everything at once at the end would stall all other writers to the disk.
         if self._unsynced_bytes >= SYNC_BYTES:
             self._file.flush()
             # macOS has no fdatasync.
@@ -84,7 +88,7 @@ class WavWriter:
                     LONGEST_RIFF if is_long else riff_bytes,
                     b"WAVE",
                 ),
-                # The place of RF64's lengths; a plain WAV keeps it as a chunk that readers pass over.
+                # RF64's 64-bit sizes; a plain WAV has a JUNK chunk in their place, which readers skip.
                 struct.pack("<4sI", b"ds64" if is_long else b"JUNK", 28)
                 + (long_lengths if is_long else bytes(28)),
                 struct.pack("<4sIHHIIHHH", b"fmt ", 18, *shape),
