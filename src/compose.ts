@@ -13,6 +13,7 @@ import { createMetrics } from './http/metrics.ts';
 import { createPageCursors } from './http/pageCursor.ts';
 import { CLIENT_TIMEOUTS, listen, type ClientTimeouts } from './http/server.ts';
 import type { Log } from './log.ts';
+import { makeFolder } from './makeFolder.ts';
 import { createModelCatalog } from './models/modelCatalog.ts';
 import { createModuleNeeds } from './models/moduleNeeds.ts';
 import { choosePreloads } from './models/preloadList.ts';
@@ -77,6 +78,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const clock = systemClock;
   const startedAt = clock.monotonic();
+  makeFolder(config.dataDir, 0o700);
   const files = createLocalFileStore(config.dataDir);
   const ballast = createBallast({
     file: path.join(config.dataDir, 'ballast'),
