@@ -147,6 +147,9 @@ export const events = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.owner, table.number] }),
     index('events_by_task').on(table.taskId, table.number),
+    index('events_of_deletions')
+      .on(table.at)
+      .where(sql`${table.type} = 'task.deleted'`),
   ],
 );
 

@@ -98,7 +98,7 @@ export function taskRemoval(
         const old = tx
           .select({ owner: events.owner, number: events.number })
           .from(events)
-          .where(and(eq(events.type, 'task.deleted'), lt(events.at, before), isNotTheNewest))
+          .where(and(isDeletion, lt(events.at, before), isNotTheNewest))
           .orderBy(asc(events.at))
           .limit(limit)
           .all();
@@ -122,6 +122,9 @@ function hide({ tx, now, note }: Transition, page: readonly Task[], facts?: Even
   const ids = new Set(hidden.map(({ taskId }) => taskId));
   for (const task of page) if (ids.has(task.taskId)) note('task.deleted', task, facts);
 }
+
+/** A literal rather than a parameter: only then does SQLite use the partial index. */
+const isDeletion = sql`${events.type} = 'task.deleted'`;
 
 /** Excludes each owner's newest event, from which the next number is derived. */
 const isNotTheNewest = sql`${events.number} < (SELECT max(newest.number) FROM ${events} AS newest WHERE newest.owner = ${events.owner})`;

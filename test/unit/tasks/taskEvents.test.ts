@@ -185,3 +185,10 @@ test('whoever throws keeps the change from nobody else', async () => {
   const where = and(eq(events.owner, ''), eq(events.number, 1));
   expect(disk.database.orm.select().from(events).where(where).all()).toHaveLength(1);
 });
+
+test('old deletions are found by their index, however many events there are', () => {
+  const plan = disk.database.orm.all<{ detail: string }>(
+    "EXPLAIN QUERY PLAN SELECT number FROM events WHERE type = 'task.deleted' AND at < 5 ORDER BY at LIMIT 100",
+  );
+  expect(plan.map(({ detail }) => detail)).toEqual(['SEARCH events USING INDEX events_of_deletions (at<?)']);
+});

@@ -1,0 +1,1 @@
+CREATE INDEX `events_of_deletions` ON `events` (`at`) WHERE "events"."type" = 'task.deleted';
