@@ -21,9 +21,9 @@ export async function installForArchitectures(setting, { venv, log }) {
   const missing = await failing(setting, venv, needs);
   if (missing.length === 0 || setting.access.kind !== 'work') return;
   // A package that the index lacks for this machine must not prevent installing the others.
-  if (!(await isInstalled(setting, { venv, log }, missing))) {
+  if (!(await tryToInstall(setting, { venv, log }, missing))) {
     for (const need of missing) {
-      if (await isInstalled(setting, { venv, log }, [need])) continue;
+      if (await tryToInstall(setting, { venv, log }, [need])) continue;
       setting.report.detail(
         `${need.requirement} could not be installed: models that need it are unavailable`,
       );
@@ -36,8 +36,9 @@ export async function installForArchitectures(setting, { venv, log }) {
  * @param {Setting} setting
  * @param {{ venv: string, log: string }} layer
  * @param {Need[]} needs
+ * @returns {Promise<boolean>} whether pip installed all of them
  */
-async function isInstalled(setting, { venv, log }, needs) {
+async function tryToInstall(setting, { venv, log }, needs) {
   const wanted = needs.map(({ requirement }) => requirement);
   try {
     await pipInstall(setting, { venv, args: ['--no-deps', ...wanted], log });
