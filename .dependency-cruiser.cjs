@@ -1,23 +1,26 @@
-// The import directions of src/: a request goes http → tasks → models, audio, store; the scheduler takes over
-// from the store and drives the workers. Whatever is not allowed here is forbidden.
-
-const leaves =
-  '^src/((config|errors|log|rotatingFile|lineBatch|clock|didYouMean|fullDisk|makeFolder|tellSafely)[.]ts$|config/)';
+// The layers of src/. A folder imports only what stands below it, so every arrow of the structure points down, and no
+// folder takes part in a cycle.
 
 /**
- * @param {string} folder
- * @param {string} mayImport the folders of src/ it may import, beside itself and the leaves
- * @param {string[]} files single files it may import besides
+ * Each folder with the folders it may import, besides itself and the leaves.
+ *
+ * @type {Record<string, string[]>}
  */
-function onlyImports(folder, mayImport, ...files) {
-  const allowed = [`^src/${folder}/`, leaves, ...files, ...(mayImport ? [`^src/(${mayImport})/`] : [])];
-  return {
-    name: `${folder}-imports-only${mayImport ? `-${mayImport.replaceAll('|', '-')}` : '-leaves'}`,
-    severity: 'error',
-    from: { path: `^src/${folder}/` },
-    to: { path: '^src/', pathNot: allowed },
-  };
-}
+const layers = {
+  http: ['service', 'blobs', 'tasks', 'models', 'contract'],
+  service: ['retention', 'queue', 'blobs', 'tasks', 'models'],
+  scheduler: ['queue', 'blobs', 'workers', 'tasks', 'models', 'contract'],
+  retention: ['queue', 'blobs', 'tasks'],
+  queue: ['tasks', 'models', 'dataDir'],
+  blobs: [],
+  workers: ['contract'],
+  tasks: ['models', 'contract'],
+  models: ['contract'],
+  dataDir: [],
+  contract: [],
+};
+
+const leaves = '^src/((errors|clock|didYouMean)[.]ts$|(log|config|disk)/)';
 
 /**
  * @param {string} name
@@ -37,6 +40,7 @@ function onlyIn(name, packages, home) {
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-circular-folders', severity: 'error', scope: 'folder', from: {}, to: { circular: true } },
     {
       name: 'no-unresolvable',
       severity: 'error',
@@ -50,12 +54,6 @@ module.exports = {
       to: { path: '^src/', pathNot: leaves },
     },
     {
-      name: 'nothing-but-compose-imports-http',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(http/|compose[.]ts$)' },
-      to: { path: '^src/http/' },
-    },
-    {
       name: 'nothing-imports-the-entry',
       severity: 'error',
       from: { path: '^src/' },
@@ -64,35 +62,34 @@ module.exports = {
     {
       name: 'nothing-but-main-imports-compose',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/main[.]ts$' },
-      to: { path: '^src/compose[.]ts$' },
+      from: { path: '^src/', pathNot: '^src/(compose/|main[.]ts$)' },
+      to: { path: '^src/compose/' },
     },
-    // Files are served as they lie, through the store's port for files; SQL and processes stay out of reach.
-    onlyImports('http', 'tasks|models', '^src/store/fileStore[.]ts$'),
-    onlyImports('tasks', 'models|audio|store'),
-    onlyImports('models', ''),
-    onlyImports('audio', ''),
-    onlyImports('worker', ''),
-    onlyImports('scheduler', 'tasks|models|store|worker'),
-    {
-      name: 'store-imports-only-the-task',
-      comment: 'The table of states and the types; never an operation, which would close a circle.',
+    ...Object.entries(layers).map(([folder, below]) => ({
+      name: `${folder}-imports-only-what-stands-below`,
       severity: 'error',
-      from: { path: '^src/store/' },
+      from: { path: `^src/${folder}/` },
       to: {
         path: '^src/',
-        pathNot: ['^src/store/', leaves, '^src/(tasks/(task|taskEvent|taskState)|models/optionRules)[.]ts$'],
+        pathNot: [leaves, `^src/(${[folder, ...below].join('|')})/`],
       },
+    })),
+    {
+      name: 'the-database-only-behind-the-queue',
+      comment: 'Everything else takes the port, so that a second backend is a folder beside sqlite/.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(queue/sqlite|compose)/' },
+      to: { path: '^src/queue/sqlite/' },
     },
     onlyIn(
       'hono',
       'hono|@hono|@fastify/busboy|range-parser|content-disposition|swagger-ui-dist',
       '^src/http/',
     ),
-    onlyIn('drizzle', 'drizzle-orm|better-sqlite3|@types/better-sqlite3', '^src/store/'),
-    onlyIn('execa', 'execa|vscode-jsonrpc', '^src/worker/'),
+    onlyIn('drizzle', 'drizzle-orm|better-sqlite3|@types/better-sqlite3', '^src/(queue/sqlite|dataDir)/'),
+    onlyIn('execa', 'execa|vscode-jsonrpc', '^src/workers/'),
     onlyIn('yaml', 'yaml', '^src/(models/|config/)'),
-    onlyIn('pino', 'pino|pino-pretty', '^src/log[.]ts$'),
+    onlyIn('pino', 'pino|pino-pretty', '^src/log/'),
     onlyIn('prom-client', 'prom-client', '^src/http/'),
   ],
   options: {

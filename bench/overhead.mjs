@@ -97,8 +97,8 @@ async function measure(server, song, model) {
  * @returns {Promise<number>} seconds
  */
 async function measureProbe({ media }, song) {
-  const { createMediaPool } = await built('worker/mediaPool.js');
-  const { createLog } = await built('log.js');
+  const { createMediaPool } = await built('workers/media/mediaPool.js');
+  const { createLog } = await built('log/log.js');
   const pool = createMediaPool({ python: media, projectRoot, env: process.env }, createLog('silent'));
   pool.start();
   const times = [];

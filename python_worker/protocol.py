@@ -1,4 +1,4 @@
-"""The messages between Node and this child as dataclasses; mirrors `src/worker/protocol.ts`.
+"""The messages between Node and this child as dataclasses; mirrors `src/contract/protocol.ts`.
 
 The tests of both sides read `test/fixtures/protocol/*.json`, so that the two cannot diverge unnoticed.
 """

@@ -28,9 +28,7 @@ process.exitCode = status ?? 1;
  */
 async function writeDocuments(folder) {
   const { createApp } = await import(pathToFileURL(join(root, 'dist/http/app.js')).href);
-  const { openApiDocument } = await import(
-    pathToFileURL(join(root, 'dist/http/documented/document.js')).href
-  );
+  const { openApiDocument } = await import(pathToFileURL(join(root, 'dist/http/openapi/document.js')).href);
   const variants = [
     { name: 'openapi.json', publicUrl: '', needsKey: false },
     { name: 'openapi-with-keys.json', publicUrl: 'https://stems.example.org/msst', needsKey: true },

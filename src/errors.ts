@@ -1,4 +1,4 @@
-/** Error codes for clients and the log. `http/errors.ts` maps every code to an HTTP status. */
+/** Error codes for clients and the log. `http/middleware/errors.ts` maps every code to an HTTP status. */
 export type ErrorCode =
   | 'INVALID_PARAMETERS'
   | 'INVALID_MULTIPART'

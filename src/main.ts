@@ -1,11 +1,11 @@
 /** Entry point: reads the configuration, starts the server, and stops it on a signal. */
 import path from 'node:path';
-import { startServer, type RunningServer } from './compose.ts';
-import { ConfigError, loadConfig, type LoadedConfig } from './config.ts';
-import { describeListenProblem } from './listenProblem.ts';
-import { createErrorLog, createLog, type Log } from './log.ts';
-import { FileNotWritable, RotatingFile } from './rotatingFile.ts';
-import { DataDirUnusable, makeDataDirPrivate } from './store/dataDir.ts';
+import { startServer, type RunningServer } from './compose/startServer.ts';
+import { ConfigError, loadConfig, type LoadedConfig } from './config/config.ts';
+import { describeListenProblem } from './http/connections/listenProblem.ts';
+import { createErrorLog, createLog, type Log } from './log/log.ts';
+import { FileNotWritable, RotatingFile } from './log/rotatingFile.ts';
+import { DataDirUnusable, makeDataDirPrivate } from './dataDir/dataDir.ts';
 
 /** npm immediately forwards a terminal's Ctrl-C a second time; only a later signal forces a shutdown. */
 const SECOND_SIGNAL_AFTER_MS = 1_000;

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './config/config.ts';
 
 /**
  * Reads the settings that decide which Python the set-up prepares and what it installs there. Called by

@@ -23,9 +23,9 @@ const ANSWER = z.object({});
  * @returns {Promise<import('./figure.mjs').Figure[]>}
  */
 export async function measureBoundary(bench) {
-  const { ChildProcess } = await built('worker/childProcess.js');
-  const { heartbeatSchema } = await built('worker/protocol.js');
-  const { createLog } = await built('log.js');
+  const { ChildProcess } = await built('workers/process/childProcess.js');
+  const { heartbeatSchema } = await built('contract/protocol.js');
+  const { createLog } = await built('log/log.js');
   const python = await launcher(bench, bench.media, 'message_peer.py');
   const child = ChildProcess.start({ python, projectRoot, env: process.env }, createLog('silent'));
   /** @type {number[]} */

@@ -1,6 +1,6 @@
 /** All settings: key, allowed values and default. */
 import { z } from 'zod';
-import { logLevels } from '../log.ts';
+import { logLevels } from '../log/log.ts';
 import { apiKeysSchema } from './apiKeys.ts';
 import { MSST_ARGUMENTS_ALLOWED, msstArgumentsSchema } from './msstArguments.ts';
 import { precisions } from './precision.ts';

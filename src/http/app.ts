@@ -3,13 +3,13 @@ import type { Context, NotFoundHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { AppError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import type { Access } from './access.ts';
-import { accessLog } from './accessLog.ts';
-import type { HttpEnv } from './env.ts';
-import { answerError } from './errors.ts';
-import { originGuard } from './originGuard.ts';
-import { createPathReader } from './publicPath.ts';
+import type { Log } from '../log/log.ts';
+import type { Access } from './middleware/access.ts';
+import { accessLog } from './middleware/accessLog.ts';
+import type { HttpEnv } from './request/env.ts';
+import { answerError } from './middleware/errors.ts';
+import { originGuard } from './middleware/originGuard.ts';
+import { createPathReader } from './request/publicPath.ts';
 import { registerDocuments } from './routes/documents.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerMetrics } from './routes/metrics.ts';
@@ -17,7 +17,7 @@ import { registerModels } from './routes/models.ts';
 import { registerResults } from './routes/results.ts';
 import { registerSeparate } from './routes/separate.ts';
 import { registerTasks } from './routes/tasks.ts';
-import type { HttpServices } from './services.ts';
+import type { HttpServices } from './routes/services.ts';
 
 const EXPOSED_HEADERS = [
   'Location',

@@ -2,14 +2,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import type { Log } from '../log.ts';
-import type { Access } from './access.ts';
+import type { Log } from '../log/log.ts';
+import type { Access } from './middleware/access.ts';
 import type { createApp } from './app.ts';
-import { clientAddress } from './clientAddress.ts';
-import { boundConnections, type ConnectionBounds } from './connections.ts';
-import { answerConnection, answerMalformed, malformation, proxyFault, urlFault } from './malformed.ts';
-import { Quota } from './quota.ts';
-import { createTurns } from './turns.ts';
+import { clientAddress } from './request/clientAddress.ts';
+import { boundConnections, type ConnectionBounds } from './connections/connections.ts';
+import {
+  answerConnection,
+  answerMalformed,
+  malformation,
+  proxyFault,
+  urlFault,
+} from './connections/malformed.ts';
+import { Quota } from './connections/quota.ts';
+import { createTurns } from './connections/turns.ts';
 
 /** A listening server. */
 export interface HttpServer {

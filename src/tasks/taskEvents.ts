@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts';
-import { tellSafely } from '../tellSafely.ts';
+import type { Log } from '../log/log.ts';
+import { tellSafely } from '../log/tellSafely.ts';
 import type { TaskEvent, TaskEvents } from './taskEvent.ts';
 
 /** Creates the publisher. */

@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../log/log.ts';
 import type { RunningAttempts } from './runningAttempts.ts';
 import type { TaskEvent, TaskEventType } from './taskEvent.ts';
 

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockDataDir } from '../../src/store/dataDirLock.ts';
+import { lockDataDir } from '../../src/dataDir/dataDirLock.ts';
 import { projectRoot } from '../support/serverProcess.ts';
 
 let folder: string;

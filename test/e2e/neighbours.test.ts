@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { json } from 'node:stream/consumers';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { taskSchema } from '../../src/http/schemas.ts';
+import { taskSchema } from '../../src/http/openapi/schemas.ts';
 import { form } from '../support/client.ts';
 import { enginePython } from '../support/python.ts';
 import { projectRoot, startServerProcess, type ServerProcess } from '../support/serverProcess.ts';

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { commandsOf, examplesOf, idsOf, shapeOf } from '../support/markdownExamples.ts';
 import { makeAudio } from '../support/python.ts';
 import { projectRoot, startServerProcess, type ServerProcess } from '../support/serverProcess.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { taskSchema } from '../../src/http/schemas.ts';
+import { taskSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, waitForTask } from '../support/client.ts';
 import { startServerProcess, type ServerProcess } from '../support/serverProcess.ts';
 import { makeWav } from '../support/wav.ts';

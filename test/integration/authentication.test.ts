@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { taskSchema } from '../../src/http/schemas.ts';
+import { taskSchema } from '../../src/http/openapi/schemas.ts';
 import { guardedRoutes, OPEN_PATHS } from '../support/appRoutes.ts';
 import { call, ended, form, parseProblem, submit, type WireTask } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';

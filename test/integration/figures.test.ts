@@ -7,7 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { healthSchema, metricsSchema } from '../../src/http/schemas.ts';
+import { healthSchema, metricsSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, getTask, parseResults, submit, type WireTask } from '../support/client.ts';
 import { misbehavingChild } from '../support/childCommand.ts';
 import { fetchDocument } from '../support/openApi.ts';

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { problemSchema, taskSchema } from '../../src/http/schemas.ts';
+import { problemSchema, taskSchema } from '../../src/http/openapi/schemas.ts';
 import { appPaths, appRoutes, OPEN_PATHS } from '../support/appRoutes.ts';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { HealthReport } from '../../src/http/health.ts';
+import type { HealthReport } from '../../src/http/openapi/schemas.ts';
 import { call } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 import { makeYaml, makeZip, putFile } from '../unit/models/modelFolder.ts';

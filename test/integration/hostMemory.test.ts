@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { separationBytes } from '../../src/audio/memoryEstimate.ts';
+import { separationBytes } from '../../src/tasks/resources/memoryEstimate.ts';
 import { ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { mostAtOnce, standInsOf } from '../support/standIn/standIns.ts';

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { separationBytes } from '../../src/audio/memoryEstimate.ts';
+import { separationBytes } from '../../src/tasks/resources/memoryEstimate.ts';
 import { writeWav } from '../support/anyWav.ts';
 import { call, ended, form, getTask, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import { metricsSchema } from '../../src/http/schemas.ts';
+import { metricsSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
 import { parseSamples } from '../support/prometheus.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';

@@ -12,8 +12,8 @@ import {
   resultsSchema,
   taskPageSchema,
   taskSchema,
-} from '../../src/http/schemas.ts';
-import { problems } from '../../src/http/errors.ts';
+} from '../../src/http/openapi/schemas.ts';
+import { problems } from '../../src/http/problems/problems.ts';
 import { ended, form, submit, waitForTask } from '../support/client.ts';
 import { fetchDocument, operationsOf, type OpenApiDocument } from '../support/openApi.ts';
 import { watchRequestReads, type RequestRead } from '../support/requestReads.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { taskPageSchema, taskSchema } from '../../src/http/schemas.ts';
+import { taskPageSchema, taskSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, getTask, parseProblem, waitForTask, type WireTask } from '../support/client.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';

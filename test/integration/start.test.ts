@@ -1,6 +1,6 @@
 /** A server answers and accepts before it knows what its tasks will run on. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { HealthReport } from '../../src/http/health.ts';
+import type { HealthReport } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, submit, waitForTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';

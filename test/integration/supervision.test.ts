@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Timeouts } from '../../src/worker/timeouts.ts';
+import type { Timeouts } from '../../src/workers/health/timeouts.ts';
 import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
 import { waitUntilGone } from '../support/serverProcess.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { ErrorCode } from '../../src/errors.ts';
-import { problems } from '../../src/http/errors.ts';
+import { problems } from '../../src/http/problems/problems.ts';
 import { call, ended, form, parseProblem, submit, waitForTask } from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';
 import { sendRaw } from '../support/rawHttp.ts';
@@ -146,7 +146,7 @@ test('Property 26: every error is one JSON shape with a code, a sentence and the
 
 /** What no request of a test brings about at will, and what shows it. */
 const ELSEWHERE: Partial<Record<ErrorCode, string>> = {
-  SERVER_BUSY: 'test/unit/worker/mixtureProbe.test.ts',
+  SERVER_BUSY: 'test/unit/workers/media/mixtureProbe.test.ts',
 };
 
 test('Property 26: every code that there is comes in that shape from a real server, those of its own faults too', async () => {

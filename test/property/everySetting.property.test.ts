@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { settingKeys, type SettingKey } from '../../src/config/settings.ts';
-import { healthSchema, metricsSchema, taskSchema } from '../../src/http/schemas.ts';
+import { healthSchema, metricsSchema, taskSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, parseProblem, parseResults, type WireTask } from '../support/client.ts';
 import { listModels, type ListedModels } from '../support/listedModels.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
@@ -270,7 +270,7 @@ const SHOWN: Record<SettingKey, string | (() => Promise<void>)> = {
   shutdown_timeout_seconds: 'e2e/lifecycle.test.ts > gives back what does not end in time',
   engine_extras:
     'setup/interpreters.test.ts > engine_extras are put into the environment beside the torch that is there',
-  python: 'unit/config.test.ts > without the set-up, the engine runs on the configured interpreter',
+  python: 'unit/config/config.test.ts > without the set-up, the engine runs on the configured interpreter',
 };
 
 test('Property 43: every key of the configuration is heeded by the running server', async () => {

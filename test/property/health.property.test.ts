@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { z } from 'zod';
-import { healthSchema, metricsSchema } from '../../src/http/schemas.ts';
+import { healthSchema, metricsSchema } from '../../src/http/openapi/schemas.ts';
 import { call, ended, form, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { parseSamples } from '../support/prometheus.ts';

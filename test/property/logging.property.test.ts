@@ -3,7 +3,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { taskPageSchema } from '../../src/http/schemas.ts';
+import { taskPageSchema } from '../../src/http/openapi/schemas.ts';
 import { call, form } from '../support/client.ts';
 import { uploadSlowly } from '../support/slowUpload.ts';
 import { standInsOf } from '../support/standIn/standIns.ts';

@@ -4,8 +4,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { healthSchema, modelListSchema, type modelSchema } from '../../src/http/schemas.ts';
-import { ARCHITECTURES } from '../../src/models/architecture.ts';
+import { healthSchema, modelListSchema, type modelSchema } from '../../src/http/openapi/schemas.ts';
+import { ARCHITECTURES } from '../../src/models/inspection/architecture.ts';
 import { call, form, parseProblem } from '../support/client.ts';
 import {
   checkpointPathOf,

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkCheckpoint } from '../../src/models/checkpointFile.ts';
-import type { FoundFile } from '../../src/models/modelFiles.ts';
-import { renderModelsBlock } from '../../src/models/modelsBlock.ts';
-import { parseModelYaml } from '../../src/models/modelYaml.ts';
-import { resolveOptions, type SubmittedOptions } from '../../src/models/optionRules.ts';
-import { pairModels } from '../../src/models/pairing.ts';
-import { scanForModels } from '../../src/models/scan.ts';
+import { checkCheckpoint } from '../../src/models/inspection/checkpoint/checkpointFile.ts';
+import type { FoundFile } from '../../src/models/discovery/modelFiles.ts';
+import { renderModelsBlock } from '../../src/models/discovery/modelsBlock.ts';
+import { parseModelYaml } from '../../src/models/inspection/modelYaml.ts';
+import { resolveOptions, type SubmittedOptions } from '../../src/models/catalog/optionRules.ts';
+import { pairModels } from '../../src/models/discovery/pairing.ts';
+import { scanForModels } from '../../src/models/discovery/scan.ts';
 import { parse } from 'yaml';
 import { makeCheckpoint, makeEntry, makeFolder, makeLog } from '../unit/models/modelFolder.ts';
 

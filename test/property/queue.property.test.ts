@@ -2,7 +2,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { separationBytes } from '../../src/audio/memoryEstimate.ts';
+import { separationBytes } from '../../src/tasks/resources/memoryEstimate.ts';
 import { call, ended, form, getTask, submit, waitForTask, type WireTask } from '../support/client.ts';
 import { pretendGpus, type PretendedGpus } from '../support/pretendedGpus.ts';
 import { QueueModel } from '../support/queueModel.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SlidingWindow, WINDOW_MS } from '../../src/http/slidingWindow.ts';
+import { SlidingWindow, WINDOW_MS } from '../../src/http/middleware/slidingWindow.ts';
 import { ManualClock } from '../support/manualClock.ts';
 
 const MINUTE = 60_000;

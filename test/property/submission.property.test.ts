@@ -1,7 +1,7 @@
 /** What POST /separate takes and refuses, and what becomes of it; while one task keeps the only worker. */
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { taskSchema } from '../../src/http/schemas.ts';
+import { taskSchema } from '../../src/http/openapi/schemas.ts';
 import { anyWav, writeWav } from '../support/anyWav.ts';
 import {
   call,

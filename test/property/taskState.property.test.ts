@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AppError } from '../../src/errors.ts';
-import { attempts, tasks } from '../../src/store/schema.ts';
+import { attempts, tasks } from '../../src/queue/sqlite/schema.ts';
 import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask, POISON } from '../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../support/storeOnDisk.ts';

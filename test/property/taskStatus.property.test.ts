@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { taskSchema } from '../../src/http/schemas.ts';
+import { taskSchema } from '../../src/http/openapi/schemas.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import {
   call,

@@ -1,6 +1,6 @@
 /** Who asks how to start is told, and waits for no set-up. */
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../../src/config.ts';
+import { ConfigError, loadConfig } from '../../src/config/config.ts';
 import { Clone, makeFolder, makeWheels, removeFolders } from './clone.ts';
 
 afterAll(removeFolders);

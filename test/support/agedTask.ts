@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { eq } from 'drizzle-orm';
-import type { FileStore } from '../../src/store/fileStore.ts';
-import { tasks } from '../../src/store/schema.ts';
+import type { FileStore } from '../../src/blobs/fileStore.ts';
+import { tasks } from '../../src/queue/sqlite/schema.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import type { TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask } from './newTask.ts';

@@ -1,8 +1,8 @@
-import { createAccess } from '../../src/http/access.ts';
+import { createAccess } from '../../src/http/middleware/access.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { HttpServices } from '../../src/http/services.ts';
-import { API_PREFIX } from '../../src/http/wire.ts';
-import { createLog } from '../../src/log.ts';
+import type { HttpServices } from '../../src/http/routes/services.ts';
+import { API_PREFIX } from '../../src/http/request/publicPath.ts';
+import { createLog } from '../../src/log/log.ts';
 import { ManualClock } from './manualClock.ts';
 
 /** A route as the router itself has it, `path` in its own spelling (`/tasks/:task_id`). */

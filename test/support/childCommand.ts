@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { ChildCommand } from '../../src/worker/childProcess.ts';
+import type { ChildCommand } from '../../src/workers/process/childProcess.ts';
 
 /** Starts the misbehaving child instead of Python, with nothing in its environment but what it needs. */
 export function misbehavingChild(misbehaviour?: 'mute' | 'die-at-start' | 'old-protocol'): ChildCommand {

@@ -1,4 +1,4 @@
-import type { Candidate, ClaimingWorker, TaskStore } from '../../src/store/taskStore.ts';
+import type { Candidate, ClaimingWorker, TaskStore } from '../../src/queue/taskQueue.ts';
 import type { Task } from '../../src/tasks/task.ts';
 
 /** Until when the attempts of `claim` have their tasks: longer than any test lasts. */

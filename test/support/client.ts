@@ -1,5 +1,5 @@
 import { type z } from 'zod';
-import { taskSchema, resultsSchema, problemSchema } from '../../src/http/schemas.ts';
+import { taskSchema, resultsSchema, problemSchema } from '../../src/http/openapi/schemas.ts';
 
 export type WireTask = z.output<typeof taskSchema>;
 

@@ -3,10 +3,10 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { Hono } from 'hono';
 import { requestId } from 'hono/request-id';
-import type { HttpEnv } from '../../src/http/env.ts';
-import { sendFile } from '../../src/http/download.ts';
-import { answerError } from '../../src/http/errors.ts';
-import { createLog } from '../../src/log.ts';
+import type { HttpEnv } from '../../src/http/request/env.ts';
+import { sendFile } from '../../src/http/download/download.ts';
+import { answerError } from '../../src/http/middleware/errors.ts';
+import { createLog } from '../../src/log/log.ts';
 
 export const ETAG = `"${'5e'.repeat(32)}"`;
 

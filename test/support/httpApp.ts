@@ -1,10 +1,10 @@
 import { pino } from 'pino';
-import { createAccess, type AccessRules } from '../../src/http/access.ts';
+import { createAccess, type AccessRules } from '../../src/http/middleware/access.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { ConnectionBounds } from '../../src/http/connections.ts';
-import type { Metrics } from '../../src/http/metrics.ts';
+import type { ConnectionBounds } from '../../src/http/connections/connections.ts';
+import type { Metrics } from '../../src/http/reports/metrics.ts';
 import { listen, type ClientTimeouts } from '../../src/http/server.ts';
-import type { HttpServices } from '../../src/http/services.ts';
+import type { HttpServices } from '../../src/http/routes/services.ts';
 import { ManualClock } from './manualClock.ts';
 
 /** A line of the log, parsed. */

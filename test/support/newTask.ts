@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { SeparationOptions } from '../../src/models/optionRules.ts';
-import type { AttemptResult, NewTask, PoisonRule } from '../../src/store/taskStore.ts';
+import type { SeparationOptions } from '../../src/models/catalog/optionRules.ts';
+import type { AttemptResult, NewTask, PoisonRule } from '../../src/queue/taskQueue.ts';
 import type { Mixture, Stem, Task } from '../../src/tasks/task.ts';
 
 export const defaultOptions: SeparationOptions = {

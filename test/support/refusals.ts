@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect } from 'vitest';
-import { problemSchema } from '../../src/http/schemas.ts';
+import { problemSchema } from '../../src/http/openapi/schemas.ts';
 import type { RawAnswer } from './rawHttp.ts';
 
 const projectRoot = path.resolve(import.meta.dirname, '../..');

@@ -1,19 +1,27 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Log } from '../../src/log.ts';
-import { createLog } from '../../src/log.ts';
-import { runAttempt, type AttemptParts } from '../../src/scheduler/attempt.ts';
-import type { RunnableModel } from '../../src/scheduler/runnableModel.ts';
-import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
-import type { AttemptResult } from '../../src/store/taskStore.ts';
-import { createThroughputEstimates, type ThroughputEstimates } from '../../src/tasks/throughput.ts';
+import type { Log } from '../../src/log/log.ts';
+import { createLog } from '../../src/log/log.ts';
+import { runAttempt, type AttemptParts } from '../../src/scheduler/attempt/attempt.ts';
+import type { RunnableModel } from '../../src/scheduler/attempt/runnableModel.ts';
+import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
+import type { AttemptResult } from '../../src/queue/taskQueue.ts';
+import {
+  createThroughputEstimates,
+  type ThroughputEstimates,
+} from '../../src/scheduler/estimates/throughput.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { StageClock } from '../../src/tasks/stageClock.ts';
 import type { Task } from '../../src/tasks/task.ts';
-import type { AttemptEvents } from '../../src/worker/inferenceWorker.ts';
-import { TIMEOUTS } from '../../src/worker/timeouts.ts';
-import type { SeparateParams, SeparateResult, StageParams, WrittenStem } from '../../src/worker/protocol.ts';
-import type { Lease } from '../../src/worker/workerPool.ts';
+import type { AttemptEvents } from '../../src/workers/inference/inferenceWorker.ts';
+import { TIMEOUTS } from '../../src/workers/health/timeouts.ts';
+import type {
+  SeparateParams,
+  SeparateResult,
+  StageParams,
+  WrittenStem,
+} from '../../src/contract/protocol.ts';
+import type { Lease } from '../../src/workers/inference/workerPool.ts';
 import { ManualClock } from './manualClock.ts';
 import { runningTask } from './newTask.ts';
 import { starterModel } from './starterModel.ts';

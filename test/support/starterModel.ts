@@ -1,4 +1,4 @@
-import type { ModelEntry } from '../../src/models/modelEntry.ts';
+import type { ModelEntry } from '../../src/models/inspection/modelEntry.ts';
 
 /** A model like the starter; its files are named and not there. */
 export function starterModel(given: Partial<ModelEntry> = {}): ModelEntry {

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { createLog } from '../../src/log.ts';
-import { openDatabase } from '../../src/store/database.ts';
-import { createSqliteTaskStore } from '../../src/store/sqliteTaskStore.ts';
-import { counters } from '../../src/store/schema.ts';
-import type { TaskStore } from '../../src/store/taskStore.ts';
+import { createLog } from '../../src/log/log.ts';
+import { openDatabase } from '../../src/queue/sqlite/database.ts';
+import { createSqliteTaskStore } from '../../src/queue/sqlite/sqliteTaskQueue.ts';
+import { counters } from '../../src/queue/sqlite/schema.ts';
+import type { TaskStore } from '../../src/queue/taskQueue.ts';
 import type { TaskEvent, TaskEvents } from '../../src/tasks/taskEvent.ts';
 import { createTaskEvents } from '../../src/tasks/taskEvents.ts';
 import { ManualClock } from './manualClock.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import { createLog } from '../../src/log.ts';
-import { createLocalFileStore, type FileStore } from '../../src/store/fileStore.ts';
-import type { TaskStore } from '../../src/store/taskStore.ts';
+import { createLog } from '../../src/log/log.ts';
+import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
+import type { TaskStore } from '../../src/queue/taskQueue.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type Submission,
   type SubmittedView,
   type TaskService,
-} from '../../src/tasks/taskService.ts';
+} from '../../src/service/taskService.ts';
 import { defaultOptions } from './newTask.ts';
 import { starterModel } from './starterModel.ts';
 import { openStoreOnDisk, type StoreOnDisk } from './storeOnDisk.ts';

@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { startServer } from '../../src/compose.ts';
-import { loadConfig } from '../../src/config.ts';
+import { startServer } from '../../src/compose/startServer.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import type { ClientTimeouts } from '../../src/http/server.ts';
-import { createLog } from '../../src/log.ts';
-import { RotatingFile } from '../../src/rotatingFile.ts';
-import { TIMEOUTS, type Timeouts } from '../../src/worker/timeouts.ts';
+import { createLog } from '../../src/log/log.ts';
+import { RotatingFile } from '../../src/log/rotatingFile.ts';
+import { TIMEOUTS, type Timeouts } from '../../src/workers/health/timeouts.ts';
 import { enginePython } from './python.ts';
 
 /** Tests kill more workers in five minutes than a life does: one that is left alone for it comes back soon. */

@@ -5,9 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../src/errors.ts';
-import { readUploadForm } from '../../src/http/multipart.ts';
-import { createLocalFileStore } from '../../src/store/fileStore.ts';
-import { receiveUpload } from '../../src/tasks/mixtureUpload.ts';
+import { readUploadForm } from '../../src/http/upload/multipart.ts';
+import { createLocalFileStore } from '../../src/blobs/fileStore.ts';
+import { receiveUpload } from '../../src/service/mixtureUpload.ts';
 
 /** What the server answers: what it read, or why it could not. */
 export type Read =

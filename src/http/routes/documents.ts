@@ -4,12 +4,12 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 // Not the package itself, which would load all of Swagger UI here: a quarter of a second at every start.
 import swaggerAssetsDir from 'swagger-ui-dist/absolute-path.js';
 import { AppError } from '../../errors.ts';
-import { openApiDocument } from '../documented/document.ts';
-import { registerDocumentPaths } from '../documented/documentPaths.ts';
-import { page, POLICY, startScript } from '../documented/page.ts';
-import type { HttpEnv } from '../env.ts';
-import { basePath } from '../publicPath.ts';
-import { API_PREFIX } from '../wire.ts';
+import { openApiDocument } from '../openapi/document.ts';
+import { registerDocumentPaths } from '../openapi/documentPaths.ts';
+import { page, POLICY, startScript } from '../openapi/page.ts';
+import type { HttpEnv } from '../request/env.ts';
+import { basePath } from '../request/publicPath.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const CONTENT_TYPE: ReadonlyMap<string, string> = new Map([
   ['swagger-ui.css', 'text/css; charset=utf-8'],

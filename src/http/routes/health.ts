@@ -1,14 +1,14 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
-import { addRoute } from '../documented/addRoute.ts';
-import { jsonAnswer } from '../documented/answers.ts';
-import { curl } from '../documented/exampleIds.ts';
-import { healthExamples } from '../documented/examples.ts';
-import { problemAnswers } from '../documented/problemAnswers.ts';
-import type { HttpEnv } from '../env.ts';
-import type { HealthReport } from '../health.ts';
-import { healthSchema } from '../schemas.ts';
-import type { HttpServices } from '../services.ts';
-import { API_PREFIX } from '../wire.ts';
+import { addRoute } from '../openapi/addRoute.ts';
+import { jsonAnswer } from '../openapi/answers.ts';
+import { curl } from '../openapi/exampleIds.ts';
+import { healthExamples } from '../openapi/examples.ts';
+import { problemAnswers } from '../openapi/problemAnswers.ts';
+import type { HttpEnv } from '../request/env.ts';
+import type { HealthReport } from '../openapi/schemas.ts';
+import { healthSchema } from '../openapi/schemas.ts';
+import type { HttpServices } from './services.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const HEALTH = { path: `${API_PREFIX}/health`, allow: ['GET', 'HEAD'] } as const;
 const isOpen = true;

@@ -1,15 +1,15 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { accepts } from 'hono/accepts';
-import { addRoute } from '../documented/addRoute.ts';
-import { jsonAnswer, textContent } from '../documented/answers.ts';
-import { curl } from '../documented/exampleIds.ts';
-import { metricsExamples } from '../documented/examples.ts';
-import { headers } from '../documented/headers.ts';
-import { problemAnswers } from '../documented/problemAnswers.ts';
-import type { HttpEnv } from '../env.ts';
-import { metricsSchema } from '../schemas.ts';
-import type { HttpServices } from '../services.ts';
-import { API_PREFIX } from '../wire.ts';
+import { addRoute } from '../openapi/addRoute.ts';
+import { jsonAnswer, textContent } from '../openapi/answers.ts';
+import { curl } from '../openapi/exampleIds.ts';
+import { metricsExamples } from '../openapi/examples.ts';
+import { headers } from '../openapi/headers.ts';
+import { problemAnswers } from '../openapi/problemAnswers.ts';
+import type { HttpEnv } from '../request/env.ts';
+import { metricsSchema } from '../openapi/schemas.ts';
+import type { HttpServices } from './services.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const JSON_TYPE = 'application/json';
 /**

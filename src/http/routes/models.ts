@@ -1,16 +1,17 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { closest } from '../../didYouMean.ts';
 import { AppError } from '../../errors.ts';
-import { unavailability } from '../../models/modelErrors.ts';
-import { addRoute } from '../documented/addRoute.ts';
-import { jsonAnswer } from '../documented/answers.ts';
-import { curl, EXAMPLE } from '../documented/exampleIds.ts';
-import { modelExamples, modelListExamples } from '../documented/examples.ts';
-import { problemAnswers } from '../documented/problemAnswers.ts';
-import type { HttpEnv } from '../env.ts';
-import { modelListSchema, modelSchema } from '../schemas.ts';
-import type { HttpServices } from '../services.ts';
-import { API_PREFIX, modelToWire } from '../wire.ts';
+import { unavailability } from '../../models/catalog/modelErrors.ts';
+import { addRoute } from '../openapi/addRoute.ts';
+import { jsonAnswer } from '../openapi/answers.ts';
+import { curl, EXAMPLE } from '../openapi/exampleIds.ts';
+import { modelExamples, modelListExamples } from '../openapi/examples.ts';
+import { problemAnswers } from '../openapi/problemAnswers.ts';
+import type { HttpEnv } from '../request/env.ts';
+import { modelListSchema, modelSchema } from '../openapi/schemas.ts';
+import type { HttpServices } from './services.ts';
+import { modelToWire } from '../openapi/wire.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const LIST = { path: `${API_PREFIX}/models`, allow: ['GET', 'HEAD'] } as const;
 const MODEL = { path: `${API_PREFIX}/models/{model_type}`, allow: ['GET', 'HEAD'] } as const;

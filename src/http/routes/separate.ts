@@ -1,23 +1,29 @@
 import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { IncomingMessage } from 'node:http';
 import { AppError, type ParamProblem } from '../../errors.ts';
-import { optionProblems, resolveOptions, type SeparationOptions } from '../../models/optionRules.ts';
-import type { ModelEntry } from '../../models/modelEntry.ts';
-import { jsonAnswer } from '../documented/answers.ts';
-import { curl, EXAMPLE } from '../documented/exampleIds.ts';
-import { taskExamples } from '../documented/examples.ts';
-import { headers } from '../documented/headers.ts';
-import { problemAnswers } from '../documented/problemAnswers.ts';
-import { requestLog } from '../requestLog.ts';
-import type { HttpEnv } from '../env.ts';
-import { displayFilename } from '../filename.ts';
-import { idempotencyKeyParameter, readIdempotencyKey } from '../idempotencyKey.ts';
-import { readUploadForm, type UploadForm } from '../multipart.ts';
-import { taskSchema } from '../schemas.ts';
-import type { HttpServices } from '../services.ts';
-import { FORM_FIELDS, LONGEST_INSTRUMENT, MOST_INSTRUMENTS, readSubmissionForm } from '../submissionForm.ts';
-import { refuseMisplaced, waitsForContinue } from '../submissionHead.ts';
-import { API_PREFIX, taskToWire } from '../wire.ts';
+import { optionProblems, resolveOptions, type SeparationOptions } from '../../models/catalog/optionRules.ts';
+import type { ModelEntry } from '../../models/inspection/modelEntry.ts';
+import { jsonAnswer } from '../openapi/answers.ts';
+import { curl, EXAMPLE } from '../openapi/exampleIds.ts';
+import { taskExamples } from '../openapi/examples.ts';
+import { headers } from '../openapi/headers.ts';
+import { problemAnswers } from '../openapi/problemAnswers.ts';
+import { requestLog } from '../request/requestLog.ts';
+import type { HttpEnv } from '../request/env.ts';
+import { displayFilename } from '../download/filename.ts';
+import { idempotencyKeyParameter, readIdempotencyKey } from '../upload/idempotencyKey.ts';
+import { readUploadForm, type UploadForm } from '../upload/multipart.ts';
+import { taskSchema } from '../openapi/schemas.ts';
+import type { HttpServices } from './services.ts';
+import {
+  FORM_FIELDS,
+  LONGEST_INSTRUMENT,
+  MOST_INSTRUMENTS,
+  readSubmissionForm,
+} from '../upload/submissionForm.ts';
+import { refuseMisplaced, waitsForContinue } from '../upload/submissionHead.ts';
+import { taskToWire } from '../openapi/wire.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const SEPARATE = { path: `${API_PREFIX}/separate`, allow: ['POST'] } as const;
 

@@ -1,18 +1,19 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import { AppError } from '../../errors.ts';
 import { taskStatuses } from '../../tasks/taskState.ts';
-import { addRoute } from '../documented/addRoute.ts';
-import { emptyAnswer, jsonAnswer } from '../documented/answers.ts';
-import { curl, EXAMPLE } from '../documented/exampleIds.ts';
-import { pageExamples, taskExamples } from '../documented/examples.ts';
-import { taskIdParameter } from '../documented/parameters.ts';
-import { problemAnswers } from '../documented/problemAnswers.ts';
-import { CURSOR } from '../pageCursor.ts';
-import { DEFAULT_LIMIT, MAX_LIMIT, readPageQuery } from '../pageQuery.ts';
-import type { HttpEnv } from '../env.ts';
-import { taskPageSchema, taskSchema } from '../schemas.ts';
-import type { HttpServices } from '../services.ts';
-import { API_PREFIX, createTaskText, taskToWire } from '../wire.ts';
+import { addRoute } from '../openapi/addRoute.ts';
+import { emptyAnswer, jsonAnswer } from '../openapi/answers.ts';
+import { curl, EXAMPLE } from '../openapi/exampleIds.ts';
+import { pageExamples, taskExamples } from '../openapi/examples.ts';
+import { taskIdParameter } from '../openapi/parameters.ts';
+import { problemAnswers } from '../openapi/problemAnswers.ts';
+import { CURSOR } from './pageCursor.ts';
+import { DEFAULT_LIMIT, MAX_LIMIT, readPageQuery } from './pageQuery.ts';
+import type { HttpEnv } from '../request/env.ts';
+import { taskPageSchema, taskSchema } from '../openapi/schemas.ts';
+import type { HttpServices } from './services.ts';
+import { createTaskText, taskToWire } from '../openapi/wire.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 

@@ -36,7 +36,9 @@ const DIARY = `
  * @param {string} file
  */
 export async function makeTemplate(projectRoot, file) {
-  const { openDatabase } = await import(pathToFileURL(path.join(projectRoot, 'dist/store/database.js')).href);
+  const { openDatabase } = await import(
+    pathToFileURL(path.join(projectRoot, 'dist/queue/sqlite/database.js')).href
+  );
   openDatabase(file, path.join(projectRoot, 'drizzle')).close();
   const sqlite = new Sqlite(file);
   sqlite.exec(DIARY);

@@ -2,7 +2,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { CatalogLog, ModelEntry } from '../../../src/models/modelEntry.ts';
+import type { CatalogLog, ModelEntry } from '../../../src/models/inspection/modelEntry.ts';
 import { starterModel } from '../../support/starterModel.ts';
 
 /** A temporary folder with these files in it (paths with `/`); gone when the test ends. */

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { events } from '../../../src/store/schema.ts';
+import { events } from '../../../src/queue/sqlite/schema.ts';
 import { completion, failure, newTask, POISON } from '../../support/newTask.ts';
 import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Log } from '../../../src/log.ts';
+import type { Log } from '../../../src/log/log.ts';
 import { createTaskLog } from '../../../src/tasks/taskLog.ts';
 import type { TaskEvent } from '../../../src/tasks/taskEvent.ts';
 import { runningTask } from '../../support/newTask.ts';

@@ -1,0 +1,135 @@
+import type { ErrorCode, ErrorDetails, ErrorHints } from '../../errors.ts';
+import { API_PREFIX } from '../request/publicPath.ts';
+import { EXAMPLE } from './exampleIds.ts';
+
+/** An error as a client would receive it. */
+export interface ProblemSample {
+  message: string;
+  details?: ErrorDetails;
+  hints?: ErrorHints;
+  /** The requested path, if the example values of the route's parameters would not cause this error. */
+  instance?: string;
+}
+
+/** The meaning and a sample of every error code. A missing code is a compile error. */
+export const problemSamples = {
+  INVALID_PARAMETERS: {
+    meaning: 'Something in the request is wrong; `error.details.params` lists every parameter that is.',
+    message: 'The request cannot be read.',
+  },
+  INVALID_MULTIPART: {
+    meaning: 'The body is no multipart form, or a broken one.',
+    message: 'The body must be multipart/form-data with a boundary, holding the audio as the part `file`.',
+  },
+  UNSUPPORTED_FORMAT: {
+    meaning: 'The file is of no audio format that is read here.',
+    message:
+      'The file is of no known audio format. Allowed: WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC).',
+  },
+  INVALID_AUDIO: {
+    meaning: 'The file is empty, cut off or damaged.',
+    message: 'The file is empty.',
+  },
+  FILE_TOO_LARGE: {
+    meaning: 'The file has more bytes than `max_file_size`.',
+    message: 'The file is too large: at most 500000000 bytes (500.0 MB) are allowed.',
+  },
+  AUDIO_TOO_LONG: {
+    meaning: 'The audio is longer than `max_audio_duration`, or than the memory of the server allows.',
+    message:
+      'The audio is 36000 s long; at most 5400 s are allowed with the model "starter" and the memory of this server.',
+  },
+  UNAUTHORIZED: {
+    meaning: 'The API key is missing or not known; only with `enable_auth`.',
+    message: 'This API key is not known here.',
+    hints: { challenge: 'Bearer error="invalid_token"' },
+  },
+  RATE_LIMITED: {
+    meaning: 'Too many requests in an hour; only with `enable_rate_limit`. Retry-After says when to go on.',
+    message: 'At most 1000 requests are allowed in an hour.',
+    hints: { retryAfterSeconds: 42 },
+  },
+  TASK_NOT_FOUND: {
+    meaning: 'There is no task of this id, or it belongs to somebody else.',
+    message: 'There is no task of this id. Finished tasks are removed after some time.',
+  },
+  MODEL_NOT_FOUND: {
+    meaning: 'There is no model of this name, or it cannot be used now; the valid ones are listed.',
+    message: 'There is no model "statrer". Did you mean "starter"? Valid: starter, vocals.',
+    details: { valid_model_types: ['starter', 'vocals'] },
+    instance: `${API_PREFIX}/models/statrer`,
+  },
+  FILE_NOT_FOUND: {
+    meaning: 'There is no such file, its task has not completed, or it belongs to somebody else.',
+    message: 'There is no such file. GET /api/v1/tasks/{task_id}/results lists what there is.',
+  },
+  ROUTE_NOT_FOUND: {
+    meaning: 'A part of the path is empty, or has a slash in it: that is another path, and it leads nowhere.',
+    message: 'There is no such route. GET /docs lists what there is.',
+    instance: `${API_PREFIX}/no/such/route`,
+  },
+  METHOD_NOT_ALLOWED: {
+    meaning: 'The path takes other methods; Allow lists them.',
+    message: 'This route takes GET, HEAD.',
+    hints: { allow: ['GET', 'HEAD'] },
+  },
+  TASK_NOT_COMPLETED: {
+    meaning: 'The task waits, runs or was cancelled: it has no results.',
+    message: 'The task is processing: its results are not ready.',
+  },
+  TASK_ALREADY_ENDED: {
+    meaning: 'The task has ended already.',
+    message: 'The task has ended already: there is nothing to cancel.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    meaning: 'The `Idempotency-Key` belongs to another submission: send a key of its own with this one.',
+    message:
+      'This Idempotency-Key came before, with another file or other parameters. Send a key of its own with each new submission.',
+  },
+  TASK_FAILED: {
+    meaning: 'The task failed; the message says why.',
+    message: 'The separation ran out of memory. A smaller batch_size needs less.',
+  },
+  RESULTS_EXPIRED: {
+    meaning: 'The results were removed: they are kept for `cleanup_retention_hours`.',
+    message: 'The results of this task are not kept any more.',
+  },
+  RANGE_NOT_SATISFIABLE: {
+    meaning: 'The range lies outside the file; Content-Range says how long that is.',
+    message: `The range lies outside the file, which has ${String(EXAMPLE.stemBytes)} bytes.`,
+    hints: { sizeBytes: EXAMPLE.stemBytes },
+  },
+  FORBIDDEN_ORIGIN: {
+    meaning: 'A web page of a foreign origin, or a Host that is not this server.',
+    message: 'Pages of this origin may not use this server. Add it to cors_origins in the configuration.',
+  },
+  MODEL_UNAVAILABLE: {
+    meaning: 'The files of the model cannot be used; the log of the server says why.',
+    message: 'The model "vocals" is unavailable: its checkpoint is missing. Available: starter.',
+    details: { valid_model_types: ['starter'] },
+  },
+  QUEUE_FULL: {
+    meaning: '`max_queue_size` tasks wait already; Retry-After says when a place may be free.',
+    message: 'The queue is full: 1000 tasks are waiting. Try again later.',
+    hints: { retryAfterSeconds: 17 },
+  },
+  SHUTTING_DOWN: {
+    meaning: 'The server is about to stop; after a restart it takes tasks again.',
+    message: 'The server is shutting down. Try again in a moment.',
+    hints: { retryAfterSeconds: 10 },
+  },
+  SERVER_BUSY: {
+    meaning:
+      'Nothing is wrong with the request, but nobody came to look into the file for a minute, or too many files are open.',
+    message: 'The server has too much to do to look into the file now. Try again in a moment.',
+    hints: { retryAfterSeconds: 10 },
+  },
+  INSUFFICIENT_STORAGE: {
+    meaning: 'The disk of the server has no room for this task.',
+    message: 'The server has no room for this task: it would need 412 MB. Try again later.',
+  },
+  INTERNAL: {
+    meaning: 'The server failed; its log says why under this request_id.',
+    message: 'Internal error. Quote the request_id to the administrator of this server.',
+  },
+} as const satisfies Record<ErrorCode, ProblemSample & { meaning: string }>;

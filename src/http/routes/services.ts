@@ -1,0 +1,24 @@
+import type { Clock } from '../../clock.ts';
+import type { HealthReport } from '../openapi/schemas.ts';
+import type { Metrics } from '../reports/metrics.ts';
+import type { PageCursors } from './pageCursor.ts';
+import type { ModelCatalog } from '../../models/catalog/modelCatalog.ts';
+import type { FileStore } from '../../blobs/fileStore.ts';
+import type { TaskService } from '../../service/taskService.ts';
+
+/** Dependencies of the routes. */
+export interface HttpServices {
+  tasks: TaskService;
+  catalog: ModelCatalog;
+  /** Opens a finished stem. The routes have no further access to the file store, except `stemSize`. */
+  readStem: FileStore['read'];
+  stemSize: FileStore['size'];
+  /** How long results are kept after the end of their task, in milliseconds. */
+  resultsKeptMs: number;
+  clock: Clock;
+  cursors: PageCursors;
+  metrics: Metrics;
+  health: () => Promise<HealthReport>;
+  /** Prefix of every URL in a response; empty: URLs are relative. */
+  publicUrl: string;
+}

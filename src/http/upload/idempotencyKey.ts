@@ -1,0 +1,34 @@
+import { z } from '@hono/zod-openapi';
+import type { IncomingHttpHeaders } from 'node:http';
+import { AppError } from '../../errors.ts';
+import { EXAMPLE } from '../openapi/exampleIds.ts';
+
+const NAME = 'Idempotency-Key';
+const ALLOWED = '1 to 255 visible ASCII characters, without blanks';
+const MAX_CHARACTERS = 255;
+const visibleAscii = /^[!-~]+$/;
+
+/** The OpenAPI schema of the header. */
+export const idempotencyKeyParameter = z
+  .string()
+  .min(1)
+  .max(MAX_CHARACTERS)
+  .regex(visibleAscii)
+  .optional()
+  .openapi({
+    description:
+      'A name that the client makes up for this submission, as a UUID: sent again with the same file and parameters, ' +
+      'it gives the same task and not a second one, for as long as that task can be asked for. Default: none, every submission is a new task.',
+    example: EXAMPLE.requestId,
+  });
+
+/** Reads the idempotency key of a submission, if it has one. @throws {AppError} INVALID_PARAMETERS */
+export function readIdempotencyKey(headers: IncomingHttpHeaders): string | undefined {
+  // A header sent twice arrives joined by a comma and a blank, which is not allowed in a key.
+  const key = headers[NAME.toLowerCase()]?.toString();
+  if (key === undefined || (visibleAscii.test(key) && key.length <= MAX_CHARACTERS)) return key;
+  const message = `The header ${NAME} must have ${ALLOWED}.`;
+  throw new AppError('INVALID_PARAMETERS', message, {
+    details: { params: [{ name: NAME, message, received: key.slice(0, MAX_CHARACTERS), allowed: ALLOWED }] },
+  });
+}

@@ -1,0 +1,66 @@
+import { and, eq, isNull, sql, type SQL } from 'drizzle-orm';
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import type { Task } from '../../tasks/task.ts';
+import { inputs, tasks } from './schema.ts';
+
+/** A task's row and its mixture's row. */
+export interface TaskRows {
+  task: typeof tasks.$inferSelect;
+  input: typeof inputs.$inferSelect;
+}
+
+/** Selects tasks with their mixtures. */
+export const selectTasks = (db: BetterSQLite3Database, where: SQL | undefined) =>
+  db
+    .select({ task: tasks, input: inputs })
+    .from(tasks)
+    .innerJoin(inputs, eq(tasks.inputId, inputs.inputId))
+    .where(where);
+
+/** Condition: the task with this id, if it belongs to this owner and is not marked as deleted. */
+export const visibleTask = (taskId: string, owner: string | null) =>
+  and(eq(tasks.taskId, taskId), sql`${tasks.owner} IS ${owner}`, isNull(tasks.deletedAt));
+
+/** Condition: the task with this idempotency key, if it belongs to this owner and is not marked as deleted. */
+export const taskOfKey = (idempotencyKey: string, owner: string | null) =>
+  and(
+    eq(tasks.idempotencyKey, idempotencyKey),
+    owner === null ? isNull(tasks.owner) : eq(tasks.owner, owner),
+    isNull(tasks.deletedAt),
+  );
+
+/** Condition: pending tasks that are not marked as deleted. */
+export const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
+
+/** Reads the task that matches `where`, if any. */
+export function readTask(db: BetterSQLite3Database, where: SQL | undefined): Task | undefined {
+  const rows = selectTasks(db, where).get();
+  return rows && toTask(rows);
+}
+
+/** Converts the two rows to a domain task. */
+export function toTask({ task, input }: TaskRows): Task {
+  const step = task.plan.steps[0];
+  if (!step) throw new Error(`task ${task.taskId} has no step in its plan`);
+  return {
+    seq: task.seq,
+    taskId: task.taskId,
+    owner: task.owner,
+    status: task.status,
+    modelType: step.model,
+    modelVersion: step.version ?? null,
+    options: step.options,
+    mixture: input,
+    attempt: task.attempt,
+    failures: task.failures,
+    warnings: task.warnings,
+    failure:
+      task.failureCode === null ? null : { code: task.failureCode, message: task.failureMessage ?? '' },
+    createdAt: task.createdAt,
+    startedAt: task.startedAt,
+    completedAt: task.completedAt,
+    processingSeconds: task.processingSeconds,
+    filesExpiredAt: task.filesExpiredAt,
+    version: task.version,
+  };
+}

@@ -1,0 +1,74 @@
+import type { Log } from '../log/log.ts';
+import type { FileStore } from '../blobs/fileStore.ts';
+import { layout } from '../blobs/layout.ts';
+import type { LostAttempt, PoisonRule, TaskStore } from '../queue/taskQueue.ts';
+import { eraseTask } from './erasing.ts';
+
+/** A task that takes the server down at every start must fail eventually; one that was running by chance must not. */
+const POISON: PoisonRule = {
+  deathsInARow: 3,
+  failure: {
+    code: 'WORKER_CRASHED',
+    message:
+      'The server itself ended without warning three times in a row while it worked on this task, so it is not ' +
+      'tried again. Submit it again if the server was stopped for another reason, as a power cut.',
+  },
+};
+
+/**
+ * Startup recovery: requeues interrupted tasks, or fails them when they were interrupted too often in a row; completes
+ * deletions; removes files without a row. Runs before any attempt starts.
+ */
+export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
+  const { store, files, log } = parts;
+  const lost = await store.reclaimExpired(Infinity, POISON);
+  const deleted = await store.markedDeleted();
+  // Failing to remove something is harmless: it is already hidden, and the cleanup retries it.
+  const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {
+    try {
+      await remove();
+      return 1;
+    } catch (error) {
+      log.warn({ ...where, err: error }, 'what the last run left could not be removed');
+      return 0;
+    }
+  };
+  let erased = 0;
+  for (const task of deleted) {
+    erased += await removing({ taskId: task.taskId }, async () => {
+      await eraseTask(store, files, task);
+    });
+  }
+  await removing({ key: layout.scratch }, () => files.createFolder(layout.scratch));
+  let swept = 0;
+  for (const key of [...(await strayUploads(store, files)), ...(await strayResults(store, files))]) {
+    swept += await removing({ key }, () => files.remove(key));
+  }
+  log.info(
+    { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: erased, swept },
+    'startup recovery finished',
+  );
+}
+
+const hasFailed = ({ status }: LostAttempt) => status === 'failed';
+
+async function strayUploads(store: TaskStore, files: FileStore): Promise<string[]> {
+  const strays: string[] = [];
+  for (const inputId of await files.list(layout.uploads)) {
+    if (!(await store.hasInput(inputId))) strays.push(layout.input(inputId));
+  }
+  return strays;
+}
+
+/** Everything in the results folder but the completing attempts of completed tasks. */
+async function strayResults(store: TaskStore, files: FileStore): Promise<string[]> {
+  const strays: string[] = [];
+  for (const taskId of await files.list(layout.results)) {
+    const current = await store.statusOf(taskId);
+    if (current?.status !== 'completed') strays.push(layout.task(taskId));
+    else
+      for (const name of await files.list(layout.task(taskId)))
+        if (name !== String(current.attempt)) strays.push(`${layout.task(taskId)}/${name}`);
+  }
+  return strays;
+}

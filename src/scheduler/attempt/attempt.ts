@@ -1,0 +1,216 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log/log.ts';
+import { passesOf } from '../../models/catalog/optionRules.ts';
+import type { FileStore } from '../../blobs/fileStore.ts';
+import { layout } from '../../blobs/layout.ts';
+import type { AttemptResult } from '../../queue/taskQueue.ts';
+import type { ThroughputEstimates } from '../estimates/throughput.ts';
+import type { ProgressBoard, ProgressReport } from '../../tasks/progress.ts';
+import type { StageClock } from '../../tasks/stageClock.ts';
+import type { Task } from '../../tasks/task.ts';
+import { pieceSeconds, wholeBytes } from '../../tasks/resources/taskMemory.ts';
+import { watchAttempt } from '../../workers/inference/attemptWatch.ts';
+import type { MediaPool } from '../../workers/media/mediaPool.ts';
+import { tellOomKill, type CountOomKills } from '../../workers/inference/oomKills.ts';
+import type { Timeouts } from '../../workers/health/timeouts.ts';
+import type { SeparateParams, WrittenStem } from '../../contract/protocol.ts';
+import type { Watchdog } from '../../workers/health/watchdog.ts';
+import type { Lease } from '../../workers/inference/workerPool.ts';
+import type { MeasuredPeaks } from '../estimates/measuredPeaks.ts';
+import { needsStaging, prepareMixture, stageMixture, type PreparedMixture } from './mixture.ts';
+import type { Preparation } from './preparation.ts';
+import type { RunnableModel } from './runnableModel.ts';
+
+/** Dependencies of `runAttempt`. */
+export interface AttemptParts {
+  files: FileStore;
+  media: MediaPool;
+  progress: ProgressBoard;
+  throughput: ThroughputEstimates;
+  /** Re-reads the model's files; returns a sentence for clients when it cannot be used any more. */
+  lookAtModel(modelType: string): Promise<RunnableModel | string>;
+  countOomKills: CountOomKills;
+  peaks: Pick<MeasuredPeaks, 'record'>;
+  preparation: Preparation;
+  /** Host memory available to all separations together, in bytes. */
+  usableMemoryBytes: number;
+  timeouts: Timeouts;
+  clock: Clock;
+  log: Log;
+}
+
+/** Expected upper bound for torch.compile during the first forward call. */
+const COMPILE_SECONDS = 180;
+
+/**
+ * Runs one attempt of a task on a leased worker and publishes nothing: its files lie in the attempt's own
+ * folder until the store names them.
+ *
+ * @throws what the worker or the media child throws
+ */
+export async function runAttempt(
+  parts: AttemptParts,
+  task: Task,
+  lease: Lease,
+  stages: StageClock,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const model = await parts.lookAtModel(task.modelType);
+  if (typeof model === 'string') return failed(model);
+  const missing = task.options.instruments.filter((name) => !model.outputs.includes(name));
+  if (missing.length > 0) return failed(noSuchStems(task, missing));
+
+  const known = { name: task.modelType, version: model.version, checkpointBytes: model.checkpointBytes };
+  const rate = parts.throughput.expect(known, lease.device);
+  const audioSeconds = passesOf(task.options) * task.mixture.durationSeconds;
+  const expectedSeconds = rate * audioSeconds;
+  const progress = parts.progress.begin(task, expectedSeconds);
+  const startedAt = parts.clock.monotonic();
+  const enter = (report: ProgressReport) => {
+    stages.enter(report.stage);
+    progress.update(report);
+  };
+  const shown = { enter, progress };
+  let mixture = await prepareMixture(parts, task, shown, signal);
+  const watched = {
+    ...parts,
+    worker: lease.worker,
+    taskId: task.taskId,
+    expectedSeconds: expectedSeconds + (model.params.compile ? COMPILE_SECONDS : 0),
+  };
+  const separate = (watchdog: Watchdog) =>
+    lease.worker.separate(
+      separateParams(parts, task, model, mixture),
+      {
+        onProgress: (report) => {
+          watchdog.progress(report);
+          if (report.stage === 'separating') parts.preparation.begin(lease.worker);
+          enter(report);
+        },
+        onHeartbeat: (heartbeat) => {
+          watchdog.heartbeat(heartbeat);
+          progress.renew();
+        },
+      },
+      signal,
+    );
+  const result = await tellOomKill(parts.countOomKills, async () => {
+    try {
+      return await watchAttempt(watched, separate);
+    } catch (error) {
+      if (mixture.isStaged || !needsStaging(error)) throw error;
+      parts.log.info(
+        { err: error, taskId: task.taskId, attempt: task.attempt },
+        'a mixture is staged after all',
+      );
+      mixture = await stageMixture(parts, task, shown, signal);
+      return await watchAttempt(watched, separate);
+    }
+  });
+  const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
+  await checkFiles(parts.files, task, result.stems);
+  // Model loading and out-of-memory retries say nothing about the next task's duration.
+  if (result.memory_retries === 0) {
+    parts.throughput.record(known, lease.device, {
+      workSeconds: processingSeconds - result.stage_seconds.loading_model,
+      audioSeconds,
+    });
+  }
+  if (result.device_peak) {
+    parts.peaks.record(task, { device: lease.device, version: model.version }, result.device_peak);
+  }
+  parts.log.info(
+    {
+      taskId: task.taskId,
+      attempt: task.attempt,
+      stageSeconds: result.stage_seconds,
+      forwardSeconds: result.forward_seconds,
+      modelLoads: result.model_loads,
+      devicePeak: result.device_peak,
+      processingSeconds,
+    },
+    'an attempt computed its stems',
+  );
+  return {
+    status: 'completed',
+    stems: result.stems.map((stem) => toStem(task, stem)),
+    warnings: [...changesOf(task, model), ...mixture.warnings, ...result.warnings],
+    processingSeconds,
+  };
+}
+
+function failed(message: string): AttemptResult {
+  return {
+    status: 'failed',
+    failure: { code: 'SEPARATION_FAILED', message },
+    countsAsFailure: true,
+    processingSeconds: 0,
+  };
+}
+
+/** A warning for the owner when the model has changed since the task was submitted. */
+function changesOf({ modelType, modelVersion }: Task, { version }: RunnableModel): string[] {
+  // Tasks from before versions were recorded have none.
+  if (modelVersion === null || modelVersion === version) return [];
+  return [
+    `The model "${modelType}" was changed on the server after this task was submitted: its files, or how it is computed, are not the same. The stems were made with it as it is now.`,
+  ];
+}
+
+const noSuchStems = ({ modelType }: Task, missing: readonly string[]) =>
+  `The model "${modelType}" was changed on the server after this task was submitted, and has no ${missing.join(', ')} any more. Submit it again for what it has now.`;
+
+function separateParams(
+  { files, usableMemoryBytes }: AttemptParts,
+  task: Task,
+  model: RunnableModel,
+  mixture: PreparedMixture,
+): SeparateParams {
+  const { taskId, attempt, options } = task;
+  const sized = { options, mixture };
+  return {
+    task_id: taskId,
+    attempt,
+    mixture_path: mixture.path,
+    output_dir: files.localPath(layout.attempt(taskId, attempt)),
+    scratch_dir: files.localPath(`${layout.attemptScratch(taskId, attempt)}/work`),
+    duration_seconds: mixture.durationSeconds,
+    piece_seconds: pieceSeconds(sized, model),
+    whole_fits: wholeBytes(sized, model) <= usableMemoryBytes,
+    model: model.params,
+    options: {
+      instruments: options.instruments,
+      use_tta: options.useTta,
+      extract_instrumental: options.extractInstrumental,
+      output_format: options.outputFormat,
+      pcm_type: options.pcmType,
+      bigshifts: options.bigshifts,
+      num_overlap: options.numOverlap,
+      batch_size: options.batchSize,
+    },
+  };
+}
+
+/** Verifies that every stem exists with the expected size before the database names it. */
+async function checkFiles(files: FileStore, task: Task, stems: readonly WrittenStem[]): Promise<void> {
+  for (const stem of stems) {
+    const size = await files.size(`${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`);
+    if (size !== stem.bytes) throw new Error(`the stem ${stem.filename} is not as the worker reported it`);
+  }
+}
+
+function toStem(task: Task, stem: WrittenStem) {
+  return {
+    instrument: stem.instrument,
+    filename: stem.filename,
+    storageKey: `${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`,
+    format: stem.format,
+    bytes: stem.bytes,
+    sha256: stem.sha256,
+    durationSeconds: stem.duration_seconds,
+    sampleRate: stem.sample_rate,
+    channels: stem.channels,
+    peak: stem.peak,
+    clippedSamples: stem.clipped_samples,
+  };
+}

@@ -1,0 +1,75 @@
+import type { Log } from '../../log/log.ts';
+import type { FileStore } from '../../blobs/fileStore.ts';
+import type { TaskStore } from '../../queue/taskQueue.ts';
+import { WHOLE_SECONDS } from '../../tasks/resources/pieces.ts';
+import type { Task } from '../../tasks/task.ts';
+import type { InferenceWorker } from '../../workers/inference/inferenceWorker.ts';
+import type { RunnableModel } from './runnableModel.ts';
+
+/**
+ * Has busy workers decode the next songs in the queue ahead of time. Only a hint: tasks still start in order, on
+ * whichever worker suits them, and a song that was not decoded ahead is decoded then.
+ */
+export interface Preparation<Worker = InferenceWorker> {
+  /** This worker's network is now computing. */
+  begin(worker: Worker): void;
+  /** It has stopped. `died`: the song it was preparing may be the cause and is never prepared again. */
+  end(worker: Worker, how: 'lives' | 'died'): void;
+  /** The head of the queue may have changed. */
+  look(): void;
+}
+
+/** Builds it. */
+export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'>>(parts: {
+  store: Pick<TaskStore, 'nextPending'>;
+  files: Pick<FileStore, 'localPath'>;
+  describeModel: (modelType: string) => Pick<RunnableModel, 'sampleRate'> | undefined;
+  log: Pick<Log, 'warn'>;
+}): Preparation<Worker> {
+  /** The task each busy worker is preparing; null: none yet. */
+  const busy = new Map<Worker, string | null>();
+  const suspects = new Set<string>();
+
+  const look = async (): Promise<void> => {
+    if (![...busy.values()].includes(null)) return;
+    const next = await parts.store.nextPending(busy.size);
+    const prepared = new Set(busy.values());
+    for (const task of next) {
+      const free = [...busy].find(([, taskId]) => taskId === null)?.[0];
+      if (free === undefined) return;
+      if (prepared.has(task.taskId) || suspects.has(task.taskId)) continue;
+      const model = parts.describeModel(task.modelType);
+      if (!model || !isPreparable(task)) continue;
+      busy.set(free, task.taskId);
+      free.prepare({
+        mixture_path: parts.files.localPath(task.mixture.storageKey),
+        sample_rate: model.sampleRate,
+        duration_seconds: task.mixture.durationSeconds,
+      });
+    }
+  };
+  const tryToLook = () => {
+    // A failed hint must not fail anything else.
+    look().catch((error: unknown) => {
+      parts.log.warn({ err: error }, 'the next task could not be prepared');
+    });
+  };
+
+  return {
+    begin(worker) {
+      if (busy.has(worker)) return;
+      busy.set(worker, null);
+      tryToLook();
+    },
+    end(worker, how) {
+      const taskId = busy.get(worker);
+      busy.delete(worker);
+      if (how === 'died' && taskId) suspects.add(taskId);
+    },
+    look: tryToLook,
+  };
+}
+
+/** A song that must be staged is not decodable yet; one processed in pieces is never held in memory. */
+const isPreparable = ({ mixture }: Task) =>
+  mixture.stagingReason === null && mixture.durationSeconds <= WHOLE_SECONDS;

@@ -1,0 +1,47 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log/log.ts';
+import type { TaskStore } from '../../queue/taskQueue.ts';
+import type { Task } from '../../tasks/task.ts';
+
+/** An attempt whose lease is not renewed for this long counts as lost (milliseconds). */
+const LEASE_MS = 30_000;
+const RENEW_EVERY_MS = 10_000;
+
+/** The expiry of a lease taken or renewed now, in milliseconds since the epoch. */
+export const leaseUntil = (clock: Pick<Clock, 'now'>): number => clock.now() + LEASE_MS;
+
+/** Renews the leases of all attempts running in this process. */
+export interface AttemptLeases {
+  begin(attempt: Task): void;
+  end(attempt: Task): void;
+  start(): void;
+  stop(): void;
+}
+
+/** Builds it. */
+export function createAttemptLeases(parts: {
+  store: Pick<TaskStore, 'renew'>;
+  clock: Pick<Clock, 'now'>;
+  log: Pick<Log, 'warn'>;
+}): AttemptLeases {
+  const { store, clock, log } = parts;
+  const running = new Set<Task>();
+  let timer: NodeJS.Timeout | undefined;
+  const renew = () => {
+    if (running.size === 0) return;
+    store.renew([...running], leaseUntil(clock)).catch((error: unknown) => {
+      // The next renewal usually succeeds, and no other process competes for the queue.
+      log.warn({ err: error }, 'the leases of running attempts could not be renewed');
+    });
+  };
+  return {
+    begin: (attempt) => void running.add(attempt),
+    end: (attempt) => void running.delete(attempt),
+    start() {
+      timer = setInterval(renew, RENEW_EVERY_MS);
+    },
+    stop() {
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { claimNext, type ClaimingParts } from '../../../../src/scheduler/dispatch/claiming.ts';
+import type { Turn } from '../../../../src/scheduler/admission/memoryAdmission.ts';
+import type { Task } from '../../../../src/tasks/task.ts';
+import type { InferenceWorker } from '../../../../src/workers/inference/inferenceWorker.ts';
+import { newTask } from '../../../support/newTask.ts';
+import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+
+const worker = {
+  id: 'w',
+  ready: { device: { total_memory_bytes: 0 } },
+  holding: { models: [], device_bytes: null, device_used_bytes: null },
+} as unknown as InferenceWorker;
+
+let disk: StoreOnDisk;
+let released: string[];
+
+beforeEach(async () => {
+  disk = await openStoreOnDisk();
+  released = [];
+  return () => disk.dispose();
+});
+
+const accept = () => disk.store.accept(newTask(), 1_000);
+
+/** What claiming takes, on one idle worker; `turns` are given to the candidates in their order. */
+function parts(turns: readonly Turn[], given: Partial<ClaimingParts> = {}): ClaimingParts {
+  let asked = 0;
+  return {
+    store: disk.store,
+    pool: {
+      ready: () => [{ worker, device: 'cpu', isIdle: true }],
+      lease: () => ({ worker, device: 'cpu', idleMs: 0, release: (how) => void released.push(how) }),
+    },
+    memory: {
+      look: () => (_task, hasRoom) => {
+        const turn = turns[Math.min(asked, turns.length - 1)] ?? 'pass';
+        asked += 1;
+        if (turn === 'start') hasRoom?.();
+        return turn;
+      },
+    },
+    devices: { hasRoom: () => true, takes: () => 0 },
+    clock: disk.clock,
+    isStopping: () => false,
+    ...given,
+  };
+}
+
+test('the oldest task that may start is claimed, in the order of the queue', async () => {
+  const [first, second] = [await accept(), await accept(), await accept()];
+  const claimed = await claimNext(parts(['pass', 'start']));
+  expect(claimed?.task).toMatchObject({ taskId: second.taskId, status: 'processing', attempt: 1 });
+  expect((await claimNext(parts(['start'])))?.task.taskId).toBe(first.taskId);
+  expect(released).toEqual([]);
+});
+
+test('none is claimed behind one that waits, nor after a stop', async () => {
+  for (let n = 0; n < 3; n += 1) await accept();
+  expect(await claimNext(parts(['pass', 'wait', 'start']))).toBeUndefined();
+  expect(await claimNext(parts(['start'], { isStopping: () => true }))).toBeUndefined();
+  expect((await disk.store.candidates({ limit: 10 })).length).toBe(3);
+});
+
+test('a bounded number is looked at, however long the queue is', async () => {
+  for (let n = 0; n < 80; n += 1) await accept();
+  const look = vi.fn<() => Turn>(() => 'pass');
+  expect(await claimNext(parts([], { memory: { look: () => look } }))).toBeUndefined();
+  expect(look).toHaveBeenCalledTimes(64);
+});
+
+test('one that is cancelled meanwhile is passed, and its worker is given back unused', async () => {
+  const [first, second] = [await accept(), await accept()];
+  const store = {
+    ...disk.store,
+    async claim(task: Pick<Task, 'taskId' | 'attempt'>, ...rest: [never, number]) {
+      if (task.taskId === first.taskId) await disk.store.cancel(first.taskId, null);
+      return disk.store.claim(task, ...rest);
+    },
+  };
+  expect((await claimNext(parts(['start'], { store })))?.task.taskId).toBe(second.taskId);
+  expect(released).toEqual(['unused']);
+});
+
+test('where the claim cannot be written the worker is given back unused', async () => {
+  await accept();
+  const store = { ...disk.store, claim: () => Promise.reject(new Error('SQLITE_FULL')) };
+  await expect(claimNext(parts(['start'], { store }))).rejects.toThrow('SQLITE_FULL');
+  expect(released).toEqual(['unused']);
+});
