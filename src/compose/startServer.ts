@@ -31,7 +31,7 @@ import { lockDataDir } from '../dataDir/dataDirLock.ts';
 import { openDatabase } from '../queue/sqlite/database.ts';
 import { createDevicePeakStore } from '../queue/sqlite/devicePeaks.ts';
 import { createLocalFileStore } from '../blobs/fileStore.ts';
-import { createSqliteTaskStore } from '../queue/sqlite/sqliteTaskQueue.ts';
+import { createSqliteTaskQueue } from '../queue/sqlite/sqliteTaskQueue.ts';
 import { createThroughputEstimates } from '../scheduler/estimates/throughput.ts';
 import { createProgressBoard } from '../tasks/progress.ts';
 import { createRunningAttempts } from '../tasks/runningAttempts.ts';
@@ -101,9 +101,9 @@ export async function startServer(
   const running = createRunningAttempts();
   const events = createTaskEvents(log);
   events.subscribe(createTaskLog(log, running));
-  const store = createSqliteTaskStore(database, clock, events);
+  const queue = createSqliteTaskQueue(database, clock, events);
   await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
-  await recover({ store, files, log });
+  await recover({ queue, files, log });
   void ballast.renew();
 
   const catalog = await createModelCatalog({
@@ -176,8 +176,8 @@ export async function startServer(
     pool.statuses().map(({ id, device, state, restarts }) => ({ id, device, state, restarts }));
   const uptimeSeconds = () => (clock.monotonic() - startedAt) / 1000;
   const metrics = createMetrics({
-    countByStatus: () => store.countByStatus(),
-    totals: () => store.totals(),
+    countByStatus: () => queue.countByStatus(),
+    totals: () => queue.totals(),
     workers,
     uptimeSeconds,
     version,
@@ -193,18 +193,18 @@ export async function startServer(
     devices: deviceAdmission,
     peaks,
     preparation: createPreparation({
-      store,
+      queue,
       files,
       describeModel: (modelType) => describeModel(catalog, modelType),
       log,
     }),
-    store,
+    queue,
     files,
     media,
     progress,
     running,
     pool,
-    throughput: createThroughputEstimates(await store.recentThroughputs()),
+    throughput: createThroughputEstimates(await queue.recentThroughputs()),
     lookAtModel: (modelType) => lookAtModel(catalog, modelType),
     onModelUnavailable,
     residency,
@@ -221,7 +221,7 @@ export async function startServer(
     if (type === 'task.queued') scheduler.wake();
   });
   const tasks = createTaskService({
-    store,
+    queue,
     files,
     progress,
     running,
@@ -243,7 +243,7 @@ export async function startServer(
   };
   const cleanup = createCleanup(
     {
-      store,
+      queue,
       files,
       running,
       isOpenUpload: (inputId) => tasks.isOpenUpload(inputId),

@@ -97,7 +97,7 @@ export interface ExpiryQuery {
  *
  * `owner` scopes a call to one key's tasks; another owner's task is treated as if it did not exist.
  */
-export interface TaskStore {
+export interface TaskQueue {
   /**
    * Adds a pending task. If the owner already has a task with the same idempotency key, nothing is added and that
    * task is returned, whatever its parameters; its `taskId` differs.

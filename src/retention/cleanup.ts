@@ -72,7 +72,7 @@ export function createCleanup(parts: CleanupParts, everyMs: number): Cleanup {
  * sent to a half-removed file. Never throws: whatever fails is retried by the next pass.
  */
 export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise<void> {
-  const { store, retention, clock, log } = parts;
+  const { queue, retention, clock, log } = parts;
   const step = async (name: string, work: () => Promise<StepCounts>) => {
     if (signal.aborted) return;
     try {
@@ -87,20 +87,20 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
 
   await step('tasks', () => {
     const query = before(retention.metadataMs);
-    const next = marking(parts, query, (page) => store.retire(page));
-    return removePages(parts, signal, next, (task) => store.erase(task.taskId));
+    const next = marking(parts, query, (page) => queue.retire(page));
+    return removePages(parts, signal, next, (task) => queue.erase(task.taskId));
   });
   for (const { status, kept } of FILE_STEPS) {
     await step(`files of ${status} tasks`, () => {
       const query = { ...before(retention[kept]), status };
-      const next = marking(parts, query, (page) => store.expire(page));
-      return removePages(parts, signal, next, (task) => store.markFilesRemoved(task.taskId));
+      const next = marking(parts, query, (page) => queue.expire(page));
+      return removePages(parts, signal, next, (task) => queue.markFilesRemoved(task.taskId));
     });
   }
   await step('deleted tasks', async () => {
-    const marked = [await store.markedDeleted()];
+    const marked = [await queue.markedDeleted()];
     const next = () => Promise.resolve(marked.pop() ?? []);
-    return removePages(parts, signal, next, (task) => store.erase(task.taskId));
+    return removePages(parts, signal, next, (task) => queue.erase(task.taskId));
   });
   await step('events', async () => ({ removed: await forgetDeletions(parts, signal), failed: 0 }));
   await step('orphans', () => sweepOrphans(parts, signal));
@@ -111,7 +111,7 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
  * time is over, so no client is entitled to them.
  */
 function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStatus }>(
-  { store, files, running }: CleanupParts,
+  { queue, files, running }: CleanupParts,
   query: Query,
   mark: (page: Query & ExpiryQuery) => Promise<Task[]>,
 ): (after: ExpiryQuery['after']) => Promise<Task[]> {
@@ -121,7 +121,7 @@ function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStat
       return await mark(page);
     } catch (error) {
       if (!isFullDisk(error)) throw error;
-      for (const task of await store.ended(page)) {
+      for (const task of await queue.ended(page)) {
         if (!running.has(task.taskId)) await removeFiles(files, task);
       }
       return mark(page);
@@ -131,12 +131,12 @@ function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStat
 
 /** Drops `task.deleted` events older than the metadata retention. */
 async function forgetDeletions(
-  { store, retention, clock }: CleanupParts,
+  { queue, retention, clock }: CleanupParts,
   signal: AbortSignal,
 ): Promise<number> {
   let forgotten = 0;
   for (;;) {
-    const count = await store.forgetDeletions(clock.now() - retention.metadataMs, PAGE);
+    const count = await queue.forgetDeletions(clock.now() - retention.metadataMs, PAGE);
     forgotten += count;
     if (count < PAGE || signal.aborted) return forgotten;
   }

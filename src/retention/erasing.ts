@@ -1,7 +1,7 @@
 import type { Log } from '../log/log.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import { layout } from '../blobs/layout.ts';
-import type { TaskStore } from '../queue/taskQueue.ts';
+import type { TaskQueue } from '../queue/taskQueue.ts';
 import type { Task } from '../tasks/task.ts';
 
 /** Carries out deletions. A task marked as deleted is hidden even if its files cannot be removed yet. */
@@ -17,18 +17,18 @@ const TRY_AGAIN_AFTER_MS = [1_000, 4_000, 16_000, 60_000, 240_000];
 
 /** Creates it. */
 export function createErasing(parts: {
-  store: Pick<TaskStore, 'erase'>;
+  queue: Pick<TaskQueue, 'erase'>;
   files: Pick<FileStore, 'remove'>;
   log: Pick<Log, 'error'>;
   waits?: readonly number[];
 }): Erasing {
-  const { store, files, log, waits = TRY_AGAIN_AFTER_MS } = parts;
+  const { queue, files, log, waits = TRY_AGAIN_AFTER_MS } = parts;
   const timers = new Set<NodeJS.Timeout>();
   let isStopped = false;
 
   const attempt = async (task: Task, failures: number): Promise<void> => {
     try {
-      await eraseTask(store, files, task);
+      await eraseTask(queue, files, task);
     } catch (error) {
       log.error({ taskId: task.taskId, err: error }, 'a deleted task could not be erased; it is tried again');
       const wait = waits[failures];
@@ -52,11 +52,11 @@ export function createErasing(parts: {
 
 /** Removes the files first and the rows last, because the rows are what locates the files. */
 export async function eraseTask(
-  store: Pick<TaskStore, 'erase'>,
+  queue: Pick<TaskQueue, 'erase'>,
   files: Pick<FileStore, 'remove'>,
   task: Task,
 ): Promise<void> {
   await files.remove(layout.task(task.taskId));
   await files.remove(layout.input(task.mixture.inputId));
-  await store.erase(task.taskId);
+  await queue.erase(task.taskId);
 }

@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import { layout } from '../blobs/layout.ts';
-import type { TaskStore } from '../queue/taskQueue.ts';
+import type { TaskQueue } from '../queue/taskQueue.ts';
 import type { RunningAttempts } from '../tasks/runningAttempts.ts';
 
 /** What sweeping takes: what is there, and who may need it. */
 export interface SweepParts {
-  store: TaskStore;
+  queue: TaskQueue;
   files: FileStore;
   running: Pick<RunningAttempts, 'has'>;
   /** Whether a file is being received, or was and is not yet a task's. */
@@ -31,18 +31,18 @@ const YOUNGEST_MS = 3_600_000;
  * and asked before the rows: an upload that was accepted meanwhile has its row by then.
  */
 export async function sweepOrphans(parts: SweepParts, signal: AbortSignal): Promise<StepCounts> {
-  const { store, running } = parts;
+  const { queue, running } = parts;
   const uploads = await sweep(
     parts,
     signal,
     layout.uploads,
-    async (inputId) => !parts.isOpenUpload(inputId) && !(await store.hasInput(inputId)),
+    async (inputId) => !parts.isOpenUpload(inputId) && !(await queue.hasInput(inputId)),
   );
   const results = await sweep(
     parts,
     signal,
     layout.results,
-    async (taskId) => !running.has(taskId) && (await store.statusOf(taskId)) === undefined,
+    async (taskId) => !running.has(taskId) && (await queue.statusOf(taskId)) === undefined,
   );
   const scratch = await sweep(parts, signal, layout.scratch, (name) =>
     Promise.resolve(!running.has(name.slice(0, name.lastIndexOf('.')))),

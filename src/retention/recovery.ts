@@ -1,7 +1,7 @@
 import type { Log } from '../log/log.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import { layout } from '../blobs/layout.ts';
-import type { LostAttempt, PoisonRule, TaskStore } from '../queue/taskQueue.ts';
+import type { LostAttempt, PoisonRule, TaskQueue } from '../queue/taskQueue.ts';
 import { eraseTask } from './erasing.ts';
 
 /** A task that takes the server down at every start must fail eventually; one that was running by chance must not. */
@@ -19,10 +19,10 @@ const POISON: PoisonRule = {
  * Startup recovery: requeues interrupted tasks, or fails them when they were interrupted too often in a row; completes
  * deletions; removes files without a row. Runs before any attempt starts.
  */
-export async function recover(parts: { store: TaskStore; files: FileStore; log: Log }): Promise<void> {
-  const { store, files, log } = parts;
-  const lost = await store.reclaimExpired(Infinity, POISON);
-  const deleted = await store.markedDeleted();
+export async function recover(parts: { queue: TaskQueue; files: FileStore; log: Log }): Promise<void> {
+  const { queue, files, log } = parts;
+  const lost = await queue.reclaimExpired(Infinity, POISON);
+  const deleted = await queue.markedDeleted();
   // Failing to remove something is harmless: it is already hidden, and the cleanup retries it.
   const removing = async (where: Record<string, string>, remove: () => Promise<void>): Promise<number> => {
     try {
@@ -36,12 +36,12 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
   let erased = 0;
   for (const task of deleted) {
     erased += await removing({ taskId: task.taskId }, async () => {
-      await eraseTask(store, files, task);
+      await eraseTask(queue, files, task);
     });
   }
   await removing({ key: layout.scratch }, () => files.createFolder(layout.scratch));
   let swept = 0;
-  for (const key of [...(await strayUploads(store, files)), ...(await strayResults(store, files))]) {
+  for (const key of [...(await strayUploads(queue, files)), ...(await strayResults(queue, files))]) {
     swept += await removing({ key }, () => files.remove(key));
   }
   log.info(
@@ -52,19 +52,19 @@ export async function recover(parts: { store: TaskStore; files: FileStore; log: 
 
 const hasFailed = ({ status }: LostAttempt) => status === 'failed';
 
-async function strayUploads(store: TaskStore, files: FileStore): Promise<string[]> {
+async function strayUploads(queue: TaskQueue, files: FileStore): Promise<string[]> {
   const strays: string[] = [];
   for (const inputId of await files.list(layout.uploads)) {
-    if (!(await store.hasInput(inputId))) strays.push(layout.input(inputId));
+    if (!(await queue.hasInput(inputId))) strays.push(layout.input(inputId));
   }
   return strays;
 }
 
 /** Everything in the results folder but the completing attempts of completed tasks. */
-async function strayResults(store: TaskStore, files: FileStore): Promise<string[]> {
+async function strayResults(queue: TaskQueue, files: FileStore): Promise<string[]> {
   const strays: string[] = [];
   for (const taskId of await files.list(layout.results)) {
-    const current = await store.statusOf(taskId);
+    const current = await queue.statusOf(taskId);
     if (current?.status !== 'completed') strays.push(layout.task(taskId));
     else
       for (const name of await files.list(layout.task(taskId)))

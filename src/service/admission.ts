@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 import type { ModelEntry } from '../models/inspection/modelEntry.ts';
 import type { SeparationOptions } from '../models/catalog/optionRules.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
-import type { TaskStore } from '../queue/taskQueue.ts';
+import type { TaskQueue } from '../queue/taskQueue.ts';
 import { tooLarge } from './mixtureUpload.ts';
 import type { ProgressBoard } from '../tasks/progress.ts';
 import { longestSeconds } from '../tasks/resources/taskMemory.ts';
@@ -45,12 +45,12 @@ const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 
 /** Creates the admission. */
 export function createAdmission(parts: {
-  store: Pick<TaskStore, 'countByStatus'>;
+  queue: Pick<TaskQueue, 'countByStatus'>;
   files: Pick<FileStore, 'freeBytes'>;
   progress: Pick<ProgressBoard, 'soonestEnd'>;
   limits: TaskLimits;
 }): Admission {
-  const { store, files, progress, limits } = parts;
+  const { queue, files, progress, limits } = parts;
   let closed = false;
 
   const refuseWhenClosed = () => {
@@ -106,7 +106,7 @@ export function createAdmission(parts: {
       if ((contentLength ?? 0) > limits.maxFileSizeBytes + FORM_ALLOWANCE_BYTES) {
         throw tooLarge(limits.maxFileSizeBytes);
       }
-      const { pending } = await store.countByStatus();
+      const { pending } = await queue.countByStatus();
       if (!isRepeat && pending >= limits.maxQueueSize) throw queueFull(pending);
       await requireSpace(contentLength ?? 0);
     },

@@ -7,7 +7,7 @@ import type { ModelEntry } from '../models/inspection/modelEntry.ts';
 import type { SeparationOptions } from '../models/catalog/optionRules.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import { layout } from '../blobs/layout.ts';
-import type { TaskStore } from '../queue/taskQueue.ts';
+import type { TaskQueue } from '../queue/taskQueue.ts';
 import { createErasing } from '../retention/erasing.ts';
 import { createAdmission, type TaskLimits } from './admission.ts';
 import { receiveUpload, type StoredUpload } from './mixtureUpload.ts';
@@ -70,7 +70,7 @@ export interface TaskService {
    */
   submit(submission: Submission): Promise<SubmittedView>;
   find(taskId: string, owner: string | null): Promise<TaskView | undefined>;
-  page(query: Parameters<TaskStore['page']>[0]): Promise<TaskView[]>;
+  page(query: Parameters<TaskQueue['page']>[0]): Promise<TaskView[]>;
   /** @returns 'ended' when the task had already ended; undefined when there is none */
   cancel(taskId: string, owner: string | null, requestId?: string): Promise<TaskView | 'ended' | undefined>;
   /** @returns false when there is none */
@@ -84,7 +84,7 @@ const EXTENSION = { wav: 'wav', flac: 'flac', mp3: 'mp3', ogg: 'ogg', mp4: 'm4a'
 
 /** Creates the service. */
 export function createTaskService(parts: {
-  store: TaskStore;
+  queue: TaskQueue;
   files: FileStore;
   progress: ProgressBoard;
   running: RunningAttempts;
@@ -92,17 +92,17 @@ export function createTaskService(parts: {
   limits: TaskLimits;
   log: Log;
 }): TaskService {
-  const { store, files, progress, running, limits, log } = parts;
+  const { queue, files, progress, running, limits, log } = parts;
   const admission = createAdmission(parts);
   // Contains an id from before its folder is created until its row is committed or it is removed.
   const openUploads = new Set<string>();
 
-  const views = createTaskViews(store, progress);
+  const views = createTaskViews(queue, progress);
 
   const discard = async (inputId: string): Promise<void> => {
     try {
       // If the failure came after the commit, the task keeps its mixture.
-      if (!(await store.hasInput(inputId))) await files.remove(layout.input(inputId));
+      if (!(await queue.hasInput(inputId))) await files.remove(layout.input(inputId));
     } finally {
       openUploads.delete(inputId);
     }
@@ -126,20 +126,20 @@ export function createTaskService(parts: {
     facts: EventFacts,
   ): Promise<Task | undefined> => {
     try {
-      return await store.markDeleted(taskId, owner, facts);
+      return await queue.markDeleted(taskId, owner, facts);
     } catch (error) {
-      const task = isFullDisk(error) ? await store.find(taskId, owner) : undefined;
+      const task = isFullDisk(error) ? await queue.find(taskId, owner) : undefined;
       if (!task || !hasEnded(task.status)) throw error;
       // The upload of an ended task is no longer needed; removing it makes room for the mark.
       await files.remove(layout.input(task.mixture.inputId));
-      return store.markDeleted(taskId, owner, facts);
+      return queue.markDeleted(taskId, owner, facts);
     }
   };
 
   return {
     async admit(contentLength, from) {
       const key = from?.idempotencyKey;
-      const isRepeat = key !== undefined && (await store.findByKey(key, from?.owner ?? null)) !== undefined;
+      const isRepeat = key !== undefined && (await queue.findByKey(key, from?.owner ?? null)) !== undefined;
       await admission.admit({ contentLength, isRepeat });
     },
     async receive(source) {
@@ -157,7 +157,7 @@ export function createTaskService(parts: {
     async submit(submission) {
       const { upload, model, options, owner, idempotencyKey } = submission;
       // Checked before the probe: what was accepted once is not refused when it is sent again.
-      const known = idempotencyKey === undefined ? undefined : await store.findByKey(idempotencyKey, owner);
+      const known = idempotencyKey === undefined ? undefined : await queue.findByKey(idempotencyKey, owner);
       if (known) return repeat(known, submission);
       const stored = files.localPath(layout.upload(upload.inputId));
       const { waitedMs, ...probed } = await parts.probe(stored, submission.caller);
@@ -174,7 +174,7 @@ export function createTaskService(parts: {
       admission.refuseWhenClosed();
       const mixture: Mixture = { ...probed, ...upload, filename: submission.filename, storageKey };
       const taskId = randomUUID();
-      const task = await store
+      const task = await queue
         .accept(
           {
             taskId,
@@ -200,15 +200,15 @@ export function createTaskService(parts: {
       return { ...(await views.of(task)), isRepeat: false, waitedMs };
     },
     async find(taskId, owner) {
-      const task = await store.find(taskId, owner);
+      const task = await queue.find(taskId, owner);
       return task && views.of(task);
     },
     async page(query) {
-      const tasks = await store.page(query);
+      const tasks = await queue.page(query);
       return views.ofAll(tasks);
     },
     async cancel(taskId, owner, requestId) {
-      const task = await store.cancel(taskId, owner, { requestId });
+      const task = await queue.cancel(taskId, owner, { requestId });
       if (task === undefined || task === 'ended') return task;
       void running.abort(taskId);
       return views.of(task);
@@ -223,7 +223,7 @@ export function createTaskService(parts: {
       else await erase();
       return true;
     },
-    stemsOf: (task) => store.stemsOf(task),
+    stemsOf: (task) => queue.stemsOf(task),
     close: () => {
       admission.close();
       erasing.stop();

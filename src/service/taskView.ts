@@ -1,4 +1,4 @@
-import type { TaskStore } from '../queue/taskQueue.ts';
+import type { TaskQueue } from '../queue/taskQueue.ts';
 import type { Progress, ProgressBoard } from '../tasks/progress.ts';
 import type { Task } from '../tasks/task.ts';
 
@@ -19,7 +19,7 @@ export interface TaskViews {
 
 /** Creates it. */
 export function createTaskViews(
-  store: Pick<TaskStore, 'queuePosition' | 'queuePositions'>,
+  queue: Pick<TaskQueue, 'queuePosition' | 'queuePositions'>,
   progress: Pick<ProgressBoard, 'find'>,
 ): TaskViews {
   const viewAt = (task: Task, position: number): TaskView => ({
@@ -29,9 +29,9 @@ export function createTaskViews(
     queuePosition: isPending(task) ? Math.max(1, position) : null,
   });
   return {
-    of: async (task) => viewAt(task, isPending(task) ? await store.queuePosition(task.seq) : 1),
+    of: async (task) => viewAt(task, isPending(task) ? await queue.queuePosition(task.seq) : 1),
     async ofAll(tasks) {
-      const positions = await store.queuePositions(tasks.filter(isPending).map(({ seq }) => seq));
+      const positions = await queue.queuePositions(tasks.filter(isPending).map(({ seq }) => seq));
       return tasks.map((task) => viewAt(task, positions.get(task.seq) ?? 1));
     },
   };

@@ -36,7 +36,7 @@ export interface EventFacts {
   outcome?: string;
 }
 
-/** Publishes every change of a task's state in commit order. Only the store announces. */
+/** Publishes every change of a task's state in commit order. Only the queue announces. */
 export interface TaskEvents {
   /** Calls `tell` for every later change. Errors it throws are logged; the change is already committed. */
   subscribe(tell: (event: TaskEvent) => void): void;

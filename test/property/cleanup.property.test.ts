@@ -10,7 +10,7 @@ import { attempts, inputs, stems, tasks } from '../../src/queue/sqlite/schema.ts
 import type { Task } from '../../src/tasks/task.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import { taskAt } from '../support/agedTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../support/queueOnDisk.ts';
 
 // Few values, so that a task is often exactly as old as its kind is kept.
 const hours = fc.integer({ min: 1, max: 8 });
@@ -27,7 +27,7 @@ const someTasks = fc.array(
 test('exactly the tasks past their time lose their files and rows, and a second pass changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(someTasks, retention, async (given, kept) => {
-      const disk = await openStoreOnDisk();
+      const disk = await openQueueOnDisk();
       const root = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-cleanup-'));
       try {
         const files = createLocalFileStore(root);
@@ -36,7 +36,7 @@ test('exactly the tasks past their time lose their files and rows, and a second 
         const pass = () =>
           cleanUp(
             {
-              store: disk.store,
+              queue: disk.queue,
               files,
               running: { has: () => false },
               isOpenUpload: () => false,
@@ -59,7 +59,7 @@ test('exactly the tasks past their time lose their files and rows, and a second 
           if (keepsRow) rows.add(task.taskId);
           if (keepsFiles) {
             stored.add(task.mixture.storageKey).add(`results/${task.taskId}/1/drums.wav`);
-            expect(await disk.store.find(task.taskId, null)).toEqual(task);
+            expect(await disk.queue.find(task.taskId, null)).toEqual(task);
           }
         }
         const first = await everything(disk, root);
@@ -83,7 +83,7 @@ test('exactly the tasks past their time lose their files and rows, and a second 
 const hasEnded = (status: TaskStatus) => status !== 'pending' && status !== 'processing';
 
 /** Every row, and every file by its key. */
-async function everything({ database: { orm } }: StoreOnDisk, root: string) {
+async function everything({ database: { orm } }: QueueOnDisk, root: string) {
   const found = await readdir(root, { recursive: true, withFileTypes: true });
   return {
     tasks: orm.select().from(tasks).all(),

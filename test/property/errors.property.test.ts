@@ -229,7 +229,7 @@ test('Property 26: every code that there is comes in that shape from a real serv
   });
   database.prepare('UPDATE tasks SET files_expired_at = 1 WHERE task_id = ?').run(done);
   expectCode('RESULTS_EXPIRED', await mine(`/tasks/${done}/results`));
-  // Whatever the store is asked, it cannot answer.
+  // Whatever the queue is asked, it cannot answer.
   database.exec('ALTER TABLE tasks RENAME TO tasks_away');
   expectCode('INTERNAL', await mine('/tasks'));
   expectCode('INTERNAL', await mine('/tasks/none'));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newTask } from '../support/newTask.ts';
-import { openStoreOnDisk } from '../support/storeOnDisk.ts';
+import { openQueueOnDisk } from '../support/queueOnDisk.ts';
 
 test('a walk by cursor gives every task that was there all along exactly once, newest first, whatever comes and goes meanwhile', async () => {
   const meanwhile = fc.array(
@@ -17,23 +17,23 @@ test('a walk by cursor gives every task that was there all along exactly once, n
       fc.integer({ min: 1, max: 5 }),
       fc.array(meanwhile, { maxLength: 10 }),
       async (howMany, limit, changes) => {
-        const disk = await openStoreOnDisk();
+        const disk = await openQueueOnDisk();
         try {
-          const { store } = disk;
+          const { queue } = disk;
           const start: string[] = [];
           const gone = new Set<string>();
-          const insert = async () => (await store.accept(newTask(), 1000)).taskId;
+          const insert = async () => (await queue.accept(newTask(), 1000)).taskId;
           for (let i = 0; i < howMany; i += 1) start.push(await insert());
           const walked: { taskId: string; seq: number }[] = [];
           for (let page = 0; ; page += 1) {
             const before = walked.at(-1)?.seq;
-            const tasks = await store.page({ owner: null, status: undefined, before, limit });
+            const tasks = await queue.page({ owner: null, status: undefined, before, limit });
             walked.push(...tasks);
             if (tasks.length < limit) break;
             for (const change of changes[page] ?? []) {
               const victim = change.do === 'delete' ? start[change.task] : undefined;
               if (change.do === 'insert') await insert();
-              else if (victim !== undefined && (await store.markDeleted(victim, null))) gone.add(victim);
+              else if (victim !== undefined && (await queue.markDeleted(victim, null))) gone.add(victim);
             }
           }
           const ids = walked.map((task) => task.taskId);
@@ -57,10 +57,10 @@ test('the owner of a page never sees a task of another one', async () => {
   const owner = fc.constantFrom(null, 'a', 'b', "'; DROP TABLE tasks; --");
   await fc.assert(
     fc.asyncProperty(fc.array(owner, { maxLength: 8 }), owner, async (owners, asking) => {
-      const disk = await openStoreOnDisk();
+      const disk = await openQueueOnDisk();
       try {
-        for (const each of owners) await disk.store.accept(newTask({ owner: each }), 1000);
-        const page = await disk.store.page({
+        for (const each of owners) await disk.queue.accept(newTask({ owner: each }), 1000);
+        const page = await disk.queue.page({
           owner: asking,
           status: undefined,
           before: undefined,

@@ -5,7 +5,7 @@ import { AppError } from '../../src/errors.ts';
 import { attempts, tasks } from '../../src/queue/sqlite/schema.ts';
 import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask, POISON } from '../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../support/queueOnDisk.ts';
 import { claim } from '../support/claim.ts';
 
 const MAX_PENDING = 6;
@@ -41,13 +41,13 @@ interface Known {
   deathsInARow: number;
 }
 
-/** Runs a history against the store and holds every answer against a model of a few lines. */
+/** Runs a history against the queue and holds every answer against a model of a few lines. */
 class History {
-  readonly #disk: StoreOnDisk;
+  readonly #disk: QueueOnDisk;
   readonly #known: Known[] = [];
   readonly #ended = { completed: 0, failed: 0, cancelled: 0 };
 
-  constructor(disk: StoreOnDisk) {
+  constructor(disk: QueueOnDisk) {
     this.#disk = disk;
   }
 
@@ -73,10 +73,10 @@ class History {
     const fresh = newTask({ taskId: randomUUID() });
     const waiting = this.#visible('pending').length;
     if (waiting >= MAX_PENDING) {
-      await expect(this.#disk.store.accept(fresh, MAX_PENDING)).rejects.toBeInstanceOf(AppError);
+      await expect(this.#disk.queue.accept(fresh, MAX_PENDING)).rejects.toBeInstanceOf(AppError);
       return;
     }
-    await this.#disk.store.accept(fresh, MAX_PENDING);
+    await this.#disk.queue.accept(fresh, MAX_PENDING);
     this.#known.push({
       taskId: fresh.taskId,
       status: 'pending',
@@ -87,7 +87,7 @@ class History {
   }
 
   async #claim(): Promise<void> {
-    const claimed = await claim(this.#disk.store);
+    const claimed = await claim(this.#disk.queue);
     const oldest = this.#visible('pending')[0];
     expect(claimed?.taskId).toBe(oldest?.taskId);
     if (!oldest) return;
@@ -98,7 +98,7 @@ class History {
 
   async #crash(): Promise<void> {
     this.#disk.reopen();
-    const told = await this.#disk.store.reclaimExpired(Infinity, POISON);
+    const told = await this.#disk.queue.reclaimExpired(Infinity, POISON);
     const expected = this.#visible('processing').map((lost) => {
       lost.deathsInARow += 1;
       if (lost.deathsInARow < POISON.deathsInARow) this.#move(lost, 'pending');
@@ -113,15 +113,15 @@ class History {
     if (!known) return;
     const number = next.attempt === 0 ? known.attempt : next.attempt;
     const isCurrent = known.status === 'processing' && !known.deleted && number === known.attempt;
-    const { store } = this.#disk;
+    const { queue } = this.#disk;
     const changed =
       next.do === 'requeue'
-        ? await store.requeue(known.taskId, number, {
+        ? await queue.requeue(known.taskId, number, {
             outcome: 'worker_died',
             countsAsFailure: next.good,
             notBefore: null,
           })
-        : await store.finish(known.taskId, number, next.good ? completion(known.taskId, number) : failure());
+        : await queue.finish(known.taskId, number, next.good ? completion(known.taskId, number) : failure());
     expect(changed).toBe(isCurrent);
     if (!isCurrent) return;
     known.deathsInARow = 0;
@@ -132,17 +132,17 @@ class History {
   async #withdraw(next: Extract<Step, { do: 'cancel' | 'delete' | 'erase' }>): Promise<void> {
     const known = this.#known[next.task];
     if (!known) return;
-    const { store } = this.#disk;
+    const { queue } = this.#disk;
     if (next.do === 'cancel') {
-      const answer = await store.cancel(known.taskId, null);
+      const answer = await queue.cancel(known.taskId, null);
       if (known.deleted) expect(answer).toBeUndefined();
       else if (hasEnded(known.status)) expect(answer).toBe('ended');
       else this.#end(known, 'cancelled');
     } else if (next.do === 'delete') {
-      expect((await store.markDeleted(known.taskId, null)) !== undefined).toBe(!known.deleted);
+      expect((await queue.markDeleted(known.taskId, null)) !== undefined).toBe(!known.deleted);
       known.deleted = true;
     } else if (known.deleted) {
-      await store.erase(known.taskId);
+      await queue.erase(known.taskId);
     }
   }
 
@@ -161,12 +161,12 @@ class History {
   }
 
   async checkInvariants(): Promise<void> {
-    const { store, database } = this.#disk;
+    const { queue, database } = this.#disk;
     for (const known of this.#known) {
-      const found = await store.find(known.taskId, null);
+      const found = await queue.find(known.taskId, null);
       if (known.deleted) expect(found).toBeUndefined();
       else expect(found).toMatchObject({ status: known.status, attempt: known.attempt });
-      const stems = found ? await store.stemsOf(found) : [];
+      const stems = found ? await queue.stemsOf(found) : [];
       expect(stems.length > 0).toBe(found?.status === 'completed');
     }
     const rows = database.orm.select().from(attempts).all();
@@ -180,7 +180,7 @@ class History {
     for (const [how, number] of Object.entries(this.#ended)) {
       expect(totals.get(`tasks_${how}`) ?? 0).toBe(number);
     }
-    expect(await store.countByStatus()).toEqual({
+    expect(await queue.countByStatus()).toEqual({
       pending: this.#visible('pending').length,
       processing: this.#visible('processing').length,
       completed: this.#visible('completed').length,
@@ -201,7 +201,7 @@ const crashes: fc.Arbitrary<Step[]> = fc
 test('whatever happens in whatever order, every accepted task is in one legal status, its attempts are numbered without a gap, late messages change nothing, and the totals are right', async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.array(step, { minLength: 5, maxLength: 50 }), crashes), async (steps) => {
-      const disk = await openStoreOnDisk();
+      const disk = await openQueueOnDisk();
       try {
         const history = new History(disk);
         for (const next of steps) await history.take(next);

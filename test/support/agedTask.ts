@@ -6,7 +6,7 @@ import { tasks } from '../../src/queue/sqlite/schema.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import type { TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask } from './newTask.ts';
-import type { StoreOnDisk } from './storeOnDisk.ts';
+import type { QueueOnDisk } from './queueOnDisk.ts';
 import { claim } from './claim.ts';
 
 /** Longer than a test keeps anything: whoever counts from another moment than the end is found out. */
@@ -19,12 +19,12 @@ const RAN_MS = 1_000 * 3_600_000;
  * @param ageMs how long ago it ended, or, where it has not, came. Nothing else may be pending.
  */
 export async function taskAt(
-  { store, database, clock }: StoreOnDisk,
+  { queue, database, clock }: QueueOnDisk,
   files: FileStore,
   status: TaskStatus,
   ageMs: number,
 ): Promise<Task> {
-  const { taskId, mixture } = await store.accept(newTask(), 10_000);
+  const { taskId, mixture } = await queue.accept(newTask(), 10_000);
   for (const key of [mixture.storageKey, `results/${taskId}/1/drums.wav`]) {
     await pipeline(Readable.from([Buffer.from('x')]), await files.create(key));
   }
@@ -36,10 +36,10 @@ export async function taskAt(
     database.orm.update(tasks).set({ notBefore }).where(eq(tasks.status, 'pending')).run();
     dated({ notBefore: null });
   }
-  if (status === 'cancelled') await store.cancel(taskId, null);
-  else if (status !== 'pending') await claim(store);
-  if (status === 'completed') await store.finish(taskId, 1, completion(taskId, 1));
-  if (status === 'failed') await store.finish(taskId, 1, failure());
+  if (status === 'cancelled') await queue.cancel(taskId, null);
+  else if (status !== 'pending') await claim(queue);
+  if (status === 'completed') await queue.finish(taskId, 1, completion(taskId, 1));
+  if (status === 'failed') await queue.finish(taskId, 1, failure());
   const then = clock.now() - ageMs;
   const ended = status !== 'pending' && status !== 'processing';
   dated({
@@ -47,7 +47,7 @@ export async function taskAt(
     ...(status === 'pending' || status === 'cancelled' ? {} : { startedAt: then - RAN_MS }),
     ...(ended ? { completedAt: then } : {}),
   });
-  const task = await store.find(taskId, null);
+  const task = await queue.find(taskId, null);
   if (!task) throw new Error('the task is not there');
   return task;
 }

@@ -47,7 +47,7 @@ export function newTask(given: Partial<NewTask> = {}): NewTask {
   };
 }
 
-/** A task as the store gives it to the scheduler: its first attempt runs. */
+/** A task as the queue gives it to the scheduler: its first attempt runs. */
 export function runningTask(given: Partial<Task> = {}): Task {
   return {
     ...newTask(),

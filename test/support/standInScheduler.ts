@@ -6,7 +6,7 @@ import type { DeviceAdmission } from '../../src/scheduler/admission/deviceAdmiss
 import { createMemoryAdmission } from '../../src/scheduler/admission/memoryAdmission.ts';
 import { createScheduler, type Scheduler } from '../../src/scheduler/dispatch/scheduler.ts';
 import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
-import type { TaskStore } from '../../src/queue/taskQueue.ts';
+import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import { createThroughputEstimates } from '../../src/scheduler/estimates/throughput.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
@@ -15,7 +15,7 @@ import { TIMEOUTS } from '../../src/workers/health/timeouts.ts';
 import type { SeparateParams, SeparateResult } from '../../src/contract/protocol.ts';
 import type { Lease } from '../../src/workers/inference/workerPool.ts';
 import { ANSWER, runnableModel, writtenStem } from './standInAttempt.ts';
-import type { StoreOnDisk } from './storeOnDisk.ts';
+import type { QueueOnDisk } from './queueOnDisk.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
 /** What a worker does that the test plays. */
@@ -37,12 +37,12 @@ export interface StandInScheduler {
   workers: readonly InferenceWorker[];
 }
 
-/** Builds one on a store; whoever starts it stops it. */
+/** Builds one on a queue; whoever starts it stops it. */
 export async function standInScheduler(
-  disk: StoreOnDisk,
+  disk: QueueOnDisk,
   given: {
     workers: PlayedWorker[];
-    store?: Partial<TaskStore>;
+    queue?: Partial<TaskQueue>;
     devices?: Partial<DeviceAdmission>;
     parts?: Partial<Pick<AttemptParts, 'preparation' | 'countOomKills'>>;
     /** Workers that are shown as idle, and are not to be had. */
@@ -87,7 +87,7 @@ export async function standInScheduler(
   const progress = createProgressBoard(disk.clock);
   const running = createRunningAttempts();
   const scheduler = createScheduler({
-    store: { ...disk.store, ...given.store },
+    queue: { ...disk.queue, ...given.queue },
     files,
     media: {} as never,
     progress,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createLog } from '../../src/log/log.ts';
 import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
-import type { TaskStore } from '../../src/queue/taskQueue.ts';
+import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../src/service/taskService.ts';
 import { defaultOptions } from './newTask.ts';
 import { starterModel } from './starterModel.ts';
-import { openStoreOnDisk, type StoreOnDisk } from './storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from './queueOnDisk.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
 /** What the probe of these services finds, where a test does not say otherwise. */
@@ -27,9 +27,9 @@ export const FOUND: Awaited<ReturnType<Probe>> = {
   stagingReason: null,
 };
 
-/** A store and files on the disk, and services on them. */
+/** A queue and files on the disk, and services on them. */
 export interface ServiceOnDisk {
-  disk: StoreOnDisk;
+  disk: QueueOnDisk;
   files: FileStore;
   progress: ProgressBoard;
   running: RunningAttempts;
@@ -38,14 +38,14 @@ export interface ServiceOnDisk {
   service(given?: {
     probe?: Probe;
     files?: Partial<FileStore>;
-    store?: Partial<TaskStore>;
+    queue?: Partial<TaskQueue>;
     limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
   }): TaskService;
 }
 
 /** Opens a new one; whoever opens it disposes of its disk. */
 export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
-  const disk = await openStoreOnDisk();
+  const disk = await openQueueOnDisk();
   const files = createLocalFileStore(await temporaryFolder());
   await files.createFolder('inputs');
   const progress = createProgressBoard(disk.clock);
@@ -62,7 +62,7 @@ export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
     told,
     service: (given = {}) =>
       createTaskService({
-        store: given.store ? { ...disk.store, ...given.store } : disk.store,
+        queue: given.queue ? { ...disk.queue, ...given.queue } : disk.queue,
         files: { ...files, ...given.files },
         progress,
         running,

@@ -119,7 +119,7 @@ function registerRequestCount(
   };
 }
 
-/** The totals come from the store, so that they survive restarts and the removal of rows. */
+/** The totals come from the queue, so that they survive restarts and the removal of rows. */
 function registerTaskCounts(registers: Registry[], sources: MetricsSources): void {
   new Counter({
     name: 'msst_tasks_total',

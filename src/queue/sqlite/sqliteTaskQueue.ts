@@ -5,15 +5,15 @@ import { createReadMemo } from './readMemo.ts';
 import { taskMoves } from './taskMoves.ts';
 import { taskQueries } from './taskQueries.ts';
 import { taskRemoval } from './taskRemoval.ts';
-import type { TaskStore } from '../taskQueue.ts';
+import type { TaskQueue } from '../taskQueue.ts';
 import { createTransitions } from './transition.ts';
 
-/** Creates the task store on SQLite, using Drizzle. */
-export function createSqliteTaskStore(
+/** Creates the task queue on SQLite, using Drizzle. */
+export function createSqliteTaskQueue(
   { orm, write, writeFreeing }: Pick<Database, 'orm' | 'write' | 'writeFreeing'>,
   clock: Clock,
   events: TaskEvents,
-): TaskStore {
+): TaskQueue {
   const memo = createReadMemo();
   events.subscribe(() => {
     memo.forget();

@@ -4,16 +4,16 @@ import { AppError } from '../../errors.ts';
 import type { Stem, Task, TaskFailure } from '../../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks, type Plan } from './schema.ts';
 import { pendingTask, readTask, taskOfKey, visibleTask } from './taskRows.ts';
-import type { AttemptOutcome, LostAttempt, NewTask, TaskStore } from '../taskQueue.ts';
+import type { AttemptOutcome, LostAttempt, NewTask, TaskQueue } from '../taskQueue.ts';
 import type { Write } from './transaction.ts';
 import { move, type RunTransition, type Transition } from './transition.ts';
 
-/** The store methods that change a task's status or lease. */
+/** The queue methods that change a task's status or lease. */
 export function taskMoves(
   write: Write,
   transition: RunTransition,
   transitionFreeing: RunTransition,
-): Pick<TaskStore, 'accept' | 'claim' | 'renew' | 'finish' | 'requeue' | 'reclaimExpired' | 'cancel'> {
+): Pick<TaskQueue, 'accept' | 'claim' | 'renew' | 'finish' | 'requeue' | 'reclaimExpired' | 'cancel'> {
   return {
     accept: (task, maxPending, facts) =>
       transition(({ tx, now, note }) => {

@@ -6,18 +6,18 @@ import type { Task } from '../../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
 import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
-import { LONGEST_RETRY_DELAY_MS, type DeviceFailure, type TaskStore } from '../taskQueue.ts';
+import { LONGEST_RETRY_DELAY_MS, type DeviceFailure, type TaskQueue } from '../taskQueue.ts';
 import { settle } from './transaction.ts';
 
 const RECENT_TASKS = 50;
 
-/** The read-only store methods. */
+/** The read-only queue methods. */
 export function taskQueries(
   db: BetterSQLite3Database,
   memo: ReadMemo,
   clock: Clock,
 ): Pick<
-  TaskStore,
+  TaskQueue,
   | 'find'
   | 'findByKey'
   | 'page'

@@ -6,18 +6,18 @@ import type { EventFacts } from '../../tasks/taskEvent.ts';
 import type { EndedStatus } from '../../tasks/taskState.ts';
 import { attempts, events, inputs, stems, tasks } from './schema.ts';
 import { readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
-import type { ExpiryQuery, TaskStore } from '../taskQueue.ts';
+import type { ExpiryQuery, TaskQueue } from '../taskQueue.ts';
 import { settle, type Write } from './transaction.ts';
 import type { RunTransition, Transition } from './transition.ts';
 
-/** The store methods that expire, hide and erase tasks and their files. */
+/** The queue methods that expire, hide and erase tasks and their files. */
 export function taskRemoval(
   db: BetterSQLite3Database,
   write: Write,
   transition: RunTransition,
   clock: Clock,
 ): Pick<
-  TaskStore,
+  TaskQueue,
   | 'markDeleted'
   | 'markedDeleted'
   | 'erase'

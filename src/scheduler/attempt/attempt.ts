@@ -44,7 +44,7 @@ const COMPILE_SECONDS = 180;
 
 /**
  * Runs one attempt of a task on a leased worker and publishes nothing: its files lie in the attempt's own
- * folder until the store names them.
+ * folder until the queue names them.
  *
  * @throws what the worker or the media child throws
  */

@@ -1,6 +1,6 @@
 import type { Log } from '../../log/log.ts';
 import type { FileStore } from '../../blobs/fileStore.ts';
-import type { TaskStore } from '../../queue/taskQueue.ts';
+import type { TaskQueue } from '../../queue/taskQueue.ts';
 import { WHOLE_SECONDS } from '../../tasks/resources/pieces.ts';
 import type { Task } from '../../tasks/task.ts';
 import type { InferenceWorker } from '../../workers/inference/inferenceWorker.ts';
@@ -21,7 +21,7 @@ export interface Preparation<Worker = InferenceWorker> {
 
 /** Builds it. */
 export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'>>(parts: {
-  store: Pick<TaskStore, 'nextPending'>;
+  queue: Pick<TaskQueue, 'nextPending'>;
   files: Pick<FileStore, 'localPath'>;
   describeModel: (modelType: string) => Pick<RunnableModel, 'sampleRate'> | undefined;
   log: Pick<Log, 'warn'>;
@@ -32,7 +32,7 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
 
   const look = async (): Promise<void> => {
     if (![...busy.values()].includes(null)) return;
-    const next = await parts.store.nextPending(busy.size);
+    const next = await parts.queue.nextPending(busy.size);
     const prepared = new Set(busy.values());
     for (const task of next) {
       const free = [...busy].find(([, taskId]) => taskId === null)?.[0];

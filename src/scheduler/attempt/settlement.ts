@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../log/log.ts';
 import type { FileStore } from '../../blobs/fileStore.ts';
 import { layout } from '../../blobs/layout.ts';
-import type { AttemptResult, TaskStore } from '../../queue/taskQueue.ts';
+import type { AttemptResult, TaskQueue } from '../../queue/taskQueue.ts';
 import type { StageClock } from '../../tasks/stageClock.ts';
 import { tellSafely } from '../../log/tellSafely.ts';
 import type { Task } from '../../tasks/task.ts';
@@ -14,7 +14,7 @@ export type Outcome = { result: AttemptResult } | { error: unknown };
 
 /** Dependencies of the settlement. */
 export interface SettlementParts {
-  store: Pick<TaskStore, 'finish' | 'requeue' | 'statusOf'>;
+  queue: Pick<TaskQueue, 'finish' | 'requeue' | 'statusOf'>;
   files: Pick<FileStore, 'remove' | 'removeEmptyFolder'>;
   maxAttempts: number;
   retryDelayMs: number;
@@ -39,7 +39,7 @@ const PERSIST_RETRY_MS = 1_000;
 
 /** Builds it. */
 export function createSettlement(parts: SettlementParts): Settlement {
-  const { store, files, log } = parts;
+  const { queue, files, log } = parts;
   let stopping = false;
 
   const decide = (error: unknown, task: Task, cancelled: boolean) =>
@@ -85,7 +85,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
 
   /** @returns false when the attempt is no longer the task's current one, or the outcome could not be written */
   const finish = ({ taskId, attempt }: Task, result: AttemptResult): Promise<boolean> =>
-    persist(() => store.finish(taskId, attempt, result));
+    persist(() => queue.finish(taskId, attempt, result));
 
   const requeue = async (
     task: Task,
@@ -93,7 +93,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
   ): Promise<void> => {
     const { outcome, countsAsFailure, delayMs = 0 } = decision;
     const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
-    await persist(() => store.requeue(task.taskId, task.attempt, { outcome, countsAsFailure, notBefore }));
+    await persist(() => queue.requeue(task.taskId, task.attempt, { outcome, countsAsFailure, notBefore }));
   };
 
   const persist = async (write: () => Promise<boolean>): Promise<boolean> => {
@@ -115,7 +115,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
   const discard = async (task: Task): Promise<void> => {
     const { taskId, attempt } = task;
     await removing(taskId, async () => {
-      const current = await store.statusOf(taskId);
+      const current = await queue.statusOf(taskId);
       // For example, when a commit succeeded but reported an error.
       if (current?.status === 'completed' && current.attempt === attempt) return;
       await files.remove(layout.attempt(taskId, attempt));

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log/log.ts';
-import type { TaskStore } from '../../queue/taskQueue.ts';
+import type { TaskQueue } from '../../queue/taskQueue.ts';
 import type { Task } from '../../tasks/task.ts';
 
 /** An attempt whose lease is not renewed for this long counts as lost (milliseconds). */
@@ -20,16 +20,16 @@ export interface AttemptLeases {
 
 /** Builds it. */
 export function createAttemptLeases(parts: {
-  store: Pick<TaskStore, 'renew'>;
+  queue: Pick<TaskQueue, 'renew'>;
   clock: Pick<Clock, 'now'>;
   log: Pick<Log, 'warn'>;
 }): AttemptLeases {
-  const { store, clock, log } = parts;
+  const { queue, clock, log } = parts;
   const running = new Set<Task>();
   let timer: NodeJS.Timeout | undefined;
   const renew = () => {
     if (running.size === 0) return;
-    store.renew([...running], leaseUntil(clock)).catch((error: unknown) => {
+    queue.renew([...running], leaseUntil(clock)).catch((error: unknown) => {
       // The next renewal usually succeeds, and no other process competes for the queue.
       log.warn({ err: error }, 'the leases of running attempts could not be renewed');
     });

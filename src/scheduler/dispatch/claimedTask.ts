@@ -1,5 +1,5 @@
 import type { Log } from '../../log/log.ts';
-import type { TaskStore } from '../../queue/taskQueue.ts';
+import type { TaskQueue } from '../../queue/taskQueue.ts';
 import { StageClock } from '../../tasks/stageClock.ts';
 import type { RunningAttempts } from '../../tasks/runningAttempts.ts';
 import type { Task } from '../../tasks/task.ts';
@@ -14,7 +14,7 @@ import type { Outcome, Settlement } from '../attempt/settlement.ts';
 
 /** Dependencies of `beginClaimed`. */
 export interface ClaimedTaskParts extends AttemptParts {
-  store: Pick<TaskStore, 'statusOf'>;
+  queue: Pick<TaskQueue, 'statusOf'>;
   pool: Pick<WorkerPool, 'lease'>;
   running: RunningAttempts;
   memory: Pick<MemoryAdmission, 'begin' | 'end' | 'outgrew'>;
@@ -72,15 +72,15 @@ async function outcomeOf(parts: ClaimedTaskParts, run: Run): Promise<Outcome | u
   try {
     await Promise.all(neighbours.map((neighbour) => unloadNeighbour(neighbour, parts.log)));
     // A cancel between the claim and this point found no running attempt to abort.
-    if (!(await isStillRunning(parts.store, task))) return undefined;
+    if (!(await isStillRunning(parts.queue, task))) return undefined;
     return { result: await runAttempt(parts, task, lease, stages, signal) };
   } catch (error) {
     return { error };
   }
 }
 
-const isStillRunning = async (store: Pick<TaskStore, 'statusOf'>, { taskId }: Task): Promise<boolean> =>
-  (await store.statusOf(taskId))?.status === 'processing';
+const isStillRunning = async (queue: Pick<TaskQueue, 'statusOf'>, { taskId }: Task): Promise<boolean> =>
+  (await queue.statusOf(taskId))?.status === 'processing';
 
 /** Unloads an idle worker's models to free memory on a shared GPU. Never throws. */
 async function unloadNeighbour(neighbour: Lease, log: Log): Promise<void> {

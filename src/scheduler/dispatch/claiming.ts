@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { Candidate, TaskStore } from '../../queue/taskQueue.ts';
+import type { Candidate, TaskQueue } from '../../queue/taskQueue.ts';
 import type { Task } from '../../tasks/task.ts';
 import type { InferenceWorker } from '../../workers/inference/inferenceWorker.ts';
 import type { Lease, WorkerPool } from '../../workers/inference/workerPool.ts';
@@ -16,7 +16,7 @@ export interface Claimed {
 
 /** Dependencies of `claimNext`. */
 export interface ClaimingParts {
-  store: Pick<TaskStore, 'candidates' | 'claim'>;
+  queue: Pick<TaskQueue, 'candidates' | 'claim'>;
   pool: Pick<WorkerPool, 'ready' | 'lease'>;
   memory: Pick<MemoryAdmission, 'look'>;
   devices: Pick<DeviceAdmission, 'hasRoom' | 'takes'>;
@@ -33,9 +33,9 @@ const LOOK_AHEAD = 64;
  * @returns undefined when no task can start or no worker suits it
  */
 export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefined> {
-  const { store, pool, clock } = parts;
+  const { queue, pool, clock } = parts;
   const turn = parts.memory.look();
-  for await (const { task, lastFailure } of candidates(store)) {
+  for await (const { task, lastFailure } of candidates(queue)) {
     let suited: InferenceWorker | undefined;
     const itsTurn = turn(task, () => {
       suited = chooseWorker(
@@ -54,7 +54,7 @@ export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefin
     // Lease before claiming, so that nobody else takes the worker while the claim is written.
     const lease = itsTurn === 'start' ? pool.lease(suited) : undefined;
     if (!lease) return undefined;
-    const claimed = await claimFor(store, task, lease, leaseUntil(clock));
+    const claimed = await claimFor(queue, task, lease, leaseUntil(clock));
     if (claimed) return { task: claimed, lease };
   }
   return undefined;
@@ -62,14 +62,14 @@ export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefin
 
 /** Claims the task; releases the worker when the task is no longer pending. */
 async function claimFor(
-  store: ClaimingParts['store'],
+  queue: ClaimingParts['queue'],
   task: Task,
   lease: Lease,
   until: number,
 ): Promise<Task | undefined> {
   let claimed: Task | undefined;
   try {
-    claimed = await store.claim(task, { id: lease.worker.id, device: lease.device }, until);
+    claimed = await queue.claim(task, { id: lease.worker.id, device: lease.device }, until);
     return claimed;
   } finally {
     if (!claimed) lease.release('unused');
@@ -77,9 +77,9 @@ async function claimFor(
 }
 
 /** Candidates in queue order. The second and later ones are read only when the first is passed over. */
-async function* candidates(store: Pick<TaskStore, 'candidates'>): AsyncGenerator<Candidate> {
-  const [first] = await store.candidates({ limit: 1 });
+async function* candidates(queue: Pick<TaskQueue, 'candidates'>): AsyncGenerator<Candidate> {
+  const [first] = await queue.candidates({ limit: 1 });
   if (!first) return;
   yield first;
-  yield* await store.candidates({ after: first.task.seq, limit: LOOK_AHEAD - 1 });
+  yield* await queue.candidates({ after: first.task.seq, limit: LOOK_AHEAD - 1 });
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TaskStore } from '../../queue/taskQueue.ts';
+import type { TaskQueue } from '../../queue/taskQueue.ts';
 import type { ModelResidency } from '../../workers/inference/modelResidency.ts';
 import type { WorkerPool } from '../../workers/inference/workerPool.ts';
 import type { AttemptParts } from '../attempt/attempt.ts';
@@ -21,7 +21,7 @@ export interface Scheduler {
 export type SchedulerParts = AttemptParts &
   Pick<ClaimingParts & ClaimedTaskParts, 'memory' | 'devices' | 'running'> &
   Pick<SettlementParts, 'maxAttempts' | 'onModelUnavailable'> & {
-    store: TaskStore;
+    queue: TaskQueue;
     pool: Pick<WorkerPool, 'ready' | 'lease' | 'replaceWorn' | 'stop'>;
     /** Maintains the models of idle workers while no task can start. */
     residency: ModelResidency;

@@ -6,7 +6,7 @@ import { isFullDisk } from '../../../src/disk/fullDisk.ts';
 import { createBallast, type Ballast } from '../../../src/dataDir/ballast.ts';
 import { openDatabase } from '../../../src/queue/sqlite/database.ts';
 import { createLog } from '../../../src/log/log.ts';
-import { createSqliteTaskStore } from '../../../src/queue/sqlite/sqliteTaskQueue.ts';
+import { createSqliteTaskQueue } from '../../../src/queue/sqlite/sqliteTaskQueue.ts';
 import { createTaskEvents } from '../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { newTask } from '../../support/newTask.ts';
@@ -153,14 +153,14 @@ test('what makes room is written with it where the disk is full; what takes room
       return true;
     },
   );
-  const store = createSqliteTaskStore(database, new ManualClock(), createTaskEvents(createLog('silent')));
-  const { taskId } = await store.accept(newTask(), 10);
+  const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(createLog('silent')));
+  const { taskId } = await queue.accept(newTask(), 10);
   database.orm.get('PRAGMA max_page_count = 1');
   const long = newTask({ warnings: ['long '.repeat(4_000)] });
-  await expect(store.accept(long, 10)).rejects.toSatisfy(isFullDisk);
+  await expect(queue.accept(long, 10)).rejects.toSatisfy(isFullDisk);
   expect(given).toBe(0);
   await database.writeFreeing((tx) => tx.run(`UPDATE tasks SET warnings = '["${'long '.repeat(4_000)}"]'`));
   expect(given).toBe(1);
-  expect(await store.markDeleted(taskId, null)).toBeDefined();
+  expect(await queue.markDeleted(taskId, null)).toBeDefined();
   database.close();
 });

@@ -15,17 +15,17 @@ import type { Task } from '../../../src/tasks/task.ts';
 import type { TaskStatus } from '../../../src/tasks/taskState.ts';
 import { taskAt } from '../../support/agedTask.ts';
 import { newMixture, newTask } from '../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 
 const HOUR = 3_600_000;
 const RETENTION = { completedMs: 24 * HOUR, failedMs: 12 * HOUR, metadataMs: 168 * HOUR };
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 let root: string;
 let files: FileStore;
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   root = await temporaryFolder();
   files = createLocalFileStore(root);
 });
@@ -35,7 +35,7 @@ function parts(
   given: Partial<Omit<CleanupParts, 'files'>> & { files?: Partial<FileStore> } = {},
 ): CleanupParts {
   return {
-    store: disk.store,
+    queue: disk.queue,
     running: { has: () => false },
     isOpenUpload: () => false,
     retention: RETENTION,
@@ -54,7 +54,7 @@ const aged = (status: TaskStatus, hours: number): Promise<Task> => taskAt(disk, 
 /** What is left of it: whether its row, its upload and its output are there. */
 async function left({ taskId, mixture }: Task) {
   return {
-    row: (await disk.store.find(taskId, null)) !== undefined,
+    row: (await disk.queue.find(taskId, null)) !== undefined,
     upload: (await files.size(mixture.storageKey)) !== undefined,
     output: (await files.list(`results/${taskId}`)).length > 0,
   };
@@ -63,7 +63,7 @@ const ALL = { row: true, upload: true, output: true };
 const ROW_ONLY = { row: true, upload: false, output: false };
 const NOTHING = { row: false, upload: false, output: false };
 
-/** A folder of the store that was last written to so many hours ago by the test's clock. */
+/** A folder of files that was last written to so many hours ago by the test's clock. */
 async function folderOfAge(key: string, hours: number): Promise<void> {
   const folder = path.join(root, key);
   await mkdir(folder, { recursive: true });
@@ -113,12 +113,12 @@ describe('a task', () => {
     await pass();
     expect(await left(old)).toEqual(ROW_ONLY);
     expect(await left(young)).toEqual(ALL);
-    expect(await disk.store.find(old.taskId, null)).toEqual({
+    expect(await disk.queue.find(old.taskId, null)).toEqual({
       ...old,
       filesExpiredAt: disk.clock.now(),
       version: old.version + 1,
     });
-    expect(await disk.store.find(young.taskId, null)).toEqual(young);
+    expect(await disk.queue.find(young.taskId, null)).toEqual(young);
   });
 
   test.each(['failed', 'cancelled'] as const)('that is %s has a time of its own', async (status) => {
@@ -136,7 +136,7 @@ describe('a task', () => {
       await pass();
       expect(await left(old)).toEqual(NOTHING);
       expect(await files.list('inputs')).toEqual([]);
-      expect(await disk.store.hasInput(old.mixture.inputId)).toBe(false);
+      expect(await disk.queue.hasInput(old.mixture.inputId)).toBe(false);
     },
   );
 
@@ -155,7 +155,7 @@ describe('a task', () => {
       const task = await aged(status, 10_000);
       await pass();
       expect(await left(task)).toEqual(ALL);
-      expect(await disk.store.find(task.taskId, null)).toEqual(task);
+      expect(await disk.queue.find(task.taskId, null)).toEqual(task);
     },
   );
 
@@ -171,7 +171,7 @@ describe('a task', () => {
     const old = await aged('completed', 25);
     const said: unknown[] = [];
     const remove: FileStore['remove'] = async (key) => {
-      said.push((await disk.store.find(old.taskId, null))?.filesExpiredAt);
+      said.push((await disk.queue.find(old.taskId, null))?.filesExpiredAt);
       await files.remove(key);
     };
     await pass({ files: { remove } });
@@ -189,8 +189,8 @@ describe('a task', () => {
   test('that lost its files can still be deleted', async () => {
     const task = await aged('completed', 25);
     await pass();
-    expect(await disk.store.markDeleted(task.taskId, null)).toBeDefined();
-    await disk.store.erase(task.taskId);
+    expect(await disk.queue.markDeleted(task.taskId, null)).toBeDefined();
+    await disk.queue.erase(task.taskId);
     expect(await left(task)).toEqual(NOTHING);
   });
 });
@@ -227,23 +227,23 @@ describe('a file that cannot be removed', () => {
 
   test('and a database that does not answer end neither the pass nor the server', async () => {
     const task = await aged('failed', 13);
-    const expire: CleanupParts['store']['expire'] = async (query) => {
+    const expire: CleanupParts['queue']['expire'] = async (query) => {
       if (query.status === 'completed') throw new Error('SQLITE_FULL');
-      return disk.store.expire(query);
+      return disk.queue.expire(query);
     };
-    await pass({ store: { ...disk.store, expire } });
+    await pass({ queue: { ...disk.queue, expire } });
     expect(await left(task)).toEqual(ROW_ONLY);
   });
 });
 
 test('a task that was deleted while it waited and could not be erased then goes with the next pass', async () => {
   const waiting = await aged('pending', 0);
-  await disk.store.markDeleted(waiting.taskId, null);
+  await disk.queue.markDeleted(waiting.taskId, null);
   await pass({ running: { has: () => true } });
   expect(await left(waiting)).toMatchObject({ upload: true });
   await pass();
   expect(await left(waiting)).toEqual(NOTHING);
-  expect(await disk.store.markedDeleted()).toEqual([]);
+  expect(await disk.queue.markedDeleted()).toEqual([]);
 });
 
 test.each(['expire', 'retire'] as const)(
@@ -252,14 +252,14 @@ test.each(['expire', 'retire'] as const)(
     const task = await aged('completed', mark === 'expire' ? 25 : 169);
     const young = await aged('completed', 23);
     const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
-    const store = {
-      ...disk.store,
+    const queue = {
+      ...disk.queue,
       async [mark](query: never) {
         if ((await left(task)).output) throw full;
-        return disk.store[mark](query);
+        return disk.queue[mark](query);
       },
     };
-    await pass({ store });
+    await pass({ queue });
     expect(await left(task)).toEqual(mark === 'expire' ? ROW_ONLY : NOTHING);
     expect(await left(young)).toEqual(ALL);
   },
@@ -269,15 +269,15 @@ describe('on a disk too full for a mark', () => {
   test('a cancelled task still waits for its worker to let go of its files', async () => {
     const task = await aged('cancelled', 13);
     const full = Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
-    const store = { ...disk.store, expire: () => Promise.reject(full) };
-    await pass({ store, running: { has: (taskId) => taskId === task.taskId } });
+    const queue = { ...disk.queue, expire: () => Promise.reject(full) };
+    await pass({ queue, running: { has: (taskId) => taskId === task.taskId } });
     expect(await left(task)).toEqual(ALL);
   });
 
   test('and only there, files go before it: what failed for another reason is left for the next pass', async () => {
     const task = await aged('completed', 25);
-    const expire = vi.fn(disk.store.expire).mockRejectedValueOnce(new Error('SQLITE_IOERR'));
-    await pass({ store: { ...disk.store, expire } });
+    const expire = vi.fn(disk.queue.expire).mockRejectedValueOnce(new Error('SQLITE_IOERR'));
+    await pass({ queue: { ...disk.queue, expire } });
     expect(await left(task)).toEqual(ALL);
     await pass();
     expect(await left(task)).toEqual(ROW_ONLY);
@@ -298,9 +298,9 @@ describe('the log', () => {
   test('remembers that a task was deleted for as long as it would remember the task, however many there are', async () => {
     const others = 250;
     for (let n = 0; n <= others; n += 1) {
-      const { taskId } = await disk.store.accept(newTask(), 1_000);
-      await disk.store.markDeleted(taskId, null);
-      await disk.store.erase(taskId);
+      const { taskId } = await disk.queue.accept(newTask(), 1_000);
+      await disk.queue.markDeleted(taskId, null);
+      await disk.queue.erase(taskId);
     }
     const kept = () => disk.database.orm.select().from(events).all().length;
     disk.clock.advance(RETENTION.metadataMs);
@@ -345,8 +345,8 @@ describe('the log', () => {
 
   test('says which step the database did not answer', async () => {
     const err = new Error('SQLITE_IOERR');
-    const store = { ...disk.store, markedDeleted: () => Promise.reject(err) };
-    expect((await linesOf({ store })).filter(({ level }) => level !== 'debug')).toEqual([
+    const queue = { ...disk.queue, markedDeleted: () => Promise.reject(err) };
+    expect((await linesOf({ queue })).filter(({ level }) => level !== 'debug')).toEqual([
       { level: 'error', step: 'deleted tasks', err },
     ]);
   });
@@ -377,7 +377,7 @@ describe('what no row names', () => {
     const modifiedAt: FileStore['modifiedAt'] = async (key) => {
       // The sweep has read the folder's age; now the row is committed and the upload closed.
       const at = await files.modifiedAt(key);
-      await disk.store.accept(newTask({ mixture }), 10);
+      await disk.queue.accept(newTask({ mixture }), 10);
       open = false;
       return at;
     };
@@ -411,12 +411,12 @@ describe('what no row names', () => {
 test('of many tasks none is forgotten, and no transaction marks more than a hundred', async () => {
   await manyCompleted(250);
   const sizes: number[] = [];
-  const expire: CleanupParts['store']['expire'] = async (query) => {
-    const page = await disk.store.expire(query);
+  const expire: CleanupParts['queue']['expire'] = async (query) => {
+    const page = await disk.queue.expire(query);
     if (query.status === 'completed') sizes.push(page.length);
     return page;
   };
-  await pass({ store: { ...disk.store, expire } });
+  await pass({ queue: { ...disk.queue, expire } });
   expect(sizes).toEqual([100, 100, 50]);
   expect(notRemoved()).toBe(0);
 });
@@ -424,16 +424,16 @@ test('of many tasks none is forgotten, and no transaction marks more than a hund
 describe('the cleanup', () => {
   test('begins at once, goes on after every interval, and stops within a pass', async () => {
     let passes = 0;
-    const retire: CleanupParts['store']['retire'] = async (query) => {
+    const retire: CleanupParts['queue']['retire'] = async (query) => {
       passes += 1;
-      return disk.store.retire(query);
+      return disk.queue.retire(query);
     };
-    const store = { ...disk.store, retire };
+    const queue = { ...disk.queue, retire };
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => {
       vi.useRealTimers();
     });
-    const cleanup = createCleanup(parts({ store }), 5);
+    const cleanup = createCleanup(parts({ queue }), 5);
     cleanup.start();
     expect(passes).toBe(1);
     while (passes < 5) {
@@ -477,8 +477,8 @@ describe('the cleanup', () => {
     };
     await cleanUp(parts({ files: { remove } }), stopping.signal);
     expect(await files.list('inputs')).toHaveLength(1);
-    const retire = vi.fn(disk.store.retire);
-    await cleanUp(parts({ store: { ...disk.store, retire } }), stopping.signal);
+    const retire = vi.fn(disk.queue.retire);
+    await cleanUp(parts({ queue: { ...disk.queue, retire } }), stopping.signal);
     expect(retire).not.toHaveBeenCalled();
   });
 

@@ -16,7 +16,7 @@ beforeEach(() => {
   [stuck, removed, erased, tries] = [true, [], [], 0];
   error.mockClear();
   erasing = createErasing({
-    store: {
+    queue: {
       async erase(taskId) {
         // As long as the rows are there, the files can be found.
         erased.push(taskId, ...removed);

@@ -7,18 +7,18 @@ import { createLocalFileStore, type FileStore } from '../../../src/blobs/fileSto
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { createTaskLog } from '../../../src/tasks/taskLog.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { claim } from '../../support/claim.ts';
 
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 let files: FileStore;
 let lines: unknown[];
 const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   lines = [];
   disk.events.subscribe(createTaskLog(log, createRunningAttempts()));
   files = createLocalFileStore(await temporaryFolder());
@@ -31,23 +31,23 @@ async function put(key: string): Promise<void> {
 
 /** Accepts a task whose file is there. */
 async function accept() {
-  const task = await disk.store.accept(newTask(), 1000);
+  const task = await disk.queue.accept(newTask(), 1000);
   await put(task.mixture.storageKey);
   return task;
 }
 
 const start = async () => {
   disk.reopen();
-  await recover({ store: disk.store, files, log });
+  await recover({ queue: disk.queue, files, log });
 };
 
 test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
   const task = await accept();
-  await claim(disk.store);
+  await claim(disk.queue);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`tmp/${task.taskId}.1/mixture.wav`);
   await start();
-  expect(await disk.store.find(task.taskId, null)).toMatchObject({ status: 'pending', failures: 0 });
+  expect(await disk.queue.find(task.taskId, null)).toMatchObject({ status: 'pending', failures: 0 });
   expect(await files.list('results')).toEqual([]);
   expect(await files.list('tmp')).toEqual([]);
   expect(await files.size(task.mixture.storageKey)).toBe(1);
@@ -56,12 +56,12 @@ test('an interrupted task is pending again; what its attempt had written is gone
 test('a task that was interrupted by three deaths in a row has failed: its line says so, its output is gone, and its input stays for as long as any failed one', async () => {
   const task = await accept();
   for (const attempt of [1, 2, 3]) {
-    await claim(disk.store);
+    await claim(disk.queue);
     await put(`results/${task.taskId}/${String(attempt)}/drums.wav`);
     lines = [];
     await start();
   }
-  const { failure: reason } = (await disk.store.find(task.taskId, null))!;
+  const { failure: reason } = (await disk.queue.find(task.taskId, null))!;
   expect(reason).toMatchObject({ code: 'WORKER_CRASHED' });
   expect(lines).toContainEqual(
     expect.objectContaining({
@@ -80,12 +80,12 @@ test('a task that was interrupted by three deaths in a row has failed: its line 
 
 test('of a completed task the attempt that completed it stays, and no other', async () => {
   const task = await accept();
-  await claim(disk.store);
-  await disk.store.requeue(task.taskId, 1, LOST);
-  await claim(disk.store);
+  await claim(disk.queue);
+  await disk.queue.requeue(task.taskId, 1, LOST);
+  await claim(disk.queue);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`results/${task.taskId}/2/drums.wav`);
-  await disk.store.finish(task.taskId, 2, completion(task.taskId, 2));
+  await disk.queue.finish(task.taskId, 2, completion(task.taskId, 2));
   await start();
   expect(await files.list(`results/${task.taskId}`)).toEqual(['2']);
   expect(await files.size(`results/${task.taskId}/2/drums.wav`)).toBe(1);
@@ -94,9 +94,9 @@ test('of a completed task the attempt that completed it stays, and no other', as
 test('of failed and cancelled tasks no result stays', async () => {
   const failed = await accept();
   const cancelled = await accept();
-  await claim(disk.store);
-  await disk.store.finish(failed.taskId, 1, failure());
-  await disk.store.cancel(cancelled.taskId, null);
+  await claim(disk.queue);
+  await disk.queue.finish(failed.taskId, 1, failure());
+  await disk.queue.cancel(cancelled.taskId, null);
   for (const { taskId } of [failed, cancelled]) await put(`results/${taskId}/1/drums.wav`);
   await start();
   expect(await files.list('results')).toEqual([]);
@@ -105,10 +105,10 @@ test('of failed and cancelled tasks no result stays', async () => {
 test('a deletion that was begun is carried out', async () => {
   const task = await accept();
   await put(`results/${task.taskId}/1/drums.wav`);
-  await disk.store.markDeleted(task.taskId, null);
+  await disk.queue.markDeleted(task.taskId, null);
   await start();
-  expect(await disk.store.markedDeleted()).toEqual([]);
-  expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
+  expect(await disk.queue.markedDeleted()).toEqual([]);
+  expect(await disk.queue.statusOf(task.taskId)).toBeUndefined();
   expect(await files.list('inputs')).toEqual([]);
   expect(await files.list('results')).toEqual([]);
 });
@@ -116,15 +116,15 @@ test('a deletion that was begun is carried out', async () => {
 test('what cannot be removed does not keep the server from starting, nor the rest from going', async () => {
   const stuck = await accept();
   const other = await accept();
-  for (const { taskId } of [stuck, other]) await disk.store.markDeleted(taskId, null);
+  for (const { taskId } of [stuck, other]) await disk.queue.markDeleted(taskId, null);
   await put('results/of-no-task/1/x.wav');
   disk.reopen();
   const remove = async (key: string) => {
     if (key === `results/${stuck.taskId}` || key === 'results/of-no-task') throw new Error('EIO');
     await files.remove(key);
   };
-  await recover({ store: disk.store, files: { ...files, remove }, log });
-  expect((await disk.store.markedDeleted()).map(({ taskId }) => taskId)).toEqual([stuck.taskId]);
+  await recover({ queue: disk.queue, files: { ...files, remove }, log });
+  expect((await disk.queue.markedDeleted()).map(({ taskId }) => taskId)).toEqual([stuck.taskId]);
   expect(await files.list('inputs')).toEqual([stuck.mixture.inputId]);
   expect(lines).toContainEqual(expect.objectContaining({ level: 40, taskId: stuck.taskId }));
   expect(lines).toContainEqual(expect.objectContaining({ level: 40, key: 'results/of-no-task' }));
@@ -144,14 +144,14 @@ test('twice is as good as once, and on nothing at all it does nothing', async ()
   const task = await accept();
   await start();
   await start();
-  expect(await disk.store.find(task.taskId, null)).toEqual(task);
+  expect(await disk.queue.find(task.taskId, null)).toEqual(task);
   expect(await files.list('tmp')).toEqual([]);
 });
 
 test('the log says of each interrupted task that it is queued again, and what there was in all', async () => {
   const [interrupted, deleted] = [await accept(), await accept()];
-  await claim(disk.store);
-  await disk.store.markDeleted(deleted.taskId, null);
+  await claim(disk.queue);
+  await disk.queue.markDeleted(deleted.taskId, null);
   await put('inputs/half-an-upload/upload');
   await put('results/of-no-task/1/x.wav');
   await start();
@@ -172,16 +172,16 @@ test('what could not be removed is not counted as removed, a task that failed is
   const task = await accept();
   const deleted = await accept();
   for (let death = 1; death <= 3; death += 1) {
-    await claim(disk.store);
+    await claim(disk.queue);
     if (death < 3) await start();
   }
-  await disk.store.markDeleted(deleted.taskId, null);
+  await disk.queue.markDeleted(deleted.taskId, null);
   await put('results/of-no-task/1/x.wav');
   disk.reopen();
   lines = [];
   const remove = () => Promise.reject(new Error('EIO'));
-  await recover({ store: disk.store, files: { ...files, remove }, log });
-  expect(await disk.store.find(task.taskId, null)).toMatchObject({
+  await recover({ queue: disk.queue, files: { ...files, remove }, log });
+  expect(await disk.queue.find(task.taskId, null)).toMatchObject({
     failure: { message: expect.stringMatching(/three times in a row.*Submit it again/) },
   });
   expect(lines.at(-1)).toMatchObject({ lost: 1, failed: 1, deleted: 0, swept: 0 });
@@ -189,7 +189,7 @@ test('what could not be removed is not counted as removed, a task that failed is
 
 test('a scratch folder that cannot be emptied is told with its name', async () => {
   const createFolder = () => Promise.reject(new Error('EROFS'));
-  await recover({ store: disk.store, files: { ...files, createFolder }, log });
+  await recover({ queue: disk.queue, files: { ...files, createFolder }, log });
   expect(lines).toContainEqual(
     expect.objectContaining({
       level: 40,

@@ -12,7 +12,7 @@ beforeEach(() => {
 
 const admissionOf = (limits: Partial<TaskLimits> = {}): Admission =>
   createAdmission({
-    store: {
+    queue: {
       countByStatus: async () => ({ pending: waiting, processing: 9, completed: 9, failed: 9, cancelled: 9 }),
     },
     files: { freeBytes: async () => free },

@@ -47,7 +47,7 @@ test.each([
     message: expect.stringContaining('Send a key of its own with each new submission.'),
   });
   expect(await service.find(first.task.taskId, 'ann')).toMatchObject({ task: first.task });
-  expect(await on.disk.store.countByStatus()).toMatchObject({ pending: 1 });
+  expect(await on.disk.queue.countByStatus()).toMatchObject({ pending: 1 });
 });
 
 test('of two that come at once one makes the task; the other is told of it, and its file goes', async () => {
@@ -101,7 +101,7 @@ test('is admitted to a full queue, by its own key of its own owner', async () =>
 });
 
 test('a full queue that is only found at the end is told with a time to come back, and other troubles as they are', async () => {
-  const refusing = (error: Error) => submitTo(on.service({ store: { accept: () => Promise.reject(error) } }));
+  const refusing = (error: Error) => submitTo(on.service({ queue: { accept: () => Promise.reject(error) } }));
   on.progress.begin({ taskId: 'running', attempt: 1 }, 40);
   await expect(refusing(new AppError('QUEUE_FULL', 'full'))).rejects.toMatchObject({
     code: 'QUEUE_FULL',

@@ -11,14 +11,14 @@ import type { Probe, Submission, TaskService } from '../../../src/service/taskSe
 import type { TaskView } from '../../../src/service/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
-import type { StoreOnDisk } from '../../support/storeOnDisk.ts';
+import type { QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
 
 const model = starterModel();
 
 let on: ServiceOnDisk;
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 let files: FileStore;
 let progress: ProgressBoard;
 let running: RunningAttempts;
@@ -36,7 +36,7 @@ const submit = (
 ): Promise<TaskView> => submitTo(service, { owner, ...given });
 
 async function claim(): Promise<void> {
-  await claimFirst(disk.store);
+  await claimFirst(disk.queue);
 }
 
 describe('submitting', () => {
@@ -64,7 +64,7 @@ describe('submitting', () => {
       throw new Error('told in vain');
     });
     const view = await submit(newService());
-    expect(await disk.store.statusOf(view.task.taskId)).toMatchObject({ status: 'pending' });
+    expect(await disk.queue.statusOf(view.task.taskId)).toMatchObject({ status: 'pending' });
   });
 
   test('passes on what the probe refuses; the file can then be discarded', async () => {
@@ -195,7 +195,7 @@ describe('submitting', () => {
       options: defaultOptions,
     });
     await expect(submitting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
-    expect(await disk.store.countByStatus()).toMatchObject({ pending: 0 });
+    expect(await disk.queue.countByStatus()).toMatchObject({ pending: 0 });
   });
 });
 
@@ -314,7 +314,7 @@ describe('looking at a task', () => {
     const { task } = await submit(service);
     await claim();
     progress.begin({ ...task, attempt: 1 }, 30);
-    await disk.store.finish(task.taskId, 1, completion(task.taskId, 1));
+    await disk.queue.finish(task.taskId, 1, completion(task.taskId, 1));
     const view = (await service.find(task.taskId, null))!;
     expect(view.progress).toEqual({
       percent: 100,
@@ -338,8 +338,8 @@ describe('looking at a task', () => {
   test('a page shows each task as a look at it alone does', async () => {
     const service = newService();
     const views = [await submit(service), await submit(service)];
-    const alone = vi.spyOn(disk.store, 'queuePosition');
-    const together = vi.spyOn(disk.store, 'queuePositions');
+    const alone = vi.spyOn(disk.queue, 'queuePosition');
+    const together = vi.spyOn(disk.queue, 'queuePositions');
     const page = await service.page({ owner: null, status: 'pending', before: undefined, limit: 9 });
     expect(page.map((view) => view.queuePosition)).toEqual([2, 1]);
     // One look at the queue, however long the page is.
@@ -373,7 +373,7 @@ describe('cancelling', () => {
     const service = newService();
     const { task } = await submit(service);
     await claim();
-    await disk.store.finish(task.taskId, 1, failure());
+    await disk.queue.finish(task.taskId, 1, failure());
     expect(await service.cancel(task.taskId, null)).toBe('ended');
     expect(await service.cancel(randomUUID(), null)).toBeUndefined();
   });
@@ -385,7 +385,7 @@ describe('removing', () => {
     const { task } = await submit(service);
     expect(await service.remove(task.taskId, null)).toBe(true);
     expect(await files.list('inputs')).toEqual([]);
-    expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
+    expect(await disk.queue.statusOf(task.taskId)).toBeUndefined();
     expect(await service.remove(task.taskId, null)).toBe(false);
   });
 
@@ -406,7 +406,7 @@ describe('removing', () => {
     expect(await files.list('inputs')).toHaveLength(1);
     letGo();
     // Its row goes last.
-    await expect.poll(() => disk.store.hasInput(task.mixture.inputId)).toBe(false);
+    await expect.poll(() => disk.queue.hasInput(task.mixture.inputId)).toBe(false);
     expect(await files.list('inputs')).toEqual([]);
     expect(await files.list('results')).toEqual([]);
   });
@@ -423,7 +423,7 @@ describe('removing', () => {
     expect(await stuck.remove(task.taskId, null)).toBe(true);
     stuck.close();
     expect(await stuck.find(task.taskId, null)).toBeUndefined();
-    expect((await disk.store.markedDeleted()).map((each) => each.taskId)).toEqual([task.taskId]);
+    expect((await disk.queue.markedDeleted()).map((each) => each.taskId)).toEqual([task.taskId]);
   });
 
   describe('on a disk too full for the mark', () => {
@@ -431,10 +431,10 @@ describe('removing', () => {
     /** A service whose database takes no mark while the upload of the task lies on the disk. */
     const fullService = (inputId: string, error: Error = full) =>
       newService({
-        store: {
+        queue: {
           async markDeleted(taskId, owner) {
             if ((await files.list(`inputs/${inputId}`)).length > 0) throw error;
-            return disk.store.markDeleted(taskId, owner);
+            return disk.queue.markDeleted(taskId, owner);
           },
         },
       });
@@ -442,9 +442,9 @@ describe('removing', () => {
     test('an ended task gives the room of its upload first', async () => {
       const { task } = await submit(newService());
       await claim();
-      await disk.store.finish(task.taskId, 1, failure());
+      await disk.queue.finish(task.taskId, 1, failure());
       expect(await fullService(task.mixture.inputId).remove(task.taskId, null)).toBe(true);
-      expect(await disk.store.statusOf(task.taskId)).toBeUndefined();
+      expect(await disk.queue.statusOf(task.taskId)).toBeUndefined();
       expect(await files.list('inputs')).toEqual([]);
     });
 
@@ -454,14 +454,14 @@ describe('removing', () => {
         const { task } = await submit(newService());
         if (status === 'processing') await claim();
         await expect(fullService(task.mixture.inputId).remove(task.taskId, null)).rejects.toBe(full);
-        expect(await disk.store.statusOf(task.taskId)).toMatchObject({ status });
+        expect(await disk.queue.statusOf(task.taskId)).toMatchObject({ status });
         expect(await files.list(`inputs/${task.mixture.inputId}`)).toEqual(['mixture.mp3']);
       },
     );
 
     test('no task of another owner is touched, and no other trouble is taken for a full disk', async () => {
       const { task } = await submit(newService());
-      await disk.store.cancel(task.taskId, null);
+      await disk.queue.cancel(task.taskId, null);
       const { taskId, mixture } = task;
       await expect(fullService(mixture.inputId).remove(taskId, 'you')).rejects.toBe(full);
       const other = new Error('SQLITE_IOERR');

@@ -118,7 +118,7 @@ describe('an attempt', () => {
     expect(progress.shown).toMatchObject({ etaSeconds: 85, updatedAt: clock.now() });
   });
 
-  test('is never complete before the store says so', () => {
+  test('is never complete before the queue says so', () => {
     const progress = new AttemptProgress(new ManualClock(), 1);
     progress.update({ stage: 'encoding', done: 0, total: 0 });
     expect(progress.shown).toMatchObject({ percent: 97, stage: 'encoding', etaSeconds: 1 });

@@ -2,22 +2,22 @@ import { and, eq } from 'drizzle-orm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { events } from '../../../src/queue/sqlite/schema.ts';
 import { completion, failure, newTask, POISON } from '../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const REQUEUE = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   return () => disk.dispose();
 });
 
 const accept = async (owner: string | null = null) =>
-  (await disk.store.accept(newTask({ owner }), 100)).taskId;
-const claim = () => claimFirst(disk.store);
+  (await disk.queue.accept(newTask({ owner }), 100)).taskId;
+const claim = () => claimFirst(disk.queue);
 const rows = (owner = '') =>
   disk.database.orm.select().from(events).where(eq(events.owner, owner)).orderBy(events.number).all();
 const typesOf = (taskId: string) =>
@@ -34,9 +34,9 @@ describe('every change of a task', () => {
   test('is written beside it and announced once, with the task as the change left it', async () => {
     const taskId = await accept();
     await claim();
-    await disk.store.requeue(taskId, 1, REQUEUE);
+    await disk.queue.requeue(taskId, 1, REQUEUE);
     await claim();
-    await disk.store.finish(taskId, 2, { ...completion(taskId, 2), warnings: ['it clips'] });
+    await disk.queue.finish(taskId, 2, { ...completion(taskId, 2), warnings: ['it clips'] });
     const types = ['task.queued', 'task.started', 'task.requeued', 'task.started', 'task.completed'];
     expect(typesOf(taskId)).toEqual(types);
     expect(announcedTypes()).toEqual(types);
@@ -48,7 +48,7 @@ describe('every change of a task', () => {
       ['processing', 2],
       ['completed', 2],
     ]);
-    expect(disk.announced.at(-1)?.task).toEqual(await disk.store.find(taskId, null));
+    expect(disk.announced.at(-1)?.task).toEqual(await disk.queue.find(taskId, null));
     expect(disk.announced.map(({ facts }) => facts)).toEqual([
       {},
       { workerId: 'worker-0' },
@@ -61,16 +61,16 @@ describe('every change of a task', () => {
   test('is one where it fails, is cancelled, expires or is deleted', async () => {
     const [failed, cancelled] = [await accept(), await accept()];
     await claim();
-    await disk.store.finish(failed, 1, failure());
-    await disk.store.cancel(cancelled, null, { requestId: 'r' });
+    await disk.queue.finish(failed, 1, failure());
+    await disk.queue.cancel(cancelled, null, { requestId: 'r' });
     expect(disk.announced.at(-1)).toMatchObject({ facts: { requestId: 'r' }, task: { status: 'cancelled' } });
     disk.clock.advance(1_000);
     const page = { endedBefore: disk.clock.now(), after: undefined, limit: 10 };
-    await disk.store.expire({ ...page, status: 'failed' });
-    await disk.store.expire({ ...page, status: 'failed' });
-    await disk.store.markDeleted(cancelled, null, { requestId: 's' });
-    await disk.store.retire(page);
-    await disk.store.retire(page);
+    await disk.queue.expire({ ...page, status: 'failed' });
+    await disk.queue.expire({ ...page, status: 'failed' });
+    await disk.queue.markDeleted(cancelled, null, { requestId: 's' });
+    await disk.queue.retire(page);
+    await disk.queue.retire(page);
     expect(typesOf(failed)).toEqual([
       'task.queued',
       'task.started',
@@ -86,9 +86,9 @@ describe('every change of a task', () => {
     const [requeued, poisoned] = [await accept(), await accept()];
     for (let death = 1; death <= POISON.deathsInARow; death += 1) {
       if (death === 1) await claim();
-      await claimFirst(disk.store, WORKER, ({ task }) => task.taskId === poisoned);
+      await claimFirst(disk.queue, WORKER, ({ task }) => task.taskId === poisoned);
       disk.reopen();
-      await disk.store.reclaimExpired(Infinity, POISON);
+      await disk.queue.reclaimExpired(Infinity, POISON);
     }
     expect(typesOf(requeued)).toEqual(['task.queued', 'task.started', 'task.requeued']);
     expect(typesOf(poisoned).slice(-2)).toEqual(['task.started', 'task.failed']);
@@ -100,13 +100,13 @@ describe('no event', () => {
   test('comes of what changes nothing', async () => {
     const taskId = await accept();
     await claim();
-    await disk.store.finish(taskId, 1, completion(taskId, 1));
+    await disk.queue.finish(taskId, 1, completion(taskId, 1));
     const before = announcedTypes();
-    await disk.store.finish(taskId, 1, completion(taskId, 1));
-    await disk.store.requeue(taskId, 1, REQUEUE);
-    await disk.store.cancel(taskId, null);
-    await disk.store.cancel('of nobody', null);
-    await disk.store.markDeleted(taskId, 'somebody else');
+    await disk.queue.finish(taskId, 1, completion(taskId, 1));
+    await disk.queue.requeue(taskId, 1, REQUEUE);
+    await disk.queue.cancel(taskId, null);
+    await disk.queue.cancel('of nobody', null);
+    await disk.queue.markDeleted(taskId, 'somebody else');
     await claim();
     expect(announcedTypes()).toEqual(before);
     expect(rows()).toHaveLength(before.length);
@@ -119,7 +119,7 @@ describe('no event', () => {
     );
     await expect(claim()).rejects.toThrow('no');
     expect(announcedTypes()).toEqual(['task.queued']);
-    expect(await disk.store.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    expect(await disk.queue.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
   });
 });
 
@@ -134,15 +134,15 @@ describe('the numbers', () => {
   test('go on when every task is gone, and all but the last of them is forgotten', async () => {
     const [first, second] = [await accept('ann'), await accept('ann')];
     for (const taskId of [first, second]) {
-      await disk.store.markDeleted(taskId, 'ann');
-      await disk.store.erase(taskId);
+      await disk.queue.markDeleted(taskId, 'ann');
+      await disk.queue.erase(taskId);
     }
     expect(rows('ann').map(({ number, type }) => [number, type])).toEqual([
       [3, 'task.deleted'],
       [4, 'task.deleted'],
     ]);
-    expect(await disk.store.forgetDeletions(disk.clock.now(), 10)).toBe(0);
-    expect(await disk.store.forgetDeletions(disk.clock.now() + 1, 10)).toBe(1);
+    expect(await disk.queue.forgetDeletions(disk.clock.now(), 10)).toBe(0);
+    expect(await disk.queue.forgetDeletions(disk.clock.now() + 1, 10)).toBe(1);
     expect(rows('ann').map(({ number }) => number)).toEqual([4]);
     await accept('ann');
     expect(rows('ann').map(({ number }) => number)).toEqual([4, 5]);
@@ -151,15 +151,15 @@ describe('the numbers', () => {
   test('are forgotten a page at a time, and one that is the newest only later', async () => {
     for (let n = 0; n < 4; n += 1) {
       const taskId = await accept();
-      await disk.store.markDeleted(taskId, null);
-      await disk.store.erase(taskId);
+      await disk.queue.markDeleted(taskId, null);
+      await disk.queue.erase(taskId);
     }
     const later = disk.clock.now() + 1;
-    expect([await disk.store.forgetDeletions(later, 2), await disk.store.forgetDeletions(later, 2)]).toEqual([
+    expect([await disk.queue.forgetDeletions(later, 2), await disk.queue.forgetDeletions(later, 2)]).toEqual([
       2, 1,
     ]);
     const left = await accept();
-    expect(await disk.store.forgetDeletions(later, 2)).toBe(1);
+    expect(await disk.queue.forgetDeletions(later, 2)).toBe(1);
     expect(rows().map(({ taskId }) => taskId)).toEqual([left]);
   });
 });
@@ -167,9 +167,9 @@ describe('the numbers', () => {
 test('an erased task leaves no event but that it was deleted', async () => {
   const [gone, kept] = [await accept(), await accept()];
   await claim();
-  await disk.store.finish(gone, 1, completion(gone, 1));
-  await disk.store.markDeleted(gone, null);
-  await disk.store.erase(gone);
+  await disk.queue.finish(gone, 1, completion(gone, 1));
+  await disk.queue.markDeleted(gone, null);
+  await disk.queue.erase(gone);
   expect(typesOf(gone)).toEqual(['task.deleted']);
   expect(typesOf(kept)).toEqual(['task.queued']);
 });

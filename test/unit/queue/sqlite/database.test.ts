@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDatabase } from '../../../../src/queue/sqlite/database.ts';
 import { createLog } from '../../../../src/log/log.ts';
-import { createSqliteTaskStore } from '../../../../src/queue/sqlite/sqliteTaskQueue.ts';
+import { createSqliteTaskQueue } from '../../../../src/queue/sqlite/sqliteTaskQueue.ts';
 import { createTaskEvents } from '../../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../../support/manualClock.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
@@ -42,11 +42,11 @@ test('a database of the first release keeps its tasks, and may remove their file
   old.close();
 
   const database = openDatabase(file, migrations);
-  const store = createSqliteTaskStore(database, new ManualClock(), createTaskEvents(createLog('silent')));
-  const task = await store.find('t', null);
+  const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(createLog('silent')));
+  const task = await queue.find('t', null);
   expect(task).toMatchObject({ seq: 1, status: 'completed', completedAt: 9, filesExpiredAt: null });
   const query = { status: 'completed', endedBefore: 10, after: undefined, limit: 10 } as const;
-  expect(await store.expire(query)).toMatchObject([{ taskId: 't' }]);
+  expect(await queue.expire(query)).toMatchObject([{ taskId: 't' }]);
   database.close();
 });
 

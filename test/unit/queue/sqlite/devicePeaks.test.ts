@@ -1,11 +1,11 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { DevicePeak, DevicePeakStore } from '../../../../src/queue/devicePeakStore.ts';
 import { createDevicePeakStore } from '../../../../src/queue/sqlite/devicePeaks.ts';
-import { openStoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk } from '../../../support/queueOnDisk.ts';
 
 let peaks: DevicePeakStore;
 beforeEach(async () => {
-  const disk = await openStoreOnDisk();
+  const disk = await openQueueOnDisk();
   peaks = createDevicePeakStore(disk.database.orm, disk.database.write);
   return () => disk.dispose();
 });

@@ -2,16 +2,16 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isFullDisk } from '../../../../src/disk/fullDisk.ts';
 import { completion, newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim } from '../../../support/claim.ts';
 
 /** What is written is made so long that it needs pages of its own. */
 const LONG = 'long '.repeat(4_000);
 const full = expect.toSatisfy(isFullDisk) as unknown;
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
 });
 afterEach(() => disk.dispose());
 
@@ -21,46 +21,46 @@ const makeRoom = () => disk.database.orm.get('PRAGMA max_page_count = 100000');
 test('a task that finds the database full is not accepted, nor half of it; with room again it is', async () => {
   const task = newTask({ warnings: [LONG] });
   fill();
-  await expect(disk.store.accept(task, 10)).rejects.toEqual(full);
-  expect(await disk.store.countByStatus()).toMatchObject({ pending: 0 });
-  expect(await disk.store.hasInput(task.mixture.inputId)).toBe(false);
+  await expect(disk.queue.accept(task, 10)).rejects.toEqual(full);
+  expect(await disk.queue.countByStatus()).toMatchObject({ pending: 0 });
+  expect(await disk.queue.hasInput(task.mixture.inputId)).toBe(false);
   makeRoom();
-  expect(await disk.store.accept(task, 10)).toMatchObject({ status: 'pending' });
+  expect(await disk.queue.accept(task, 10)).toMatchObject({ status: 'pending' });
 });
 
 test('a claim that finds the database full leaves the task waiting; with room again it starts, as its first attempt', async () => {
-  const { taskId } = await disk.store.accept(newTask(), 10);
+  const { taskId } = await disk.queue.accept(newTask(), 10);
   const worker = { id: LONG, device: 'cpu' };
   fill();
-  await expect(claim(disk.store, worker)).rejects.toEqual(full);
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
+  await expect(claim(disk.queue, worker)).rejects.toEqual(full);
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
   makeRoom();
-  expect(await claim(disk.store, worker)).toMatchObject({ taskId, attempt: 1 });
+  expect(await claim(disk.queue, worker)).toMatchObject({ taskId, attempt: 1 });
 });
 
 test('an end that finds the database full leaves the attempt running; with room again it is whole', async () => {
-  const { taskId } = await disk.store.accept(newTask(), 10);
-  await claim(disk.store);
+  const { taskId } = await disk.queue.accept(newTask(), 10);
+  await claim(disk.queue);
   const end = { ...completion(taskId, 1), warnings: [LONG] };
   fill();
-  await expect(disk.store.finish(taskId, 1, end)).rejects.toEqual(full);
-  const task = await disk.store.find(taskId, null);
+  await expect(disk.queue.finish(taskId, 1, end)).rejects.toEqual(full);
+  const task = await disk.queue.find(taskId, null);
   expect(task).toMatchObject({ status: 'processing', warnings: [] });
-  expect(task && (await disk.store.stemsOf(task))).toEqual([]);
-  expect((await disk.store.totals()).completed).toBe(0);
+  expect(task && (await disk.queue.stemsOf(task))).toEqual([]);
+  expect((await disk.queue.totals()).completed).toBe(0);
   makeRoom();
-  expect(await disk.store.finish(taskId, 1, end)).toBe(true);
-  expect((await disk.store.totals()).completed).toBe(1);
+  expect(await disk.queue.finish(taskId, 1, end)).toBe(true);
+  expect((await disk.queue.totals()).completed).toBe(1);
 });
 
 test('a full database can still be read, and is told as full from the first refusal until there is room', async () => {
-  const { taskId } = await disk.store.accept(newTask(), 10);
+  const { taskId } = await disk.queue.accept(newTask(), 10);
   fill();
   expect(disk.database.lacksRoom()).toBe(false);
-  await expect(disk.store.accept(newTask({ warnings: [LONG] }), 10)).rejects.toEqual(full);
+  await expect(disk.queue.accept(newTask({ warnings: [LONG] }), 10)).rejects.toEqual(full);
   expect([disk.database.lacksRoom(), disk.database.lacksRoom()]).toEqual([true, true]);
   expect(disk.database.isReachable()).toBe(true);
-  expect(await disk.store.find(taskId, null)).toBeDefined();
+  expect(await disk.queue.find(taskId, null)).toBeDefined();
   makeRoom();
   expect(disk.database.lacksRoom()).toBe(false);
   expect(disk.totals().size).toBe(0);
@@ -68,7 +68,7 @@ test('a full database can still be read, and is told as full from the first refu
 
 test('a write that fails for another reason does not make the database a full one', async () => {
   const task = newTask();
-  await disk.store.accept(task, 10);
-  await expect(disk.store.accept(task, 10)).rejects.toThrow();
+  await disk.queue.accept(task, 10);
+  await expect(disk.queue.accept(task, 10)).rejects.toThrow();
   expect(disk.database.lacksRoom()).toBe(false);
 });

@@ -1,63 +1,63 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
 });
 afterEach(() => disk.dispose());
 
 const keyed = (given: Parameters<typeof newTask>[0] = {}) => newTask({ idempotencyKey: 'mine', ...given });
 
 test.each([null, 'ann'])('a key of owner %s gives one task, before and after a restart', async (owner) => {
-  const first = await disk.store.accept(keyed({ owner }), 10);
-  expect(await disk.store.accept(keyed({ owner }), 10)).toEqual(first);
+  const first = await disk.queue.accept(keyed({ owner }), 10);
+  expect(await disk.queue.accept(keyed({ owner }), 10)).toEqual(first);
   disk.reopen();
-  expect(await disk.store.accept(keyed({ owner }), 10)).toEqual(first);
-  expect(await disk.store.findByKey('mine', owner)).toEqual(first);
-  expect(await disk.store.countByStatus()).toMatchObject({ pending: 1 });
+  expect(await disk.queue.accept(keyed({ owner }), 10)).toEqual(first);
+  expect(await disk.queue.findByKey('mine', owner)).toEqual(first);
+  expect(await disk.queue.countByStatus()).toMatchObject({ pending: 1 });
 });
 
 test('many at once under one key are one task, and leave one mixture', async () => {
   const tasks = Array.from({ length: 20 }, () => keyed());
-  const accepted = await Promise.all(tasks.map((task) => disk.store.accept(task, 10)));
+  const accepted = await Promise.all(tasks.map((task) => disk.queue.accept(task, 10)));
   expect(new Set(accepted.map(({ taskId }) => taskId))).toEqual(new Set([tasks[0]?.taskId]));
-  const stored = await Promise.all(tasks.map(({ mixture }) => disk.store.hasInput(mixture.inputId)));
+  const stored = await Promise.all(tasks.map(({ mixture }) => disk.queue.hasInput(mixture.inputId)));
   expect(stored).toEqual([true, ...Array<boolean>(19).fill(false)]);
 });
 
 test('a key is nobody else’s: not of another owner, and not of tasks without a key', async () => {
   const ids = new Set<string>();
   for (const owner of [null, 'ann', 'ben', '']) {
-    ids.add((await disk.store.accept(keyed({ owner }), 10)).taskId);
-    ids.add((await disk.store.accept(newTask({ owner }), 10)).taskId);
+    ids.add((await disk.queue.accept(keyed({ owner }), 10)).taskId);
+    ids.add((await disk.queue.accept(newTask({ owner }), 10)).taskId);
   }
   expect(ids.size).toBe(8);
-  expect(await disk.store.findByKey('mine', 'eve')).toBeUndefined();
+  expect(await disk.queue.findByKey('mine', 'eve')).toBeUndefined();
 });
 
 test('a task that came before is given also while the queue is full', async () => {
-  const first = await disk.store.accept(keyed(), 1);
-  await expect(disk.store.accept(newTask(), 1)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
-  expect(await disk.store.accept(keyed(), 1)).toEqual(first);
+  const first = await disk.queue.accept(keyed(), 1);
+  await expect(disk.queue.accept(newTask(), 1)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+  expect(await disk.queue.accept(keyed(), 1)).toEqual(first);
 });
 
 test('deletion frees the key at once, before the files are gone', async () => {
-  const first = await disk.store.accept(keyed(), 10);
-  await disk.store.markDeleted(first.taskId, null);
-  expect(await disk.store.findByKey('mine', null)).toBeUndefined();
-  const second = await disk.store.accept(keyed(), 10);
+  const first = await disk.queue.accept(keyed(), 10);
+  await disk.queue.markDeleted(first.taskId, null);
+  expect(await disk.queue.findByKey('mine', null)).toBeUndefined();
+  const second = await disk.queue.accept(keyed(), 10);
   expect(second.taskId).not.toBe(first.taskId);
-  await disk.store.erase(first.taskId);
-  expect(await disk.store.findByKey('mine', null)).toEqual(second);
+  await disk.queue.erase(first.taskId);
+  expect(await disk.queue.findByKey('mine', null)).toEqual(second);
 });
 
 test.each([null, 'ann'])(
   'the database itself takes no second task of a key of owner %s, whoever writes it',
   async (owner) => {
-    const { taskId } = await disk.store.accept(keyed({ owner }), 10);
+    const { taskId } = await disk.queue.accept(keyed({ owner }), 10);
     const { orm } = disk.database;
     const copy = () =>
       orm.run(`INSERT INTO tasks (task_id, owner, input_id, plan, status, created_at, idempotency_key)
@@ -66,7 +66,7 @@ test.each([null, 'ann'])(
     expect(copy).toThrow(
       expect.objectContaining({ message: expect.stringMatching(/UNIQUE|Failed/) as string }),
     );
-    await disk.store.markDeleted(taskId, owner);
+    await disk.queue.markDeleted(taskId, owner);
     expect(copy).not.toThrow();
   },
 );

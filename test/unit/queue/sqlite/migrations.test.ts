@@ -7,7 +7,7 @@ import { createLog } from '../../../../src/log/log.ts';
 import { openDatabase } from '../../../../src/queue/sqlite/database.ts';
 import { createLocalFileStore } from '../../../../src/blobs/fileStore.ts';
 import { NewerDatabase } from '../../../../src/queue/sqlite/migrations.ts';
-import { createSqliteTaskStore } from '../../../../src/queue/sqlite/sqliteTaskQueue.ts';
+import { createSqliteTaskQueue } from '../../../../src/queue/sqlite/sqliteTaskQueue.ts';
 import { recover } from '../../../../src/retention/recovery.ts';
 import { createTaskEvents } from '../../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../../support/manualClock.ts';
@@ -25,24 +25,24 @@ describe.each(await readdir(fixtures))(
       execFileSync('tar', ['xzf', path.join(fixtures, name), '-C', dataDir]);
       const database = openDatabase(path.join(dataDir, 'tasks.db'), migrations);
       const log = createLog('silent');
-      const store = createSqliteTaskStore(database, new ManualClock(), createTaskEvents(log));
+      const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(log));
       const files = createLocalFileStore(dataDir);
-      await recover({ store, files, log });
+      await recover({ queue, files, log });
 
-      const tasks = await store.page({ owner: null, status: undefined, before: undefined, limit: 100 });
+      const tasks = await queue.page({ owner: null, status: undefined, before: undefined, limit: 100 });
       const count = (status: string) => tasks.filter((task) => task.status === status).length;
       expect(['completed', 'failed', 'cancelled', 'processing', 'pending'].map(count)).toEqual([
         4, 1, 1, 0, 2,
       ]);
       for (const task of tasks) {
         expect(await files.size(task.mixture.storageKey)).toBe(task.mixture.bytes);
-        const stems = await store.stemsOf(task);
+        const stems = await queue.stemsOf(task);
         expect(stems.length > 0).toBe(task.status === 'completed');
         for (const { storageKey, bytes } of stems) expect(await files.size(storageKey)).toBe(bytes);
       }
-      expect(await store.findByKey('kept-key', null)).toMatchObject({ status: 'completed' });
-      expect(await store.totals()).toMatchObject({ completed: 4, failed: 1, cancelled: 1 });
-      expect(await claim(store)).toMatchObject({ attempt: 2 });
+      expect(await queue.findByKey('kept-key', null)).toMatchObject({ status: 'completed' });
+      expect(await queue.totals()).toMatchObject({ completed: 4, failed: 1, cancelled: 1 });
+      expect(await claim(queue)).toMatchObject({ attempt: 2 });
       database.close();
     });
   },

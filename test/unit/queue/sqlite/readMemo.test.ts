@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createReadMemo } from '../../../../src/queue/sqlite/readMemo.ts';
 import { newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim } from '../../../support/claim.ts';
 
 describe('what was read', () => {
@@ -38,20 +38,20 @@ describe('what was read', () => {
 });
 
 describe('a task that is asked for again and again', () => {
-  let disk: StoreOnDisk;
+  let disk: QueueOnDisk;
 
   beforeEach(async () => {
-    disk = await openStoreOnDisk();
+    disk = await openQueueOnDisk();
     return () => disk.dispose();
   });
 
   test('is shown as the last write left it, and only to its owner', async () => {
-    const { taskId } = await disk.store.accept(newTask({ owner: 'me' }), 10);
-    expect(await disk.store.find(taskId, 'me')).toMatchObject({ status: 'pending' });
-    expect(await disk.store.find(taskId, 'you')).toBeUndefined();
-    await claim(disk.store);
-    expect(await disk.store.find(taskId, 'me')).toMatchObject({ status: 'processing', attempt: 1 });
-    await disk.store.markDeleted(taskId, 'me');
-    expect(await disk.store.find(taskId, 'me')).toBeUndefined();
+    const { taskId } = await disk.queue.accept(newTask({ owner: 'me' }), 10);
+    expect(await disk.queue.find(taskId, 'me')).toMatchObject({ status: 'pending' });
+    expect(await disk.queue.find(taskId, 'you')).toBeUndefined();
+    await claim(disk.queue);
+    expect(await disk.queue.find(taskId, 'me')).toMatchObject({ status: 'processing', attempt: 1 });
+    await disk.queue.markDeleted(taskId, 'me');
+    expect(await disk.queue.find(taskId, 'me')).toBeUndefined();
   });
 });

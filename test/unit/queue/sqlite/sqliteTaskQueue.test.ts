@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../../src/errors.ts';
 import { attempts, inputs, stems as stemRows, tasks } from '../../../../src/queue/sqlite/schema.ts';
-import type { NewTask, TaskStore } from '../../../../src/queue/taskQueue.ts';
+import type { NewTask, TaskQueue } from '../../../../src/queue/taskQueue.ts';
 import type { Task } from '../../../../src/tasks/task.ts';
 import {
   completion,
@@ -12,21 +12,21 @@ import {
   newTask,
   POISON,
 } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim as claimFirst, LEASE_UNTIL } from '../../../support/claim.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
-let disk: StoreOnDisk;
-let store: TaskStore;
+let disk: QueueOnDisk;
+let queue: TaskQueue;
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
-  ({ store } = disk);
+  disk = await openQueueOnDisk();
+  ({ queue } = disk);
 });
 afterEach(() => disk.dispose());
 
-const accept = (given: Partial<NewTask> = {}): Promise<Task> => store.accept(newTask(given), 1000);
+const accept = (given: Partial<NewTask> = {}): Promise<Task> => queue.accept(newTask(given), 1000);
 
 async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Promise<Task[]> {
   const accepted: Task[] = [];
@@ -35,7 +35,7 @@ async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Pro
 }
 
 async function claim(): Promise<Task> {
-  const task = await claimFirst(store);
+  const task = await claimFirst(queue);
   if (!task) throw new Error('nothing to claim');
   return task;
 }
@@ -49,18 +49,18 @@ describe('candidates', () => {
 
   test('are the pending tasks in their order, no more than were asked for, and from behind one', async () => {
     const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
-    expect(idsOf(await store.candidates({ limit: 2 }))).toEqual([first.taskId, second.taskId]);
-    expect(idsOf(await store.candidates({ after: first.seq, limit: 2 }))).toEqual([
+    expect(idsOf(await queue.candidates({ limit: 2 }))).toEqual([first.taskId, second.taskId]);
+    expect(idsOf(await queue.candidates({ after: first.seq, limit: 2 }))).toEqual([
       second.taskId,
       third.taskId,
     ]);
     await claim();
-    expect(idsOf(await store.candidates({ limit: 1 }))).toEqual([second.taskId]);
+    expect(idsOf(await queue.candidates({ limit: 1 }))).toEqual([second.taskId]);
   });
 
   test('may be claimed in any order', async () => {
     const [first, second] = (await acceptSeveral(2)) as [Task, Task];
-    expect(await store.claim(second, WORKER, LEASE_UNTIL)).toMatchObject({
+    expect(await queue.claim(second, WORKER, LEASE_UNTIL)).toMatchObject({
       status: 'processing',
       attempt: 1,
     });
@@ -69,13 +69,13 @@ describe('candidates', () => {
 
   test('are none any more when they were cancelled, deleted, claimed or requeued meanwhile', async () => {
     const [cancelled, deleted, claimed, requeued] = (await acceptSeveral(4)) as [Task, Task, Task, Task];
-    await store.cancel(cancelled.taskId, null);
-    await store.markDeleted(deleted.taskId, null);
-    for (const task of [claimed, requeued]) await store.claim(task, WORKER, LEASE_UNTIL);
-    await store.requeue(requeued.taskId, 1, LOST);
+    await queue.cancel(cancelled.taskId, null);
+    await queue.markDeleted(deleted.taskId, null);
+    for (const task of [claimed, requeued]) await queue.claim(task, WORKER, LEASE_UNTIL);
+    await queue.requeue(requeued.taskId, 1, LOST);
     const before = attemptRows();
     for (const task of [cancelled, deleted, claimed, requeued])
-      expect(await store.claim(task, WORKER, LEASE_UNTIL)).toBeUndefined();
+      expect(await queue.claim(task, WORKER, LEASE_UNTIL)).toBeUndefined();
     expect(attemptRows()).toEqual(before);
   });
 });
@@ -85,9 +85,9 @@ describe('the lease of an attempt', () => {
 
   test('is written with the claim, renewed for as long as the attempt is the current one, and ends with it', async () => {
     const [first, second] = (await acceptSeveral(2)) as [Task, Task];
-    for (const task of [first, second]) await store.claim(task, WORKER, 1_000);
+    for (const task of [first, second]) await queue.claim(task, WORKER, 1_000);
     expect(leases()).toEqual([1_000, 1_000]);
-    await store.renew(
+    await queue.renew(
       [
         { ...first, attempt: 1 },
         { ...second, attempt: 0 },
@@ -95,9 +95,9 @@ describe('the lease of an attempt', () => {
       2_000,
     );
     expect(leases()).toEqual([2_000, 1_000]);
-    await store.finish(first.taskId, 1, completion(first.taskId, 1));
-    await store.requeue(second.taskId, 1, LOST);
-    await store.renew(
+    await queue.finish(first.taskId, 1, completion(first.taskId, 1));
+    await queue.requeue(second.taskId, 1, LOST);
+    await queue.renew(
       [
         { ...first, attempt: 1 },
         { ...second, attempt: 1 },
@@ -109,33 +109,33 @@ describe('the lease of an attempt', () => {
 
   test('decides whose task is reclaimed', async () => {
     const [expired, held] = (await acceptSeveral(2)) as [Task, Task];
-    await store.claim(expired, WORKER, 1_000);
-    await store.claim(held, WORKER, 2_000);
-    expect(await store.reclaimExpired(1_000, POISON)).toEqual([]);
-    expect(await store.reclaimExpired(1_001, POISON)).toMatchObject([{ taskId: expired.taskId }]);
-    expect(await store.statusOf(held.taskId)).toMatchObject({ status: 'processing' });
+    await queue.claim(expired, WORKER, 1_000);
+    await queue.claim(held, WORKER, 2_000);
+    expect(await queue.reclaimExpired(1_000, POISON)).toEqual([]);
+    expect(await queue.reclaimExpired(1_001, POISON)).toMatchObject([{ taskId: expired.taskId }]);
+    expect(await queue.statusOf(held.taskId)).toMatchObject({ status: 'processing' });
   });
 
   test('that an older server did not write has ended', async () => {
     await accept();
     await claim();
     disk.database.orm.update(tasks).set({ leaseUntil: null }).run();
-    expect(await store.reclaimExpired(0, POISON)).toHaveLength(1);
+    expect(await queue.reclaimExpired(0, POISON)).toHaveLength(1);
   });
 
   test('is renewed without another version of the task, and without an event', async () => {
     const { taskId } = await accept();
     await claim();
-    const before = [await store.find(taskId, null), disk.announced.length];
-    await store.renew([{ taskId, attempt: 1 }], 5_000);
-    expect([await store.find(taskId, null), disk.announced.length]).toEqual(before);
+    const before = [await queue.find(taskId, null), disk.announced.length];
+    await queue.renew([{ taskId, attempt: 1 }], 5_000);
+    expect([await queue.find(taskId, null), disk.announced.length]).toEqual(before);
   });
 });
 
 describe('a candidate says how its last attempt took its worker with it', () => {
   const toldOf = async () => {
     const told: unknown[] = [];
-    const task = await claimFirst(store, { id: 'worker-1', device: 'GPU-b' }, ({ lastFailure }) => {
+    const task = await claimFirst(queue, { id: 'worker-1', device: 'GPU-b' }, ({ lastFailure }) => {
       told.push(lastFailure);
       return true;
     });
@@ -145,16 +145,16 @@ describe('a candidate says how its last attempt took its worker with it', () => 
   test.each(['worker_died', 'device_failed', 'hung'] as const)('and on which device: %s', async (outcome) => {
     const { taskId } = await accept();
     expect(await toldOf()).toEqual({ told: [undefined], attempt: 1 });
-    await store.requeue(taskId, 1, { ...LOST, outcome });
+    await queue.requeue(taskId, 1, { ...LOST, outcome });
     expect(await toldOf()).toEqual({ told: [{ device: 'GPU-b', outcome }], attempt: 2 });
   });
 
   test('and nothing of one that the server ended, though an older one failed', async () => {
     const { taskId } = await accept();
     await toldOf();
-    await store.requeue(taskId, 1, LOST);
+    await queue.requeue(taskId, 1, LOST);
     await toldOf();
-    await store.requeue(taskId, 2, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
+    await queue.requeue(taskId, 2, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
     expect((await toldOf()).told).toEqual([undefined]);
   });
 });
@@ -162,7 +162,7 @@ describe('a candidate says how its last attempt took its worker with it', () => 
 describe('accepting', () => {
   test('gives back the task as it was handed in, pending, with no attempt', async () => {
     const given = newTask({ owner: 'me', warnings: ['w'], mixture: newMixture({ stagingReason: 'M4A' }) });
-    const task = await store.accept(given, 1);
+    const task = await queue.accept(given, 1);
     expect(task).toMatchObject({
       ...given,
       status: 'pending',
@@ -174,32 +174,32 @@ describe('accepting', () => {
       completedAt: null,
       processingSeconds: null,
     });
-    expect(await store.find(given.taskId, 'me')).toEqual(task);
+    expect(await queue.find(given.taskId, 'me')).toEqual(task);
   });
 
   test('survives a new start', async () => {
     const task = await accept();
     disk.reopen();
-    expect(await disk.store.find(task.taskId, null)).toEqual(task);
+    expect(await disk.queue.find(task.taskId, null)).toEqual(task);
   });
 
   test('refuses the task beyond the limit of waiting ones, and leaves nothing of it', async () => {
     await acceptSeveral(2);
     const surplus = newTask();
-    const refusal = store.accept(surplus, 2);
+    const refusal = queue.accept(surplus, 2);
     await expect(refusal).rejects.toBeInstanceOf(AppError);
     await expect(refusal).rejects.toMatchObject({
       code: 'QUEUE_FULL',
       message: 'The queue is full: 2 tasks are waiting. Try again later.',
     });
-    expect(await store.find(surplus.taskId, null)).toBeUndefined();
-    expect(await store.hasInput(surplus.mixture.inputId)).toBe(false);
+    expect(await queue.find(surplus.taskId, null)).toBeUndefined();
+    expect(await queue.hasInput(surplus.mixture.inputId)).toBe(false);
   });
 
   test('counts only waiting tasks against the limit', async () => {
     await acceptSeveral(2);
     await claim();
-    await expect(store.accept(newTask(), 2)).resolves.toMatchObject({ status: 'pending' });
+    await expect(queue.accept(newTask(), 2)).resolves.toMatchObject({ status: 'pending' });
   });
 });
 
@@ -210,7 +210,7 @@ describe('claiming', () => {
     const second = await accept();
     expect((await claim()).taskId).toBe(first.taskId);
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await claimFirst(store)).toBeUndefined();
+    expect(await claimFirst(queue)).toBeUndefined();
   });
 
   test('makes a new attempt of the worker', async () => {
@@ -233,15 +233,15 @@ describe('claiming', () => {
     const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
     await claim();
     await claim();
-    await store.requeue(second.taskId, 1, LOST);
-    await store.requeue(first.taskId, 1, LOST);
+    await queue.requeue(second.taskId, 1, LOST);
+    await queue.requeue(first.taskId, 1, LOST);
     expect((await claim()).taskId).toBe(first.taskId);
     expect(await claim()).toMatchObject({ taskId: second.taskId, attempt: 2 });
   });
 
   test('many claims at once never give the same task twice', async () => {
     const accepted = await acceptSeveral(10);
-    const claimed = await Promise.all(Array.from({ length: 15 }, () => claimFirst(store)));
+    const claimed = await Promise.all(Array.from({ length: 15 }, () => claimFirst(queue)));
     const ids = claimed.flatMap((task) => (task ? [task.taskId] : []));
     expect(ids.sort()).toEqual(accepted.map((task) => task.taskId).sort());
   });
@@ -250,9 +250,9 @@ describe('claiming', () => {
     const [first, second] = (await acceptSeveral(2)) as [Task, Task];
     await claim();
     const notBefore = disk.clock.now() + 5_000;
-    await store.requeue(first.taskId, 1, { ...LOST, notBefore });
+    await queue.requeue(first.taskId, 1, { ...LOST, notBefore });
     expect((await claim()).taskId).toBe(second.taskId);
-    expect(await claimFirst(store)).toBeUndefined();
+    expect(await claimFirst(queue)).toBeUndefined();
     disk.clock.advance(5_000);
     expect((await claim()).taskId).toBe(first.taskId);
   });
@@ -260,7 +260,7 @@ describe('claiming', () => {
   test('makes no task wait for hours because the clock was set back meanwhile', async () => {
     const [first] = (await acceptSeveral(2)) as [Task, Task];
     await claim();
-    await store.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
+    await queue.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
     disk.clock.advance(-86_400_000);
     expect((await claim()).taskId).toBe(first.taskId);
   });
@@ -271,8 +271,8 @@ describe('the end of an attempt', () => {
     const { taskId } = await accept({ warnings: ['first'] });
     await claim();
     disk.clock.advance(2_500);
-    expect(await store.finish(taskId, 1, { ...completion(taskId, 1), warnings: ['second'] })).toBe(true);
-    const task = (await store.find(taskId, null))!;
+    expect(await queue.finish(taskId, 1, { ...completion(taskId, 1), warnings: ['second'] })).toBe(true);
+    const task = (await queue.find(taskId, null))!;
     expect(task).toMatchObject({
       status: 'completed',
       completedAt: disk.clock.now(),
@@ -280,15 +280,15 @@ describe('the end of an attempt', () => {
       warnings: ['first', 'second'],
       failure: null,
     });
-    expect((await store.stemsOf(task)).map((stem) => stem.instrument)).toEqual(['drums', 'bass']);
+    expect((await queue.stemsOf(task)).map((stem) => stem.instrument)).toEqual(['drums', 'bass']);
     expect(attemptRows()).toMatchObject([{ outcome: 'completed', endedAt: disk.clock.now() }]);
   });
 
   test('fails the task with its reason', async () => {
     const { taskId } = await accept();
     await claim();
-    expect(await store.finish(taskId, 1, failure())).toBe(true);
-    expect(await store.find(taskId, null)).toMatchObject({
+    expect(await queue.finish(taskId, 1, failure())).toBe(true);
+    expect(await queue.find(taskId, null)).toMatchObject({
       status: 'failed',
       failures: 1,
       failure: { code: 'SEPARATION_FAILED', message: 'The model failed.' },
@@ -298,31 +298,31 @@ describe('the end of an attempt', () => {
   test('of an older attempt changes nothing', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.requeue(taskId, 1, LOST);
+    await queue.requeue(taskId, 1, LOST);
     await claim();
-    const before = await store.find(taskId, null);
-    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-    expect(await store.finish(taskId, 1, failure())).toBe(false);
-    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
-    expect(await store.find(taskId, null)).toEqual(before);
-    expect(await store.stemsOf(before!)).toEqual([]);
+    const before = await queue.find(taskId, null);
+    expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await queue.finish(taskId, 1, failure())).toBe(false);
+    expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+    expect(await queue.find(taskId, null)).toEqual(before);
+    expect(await queue.stemsOf(before!)).toEqual([]);
     expect(disk.totals().size).toBe(0);
   });
 
   test('of an attempt that never was changes nothing', async () => {
     const { taskId } = await accept();
-    expect(await store.finish(taskId, 0, completion(taskId, 0))).toBe(false);
-    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-    expect(await store.finish(randomUUID(), 1, failure())).toBe(false);
-    expect(await store.find(taskId, null)).toMatchObject({ status: 'pending' });
+    expect(await queue.finish(taskId, 0, completion(taskId, 0))).toBe(false);
+    expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await queue.finish(randomUUID(), 1, failure())).toBe(false);
+    expect(await queue.find(taskId, null)).toMatchObject({ status: 'pending' });
   });
 
   test('comes once: the second one changes nothing', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.finish(taskId, 1, completion(taskId, 1));
-    expect(await store.finish(taskId, 1, failure())).toBe(false);
-    expect(await store.find(taskId, null)).toMatchObject({ status: 'completed', failure: null });
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    expect(await queue.finish(taskId, 1, failure())).toBe(false);
+    expect(await queue.find(taskId, null)).toMatchObject({ status: 'completed', failure: null });
     expect(disk.totals()).toEqual(
       new Map([
         ['tasks_completed', 1],
@@ -334,30 +334,30 @@ describe('the end of an attempt', () => {
   test('by requeue frees the task from its start and counts the failure only when it is countsAsFailure', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.requeue(taskId, 1, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
-    expect(await store.find(taskId, null)).toMatchObject({
+    await queue.requeue(taskId, 1, { outcome: 'server_stopped', countsAsFailure: false, notBefore: null });
+    expect(await queue.find(taskId, null)).toMatchObject({
       status: 'pending',
       attempt: 1,
       failures: 0,
       startedAt: null,
     });
     await claim();
-    await store.requeue(taskId, 2, LOST);
-    expect(await store.find(taskId, null)).toMatchObject({ attempt: 2, failures: 1 });
+    await queue.requeue(taskId, 2, LOST);
+    expect(await queue.find(taskId, null)).toMatchObject({ attempt: 2, failures: 1 });
     expect(attemptRows().map((row) => row.outcome)).toEqual(['server_stopped', 'worker_died']);
   });
 });
 
 describe('a task is no worker’s any more', () => {
   test.each<[string, (taskId: string) => Promise<unknown>]>([
-    ['completed', (taskId) => store.finish(taskId, 1, completion(taskId, 1))],
-    ['failed', (taskId) => store.finish(taskId, 1, failure())],
-    ['requeued', (taskId) => store.requeue(taskId, 1, LOST)],
-    ['cancelled', (taskId) => store.cancel(taskId, null)],
-    ['lost with the server', () => store.reclaimExpired(Infinity, POISON)],
+    ['completed', (taskId) => queue.finish(taskId, 1, completion(taskId, 1))],
+    ['failed', (taskId) => queue.finish(taskId, 1, failure())],
+    ['requeued', (taskId) => queue.requeue(taskId, 1, LOST)],
+    ['cancelled', (taskId) => queue.cancel(taskId, null)],
+    ['lost with the server', () => queue.reclaimExpired(Infinity, POISON)],
     [
       'lost with the server once too often',
-      () => store.reclaimExpired(Infinity, { ...POISON, deathsInARow: 1 }),
+      () => queue.reclaimExpired(Infinity, { ...POISON, deathsInARow: 1 }),
     ],
   ])('once it is %s, and its attempt has an end', async (_, end) => {
     const { taskId } = await accept();
@@ -371,7 +371,7 @@ describe('a task is no worker’s any more', () => {
   test('the claim of a task that waited for its time ends the wait', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.requeue(taskId, 1, { ...LOST, notBefore: disk.clock.now() });
+    await queue.requeue(taskId, 1, { ...LOST, notBefore: disk.clock.now() });
     await claim();
     expect(taskRows()).toMatchObject([{ claimedBy: 'worker-0', notBefore: null }]);
   });
@@ -380,12 +380,12 @@ describe('a task is no worker’s any more', () => {
     const [first] = await acceptSeveral(2);
     await claim();
     disk.clock.advance(1_000);
-    await store.requeue(first?.taskId ?? '', 1, LOST);
+    await queue.requeue(first?.taskId ?? '', 1, LOST);
     const [before] = attemptRows();
     await claim();
     await claim();
     disk.clock.advance(1_000);
-    await store.cancel(first?.taskId ?? '', null);
+    await queue.cancel(first?.taskId ?? '', null);
     const [older, newer, ofTheOther] = attemptRows();
     expect(older).toEqual(before);
     expect(newer).toMatchObject({ attempt: 2, outcome: 'cancelled' });
@@ -406,14 +406,14 @@ describe('the totals', () => {
     ];
     for (const [at, taskId] of [a, b, c, d].entries()) {
       await claim();
-      await store.finish(taskId, 1, at === 0 ? completion(taskId, 1) : failure(at > 1));
+      await queue.finish(taskId, 1, at === 0 ? completion(taskId, 1) : failure(at > 1));
     }
-    await store.cancel(e, null);
-    await store.cancel(f, null);
-    expect(await store.totals()).toEqual({ completed: 1, failed: 3, cancelled: 2, processingSeconds: 2.5 });
-    expect(await store.find(b, null)).toMatchObject({ failures: 0, processingSeconds: 1 });
-    expect(await store.find(c, null)).toMatchObject({ failures: 1 });
-    expect(await store.countByStatus()).toEqual({
+    await queue.cancel(e, null);
+    await queue.cancel(f, null);
+    expect(await queue.totals()).toEqual({ completed: 1, failed: 3, cancelled: 2, processingSeconds: 2.5 });
+    expect(await queue.find(b, null)).toMatchObject({ failures: 0, processingSeconds: 1 });
+    expect(await queue.find(c, null)).toMatchObject({ failures: 1 });
+    expect(await queue.countByStatus()).toEqual({
       pending: 0,
       processing: 0,
       completed: 1,
@@ -423,39 +423,39 @@ describe('the totals', () => {
   });
 
   test('are nothing at first', async () => {
-    expect(await store.totals()).toEqual({ completed: 0, failed: 0, cancelled: 0, processingSeconds: 0 });
+    expect(await queue.totals()).toEqual({ completed: 0, failed: 0, cancelled: 0, processingSeconds: 0 });
   });
 });
 
 describe('cancelling', () => {
   test('ends a waiting task, which is then never claimed', async () => {
     const { taskId } = await accept();
-    expect(await store.cancel(taskId, null)).toMatchObject({
+    expect(await queue.cancel(taskId, null)).toMatchObject({
       status: 'cancelled',
       startedAt: null,
       completedAt: disk.clock.now(),
     });
     expect(taskRows()).toMatchObject([{ cancelRequestedAt: disk.clock.now() }]);
-    expect(await claimFirst(store)).toBeUndefined();
+    expect(await claimFirst(queue)).toBeUndefined();
     expect(disk.totals().get('tasks_cancelled')).toBe(1);
   });
 
   test('ends a running task, whose attempt can then finish nothing', async () => {
     const { taskId } = await accept();
     await claim();
-    expect(await store.cancel(taskId, null)).toMatchObject({ status: 'cancelled' });
-    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
-    expect(await store.find(taskId, null)).toMatchObject({ status: 'cancelled' });
+    expect(await queue.cancel(taskId, null)).toMatchObject({ status: 'cancelled' });
+    expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+    expect(await queue.find(taskId, null)).toMatchObject({ status: 'cancelled' });
     expect(attemptRows()).toMatchObject([{ outcome: 'cancelled' }]);
   });
 
   test('of an ended task says so, and of no task says nothing', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.finish(taskId, 1, completion(taskId, 1));
-    expect(await store.cancel(taskId, null)).toBe('ended');
-    expect(await store.cancel(randomUUID(), null)).toBeUndefined();
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    expect(await queue.cancel(taskId, null)).toBe('ended');
+    expect(await queue.cancel(randomUUID(), null)).toBeUndefined();
     expect(disk.totals().get('tasks_cancelled')).toBeUndefined();
   });
 });
@@ -464,39 +464,39 @@ describe('deleting', () => {
   test('hides the task from every call', async () => {
     const { taskId, seq } = await accept();
     await claim();
-    await store.markDeleted(taskId, null);
-    expect(await store.find(taskId, null)).toBeUndefined();
-    expect(await store.page({ owner: null, status: undefined, before: undefined, limit: 9 })).toEqual([]);
-    expect(await store.countByStatus()).toMatchObject({ pending: 0, processing: 0 });
-    expect(await store.cancel(taskId, null)).toBeUndefined();
-    expect(await store.markDeleted(taskId, null)).toBeUndefined();
-    expect(await store.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-    expect(await store.requeue(taskId, 1, LOST)).toBe(false);
-    await store.reclaimExpired(Infinity, POISON);
-    expect(await claimFirst(store)).toBeUndefined();
-    expect(await store.queuePosition(seq)).toBe(0);
+    await queue.markDeleted(taskId, null);
+    expect(await queue.find(taskId, null)).toBeUndefined();
+    expect(await queue.page({ owner: null, status: undefined, before: undefined, limit: 9 })).toEqual([]);
+    expect(await queue.countByStatus()).toMatchObject({ pending: 0, processing: 0 });
+    expect(await queue.cancel(taskId, null)).toBeUndefined();
+    expect(await queue.markDeleted(taskId, null)).toBeUndefined();
+    expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
+    expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+    await queue.reclaimExpired(Infinity, POISON);
+    expect(await claimFirst(queue)).toBeUndefined();
+    expect(await queue.queuePosition(seq)).toBe(0);
   });
 
   test('leaves the mark for the next start to find', async () => {
     const { taskId } = await accept();
-    await store.markDeleted(taskId, null);
+    await queue.markDeleted(taskId, null);
     disk.reopen();
-    expect((await disk.store.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
+    expect((await disk.queue.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
   });
 
   test('erases every row of the task, and its input', async () => {
     const { taskId, mixture } = await accept();
     await claim();
-    await store.finish(taskId, 1, completion(taskId, 1));
-    const task = (await store.markDeleted(taskId, null))!;
-    await store.erase(taskId);
-    expect(await store.markedDeleted()).toEqual([]);
-    expect(await store.statusOf(taskId)).toBeUndefined();
-    expect(await store.hasInput(mixture.inputId)).toBe(false);
-    expect(await store.stemsOf(task)).toEqual([]);
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    const task = (await queue.markDeleted(taskId, null))!;
+    await queue.erase(taskId);
+    expect(await queue.markedDeleted()).toEqual([]);
+    expect(await queue.statusOf(taskId)).toBeUndefined();
+    expect(await queue.hasInput(mixture.inputId)).toBe(false);
+    expect(await queue.stemsOf(task)).toEqual([]);
     expect(attemptRows()).toEqual([]);
     const { processingSeconds } = task;
-    expect(await store.totals()).toEqual({ completed: 1, failed: 0, cancelled: 0, processingSeconds });
+    expect(await queue.totals()).toEqual({ completed: 1, failed: 0, cancelled: 0, processingSeconds });
   });
 
   test('keeps an input that another task uses', async () => {
@@ -507,19 +507,19 @@ describe('deleting', () => {
       .insert(tasks)
       .values({ ...row, seq: row.seq + 1, taskId: randomUUID() })
       .run();
-    await store.erase(task.taskId);
-    expect(await store.hasInput(task.mixture.inputId)).toBe(true);
+    await queue.erase(task.taskId);
+    expect(await queue.hasInput(task.mixture.inputId)).toBe(true);
     expect(database.orm.select().from(inputs).all()).toHaveLength(1);
   });
 
   test('of an erased task again does nothing', async () => {
-    await expect(store.erase(randomUUID())).resolves.toBeUndefined();
+    await expect(queue.erase(randomUUID())).resolves.toBeUndefined();
   });
 
   test('never frees a sequence number: a new task comes after every old one', async () => {
     const old = await accept();
-    await store.markDeleted(old.taskId, null);
-    await store.erase(old.taskId);
+    await queue.markDeleted(old.taskId, null);
+    await queue.erase(old.taskId);
     expect((await accept()).seq).toBeGreaterThan(old.seq);
   });
 });
@@ -529,16 +529,16 @@ describe('a new start', () => {
     const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
     await claim();
     await claim();
-    await store.finish(second.taskId, 1, completion(second.taskId, 1));
+    await queue.finish(second.taskId, 1, completion(second.taskId, 1));
     disk.reopen();
-    ({ store } = disk);
-    expect(await store.reclaimExpired(Infinity, POISON)).toHaveLength(1);
-    expect(await store.find(first.taskId, null)).toMatchObject({
+    ({ queue } = disk);
+    expect(await queue.reclaimExpired(Infinity, POISON)).toHaveLength(1);
+    expect(await queue.find(first.taskId, null)).toMatchObject({
       status: 'pending',
       failures: 0,
       startedAt: null,
     });
-    expect(await store.find(second.taskId, null)).toMatchObject({ status: 'completed' });
+    expect(await queue.find(second.taskId, null)).toMatchObject({ status: 'completed' });
     expect(attemptRows().map((row) => row.outcome)).toEqual(['server_died', 'completed']);
     expect(await claim()).toMatchObject({ taskId: first.taskId, attempt: 2 });
     expect((await claim()).taskId).toBe(third.taskId);
@@ -549,12 +549,12 @@ describe('a new start', () => {
     const seen: string[] = [];
     for (const attempt of [1, 2, 3]) {
       expect(await claim()).toMatchObject({ taskId: poison.taskId, attempt });
-      const [lost] = await store.reclaimExpired(Infinity, POISON);
+      const [lost] = await queue.reclaimExpired(Infinity, POISON);
       expect(lost).toMatchObject({ taskId: poison.taskId, attempt });
       seen.push(lost!.status);
     }
     expect(seen).toEqual(['pending', 'pending', 'failed']);
-    expect(await store.find(poison.taskId, null)).toMatchObject({
+    expect(await queue.find(poison.taskId, null)).toMatchObject({
       status: 'failed',
       failure: POISON.failure,
       failures: 0,
@@ -562,8 +562,8 @@ describe('a new start', () => {
       processingSeconds: null,
     });
     expect(attemptRows().map((row) => row.outcome)).toEqual(Array(3).fill('server_died'));
-    expect(await store.totals()).toMatchObject({ failed: 1 });
-    expect(await store.reclaimExpired(Infinity, POISON)).toEqual([]);
+    expect(await queue.totals()).toMatchObject({ failed: 1 });
+    expect(await queue.reclaimExpired(Infinity, POISON)).toEqual([]);
     expect((await claim()).taskId).toBe(other.taskId);
   });
 
@@ -573,11 +573,11 @@ describe('a new start', () => {
       const { taskId } = await accept();
       const die = async () => {
         await claim();
-        return (await store.reclaimExpired(Infinity, POISON))[0]?.status;
+        return (await queue.reclaimExpired(Infinity, POISON))[0]?.status;
       };
       expect([await die(), await die()]).toEqual(['pending', 'pending']);
       const { attempt } = await claim();
-      await store.requeue(taskId, attempt, { outcome, countsAsFailure: false, notBefore: null });
+      await queue.requeue(taskId, attempt, { outcome, countsAsFailure: false, notBefore: null });
       expect([await die(), await die(), await die()]).toEqual(['pending', 'pending', 'failed']);
     },
   );
@@ -585,9 +585,9 @@ describe('a new start', () => {
   test('leaves a deleted task to its deletion', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.markDeleted(taskId, null);
-    expect(await store.reclaimExpired(Infinity, POISON)).toEqual([]);
-    expect((await store.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
+    await queue.markDeleted(taskId, null);
+    expect(await queue.reclaimExpired(Infinity, POISON)).toEqual([]);
+    expect((await queue.markedDeleted()).map((task) => task.taskId)).toEqual([taskId]);
   });
 });
 
@@ -596,33 +596,33 @@ describe('an owner', () => {
     const mine = await accept({ owner: 'me' });
     const nobodys = await accept();
     const page = (owner: string | null) =>
-      store.page({ owner, status: undefined, before: undefined, limit: 9 });
+      queue.page({ owner, status: undefined, before: undefined, limit: 9 });
     for (const [task, stranger] of [
       [mine, 'you'],
       [mine, null],
       [nobodys, 'me'],
     ] as const) {
-      expect(await store.find(task.taskId, stranger)).toBeUndefined();
-      expect(await store.cancel(task.taskId, stranger)).toBeUndefined();
-      expect(await store.markDeleted(task.taskId, stranger)).toBeUndefined();
+      expect(await queue.find(task.taskId, stranger)).toBeUndefined();
+      expect(await queue.cancel(task.taskId, stranger)).toBeUndefined();
+      expect(await queue.markDeleted(task.taskId, stranger)).toBeUndefined();
     }
     expect((await page('me')).map((task) => task.taskId)).toEqual([mine.taskId]);
     expect((await page(null)).map((task) => task.taskId)).toEqual([nobodys.taskId]);
     expect(await page('you')).toEqual([]);
-    expect(await store.countByStatus()).toMatchObject({ pending: 2 });
+    expect(await queue.countByStatus()).toMatchObject({ pending: 2 });
   });
 });
 
 describe('looking', () => {
   test('what is told of a task is its status and its newest attempt, and a deleted one has none', async () => {
     const { taskId } = await accept();
-    expect(await store.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    expect(await queue.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
     await claim();
-    await store.requeue(taskId, 1, LOST);
+    await queue.requeue(taskId, 1, LOST);
     await claim();
-    expect(await store.statusOf(taskId)).toEqual({ status: 'processing', attempt: 2 });
-    await store.markDeleted(taskId, null);
-    expect([await store.statusOf(taskId), await store.statusOf(randomUUID())]).toEqual([
+    expect(await queue.statusOf(taskId)).toEqual({ status: 'processing', attempt: 2 });
+    await queue.markDeleted(taskId, null);
+    expect([await queue.statusOf(taskId), await queue.statusOf(randomUUID())]).toEqual([
       undefined,
       undefined,
     ]);
@@ -630,17 +630,17 @@ describe('looking', () => {
 
   test('the queue position counts from 1, and a passed task still counts', async () => {
     const [first, second] = (await acceptSeveral(2)) as [Task, Task];
-    expect(await store.queuePosition(first.seq)).toBe(1);
-    expect(await store.queuePosition(second.seq)).toBe(2);
+    expect(await queue.queuePosition(first.seq)).toBe(1);
+    expect(await queue.queuePosition(second.seq)).toBe(2);
     await claim();
-    expect(await store.queuePosition(second.seq)).toBe(1);
+    expect(await queue.queuePosition(second.seq)).toBe(1);
   });
 
   test('a page is newest first and filters by status', async () => {
     const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
     await claim();
     const page = async (status: Task['status'] | undefined, before?: number) =>
-      (await store.page({ owner: null, status, before, limit: 2 })).map((task) => task.seq);
+      (await queue.page({ owner: null, status, before, limit: 2 })).map((task) => task.seq);
     expect(await page(undefined)).toEqual([third.seq, second.seq]);
     expect(await page(undefined, second.seq)).toEqual([first.seq]);
     expect(await page('pending')).toEqual([third.seq, second.seq]);
@@ -651,8 +651,8 @@ describe('looking', () => {
     const { taskId, version } = await accept();
     const claimed = await claim();
     expect(claimed.version).toBe(version + 1);
-    await store.finish(taskId, 1, completion(taskId, 1));
-    expect((await store.find(taskId, null))!.version).toBe(version + 2);
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    expect((await queue.find(taskId, null))!.version).toBe(version + 2);
   });
 
   test('the throughputs are those of completed tasks, newest first, with what each took', async () => {
@@ -660,9 +660,9 @@ describe('looking', () => {
     await claim();
     await claim();
     await claim();
-    await store.finish(first.taskId, 1, completion(first.taskId, 1));
-    await store.finish(second.taskId, 1, failure());
-    expect(await store.recentThroughputs()).toEqual([
+    await queue.finish(first.taskId, 1, completion(first.taskId, 1));
+    await queue.finish(second.taskId, 1, failure());
+    expect(await queue.recentThroughputs()).toEqual([
       { modelType: 'starter', modelVersion: '1', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);
   });
@@ -670,22 +670,22 @@ describe('looking', () => {
   test('the places of several are those of each alone, without those that do not wait', async () => {
     const accepted = await acceptSeveral(6);
     await claim();
-    await store.markDeleted((accepted[3] as Task).taskId, null);
+    await queue.markDeleted((accepted[3] as Task).taskId, null);
     const waiting = accepted.filter((_, n) => ![0, 3].includes(n));
     const alone = await Promise.all(
-      waiting.map(async ({ seq }) => [seq, await store.queuePosition(seq)] as const),
+      waiting.map(async ({ seq }) => [seq, await queue.queuePosition(seq)] as const),
     );
-    expect(await store.queuePositions(accepted.map(({ seq }) => seq))).toEqual(new Map(alone));
+    expect(await queue.queuePositions(accepted.map(({ seq }) => seq))).toEqual(new Map(alone));
     expect(alone.map(([, position]) => position)).toEqual([1, 2, 3, 4]);
-    expect(await store.queuePositions([])).toEqual(new Map());
+    expect(await queue.queuePositions([])).toEqual(new Map());
   });
 
   test('a throughput is for what the network hears: two shifts with three passes each hear its ten seconds six times', async () => {
     const options = { ...defaultOptions, bigshifts: 2, useTta: true };
-    const { taskId } = await store.accept(newTask({ options }), 10);
+    const { taskId } = await queue.accept(newTask({ options }), 10);
     await claim();
-    await store.finish(taskId, 1, completion(taskId, 1));
-    const [throughput] = await store.recentThroughputs();
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    const [throughput] = await queue.recentThroughputs();
     expect(throughput).toMatchObject({ workSeconds: 2.5, audioSeconds: 60 });
   });
 
@@ -693,12 +693,12 @@ describe('looking', () => {
     const [first, second, third, fourth, fifth] = (await acceptSeveral(5)) as [Task, Task, Task, Task, Task];
     await claim();
     await claim();
-    await store.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
-    await store.markDeleted(third.taskId, null);
-    const next = async (limit: number) => (await store.nextPending(limit)).map(({ seq }) => seq);
+    await queue.requeue(first.taskId, 1, { ...LOST, notBefore: disk.clock.now() + 5_000 });
+    await queue.markDeleted(third.taskId, null);
+    const next = async (limit: number) => (await queue.nextPending(limit)).map(({ seq }) => seq);
     expect(await next(9)).toEqual([fourth.seq, fifth.seq]);
     expect(await next(1)).toEqual([fourth.seq]);
-    await store.requeue(second.taskId, 1, LOST);
+    await queue.requeue(second.taskId, 1, LOST);
     expect(await next(2)).toEqual([second.seq, fourth.seq]);
   });
 
@@ -707,23 +707,23 @@ describe('looking', () => {
     const newer = await accept({ modelType: 'vocals', modelVersion: '2' });
     for (const { taskId } of [older, newer]) {
       await claim();
-      await store.finish(taskId, 1, completion(taskId, 1));
+      await queue.finish(taskId, 1, completion(taskId, 1));
     }
-    expect(await store.recentThroughputs()).toEqual([
+    expect(await queue.recentThroughputs()).toEqual([
       { modelType: 'vocals', modelVersion: '2', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
       { modelType: 'starter', modelVersion: null, device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
     ]);
-    expect(await store.find(older.taskId, null)).toMatchObject({ modelVersion: null });
+    expect(await queue.find(older.taskId, null)).toMatchObject({ modelVersion: null });
   });
 
   test('the stems are those of the attempt that completed the task', async () => {
     const { taskId } = await accept();
     await claim();
-    await store.finish(taskId, 1, completion(taskId, 1));
-    const task = (await store.find(taskId, null))!;
-    const stems = await store.stemsOf(task);
+    await queue.finish(taskId, 1, completion(taskId, 1));
+    const task = (await queue.find(taskId, null))!;
+    const stems = await queue.stemsOf(task);
     expect(stems).toMatchObject(completion(taskId, 1).stems);
-    expect(await store.stemsOf({ ...task, attempt: 2 })).toEqual([]);
+    expect(await queue.stemsOf({ ...task, attempt: 2 })).toEqual([]);
     const rows = disk.database.orm.select().from(stemRows).all();
     expect(rows.map(({ step, position, attempt }) => [step, position, attempt])).toEqual([
       [0, 0, 1],
@@ -739,70 +739,70 @@ describe('what is over', () => {
     for (const { taskId } of accepted) {
       await claim();
       disk.clock.advance(1_000);
-      await store.finish(taskId, 1, failure());
+      await queue.finish(taskId, 1, failure());
     }
-    return Promise.all(accepted.map(async ({ taskId }) => (await store.find(taskId, null))!));
+    return Promise.all(accepted.map(async ({ taskId }) => (await queue.find(taskId, null))!));
   }
   const page = (limit = 9, after?: Task) => ({ endedBefore: disk.clock.now() + 1, after, limit });
   const ids = (tasksOfPage: readonly Task[]) => tasksOfPage.map(({ taskId }) => taskId);
 
   test('is shown page by page, the oldest end first, to the status that is asked for, up to that moment', async () => {
     const all = await failed(3);
-    const first = await store.ended({ ...page(2), status: 'failed' });
+    const first = await queue.ended({ ...page(2), status: 'failed' });
     expect(ids(first)).toEqual(ids(all.slice(0, 2)));
-    expect(ids(await store.ended({ ...page(2, first[1]), status: 'failed' }))).toEqual(ids(all.slice(2)));
-    expect(await store.ended({ ...page(), status: 'completed' })).toEqual([]);
-    expect(ids(await store.ended({ ...page(), endedBefore: all[2]!.completedAt! }))).toEqual(
+    expect(ids(await queue.ended({ ...page(2, first[1]), status: 'failed' }))).toEqual(ids(all.slice(2)));
+    expect(await queue.ended({ ...page(), status: 'completed' })).toEqual([]);
+    expect(ids(await queue.ended({ ...page(), endedBefore: all[2]!.completedAt! }))).toEqual(
       ids(all.slice(0, 2)),
     );
   });
 
   test('of one moment goes on behind the last one that was shown', async () => {
     const accepted = await acceptSeveral(3);
-    for (const { taskId } of accepted) await store.cancel(taskId, null);
-    const [first] = await store.ended(page(1));
-    expect(ids(await store.ended(page(9, first)))).toEqual(ids(accepted.slice(1)));
+    for (const { taskId } of accepted) await queue.cancel(taskId, null);
+    const [first] = await queue.ended(page(1));
+    expect(ids(await queue.ended(page(9, first)))).toEqual(ids(accepted.slice(1)));
   });
 
   test('expires once: a second pass gives it back, and changes nothing of it, until its files are gone', async () => {
     const [task] = (await failed(1)) as [Task];
-    const expire = () => store.expire({ ...page(), status: 'failed' });
+    const expire = () => queue.expire({ ...page(), status: 'failed' });
     expect(ids(await expire())).toEqual([task.taskId]);
-    const expired = (await store.find(task.taskId, null))!;
+    const expired = (await queue.find(task.taskId, null))!;
     expect(expired).toEqual({ ...task, filesExpiredAt: disk.clock.now(), version: task.version + 1 });
     disk.clock.advance(1_000);
     expect(ids(await expire())).toEqual([task.taskId]);
-    expect(await store.find(task.taskId, null)).toEqual(expired);
-    expect(ids(await store.ended({ ...page(), status: 'failed' }))).toEqual([task.taskId]);
-    await store.markFilesRemoved(task.taskId);
+    expect(await queue.find(task.taskId, null)).toEqual(expired);
+    expect(ids(await queue.ended({ ...page(), status: 'failed' }))).toEqual([task.taskId]);
+    await queue.markFilesRemoved(task.taskId);
     expect(taskRows()).toMatchObject([{ filesRemovedAt: disk.clock.now() }]);
-    expect([await expire(), await store.ended({ ...page(), status: 'failed' })]).toEqual([[], []]);
+    expect([await expire(), await queue.ended({ ...page(), status: 'failed' })]).toEqual([[], []]);
   });
 
   test('and has not expired keeps its files, whoever says that they are gone', async () => {
     const [task] = (await failed(1)) as [Task];
-    await store.markFilesRemoved(task.taskId);
+    await queue.markFilesRemoved(task.taskId);
     expect(taskRows()).toMatchObject([{ filesRemovedAt: null }]);
   });
 
   test('and deleted does not expire', async () => {
     const [task] = (await failed(1)) as [Task];
-    await store.markDeleted(task.taskId, null);
-    expect(await store.expire({ ...page(), status: 'failed' })).toEqual([]);
-    expect(await store.ended({ ...page(), status: 'failed' })).toEqual([]);
+    await queue.markDeleted(task.taskId, null);
+    expect(await queue.expire({ ...page(), status: 'failed' })).toEqual([]);
+    expect(await queue.ended({ ...page(), status: 'failed' })).toEqual([]);
   });
 
   test('is retired whatever its status, and what was hidden before is given back as it was', async () => {
     const [one, two] = (await failed(2)) as [Task, Task];
     const waiting = await accept();
-    await store.markDeleted(one.taskId, null);
+    await queue.markDeleted(one.taskId, null);
     const hiddenAt = disk.clock.now();
     disk.clock.advance(1_000);
-    expect(ids(await store.ended(page()))).toEqual([one.taskId, two.taskId]);
-    expect(ids(await store.retire(page()))).toEqual([one.taskId, two.taskId]);
+    expect(ids(await queue.ended(page()))).toEqual([one.taskId, two.taskId]);
+    expect(ids(await queue.retire(page()))).toEqual([one.taskId, two.taskId]);
     expect(taskRows().map(({ deletedAt }) => deletedAt)).toEqual([hiddenAt, disk.clock.now(), null]);
-    expect(await store.find(two.taskId, null)).toBeUndefined();
-    expect(await store.find(waiting.taskId, null)).toBeDefined();
+    expect(await queue.find(two.taskId, null)).toBeUndefined();
+    expect(await queue.find(waiting.taskId, null)).toBeDefined();
   });
 });
 

@@ -35,7 +35,7 @@ const taskOf = (durationSeconds: number, modelType = 'starter'): Attempt => {
   return { ...newTask({ mixture: newMixture({ durationSeconds }), modelType }), seq, attempt: 1 };
 };
 
-/** Claims as the store does. */
+/** Claims as the queue does. */
 function claim(queue: readonly Attempt[], hasRoom?: (task: Attempt) => boolean): Attempt | undefined {
   const turn = memory.look();
   for (const task of queue) {

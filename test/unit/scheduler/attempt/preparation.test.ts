@@ -17,7 +17,7 @@ class Worker {
 function preparing(...waiting: Task[]) {
   const warned: unknown[] = [];
   const preparation = createPreparation<Worker>({
-    store: { nextPending: async (limit) => waiting.slice(0, limit) },
+    queue: { nextPending: async (limit) => waiting.slice(0, limit) },
     files: { localPath: (key) => `/data/${key}` },
     describeModel: (name) => (name === 'gone' ? undefined : { sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },
@@ -155,7 +155,7 @@ test('a worker whose network ended before the queue was read is told of nothing'
 test('the queue is read only where a worker has nothing to prepare, and no further than there are workers', async () => {
   const asked: number[] = [];
   const preparation = createPreparation<Worker>({
-    store: {
+    queue: {
       nextPending: async (limit) => {
         asked.push(limit);
         return [pending('a'), pending('b')].slice(0, limit);
@@ -182,7 +182,7 @@ test('a queue that cannot be read is told to the log and to nobody else', async 
   const warned: unknown[] = [];
   const error = new Error('SQLITE_IOERR');
   const preparation = createPreparation<Worker>({
-    store: { nextPending: () => Promise.reject(error) },
+    queue: { nextPending: () => Promise.reject(error) },
     files: { localPath: (key) => key },
     describeModel: () => ({ sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },

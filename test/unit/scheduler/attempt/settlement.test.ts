@@ -8,7 +8,7 @@ import { StageClock } from '../../../../src/tasks/stageClock.ts';
 import type { Task } from '../../../../src/tasks/task.ts';
 import { ChildDied, ChildFailure, WorkerHung } from '../../../../src/workers/process/childErrors.ts';
 import { completion, failure, newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 import { claim } from '../../../support/claim.ts';
 
@@ -23,35 +23,35 @@ const broken = new ChildFailure('MODEL_UNAVAILABLE', 'It does not load.', null);
 const reject = () => Promise.reject(new Error('stuck'));
 const stuck = { remove: reject, removeEmptyFolder: reject };
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 let files: FileStore;
 
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   files = createLocalFileStore(await temporaryFolder());
   return () => disk.dispose();
 });
 
 /** A task whose attempt of this number runs and has written what it wrote. */
 async function running(attempts = 1): Promise<Task> {
-  const { taskId } = await disk.store.accept(newTask(), 10);
+  const { taskId } = await disk.queue.accept(newTask(), 10);
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    await claim(disk.store);
+    await claim(disk.queue);
     await files.createFolder(`${layout.attempt(taskId, attempt)}/drums.wav`);
     await files.createFolder(layout.attemptScratch(taskId, attempt));
     if (attempt < attempts)
-      await disk.store.requeue(taskId, attempt, {
+      await disk.queue.requeue(taskId, attempt, {
         outcome: 'worker_died',
         countsAsFailure: true,
         notBefore: null,
       });
   }
-  return (await disk.store.find(taskId, null)) as Task;
+  return (await disk.queue.find(taskId, null)) as Task;
 }
 
 const makeSettlement = (given: Partial<SettlementParts> = {}) =>
   createSettlement({
-    store: disk.store,
+    queue: disk.queue,
     files,
     maxAttempts: 3,
     retryDelayMs: 0,
@@ -79,7 +79,7 @@ const ends = () =>
   disk.announced.filter(({ type }) => ['task.completed', 'task.failed', 'task.cancelled'].includes(type));
 
 const attemptsOf = (task: Task) => files.list(layout.task(task.taskId));
-const statusOf = async ({ taskId }: Task) => (await disk.store.find(taskId, null))?.status;
+const statusOf = async ({ taskId }: Task) => (await disk.queue.find(taskId, null))?.status;
 
 describe('the stems of a completed task stay', () => {
   test.each<[string, Partial<SettlementParts>]>([
@@ -96,16 +96,16 @@ describe('the stems of a completed task stay', () => {
     vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 1_000 });
     const task = await running();
     let told = 0;
-    const store = {
-      ...disk.store,
-      async finish(...end: Parameters<typeof disk.store.finish>) {
-        const isWritten = await disk.store.finish(...end);
+    const queue = {
+      ...disk.queue,
+      async finish(...end: Parameters<typeof disk.queue.finish>) {
+        const isWritten = await disk.queue.finish(...end);
         told += 1;
         if (told === 1) throws();
         return isWritten;
       },
     };
-    await settlementOf({ store })(task, { result: completion(task.taskId, 1) });
+    await settlementOf({ queue })(task, { result: completion(task.taskId, 1) });
     vi.useRealTimers();
     expect(told).toBe(2);
     expect(await attemptsOf(task)).toEqual(['1']);
@@ -223,7 +223,7 @@ describe('the end of an attempt', () => {
 
   test('changes nothing where its task has moved on', async () => {
     const task = await running();
-    await disk.store.cancel(task.taskId, null);
+    await disk.queue.cancel(task.taskId, null);
     const settle = settlementOf();
     await settle(task, { result: completion(task.taskId, 1) });
     await settle(task, { result: failure() });
@@ -257,7 +257,7 @@ test('a failure took the time since its attempt began, and never less than none'
     const task = await running();
     disk.clock.advance(milliseconds);
     await settlementOf()(task, { error: broken });
-    return (await disk.store.find(task.taskId, null))?.processingSeconds;
+    return (await disk.queue.find(task.taskId, null))?.processingSeconds;
   };
   expect(await secondsAfter(2_500)).toBe(2.5);
   // The clock of the machine was set back.
@@ -265,8 +265,8 @@ test('a failure took the time since its attempt began, and never less than none'
 });
 
 test('after a hang its task waits for a moment, after a death it may begin at once', async () => {
-  const requeue = vi.fn(disk.store.requeue);
-  const settle = settlementOf({ store: { ...disk.store, requeue }, retryDelayMs: 4_000 });
+  const requeue = vi.fn(disk.queue.requeue);
+  const settle = settlementOf({ queue: { ...disk.queue, requeue }, retryDelayMs: 4_000 });
   const hung = await running();
   await settle(hung, { error: new WorkerHung('stalled', died) });
   const dead = await running();
@@ -278,18 +278,18 @@ test('after a hang its task waits for a moment, after a death it may begin at on
 });
 
 test('of an attempt that a cancel ended nothing is written, for its status says so already', async () => {
-  const [finish, requeue] = [vi.fn(disk.store.finish), vi.fn(disk.store.requeue)];
+  const [finish, requeue] = [vi.fn(disk.queue.finish), vi.fn(disk.queue.requeue)];
   const task = await running();
-  await disk.store.cancel(task.taskId, null);
-  await settlementOf({ store: { ...disk.store, finish, requeue } }, true)(task, { error: died });
+  await disk.queue.cancel(task.taskId, null);
+  await settlementOf({ queue: { ...disk.queue, finish, requeue } }, true)(task, { error: died });
   expect([finish.mock.calls, requeue.mock.calls]).toEqual([[], []]);
   expect(await files.list(layout.results)).toEqual([]);
 });
 
 test('of a task that was erased meanwhile nothing stays', async () => {
   const task = await running();
-  await disk.store.markDeleted(task.taskId, null);
-  await disk.store.erase(task.taskId);
+  await disk.queue.markDeleted(task.taskId, null);
+  await disk.queue.erase(task.taskId);
   await settlementOf()(task, { result: completion(task.taskId, 1) });
   expect(await files.list(layout.results)).toEqual([]);
 });
@@ -298,7 +298,7 @@ test('what cannot be written while the server stops is told, and left to the nex
   const { lines, log } = keptLines();
   const refused = new Error('SQLITE_IOERR');
   const finish = vi.fn(() => Promise.reject(refused));
-  const settlement = makeSettlement({ log, store: { ...disk.store, finish } });
+  const settlement = makeSettlement({ log, queue: { ...disk.queue, finish } });
   settlement.stop();
   const task = await running();
   const how = { stages: new StageClock(disk.clock), cancelled: false };

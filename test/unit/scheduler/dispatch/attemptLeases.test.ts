@@ -15,9 +15,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The leases, and what the store was asked to renew. */
+/** The leases, and what the queue was asked to renew. */
 function leasesOf(renew = vi.fn(async () => undefined)) {
-  const leases = createAttemptLeases({ store: { renew }, clock, log: { warn } as unknown as Log });
+  const leases = createAttemptLeases({ queue: { renew }, clock, log: { warn } as unknown as Log });
   leases.start();
   return { leases, renew };
 }

@@ -4,7 +4,7 @@ import type { Turn } from '../../../../src/scheduler/admission/memoryAdmission.t
 import type { Task } from '../../../../src/tasks/task.ts';
 import type { InferenceWorker } from '../../../../src/workers/inference/inferenceWorker.ts';
 import { newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 
 const worker = {
   id: 'w',
@@ -12,22 +12,22 @@ const worker = {
   holding: { models: [], device_bytes: null, device_used_bytes: null },
 } as unknown as InferenceWorker;
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 let released: string[];
 
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   released = [];
   return () => disk.dispose();
 });
 
-const accept = () => disk.store.accept(newTask(), 1_000);
+const accept = () => disk.queue.accept(newTask(), 1_000);
 
 /** What claiming takes, on one idle worker; `turns` are given to the candidates in their order. */
 function parts(turns: readonly Turn[], given: Partial<ClaimingParts> = {}): ClaimingParts {
   let asked = 0;
   return {
-    store: disk.store,
+    queue: disk.queue,
     pool: {
       ready: () => [{ worker, device: 'cpu', isIdle: true }],
       lease: () => ({ worker, device: 'cpu', idleMs: 0, release: (how) => void released.push(how) }),
@@ -59,7 +59,7 @@ test('none is claimed behind one that waits, nor after a stop', async () => {
   for (let n = 0; n < 3; n += 1) await accept();
   expect(await claimNext(parts(['pass', 'wait', 'start']))).toBeUndefined();
   expect(await claimNext(parts(['start'], { isStopping: () => true }))).toBeUndefined();
-  expect((await disk.store.candidates({ limit: 10 })).length).toBe(3);
+  expect((await disk.queue.candidates({ limit: 10 })).length).toBe(3);
 });
 
 test('a bounded number is looked at, however long the queue is', async () => {
@@ -71,20 +71,20 @@ test('a bounded number is looked at, however long the queue is', async () => {
 
 test('one that is cancelled meanwhile is passed, and its worker is given back unused', async () => {
   const [first, second] = [await accept(), await accept()];
-  const store = {
-    ...disk.store,
+  const queue = {
+    ...disk.queue,
     async claim(task: Pick<Task, 'taskId' | 'attempt'>, ...rest: [never, number]) {
-      if (task.taskId === first.taskId) await disk.store.cancel(first.taskId, null);
-      return disk.store.claim(task, ...rest);
+      if (task.taskId === first.taskId) await disk.queue.cancel(first.taskId, null);
+      return disk.queue.claim(task, ...rest);
     },
   };
-  expect((await claimNext(parts(['start'], { store })))?.task.taskId).toBe(second.taskId);
+  expect((await claimNext(parts(['start'], { queue })))?.task.taskId).toBe(second.taskId);
   expect(released).toEqual(['unused']);
 });
 
 test('where the claim cannot be written the worker is given back unused', async () => {
   await accept();
-  const store = { ...disk.store, claim: () => Promise.reject(new Error('SQLITE_FULL')) };
-  await expect(claimNext(parts(['start'], { store }))).rejects.toThrow('SQLITE_FULL');
+  const queue = { ...disk.queue, claim: () => Promise.reject(new Error('SQLITE_FULL')) };
+  await expect(claimNext(parts(['start'], { queue }))).rejects.toThrow('SQLITE_FULL');
   expect(released).toEqual(['unused']);
 });

@@ -5,11 +5,11 @@ import type { Log } from '../../../../src/log/log.ts';
 import { ChildDied, ChildFailure } from '../../../../src/workers/process/childErrors.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { standInScheduler, type PlayedWorker } from '../../../support/standInScheduler.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
 });
 let stops: (() => Promise<void>)[];
 beforeEach(() => {
@@ -21,8 +21,8 @@ afterEach(async () => {
   await disk.dispose();
 });
 
-const accept = () => disk.store.accept(newTask(), 10);
-const statusOf = async ({ taskId }: { taskId: string }) => (await disk.store.statusOf(taskId))?.status;
+const accept = () => disk.queue.accept(newTask(), 10);
+const statusOf = async ({ taskId }: { taskId: string }) => (await disk.queue.statusOf(taskId))?.status;
 
 /** Something to wait for. */
 function gate() {
@@ -96,7 +96,7 @@ describe('a worker', () => {
             begin: () => undefined,
             end(_worker, end) {
               endings.push(end);
-              void disk.store.statusOf(taskId).then((current) => {
+              void disk.queue.statusOf(taskId).then((current) => {
                 endings.push(current?.status);
                 given.open();
               });
@@ -212,7 +212,7 @@ describe('a worker', () => {
     const refused = gate();
     const { did } = await started({
       workers: [{ id: 'w' }],
-      store: {
+      queue: {
         claim() {
           refused.open();
           return Promise.reject(new Error('SQLITE_IOERR'));
@@ -231,8 +231,8 @@ test('where no task can start on an idle worker, that is told; where no worker i
   const nothing = await started({ workers: [{ id: 'w' }], onNothingToStart: idle.open });
   await idle.opened;
   expect(nothing.did).toEqual([]);
-  const candidates = vi.fn(disk.store.candidates);
-  const busy = await standInScheduler(disk, { workers: [], store: { candidates } });
+  const candidates = vi.fn(disk.queue.candidates);
+  const busy = await standInScheduler(disk, { workers: [], queue: { candidates } });
   busy.scheduler.start();
   busy.scheduler.wake();
   await busy.scheduler.stop(0);
@@ -240,12 +240,12 @@ test('where no task can start on an idle worker, that is told; where no worker i
 });
 
 test.each([
-  ['cancelled', (taskId: string) => disk.store.cancel(taskId, null)],
+  ['cancelled', (taskId: string) => disk.queue.cancel(taskId, null)],
   [
     'erased',
     async (taskId: string) => {
-      await disk.store.markDeleted(taskId, null);
-      await disk.store.erase(taskId);
+      await disk.queue.markDeleted(taskId, null);
+      await disk.queue.erase(taskId);
     },
   ],
 ])('a task that was %s between its claim and its beginning is not begun', async (how, end) => {
@@ -255,10 +255,10 @@ test.each([
   const { lines, log } = keptLines();
   const { did } = await started({
     workers: [{ id: 'w', separate }],
-    store: {
+    queue: {
       async statusOf(taskId) {
         await end(taskId);
-        return disk.store.statusOf(taskId);
+        return disk.queue.statusOf(taskId);
       },
     },
     devices: { end: given.open },
@@ -290,7 +290,7 @@ test('a task that is cancelled while it runs stays so, that is no fault, and its
     log,
   });
   await begun.opened;
-  await disk.store.cancel(task.taskId, null);
+  await disk.queue.cancel(task.taskId, null);
   expect(standIn.running.has(task.taskId)).toBe(true);
   void standIn.running.abort(task.taskId);
   await given.opened;
@@ -317,7 +317,7 @@ test('a task that failed says how long it took', async () => {
     devices: { end: given.open },
   });
   await given.opened;
-  expect(await disk.store.find(task.taskId, null)).toMatchObject({
+  expect(await disk.queue.find(task.taskId, null)).toMatchObject({
     status: 'failed',
     processingSeconds: 2.5,
   });
@@ -399,11 +399,11 @@ test('words that come while the queue is read have it read once more, and not at
   const [reads, goOn, looked] = [[] as string[], gate(), gate()];
   const { scheduler } = await started({
     workers: [{ id: 'w' }],
-    store: {
+    queue: {
       async candidates(query) {
         reads.push('begins');
         await goOn.opened;
-        const found = await disk.store.candidates(query);
+        const found = await disk.queue.candidates(query);
         reads.push('ends');
         if (reads.length === 4) looked.open();
         return found;
@@ -445,9 +445,9 @@ test('a queue that cannot be read is told, and read again', async () => {
       },
     ],
     log: { error, info: () => undefined, warn: () => undefined, debug: () => undefined } as unknown as Log,
-    store: {
+    queue: {
       async candidates(query) {
-        if (error.mock.calls.length > 0) return disk.store.candidates(query);
+        if (error.mock.calls.length > 0) return disk.queue.candidates(query);
         refused.open();
         throw failure;
       },
@@ -508,7 +508,7 @@ describe('a stop', () => {
     scheduler.start();
     await begun.opened;
     await scheduler.stop(1);
-    expect(await disk.store.find(task.taskId, null)).toMatchObject({
+    expect(await disk.queue.find(task.taskId, null)).toMatchObject({
       status: 'pending',
       failures: 0,
       attempt: 1,
@@ -518,10 +518,10 @@ describe('a stop', () => {
   });
 
   test('starts nothing after it, whoever asks', async () => {
-    const candidates = vi.fn(disk.store.candidates);
+    const candidates = vi.fn(disk.queue.candidates);
     const { scheduler, did } = await standInScheduler(disk, {
       workers: [{ id: 'w' }],
-      store: { candidates },
+      queue: { candidates },
     });
     scheduler.start();
     await scheduler.stop(0);
@@ -539,7 +539,7 @@ describe('a stop', () => {
     const { scheduler } = await standInScheduler(disk, {
       workers: [{ id: 'w' }],
       onNothingToStart,
-      store: {
+      queue: {
         async candidates() {
           reading.open();
           await goOn.opened;

@@ -8,7 +8,7 @@ import {
 } from '../../../../src/scheduler/admission/memoryAdmission.ts';
 import { createScheduler } from '../../../../src/scheduler/dispatch/scheduler.ts';
 import { createLocalFileStore } from '../../../../src/blobs/fileStore.ts';
-import type { TaskStore } from '../../../../src/queue/taskQueue.ts';
+import type { TaskQueue } from '../../../../src/queue/taskQueue.ts';
 import { createThroughputEstimates } from '../../../../src/scheduler/estimates/throughput.ts';
 import { createProgressBoard, type Progress, type ProgressBoard } from '../../../../src/tasks/progress.ts';
 import { createRunningAttempts } from '../../../../src/tasks/runningAttempts.ts';
@@ -21,49 +21,49 @@ import { TIMEOUTS } from '../../../../src/workers/health/timeouts.ts';
 import type { Lease } from '../../../../src/workers/inference/workerPool.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { starterModel } from '../../../support/starterModel.ts';
-import { openStoreOnDisk, type StoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 
-let disk: StoreOnDisk;
+let disk: QueueOnDisk;
 
 beforeEach(async () => {
-  disk = await openStoreOnDisk();
+  disk = await openQueueOnDisk();
   return () => disk.dispose();
 });
 
-test('how far an attempt is can be seen until its end is in the store, and no longer', async () => {
+test('how far an attempt is can be seen until its end is in the queue, and no longer', async () => {
   const progress = createProgressBoard(disk.clock);
-  const { taskId } = await disk.store.accept(newTask(), 1);
+  const { taskId } = await disk.queue.accept(newTask(), 1);
   let shownAtTheEnd: Progress | undefined;
   const { scheduler, released } = await schedulerOf({
     progress,
-    store: {
-      ...disk.store,
+    queue: {
+      ...disk.queue,
       finish(id, attempt, result) {
         shownAtTheEnd = progress.find(id);
-        return disk.store.finish(id, attempt, result);
+        return disk.queue.finish(id, attempt, result);
       },
     },
   });
   scheduler.start();
   await released;
   await scheduler.stop(0);
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed' });
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'failed' });
   expect(shownAtTheEnd).toMatchObject({ stage: 'separating' });
   expect(progress.find(taskId)).toBeUndefined();
 });
 
 test('the end of an attempt that finds the database full is written again until there is room, once', async () => {
-  const { taskId } = await disk.store.accept(newTask(), 1);
+  const { taskId } = await disk.queue.accept(newTask(), 1);
   const refusals = new EventEmitter();
   const refused = once(refusals, 'refused');
   const { scheduler, released } = await schedulerOf({
-    store: {
-      ...disk.store,
+    queue: {
+      ...disk.queue,
       async finish(id, attempt, result) {
         if (refusals.listenerCount('refused') > 0) disk.database.orm.get('PRAGMA max_page_count = 1');
         try {
-          return await disk.store.finish(id, attempt, result);
+          return await disk.queue.finish(id, attempt, result);
         } catch (error) {
           refusals.emit('refused');
           throw error;
@@ -74,26 +74,26 @@ test('the end of an attempt that finds the database full is written again until 
   });
   scheduler.start();
   await refused;
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'processing' });
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'processing' });
   expect(disk.database.lacksRoom()).toBe(true);
   disk.database.orm.get('PRAGMA max_page_count = 100000');
   await released;
   await scheduler.stop(0);
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
-  expect(await disk.store.totals()).toMatchObject({ failed: 1 });
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+  expect(await disk.queue.totals()).toMatchObject({ failed: 1 });
 });
 
 test('a claim that finds the database full ends nothing: the task starts when there is room', async () => {
-  const { taskId } = await disk.store.accept(newTask(), 1);
+  const { taskId } = await disk.queue.accept(newTask(), 1);
   const refusals = new EventEmitter();
   const refused = once(refusals, 'refused');
   const { scheduler, released } = await schedulerOf({
     workerId: 'long '.repeat(4_000),
-    store: {
-      ...disk.store,
+    queue: {
+      ...disk.queue,
       async claim(...claim) {
         try {
-          return await disk.store.claim(...claim);
+          return await disk.queue.claim(...claim);
         } catch (error) {
           refusals.emit('refused');
           throw error;
@@ -104,19 +104,19 @@ test('a claim that finds the database full ends nothing: the task starts when th
   disk.database.orm.get('PRAGMA max_page_count = 1');
   scheduler.start();
   await refused;
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'pending', attempt: 0 });
   disk.database.orm.get('PRAGMA max_page_count = 100000');
   await released;
   await scheduler.stop(0);
-  expect(await disk.store.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
+  expect(await disk.queue.find(taskId, null)).toMatchObject({ status: 'failed', attempt: 1 });
 });
 
 test.each([
   ['the kernel killed for want of memory waits in its place until it can run alone', 1, 'pass'],
   ['died of something else need not run alone', 0, 'start'],
 ])('a task whose worker %s', async (_, kills, turn) => {
-  const { taskId } = await disk.store.accept(newTask(), 1);
-  const { clock, store } = disk;
+  const { taskId } = await disk.queue.accept(newTask(), 1);
+  const { clock, queue } = disk;
   const memory = createMemoryAdmission({ usableBytes: 10, estimate: () => 1, clock });
   let oomKills = 0;
   const worker = {
@@ -128,7 +128,7 @@ test.each([
     },
   } as unknown as InferenceWorker;
   const { scheduler, released } = await schedulerOf({
-    store,
+    queue,
     worker,
     memory,
     countOomKills: async () => oomKills,
@@ -136,7 +136,7 @@ test.each([
   scheduler.start();
   await released;
   await scheduler.stop(0);
-  const task = await store.find(taskId, null);
+  const task = await queue.find(taskId, null);
   expect(task).toMatchObject({ status: 'pending', failures: 1 });
   memory.begin({ ...newTask(), seq: 99, attempt: 1 });
   expect(memory.look()(task as Task)).toBe(turn);
@@ -144,7 +144,7 @@ test.each([
 
 /** A scheduler with one worker, which comes to its last chunk and then fails; `released` once it has done so. */
 async function schedulerOf(given: {
-  store: TaskStore;
+  queue: TaskQueue;
   progress?: ProgressBoard;
   workerId?: string;
   message?: string;
@@ -165,7 +165,7 @@ async function schedulerOf(given: {
     },
   };
   const scheduler = createScheduler({
-    store: given.store,
+    queue: given.queue,
     files: createLocalFileStore(await temporaryFolder()),
     media: {} as never,
     progress: given.progress ?? createProgressBoard(disk.clock),

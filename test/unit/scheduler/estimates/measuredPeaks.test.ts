@@ -8,12 +8,12 @@ import type { DevicePeakStore } from '../../../../src/queue/devicePeakStore.ts';
 import { createDevicePeakStore } from '../../../../src/queue/sqlite/devicePeaks.ts';
 import { createWrite } from '../../../../src/queue/sqlite/transaction.ts';
 import { newMixture, newTask } from '../../../support/newTask.ts';
-import { openStoreOnDisk } from '../../../support/storeOnDisk.ts';
+import { openQueueOnDisk } from '../../../support/queueOnDisk.ts';
 
 let store: DevicePeakStore;
 let versions: Record<string, string>;
 beforeEach(async () => {
-  const disk = await openStoreOnDisk();
+  const disk = await openQueueOnDisk();
   const { orm } = disk.database;
   store = createDevicePeakStore(orm, createWrite(orm));
   versions = { vocals: 'v1', drums: 'v1' };

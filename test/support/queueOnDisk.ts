@@ -3,18 +3,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { createLog } from '../../src/log/log.ts';
 import { openDatabase } from '../../src/queue/sqlite/database.ts';
-import { createSqliteTaskStore } from '../../src/queue/sqlite/sqliteTaskQueue.ts';
+import { createSqliteTaskQueue } from '../../src/queue/sqlite/sqliteTaskQueue.ts';
 import { counters } from '../../src/queue/sqlite/schema.ts';
-import type { TaskStore } from '../../src/queue/taskQueue.ts';
+import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import type { TaskEvent, TaskEvents } from '../../src/tasks/taskEvent.ts';
 import { createTaskEvents } from '../../src/tasks/taskEvents.ts';
 import { ManualClock } from './manualClock.ts';
 
 const migrations = path.resolve(import.meta.dirname, '../../drizzle');
 
-/** A task store on a real SQLite file with the real migrations, in a folder of its own. */
-export interface StoreOnDisk {
-  store: TaskStore;
+/** A task queue on a real SQLite file with the real migrations, in a folder of its own. */
+export interface QueueOnDisk {
+  queue: TaskQueue;
   database: ReturnType<typeof openDatabase>;
   clock: ManualClock;
   events: TaskEvents;
@@ -28,17 +28,17 @@ export interface StoreOnDisk {
 }
 
 /** Opens a new one; whoever opens it disposes of it. */
-export async function openStoreOnDisk(): Promise<StoreOnDisk> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-store-'));
+export async function openQueueOnDisk(): Promise<QueueOnDisk> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-queue-'));
   const clock = new ManualClock();
   const events = createTaskEvents(createLog('silent'));
   const announced: TaskEvent[] = [];
   events.subscribe((event) => void announced.push(event));
   const open = () => {
     const database = openDatabase(path.join(folder, 'tasks.db'), migrations);
-    return { database, store: createSqliteTaskStore(database, clock, events) };
+    return { database, queue: createSqliteTaskQueue(database, clock, events) };
   };
-  const opened: StoreOnDisk = {
+  const opened: QueueOnDisk = {
     ...open(),
     clock,
     events,
