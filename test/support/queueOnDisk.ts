@@ -4,10 +4,11 @@ import path from 'node:path';
 import { createLog } from '../../src/log/log.ts';
 import { openDatabase } from '../../src/queue/sqlite/database.ts';
 import { createSqliteTaskQueue } from '../../src/queue/sqlite/sqliteTaskQueue.ts';
-import { counters } from '../../src/queue/sqlite/schema.ts';
+import { attempts, counters } from '../../src/queue/sqlite/schema.ts';
 import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import type { TaskEvent, TaskEvents } from '../../src/tasks/taskEvent.ts';
 import { createTaskEvents } from '../../src/tasks/taskEvents.ts';
+import type { AttemptRecord } from '../conformance/taskQueue.ts';
 import { ManualClock } from './manualClock.ts';
 
 const migrations = path.resolve(import.meta.dirname, '../../drizzle');
@@ -20,6 +21,8 @@ export interface QueueOnDisk {
   events: TaskEvents;
   /** Every change that was announced, in order. */
   announced: TaskEvent[];
+  /** The rows of all attempts. */
+  attempts(): Promise<AttemptRecord[]>;
   /** The totals that outlive the rows. */
   totals(): Map<string, number>;
   /** Closes the database and opens it again, as a new server does after the old one died. */
@@ -43,6 +46,7 @@ export async function openQueueOnDisk(): Promise<QueueOnDisk> {
     clock,
     events,
     announced,
+    attempts: async () => opened.database.orm.select().from(attempts).all(),
     totals() {
       const rows = opened.database.orm.select().from(counters).all();
       return new Map(rows.map((row) => [row.name, row.value]));
