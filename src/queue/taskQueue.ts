@@ -1,4 +1,5 @@
 import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { AttemptId } from '../tasks/attemptId.ts';
 import type { Mixture, Stem, Task, TaskFailure, TaskTotals } from '../tasks/task.ts';
 import type { EventFacts } from '../tasks/taskEvent.ts';
 import type { EndedStatus, TaskStatus } from '../tasks/taskState.ts';
@@ -61,9 +62,7 @@ export interface DeviceFailure {
 }
 
 /** An attempt that ended with the server's death, and the resulting status of its task. */
-export interface LostAttempt {
-  taskId: string;
-  attempt: number;
+export interface LostAttempt extends AttemptId {
   status: Extract<TaskStatus, 'pending' | 'failed'>;
 }
 
@@ -92,7 +91,7 @@ export interface ExpiryQuery {
 
 /**
  * The durable queue and its history. Every method is one transaction. Every status write is conditional on the
- * previous status (and attempt), so a late writer changes nothing. A status change is written together with its
+ * previous status (and on the attempt, which is one of a step), so a late writer changes nothing. A status change is written together with its
  * event, which is announced to `TaskEvents` after the commit.
  *
  * `owner` scopes a call to one key's tasks; another owner's task is treated as if it did not exist.
@@ -125,26 +124,22 @@ export interface TaskQueue {
   /** Pending tasks that may start now, in queue order, with `seq` above `after`. */
   candidates(query: { after?: number | undefined; limit: number }): Promise<Candidate[]>;
   /**
-   * Moves a candidate to `processing` and starts a new attempt on a worker.
+   * Moves a candidate to `processing` and starts the next attempt of its step on a worker.
    *
+   * @param last the candidate's last attempt; 0 when its step has none yet
    * @param leaseUntil when the attempt counts as lost unless renewed (milliseconds since the epoch)
    * @returns undefined when the task was cancelled or deleted in the meantime
    */
-  claim(
-    candidate: Pick<Task, 'taskId' | 'attempt'>,
-    worker: ClaimingWorker,
-    leaseUntil: number,
-  ): Promise<Task | undefined>;
+  claim(last: AttemptId, worker: ClaimingWorker, leaseUntil: number): Promise<Task | undefined>;
   /** Renews the leases of running attempts. Attempts that are no longer current are ignored. */
-  renew(attempts: readonly Pick<Task, 'taskId' | 'attempt'>[], leaseUntil: number): Promise<void>;
+  renew(attempts: readonly AttemptId[], leaseUntil: number): Promise<void>;
   /** The first pending tasks that wait only for a worker (no retry delay), in queue order. */
   nextPending(limit: number): Promise<Task[]>;
   /** Ends an attempt. Returns false and changes nothing when it is no longer the current attempt. */
-  finish(taskId: string, attempt: number, result: AttemptResult): Promise<boolean>;
+  finish(attempt: AttemptId, result: AttemptResult): Promise<boolean>;
   /** Returns the task of a lost attempt to its place in the queue. Returns false as `finish` does. */
   requeue(
-    taskId: string,
-    attempt: number,
+    attempt: AttemptId,
     how: { outcome: AttemptOutcome; countsAsFailure: boolean; notBefore: number | null },
   ): Promise<boolean>;
   /**
@@ -175,8 +170,8 @@ export interface TaskQueue {
   forgetDeletions(before: number, limit: number): Promise<number>;
   stemsOf(task: Task): Promise<Stem[]>;
   hasInput(inputId: string): Promise<boolean>;
-  /** Status and attempt of a task, regardless of its owner; undefined when it does not exist or is deleted. */
-  statusOf(taskId: string): Promise<{ status: TaskStatus; attempt: number } | undefined>;
+  /** Status, step and attempt of a task, regardless of its owner; undefined when it does not exist or is deleted. */
+  statusOf(taskId: string): Promise<{ status: TaskStatus; step: number; attempt: number } | undefined>;
   /** Throughputs measured in the newest completed tasks. */
   recentThroughputs(): Promise<MeasuredThroughput[]>;
 }

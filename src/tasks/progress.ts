@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Task } from './task.ts';
+import { isSameAttempt, type AttemptId } from './attemptId.ts';
 
 export const progressStages = [
   'queued',
@@ -109,14 +109,11 @@ export class AttemptProgress {
 
 const toEta = (seconds: number) => Math.max(1, Math.round(seconds));
 
-/** Identifies an attempt. */
-type Attempt = Pick<Task, 'taskId' | 'attempt'>;
-
 /** Progress of all running attempts, by task. */
 export interface ProgressBoard {
-  begin(task: Attempt, expectedSeconds: number): AttemptProgress;
+  begin(attempt: AttemptId, expectedSeconds: number): AttemptProgress;
   /** Drops an attempt. Call after its outcome is stored: until then the task is `processing`. */
-  end(task: Attempt): void;
+  end(attempt: AttemptId): void;
   find(taskId: string): Progress | undefined;
   /** Estimated seconds until the first running attempt ends; null when none runs. */
   soonestEnd(): number | null;
@@ -124,15 +121,16 @@ export interface ProgressBoard {
 
 /** Creates the board. */
 export function createProgressBoard(clock: Clock): ProgressBoard {
-  const running = new Map<string, { attempt: number; progress: AttemptProgress }>();
+  const running = new Map<string, { attempt: AttemptId; progress: AttemptProgress }>();
   return {
-    begin({ taskId, attempt }, expectedSeconds) {
+    begin(attempt, expectedSeconds) {
       const progress = new AttemptProgress(clock, expectedSeconds);
-      running.set(taskId, { attempt, progress });
+      running.set(attempt.taskId, { attempt, progress });
       return progress;
     },
-    end({ taskId, attempt }) {
-      if (running.get(taskId)?.attempt === attempt) running.delete(taskId);
+    end(attempt) {
+      const current = running.get(attempt.taskId)?.attempt;
+      if (current && isSameAttempt(current, attempt)) running.delete(attempt.taskId);
     },
     find: (taskId) => running.get(taskId)?.progress.shown,
     soonestEnd() {

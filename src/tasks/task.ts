@@ -42,15 +42,17 @@ export interface Task {
   /** The key that submitted it; null: authentication was off. */
   owner: string | null;
   status: TaskStatus;
-  /** The exact name of its model. */
+  /** The current step of its plan, from 0. */
+  step: number;
+  /** The exact name of the current step's model. */
   modelType: string;
   /** Version of the model's files at submission; null: accepted by a server that did not record it. */
   modelVersion: string | null;
   options: SeparationOptions;
   mixture: Mixture;
-  /** Attempts started so far. Acts as the fence: messages of older attempts change nothing. */
+  /** Attempts of the current step started so far: the last one's number. See `AttemptId`. */
   attempt: number;
-  /** Attempts that count as failures; those ended by a server shutdown do not. */
+  /** Attempts of the current step that count as failures; those ended by a server shutdown do not. */
   failures: number;
   warnings: readonly string[];
   failure: TaskFailure | null;

@@ -7,6 +7,7 @@ import type { TaskEvent } from '../../src/tasks/taskEvent.ts';
 import { claim as claimFirst, LEASE_UNTIL } from '../support/claim.ts';
 import type { ManualClock } from '../support/manualClock.ts';
 import { completion, defaultOptions, failure, newMixture, newTask, POISON } from '../support/newTask.ts';
+import { attemptOf } from '../support/attemptOf.ts';
 
 /** A task queue under test, empty at first. */
 export interface QueueBackend {
@@ -24,6 +25,7 @@ export interface QueueBackend {
 /** What a queue keeps of an attempt. */
 export interface AttemptRecord {
   taskId: string;
+  step: number;
   attempt: number;
   worker: string;
   device: string;
@@ -88,7 +90,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         await queue.cancel(cancelled.taskId, null);
         await queue.markDeleted(deleted.taskId, null);
         for (const task of [claimed, requeued]) await queue.claim(task, WORKER, LEASE_UNTIL);
-        await queue.requeue(requeued.taskId, 1, LOST);
+        await queue.requeue(attemptOf(requeued.taskId, 1), LOST);
         const before = await backend.attempts();
         for (const task of [cancelled, deleted, claimed, requeued])
           expect(await queue.claim(task, WORKER, LEASE_UNTIL)).toBeUndefined();
@@ -123,7 +125,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const { taskId } = await accept();
         await claim();
         const before = [await queue.find(taskId, null), backend.announced.length];
-        await queue.renew([{ taskId, attempt: 1 }], 5_000);
+        await queue.renew([attemptOf(taskId, 1)], 5_000);
         expect([await queue.find(taskId, null), backend.announced.length]).toEqual(before);
       });
     });
@@ -143,7 +145,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         async (outcome) => {
           const { taskId } = await accept();
           expect(await toldOf()).toEqual({ told: [undefined], attempt: 1 });
-          await queue.requeue(taskId, 1, { ...LOST, outcome });
+          await queue.requeue(attemptOf(taskId, 1), { ...LOST, outcome });
           expect(await toldOf()).toEqual({ told: [{ device: 'GPU-b', outcome }], attempt: 2 });
         },
       );
@@ -151,9 +153,9 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('and nothing of one that the server ended, though an older one failed', async () => {
         const { taskId } = await accept();
         await toldOf();
-        await queue.requeue(taskId, 1, LOST);
+        await queue.requeue(attemptOf(taskId, 1), LOST);
         await toldOf();
-        await queue.requeue(taskId, 2, {
+        await queue.requeue(attemptOf(taskId, 2), {
           outcome: 'server_stopped',
           countsAsFailure: false,
           notBefore: null,
@@ -231,7 +233,16 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const { taskId } = task;
         const startedAt = backend.clock.now();
         expect(await backend.attempts()).toEqual([
-          { taskId, attempt: 1, worker: 'worker-0', device: 'cpu', startedAt, endedAt: null, outcome: null },
+          {
+            taskId,
+            step: 0,
+            attempt: 1,
+            worker: 'worker-0',
+            device: 'cpu',
+            startedAt,
+            endedAt: null,
+            outcome: null,
+          },
         ]);
       });
 
@@ -239,8 +250,8 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const [first, second] = (await acceptSeveral(3)) as [Task, Task, Task];
         await claim();
         await claim();
-        await queue.requeue(second.taskId, 1, LOST);
-        await queue.requeue(first.taskId, 1, LOST);
+        await queue.requeue(attemptOf(second.taskId, 1), LOST);
+        await queue.requeue(attemptOf(first.taskId, 1), LOST);
         expect((await claim()).taskId).toBe(first.taskId);
         expect(await claim()).toMatchObject({ taskId: second.taskId, attempt: 2 });
       });
@@ -256,7 +267,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const [first, second] = (await acceptSeveral(2)) as [Task, Task];
         await claim();
         const notBefore = backend.clock.now() + 5_000;
-        await queue.requeue(first.taskId, 1, { ...LOST, notBefore });
+        await queue.requeue(attemptOf(first.taskId, 1), { ...LOST, notBefore });
         expect((await claim()).taskId).toBe(second.taskId);
         expect(await claimFirst(queue)).toBeUndefined();
         backend.clock.advance(5_000);
@@ -266,7 +277,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('makes no task wait for hours because the clock was set back meanwhile', async () => {
         const [first] = (await acceptSeveral(2)) as [Task, Task];
         await claim();
-        await queue.requeue(first.taskId, 1, { ...LOST, notBefore: backend.clock.now() + 5_000 });
+        await queue.requeue(attemptOf(first.taskId, 1), { ...LOST, notBefore: backend.clock.now() + 5_000 });
         backend.clock.advance(-86_400_000);
         expect((await claim()).taskId).toBe(first.taskId);
       });
@@ -277,7 +288,9 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const { taskId } = await accept({ warnings: ['first'] });
         await claim();
         backend.clock.advance(2_500);
-        expect(await queue.finish(taskId, 1, { ...completion(taskId, 1), warnings: ['second'] })).toBe(true);
+        expect(
+          await queue.finish(attemptOf(taskId, 1), { ...completion(taskId, 1), warnings: ['second'] }),
+        ).toBe(true);
         const task = (await queue.find(taskId, null))!;
         expect(task).toMatchObject({
           status: 'completed',
@@ -295,7 +308,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('fails the task with its reason', async () => {
         const { taskId } = await accept();
         await claim();
-        expect(await queue.finish(taskId, 1, failure())).toBe(true);
+        expect(await queue.finish(attemptOf(taskId, 1), failure())).toBe(true);
         expect(await queue.find(taskId, null)).toMatchObject({
           status: 'failed',
           failures: 1,
@@ -306,30 +319,46 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('of an older attempt changes nothing', async () => {
         const { taskId } = await accept();
         await claim();
-        await queue.requeue(taskId, 1, LOST);
+        await queue.requeue(attemptOf(taskId, 1), LOST);
         await claim();
         const before = await queue.find(taskId, null);
-        expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-        expect(await queue.finish(taskId, 1, failure())).toBe(false);
-        expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 1), completion(taskId, 1))).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 1), failure())).toBe(false);
+        expect(await queue.requeue(attemptOf(taskId, 1), LOST)).toBe(false);
         expect(await queue.find(taskId, null)).toEqual(before);
         expect(await queue.stemsOf(before!)).toEqual([]);
         expect(await queue.totals()).toEqual({ completed: 0, failed: 0, cancelled: 0, processingSeconds: 0 });
       });
 
+      test('of another step changes nothing, nor does its lease', async () => {
+        const { taskId } = await accept();
+        await queue.claim(attemptOf(taskId, 0), WORKER, 1_000);
+        const before = [await queue.find(taskId, null), await backend.attempts()];
+        const another = { taskId, step: 1, attempt: 1 };
+        expect(await queue.finish(another, completion(taskId, 1))).toBe(false);
+        expect(await queue.finish(another, failure())).toBe(false);
+        expect(await queue.requeue(another, LOST)).toBe(false);
+        await queue.renew([another], 2_000);
+        expect([await queue.find(taskId, null), await backend.attempts()]).toEqual(before);
+        expect(await queue.reclaimExpired(1_500, POISON)).toEqual([
+          { taskId, step: 0, attempt: 1, status: 'pending' },
+        ]);
+        expect(await queue.claim(another, WORKER, 1_000)).toBeUndefined();
+      });
+
       test('of an attempt that never was changes nothing', async () => {
         const { taskId } = await accept();
-        expect(await queue.finish(taskId, 0, completion(taskId, 0))).toBe(false);
-        expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-        expect(await queue.finish(randomUUID(), 1, failure())).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 0), completion(taskId, 0))).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 1), completion(taskId, 1))).toBe(false);
+        expect(await queue.finish(attemptOf(randomUUID(), 1), failure())).toBe(false);
         expect(await queue.find(taskId, null)).toMatchObject({ status: 'pending' });
       });
 
       test('comes once: the second one changes nothing', async () => {
         const { taskId } = await accept();
         await claim();
-        await queue.finish(taskId, 1, completion(taskId, 1));
-        expect(await queue.finish(taskId, 1, failure())).toBe(false);
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
+        expect(await queue.finish(attemptOf(taskId, 1), failure())).toBe(false);
         expect(await queue.find(taskId, null)).toMatchObject({ status: 'completed', failure: null });
         expect(await queue.totals()).toEqual({
           completed: 1,
@@ -342,7 +371,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('by requeue frees the task from its start and counts the failure only when it is countsAsFailure', async () => {
         const { taskId } = await accept();
         await claim();
-        await queue.requeue(taskId, 1, {
+        await queue.requeue(attemptOf(taskId, 1), {
           outcome: 'server_stopped',
           countsAsFailure: false,
           notBefore: null,
@@ -354,7 +383,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
           startedAt: null,
         });
         await claim();
-        await queue.requeue(taskId, 2, LOST);
+        await queue.requeue(attemptOf(taskId, 2), LOST);
         expect(await queue.find(taskId, null)).toMatchObject({ attempt: 2, failures: 1 });
         expect((await backend.attempts()).map((row) => row.outcome)).toEqual([
           'server_stopped',
@@ -368,7 +397,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const [first] = await acceptSeveral(2);
         await claim();
         backend.clock.advance(1_000);
-        await queue.requeue(first?.taskId ?? '', 1, LOST);
+        await queue.requeue(attemptOf(first?.taskId ?? '', 1), LOST);
         const [before] = await backend.attempts();
         await claim();
         await claim();
@@ -394,7 +423,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         ];
         for (const [at, taskId] of [a, b, c, d].entries()) {
           await claim();
-          await queue.finish(taskId, 1, at === 0 ? completion(taskId, 1) : failure(at > 1));
+          await queue.finish(attemptOf(taskId, 1), at === 0 ? completion(taskId, 1) : failure(at > 1));
         }
         await queue.cancel(e, null);
         await queue.cancel(f, null);
@@ -436,8 +465,8 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const { taskId } = await accept();
         await claim();
         expect(await queue.cancel(taskId, null)).toMatchObject({ status: 'cancelled' });
-        expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-        expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 1), completion(taskId, 1))).toBe(false);
+        expect(await queue.requeue(attemptOf(taskId, 1), LOST)).toBe(false);
         expect(await queue.find(taskId, null)).toMatchObject({ status: 'cancelled' });
         expect(await backend.attempts()).toMatchObject([{ outcome: 'cancelled' }]);
       });
@@ -445,7 +474,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('of an ended task says so, and of no task says nothing', async () => {
         const { taskId } = await accept();
         await claim();
-        await queue.finish(taskId, 1, completion(taskId, 1));
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         expect(await queue.cancel(taskId, null)).toBe('ended');
         expect(await queue.cancel(randomUUID(), null)).toBeUndefined();
         expect((await queue.totals()).cancelled).toBe(0);
@@ -462,8 +491,8 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         expect(await queue.countByStatus()).toMatchObject({ pending: 0, processing: 0 });
         expect(await queue.cancel(taskId, null)).toBeUndefined();
         expect(await queue.markDeleted(taskId, null)).toBeUndefined();
-        expect(await queue.finish(taskId, 1, completion(taskId, 1))).toBe(false);
-        expect(await queue.requeue(taskId, 1, LOST)).toBe(false);
+        expect(await queue.finish(attemptOf(taskId, 1), completion(taskId, 1))).toBe(false);
+        expect(await queue.requeue(attemptOf(taskId, 1), LOST)).toBe(false);
         await queue.reclaimExpired(Infinity, POISON);
         expect(await claimFirst(queue)).toBeUndefined();
         expect(await queue.queuePosition(seq)).toBe(0);
@@ -479,7 +508,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('erases every row of the task, and its input', async () => {
         const { taskId, mixture } = await accept();
         await claim();
-        await queue.finish(taskId, 1, completion(taskId, 1));
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         const task = (await queue.markDeleted(taskId, null))!;
         await queue.erase(taskId);
         expect(await queue.markedDeleted()).toEqual([]);
@@ -508,7 +537,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const [first, second, third] = (await acceptSeveral(3)) as [Task, Task, Task];
         await claim();
         await claim();
-        await queue.finish(second.taskId, 1, completion(second.taskId, 1));
+        await queue.finish(attemptOf(second.taskId, 1), completion(second.taskId, 1));
         backend.reopen();
         ({ queue } = backend);
         expect(await queue.reclaimExpired(Infinity, POISON)).toHaveLength(1);
@@ -556,7 +585,11 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
           };
           expect([await die(), await die()]).toEqual(['pending', 'pending']);
           const { attempt } = await claim();
-          await queue.requeue(taskId, attempt, { outcome, countsAsFailure: false, notBefore: null });
+          await queue.requeue(attemptOf(taskId, attempt), {
+            outcome,
+            countsAsFailure: false,
+            notBefore: null,
+          });
           expect([await die(), await die(), await die()]).toEqual(['pending', 'pending', 'failed']);
         },
       );
@@ -595,11 +628,11 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
     describe('looking', () => {
       test('what is told of a task is its status and its newest attempt, and a deleted one has none', async () => {
         const { taskId } = await accept();
-        expect(await queue.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
+        expect(await queue.statusOf(taskId)).toEqual({ status: 'pending', step: 0, attempt: 0 });
         await claim();
-        await queue.requeue(taskId, 1, LOST);
+        await queue.requeue(attemptOf(taskId, 1), LOST);
         await claim();
-        expect(await queue.statusOf(taskId)).toEqual({ status: 'processing', attempt: 2 });
+        expect(await queue.statusOf(taskId)).toEqual({ status: 'processing', step: 0, attempt: 2 });
         await queue.markDeleted(taskId, null);
         expect([await queue.statusOf(taskId), await queue.statusOf(randomUUID())]).toEqual([
           undefined,
@@ -630,7 +663,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const { taskId, version } = await accept();
         const claimed = await claim();
         expect(claimed.version).toBe(version + 1);
-        await queue.finish(taskId, 1, completion(taskId, 1));
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         expect((await queue.find(taskId, null))!.version).toBe(version + 2);
       });
 
@@ -639,8 +672,8 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         await claim();
         await claim();
         await claim();
-        await queue.finish(first.taskId, 1, completion(first.taskId, 1));
-        await queue.finish(second.taskId, 1, failure());
+        await queue.finish(attemptOf(first.taskId, 1), completion(first.taskId, 1));
+        await queue.finish(attemptOf(second.taskId, 1), failure());
         expect(await queue.recentThroughputs()).toEqual([
           { modelType: 'starter', modelVersion: '1', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
         ]);
@@ -663,7 +696,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const options = { ...defaultOptions, bigshifts: 2, useTta: true };
         const { taskId } = await queue.accept(newTask({ options }), 10);
         await claim();
-        await queue.finish(taskId, 1, completion(taskId, 1));
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         const [throughput] = await queue.recentThroughputs();
         expect(throughput).toMatchObject({ workSeconds: 2.5, audioSeconds: 60 });
       });
@@ -678,12 +711,12 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         ];
         await claim();
         await claim();
-        await queue.requeue(first.taskId, 1, { ...LOST, notBefore: backend.clock.now() + 5_000 });
+        await queue.requeue(attemptOf(first.taskId, 1), { ...LOST, notBefore: backend.clock.now() + 5_000 });
         await queue.markDeleted(third.taskId, null);
         const next = async (limit: number) => (await queue.nextPending(limit)).map(({ seq }) => seq);
         expect(await next(9)).toEqual([fourth.seq, fifth.seq]);
         expect(await next(1)).toEqual([fourth.seq]);
-        await queue.requeue(second.taskId, 1, LOST);
+        await queue.requeue(attemptOf(second.taskId, 1), LOST);
         expect(await next(2)).toEqual([second.seq, fourth.seq]);
       });
 
@@ -692,7 +725,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const newer = await accept({ modelType: 'vocals', modelVersion: '2' });
         for (const { taskId } of [older, newer]) {
           await claim();
-          await queue.finish(taskId, 1, completion(taskId, 1));
+          await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         }
         expect(await queue.recentThroughputs()).toEqual([
           { modelType: 'vocals', modelVersion: '2', device: 'cpu', workSeconds: 2.5, audioSeconds: 10 },
@@ -704,7 +737,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
       test('the stems are those of the attempt that completed the task', async () => {
         const { taskId } = await accept();
         await claim();
-        await queue.finish(taskId, 1, completion(taskId, 1));
+        await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
         const task = (await queue.find(taskId, null))!;
         const stems = await queue.stemsOf(task);
         expect(stems).toMatchObject(completion(taskId, 1).stems);
@@ -719,7 +752,7 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         for (const { taskId } of accepted) {
           await claim();
           backend.clock.advance(1_000);
-          await queue.finish(taskId, 1, failure());
+          await queue.finish(attemptOf(taskId, 1), failure());
         }
         return Promise.all(accepted.map(async ({ taskId }) => (await queue.find(taskId, null))!));
       }
@@ -757,8 +790,8 @@ export function taskQueueConformance(name: string, openBackend: () => Promise<Qu
         const mine = await accept({ owner: 'me' });
         const nobodys = await accept();
         await claim();
-        await queue.finish(mine.taskId, 1, completion(mine.taskId, 1));
-        await queue.finish(mine.taskId, 1, failure());
+        await queue.finish(attemptOf(mine.taskId, 1), completion(mine.taskId, 1));
+        await queue.finish(attemptOf(mine.taskId, 1), failure());
         await queue.cancel(nobodys.taskId, null);
         await queue.markDeleted(mine.taskId, 'me');
         expect(backend.announced.map(({ type, number, task: { owner } }) => [owner, number, type])).toEqual([

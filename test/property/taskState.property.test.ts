@@ -7,6 +7,7 @@ import { canMove, taskStatuses, type TaskStatus } from '../../src/tasks/taskStat
 import { completion, failure, newTask, POISON } from '../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../support/queueOnDisk.ts';
 import { claim } from '../support/claim.ts';
+import { attemptOf } from '../support/attemptOf.ts';
 
 const MAX_PENDING = 6;
 
@@ -103,7 +104,7 @@ class History {
       lost.deathsInARow += 1;
       if (lost.deathsInARow < POISON.deathsInARow) this.#move(lost, 'pending');
       else this.#end(lost, 'failed');
-      return { taskId: lost.taskId, attempt: lost.attempt, status: lost.status };
+      return { taskId: lost.taskId, step: 0, attempt: lost.attempt, status: lost.status };
     });
     expect(told).toEqual(expected);
   }
@@ -116,12 +117,15 @@ class History {
     const { queue } = this.#disk;
     const changed =
       next.do === 'requeue'
-        ? await queue.requeue(known.taskId, number, {
+        ? await queue.requeue(attemptOf(known.taskId, number), {
             outcome: 'worker_died',
             countsAsFailure: next.good,
             notBefore: null,
           })
-        : await queue.finish(known.taskId, number, next.good ? completion(known.taskId, number) : failure());
+        : await queue.finish(
+            attemptOf(known.taskId, number),
+            next.good ? completion(known.taskId, number) : failure(),
+          );
     expect(changed).toBe(isCurrent);
     if (!isCurrent) return;
     known.deathsInARow = 0;

@@ -8,6 +8,7 @@ import type { TaskStatus } from '../../src/tasks/taskState.ts';
 import { completion, failure, newTask } from './newTask.ts';
 import type { QueueOnDisk } from './queueOnDisk.ts';
 import { claim } from './claim.ts';
+import { attemptOf } from './attemptOf.ts';
 
 /** Longer than a test keeps anything: whoever counts from another moment than the end is found out. */
 const WAITED_MS = 10_000 * 3_600_000;
@@ -38,8 +39,8 @@ export async function taskAt(
   }
   if (status === 'cancelled') await queue.cancel(taskId, null);
   else if (status !== 'pending') await claim(queue);
-  if (status === 'completed') await queue.finish(taskId, 1, completion(taskId, 1));
-  if (status === 'failed') await queue.finish(taskId, 1, failure());
+  if (status === 'completed') await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
+  if (status === 'failed') await queue.finish(attemptOf(taskId, 1), failure());
   const then = clock.now() - ageMs;
   const ended = status !== 'pending' && status !== 'processing';
   dated({

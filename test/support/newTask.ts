@@ -53,6 +53,7 @@ export function runningTask(given: Partial<Task> = {}): Task {
     ...newTask(),
     seq: 1,
     status: 'processing',
+    step: 0,
     attempt: 1,
     failures: 0,
     failure: null,

@@ -1,18 +1,11 @@
 /** The database tables. drizzle-kit reads this file to generate the migrations under `drizzle/`. */
 import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
-import type { SeparationOptions } from '../../models/catalog/optionRules.ts';
 import type { AttemptOutcome } from '../taskQueue.ts';
+import type { Plan } from '../../tasks/plan.ts';
 import type { Mixture, TaskFailureCode } from '../../tasks/task.ts';
 import type { TaskEventType } from '../../tasks/taskEvent.ts';
 import type { TaskStatus } from '../../tasks/taskState.ts';
-
-/** The steps of a task. Currently always one; a future pipeline may have several. */
-export interface Plan {
-  v: 1;
-  /** `model`: exact name; `version`: the model's version at submission, if it was recorded. */
-  steps: { model: string; version?: string; options: SeparationOptions }[];
-}
 
 export const inputs = sqliteTable('inputs', {
   inputId: text('input_id').primaryKey(),
@@ -42,6 +35,8 @@ export const tasks = sqliteTable(
       .references(() => inputs.inputId),
     plan: text('plan', { mode: 'json' }).$type<Plan>().notNull(),
     status: text('status').$type<TaskStatus>().notNull(),
+    // The current step of the plan; `attempt` and `failures` count within it.
+    step: integer('step').notNull().default(0),
     attempt: integer('attempt').notNull().default(0),
     failures: integer('failures').notNull().default(0),
     notBefore: integer('not_before'),
@@ -87,6 +82,7 @@ export const attempts = sqliteTable(
   'attempts',
   {
     taskId: text('task_id').notNull(),
+    step: integer('step').notNull().default(0),
     attempt: integer('attempt').notNull(),
     worker: text('worker').notNull(),
     device: text('device').notNull(),
@@ -94,7 +90,7 @@ export const attempts = sqliteTable(
     endedAt: integer('ended_at'),
     outcome: text('outcome').$type<AttemptOutcome>(),
   },
-  (table) => [primaryKey({ columns: [table.taskId, table.attempt] })],
+  (table) => [primaryKey({ columns: [table.taskId, table.step, table.attempt] })],
 );
 
 export const stems = sqliteTable(
@@ -131,6 +127,7 @@ export const events = sqliteTable(
     number: integer('number').notNull(),
     taskId: text('task_id').notNull(),
     type: text('type').$type<TaskEventType>().notNull(),
+    step: integer('step').notNull().default(0),
     attempt: integer('attempt').notNull(),
     at: integer('at').notNull(),
   },

@@ -2,8 +2,10 @@ import { and, count, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { AppError } from '../../errors.ts';
 import type { Stem, Task, TaskFailure } from '../../tasks/task.ts';
-import { attempts, counters, inputs, stems, tasks, type Plan } from './schema.ts';
-import { pendingTask, readTask, taskOfKey, visibleTask } from './taskRows.ts';
+import type { AttemptId } from '../../tasks/attemptId.ts';
+import type { PlanStep } from '../../tasks/plan.ts';
+import { attempts, counters, inputs, stems, tasks } from './schema.ts';
+import { attemptRow, pendingTask, readTask, taskOfKey, visibleTask } from './taskRows.ts';
 import type { AttemptOutcome, LostAttempt, NewTask, TaskQueue } from '../taskQueue.ts';
 import type { Write } from './transaction.ts';
 import { move, type RunTransition, type Transition } from './transition.ts';
@@ -47,51 +49,49 @@ export function taskMoves(
         return accepted;
       }),
 
-    claim: ({ taskId, attempt: before }, worker, leaseUntil) =>
+    claim: ({ taskId, step, attempt: before }, worker, leaseUntil) =>
       transition((change) => {
         const { tx, now } = change;
         const attempt = before + 1;
-        const current = and(eq(tasks.attempt, before), eq(tasks.status, 'pending'));
+        const current = and(atAttempt({ taskId, step, attempt: before }), eq(tasks.status, 'pending'));
         const values = { attempt, claimedBy: worker.id, leaseUntil, startedAt: now, notBefore: null };
         const claimed = move(change, 'processing', taskId, current, values, { workerId: worker.id });
         if (!claimed) return undefined;
         tx.insert(attempts)
-          .values({ taskId, attempt, worker: worker.id, device: worker.device, startedAt: now })
+          .values({ taskId, step, attempt, worker: worker.id, device: worker.device, startedAt: now })
           .run();
         return claimed;
       }),
 
     renew: (renewed, leaseUntil) =>
       write((tx) => {
-        for (const { taskId, attempt } of renewed) {
-          const where = and(eq(tasks.taskId, taskId), currentAttempt(attempt));
-          tx.update(tasks).set({ leaseUntil }).where(where).run();
-        }
+        for (const attempt of renewed) tx.update(tasks).set({ leaseUntil }).where(isRunning(attempt)).run();
       }),
 
-    finish: (taskId, attempt, result) =>
+    finish: (attempt, result) =>
       transition((change) => {
         const { tx, now } = change;
+        const { taskId } = attempt;
         const ended = { completedAt: now, ...NOBODYS, processingSeconds: result.processingSeconds };
         const values =
           result.status === 'completed'
             ? { ...ended, warnings: [...warningsOf(tx, taskId), ...result.warnings] }
             : { ...ended, ...failureValues(result.failure), ...countFailure(result.countsAsFailure) };
-        if (!move(change, result.status, taskId, currentAttempt(attempt), values)) return false;
-        endAttempt(change, taskId, attempt, result.status);
+        if (!move(change, result.status, taskId, isRunning(attempt), values)) return false;
+        endAttempt(change, attempt, result.status);
         addTo(tx, `tasks_${result.status}`, 1);
         if (result.status === 'completed') {
-          publish(tx, taskId, attempt, result.stems);
+          publish(tx, attempt, result.stems);
           addTo(tx, 'processing_seconds', result.processingSeconds);
         }
         return true;
       }),
 
-    requeue: (taskId, attempt, { outcome, countsAsFailure, notBefore }) =>
+    requeue: (attempt, { outcome, countsAsFailure, notBefore }) =>
       transition((change) => {
         const values = { ...NOBODYS, startedAt: null, notBefore, ...countFailure(countsAsFailure) };
-        const moved = move(change, 'pending', taskId, currentAttempt(attempt), values, { outcome });
-        if (moved) endAttempt(change, taskId, attempt, outcome);
+        const moved = move(change, 'pending', attempt.taskId, isRunning(attempt), values, { outcome });
+        if (moved) endAttempt(change, attempt, outcome);
         return moved !== undefined;
       }),
 
@@ -99,7 +99,7 @@ export function taskMoves(
       transitionFreeing((change) => {
         const { tx, now } = change;
         const lost = tx
-          .select({ taskId: tasks.taskId, attempt: tasks.attempt })
+          .select({ taskId: tasks.taskId, step: tasks.step, attempt: tasks.attempt })
           .from(tasks)
           // Deleted tasks are excluded: their rows are about to be erased.
           .where(
@@ -111,19 +111,20 @@ export function taskMoves(
           )
           .all();
         const outcome = 'server_died';
-        return lost.map(({ taskId, attempt }): LostAttempt => {
-          endAttempt(change, taskId, attempt, outcome);
-          const current = currentAttempt(attempt);
-          if (deathsAtTheEnd(tx, taskId, deathsInARow) < deathsInARow) {
+        return lost.map((attempt): LostAttempt => {
+          const { taskId } = attempt;
+          endAttempt(change, attempt, outcome);
+          const current = isRunning(attempt);
+          if (deathsAtTheEnd(tx, attempt, deathsInARow) < deathsInARow) {
             const values = { ...NOBODYS, startedAt: null };
             move(change, 'pending', taskId, current, values, { outcome });
-            return { taskId, attempt, status: 'pending' };
+            return { ...attempt, status: 'pending' };
           }
           // The duration of the last attempt is unknown: `processingSeconds` stays null.
           const values = { completedAt: now, ...NOBODYS, ...failureValues(failure) };
           move(change, 'failed', taskId, current, values, { outcome });
           addTo(tx, 'tasks_failed', 1);
-          return { taskId, attempt, status: 'failed' };
+          return { ...attempt, status: 'failed' };
         });
       }),
 
@@ -135,14 +136,14 @@ export function taskMoves(
         const values = { completedAt: now, cancelRequestedAt: now, ...NOBODYS };
         const cancelled = move(change, 'cancelled', taskId, undefined, values, facts);
         if (!cancelled) return 'ended';
-        endAttempt(change, taskId, task.attempt, 'cancelled');
+        endAttempt(change, task, 'cancelled');
         addTo(tx, 'tasks_cancelled', 1);
         return cancelled;
       }),
   };
 }
 
-const stepOf = ({ modelType, modelVersion, options }: NewTask): Plan['steps'][number] => ({
+const stepOf = ({ modelType, modelVersion, options }: NewTask): PlanStep => ({
   model: modelType,
   ...(modelVersion === null ? {} : { version: modelVersion }),
   options,
@@ -152,12 +153,12 @@ function earlierOfKey(tx: BetterSQLite3Database, { idempotencyKey, owner }: NewT
   return idempotencyKey === undefined ? undefined : readTask(tx, taskOfKey(idempotencyKey, owner));
 }
 
-/** Counts how many of a task's newest attempts in a row ended with `server_died`, up to `most`. */
-function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number): number {
+/** Counts how many of the newest attempts in a row of the same step ended with `server_died`, up to `most`. */
+function deathsAtTheEnd(tx: BetterSQLite3Database, { taskId, step }: AttemptId, most: number): number {
   const newest = tx
     .select({ outcome: attempts.outcome })
     .from(attempts)
-    .where(eq(attempts.taskId, taskId))
+    .where(and(eq(attempts.taskId, taskId), eq(attempts.step, step)))
     .orderBy(desc(attempts.attempt))
     .limit(most)
     .all();
@@ -168,13 +169,18 @@ function deathsAtTheEnd(tx: BetterSQLite3Database, taskId: string, most: number)
 /** Column values that clear the claim and lease of a task that is not running. */
 const NOBODYS = { claimedBy: null, leaseUntil: null };
 
-const currentAttempt = (attempt: number) => and(eq(tasks.attempt, attempt), eq(tasks.status, 'processing'));
+/** Condition: this attempt is its task's newest. */
+const atAttempt = ({ taskId, step, attempt }: AttemptId) =>
+  and(eq(tasks.taskId, taskId), eq(tasks.step, step), eq(tasks.attempt, attempt));
 
-const endAttempt = ({ tx, now }: Transition, taskId: string, attempt: number, outcome: AttemptOutcome) =>
+/** Condition: this attempt is its task's current one. */
+const isRunning = (attempt: AttemptId) => and(atAttempt(attempt), eq(tasks.status, 'processing'));
+
+const endAttempt = ({ tx, now }: Transition, ended: AttemptId, outcome: AttemptOutcome) =>
   tx
     .update(attempts)
     .set({ endedAt: now, outcome })
-    .where(and(eq(attempts.taskId, taskId), eq(attempts.attempt, attempt), isNull(attempts.outcome)))
+    .where(and(attemptRow(ended), isNull(attempts.outcome)))
     .run();
 
 const failureValues = ({ code, message }: TaskFailure) => ({ failureCode: code, failureMessage: message });
@@ -192,8 +198,8 @@ const addTo = (tx: BetterSQLite3Database, name: string, amount: number) =>
 const warningsOf = (tx: BetterSQLite3Database, taskId: string) =>
   tx.select({ warnings: tasks.warnings }).from(tasks).where(eq(tasks.taskId, taskId)).get()?.warnings ?? [];
 
-const publish = (tx: BetterSQLite3Database, taskId: string, attempt: number, made: readonly Stem[]) =>
+const publish = (tx: BetterSQLite3Database, { taskId, step, attempt }: AttemptId, made: readonly Stem[]) =>
   tx
     .insert(stems)
-    .values(made.map((stem, position) => ({ ...stem, taskId, attempt, step: 0, position })))
+    .values(made.map((stem, position) => ({ ...stem, taskId, attempt, step, position })))
     .run();

@@ -2,9 +2,10 @@ import { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../../clock.ts';
 import { passesOf } from '../../models/catalog/optionRules.ts';
+import { stepAt } from '../../tasks/plan.ts';
 import type { Task } from '../../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';
-import { pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
+import { attemptRow, pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
 import { LONGEST_RETRY_DELAY_MS, type DeviceFailure, type TaskQueue } from '../taskQueue.ts';
 import { settle } from './transaction.ts';
@@ -153,8 +154,10 @@ export function taskQueries(
         db
           .select()
           .from(stems)
-          .where(and(eq(stems.taskId, task.taskId), eq(stems.attempt, task.attempt)))
-          .orderBy(asc(stems.step), asc(stems.position))
+          .where(
+            and(eq(stems.taskId, task.taskId), eq(stems.step, task.step), eq(stems.attempt, task.attempt)),
+          )
+          .orderBy(asc(stems.position))
           .all(),
       ),
 
@@ -164,7 +167,7 @@ export function taskQueries(
     statusOf: (taskId) =>
       settle(() =>
         db
-          .select({ status: tasks.status, attempt: tasks.attempt })
+          .select({ status: tasks.status, step: tasks.step, attempt: tasks.attempt })
           .from(tasks)
           .where(and(eq(tasks.taskId, taskId), isNull(tasks.deletedAt)))
           .get(),
@@ -177,22 +180,33 @@ export function taskQueries(
             plan: tasks.plan,
             seconds: tasks.processingSeconds,
             audio: inputs.durationSeconds,
+            step: attempts.step,
             device: attempts.device,
           })
           .from(tasks)
           .innerJoin(inputs, eq(tasks.inputId, inputs.inputId))
-          .innerJoin(attempts, and(eq(attempts.taskId, tasks.taskId), eq(attempts.attempt, tasks.attempt)))
+          .innerJoin(
+            attempts,
+            and(
+              eq(attempts.taskId, tasks.taskId),
+              eq(attempts.step, tasks.step),
+              eq(attempts.attempt, tasks.attempt),
+            ),
+          )
           .where(eq(tasks.status, 'completed'))
           .orderBy(desc(tasks.seq))
           .limit(RECENT_TASKS)
           .all()
-          .map(({ plan: { steps }, device, seconds, audio }) => ({
-            modelType: steps[0]?.model ?? '',
-            modelVersion: steps[0]?.version ?? null,
-            device,
-            workSeconds: seconds ?? 0,
-            audioSeconds: audio * (steps[0] ? passesOf(steps[0].options) : 1),
-          })),
+          .map(({ plan, step, device, seconds, audio }) => {
+            const { model, version, options } = stepAt(plan, step);
+            return {
+              modelType: model,
+              modelVersion: version ?? null,
+              device,
+              workSeconds: seconds ?? 0,
+              audioSeconds: audio * passesOf(options),
+            };
+          }),
       ),
   };
 }
@@ -208,7 +222,7 @@ function lastFailure(db: BetterSQLite3Database, task: Task): DeviceFailure | und
   const row = db
     .select({ device: attempts.device, outcome: attempts.outcome })
     .from(attempts)
-    .where(and(eq(attempts.taskId, task.taskId), eq(attempts.attempt, task.attempt)))
+    .where(attemptRow(task))
     .get();
   const outcome = row?.outcome;
   if (outcome !== 'worker_died' && outcome !== 'device_failed' && outcome !== 'hung') return undefined;

@@ -1,7 +1,9 @@
 import { and, eq, isNull, sql, type SQL } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
+import type { AttemptId } from '../../tasks/attemptId.ts';
+import { stepAt } from '../../tasks/plan.ts';
 import type { Task } from '../../tasks/task.ts';
-import { inputs, tasks } from './schema.ts';
+import { attempts, inputs, tasks } from './schema.ts';
 
 /** A task's row and its mixture's row. */
 export interface TaskRows {
@@ -32,6 +34,10 @@ export const taskOfKey = (idempotencyKey: string, owner: string | null) =>
 /** Condition: pending tasks that are not marked as deleted. */
 export const pendingTask = () => and(eq(tasks.status, 'pending'), isNull(tasks.deletedAt));
 
+/** Condition: the row of this attempt. */
+export const attemptRow = ({ taskId, step, attempt }: AttemptId) =>
+  and(eq(attempts.taskId, taskId), eq(attempts.step, step), eq(attempts.attempt, attempt));
+
 /** Reads the task that matches `where`, if any. */
 export function readTask(db: BetterSQLite3Database, where: SQL | undefined): Task | undefined {
   const rows = selectTasks(db, where).get();
@@ -40,16 +46,16 @@ export function readTask(db: BetterSQLite3Database, where: SQL | undefined): Tas
 
 /** Converts the two rows to a domain task. */
 export function toTask({ task, input }: TaskRows): Task {
-  const step = task.plan.steps[0];
-  if (!step) throw new Error(`task ${task.taskId} has no step in its plan`);
+  const { model, version, options } = stepAt(task.plan, task.step);
   return {
     seq: task.seq,
     taskId: task.taskId,
     owner: task.owner,
     status: task.status,
-    modelType: step.model,
-    modelVersion: step.version ?? null,
-    options: step.options,
+    step: task.step,
+    modelType: model,
+    modelVersion: version ?? null,
+    options,
     mixture: input,
     attempt: task.attempt,
     failures: task.failures,

@@ -47,7 +47,7 @@ export function createTransitions(
 }
 
 function insertEvent(tx: BetterSQLite3Database, type: TaskEventType, task: Task, at: number): number {
-  const { taskId, attempt } = task;
+  const { taskId, step, attempt } = task;
   const owner = task.owner ?? '';
   const last = tx
     .select({ number: max(events.number) })
@@ -55,7 +55,7 @@ function insertEvent(tx: BetterSQLite3Database, type: TaskEventType, task: Task,
     .where(eq(events.owner, owner))
     .get();
   const number = (last?.number ?? 0) + 1;
-  tx.insert(events).values({ owner, number, taskId, type, attempt, at }).run();
+  tx.insert(events).values({ owner, number, taskId, type, step, attempt, at }).run();
   return number;
 }
 

@@ -1,11 +1,9 @@
 import type { Clock } from '../../clock.ts';
+import { attemptKey, isLaterAttempt, type AttemptId } from '../../tasks/attemptId.ts';
 import type { Task } from '../../tasks/task.ts';
 
 /** The parts of a task that determine its host memory. */
-export type SizedTask = Pick<Task, 'taskId' | 'seq' | 'modelType' | 'options' | 'mixture'>;
-
-/** One attempt of a task. */
-type Attempt = Pick<Task, 'taskId' | 'attempt'>;
+export type SizedTask = Pick<Task, 'taskId' | 'step' | 'seq' | 'modelType' | 'options' | 'mixture'>;
 
 /** `pass`: not now, but a younger task may overtake it. `wait`: not now, and no younger task may start. */
 export type Turn = 'start' | 'pass' | 'wait';
@@ -18,11 +16,11 @@ export interface MemoryAdmission {
    */
   look(): (task: SizedTask, hasRoom?: () => boolean) => Turn;
   /** The attempt is running. */
-  begin(task: SizedTask & Attempt): void;
-  /** The attempt ran out of host memory: the task's next attempt runs alone. */
-  outgrew(task: Attempt): void;
+  begin(task: SizedTask & AttemptId): void;
+  /** The attempt ran out of host memory: the next attempt of its step runs alone. */
+  outgrew(attempt: AttemptId): void;
   /** The attempt has ended; the task's next attempt may already be running. */
-  end(task: Attempt): void;
+  end(attempt: AttemptId): void;
 }
 
 /** After this time a waiting task is no longer overtaken, so memory becomes free for it. */
@@ -41,8 +39,8 @@ export function createMemoryAdmission(parts: {
 }): MemoryAdmission {
   const { clock, usableBytes } = parts;
   const running = new Map<string, number>();
-  /** Tasks that ran out of memory, by that attempt: they count as taking all memory. */
-  const outgrown = new Map<string, number>();
+  /** The attempt of each task that ran out of memory: its step counts as taking all memory. */
+  const outgrown = new Map<string, AttemptId>();
   /** When each waiting task began to wait, by its `seq`. */
   const waiting = new Map<number, number>();
 
@@ -53,7 +51,7 @@ export function createMemoryAdmission(parts: {
     return taken <= usableBytes;
   };
   const estimate = (task: SizedTask): number =>
-    outgrown.has(task.taskId) ? usableBytes : parts.estimate(task);
+    outgrown.get(task.taskId)?.step === task.step ? usableBytes : parts.estimate(task);
 
   return {
     look() {
@@ -71,16 +69,15 @@ export function createMemoryAdmission(parts: {
     },
     begin(task) {
       waiting.delete(task.seq);
-      running.set(keyOf(task), estimate(task));
+      running.set(attemptKey(task), estimate(task));
     },
-    outgrew({ taskId, attempt }) {
-      outgrown.set(taskId, attempt);
+    outgrew({ taskId, step, attempt }) {
+      outgrown.set(taskId, { taskId, step, attempt });
     },
-    end(task) {
-      running.delete(keyOf(task));
-      if (task.attempt > (outgrown.get(task.taskId) ?? Infinity)) outgrown.delete(task.taskId);
+    end(attempt) {
+      running.delete(attemptKey(attempt));
+      const outgrew = outgrown.get(attempt.taskId);
+      if (outgrew && isLaterAttempt(attempt, outgrew)) outgrown.delete(attempt.taskId);
     },
   };
 }
-
-const keyOf = ({ taskId, attempt }: Attempt) => `${taskId} ${String(attempt)}`;

@@ -5,6 +5,7 @@ import { layout } from '../../blobs/layout.ts';
 import type { AttemptResult, TaskQueue } from '../../queue/taskQueue.ts';
 import type { StageClock } from '../../tasks/stageClock.ts';
 import { tellSafely } from '../../log/tellSafely.ts';
+import { isSameAttempt, type AttemptId } from '../../tasks/attemptId.ts';
 import type { Task } from '../../tasks/task.ts';
 import { ChildFailure } from '../../workers/process/childErrors.ts';
 import { decideRetry, type RetryDecision } from './retryDecision.ts';
@@ -84,8 +85,8 @@ export function createSettlement(parts: SettlementParts): Settlement {
   };
 
   /** @returns false when the attempt is no longer the task's current one, or the outcome could not be written */
-  const finish = ({ taskId, attempt }: Task, result: AttemptResult): Promise<boolean> =>
-    persist(() => queue.finish(taskId, attempt, result));
+  const finish = (attempt: AttemptId, result: AttemptResult): Promise<boolean> =>
+    persist(() => queue.finish(attempt, result));
 
   const requeue = async (
     task: Task,
@@ -93,7 +94,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
   ): Promise<void> => {
     const { outcome, countsAsFailure, delayMs = 0 } = decision;
     const notBefore = delayMs > 0 ? parts.now() + delayMs : null;
-    await persist(() => queue.requeue(task.taskId, task.attempt, { outcome, countsAsFailure, notBefore }));
+    await persist(() => queue.requeue(task, { outcome, countsAsFailure, notBefore }));
   };
 
   const persist = async (write: () => Promise<boolean>): Promise<boolean> => {
@@ -117,7 +118,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
     await removing(taskId, async () => {
       const current = await queue.statusOf(taskId);
       // For example, when a commit succeeded but reported an error.
-      if (current?.status === 'completed' && current.attempt === attempt) return;
+      if (current?.status === 'completed' && isSameAttempt({ ...current, taskId }, task)) return;
       await files.remove(layout.attempt(taskId, attempt));
       await files.removeEmptyFolder(layout.task(taskId));
     });

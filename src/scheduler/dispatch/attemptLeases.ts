@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log/log.ts';
 import type { TaskQueue } from '../../queue/taskQueue.ts';
-import type { Task } from '../../tasks/task.ts';
+import type { AttemptId } from '../../tasks/attemptId.ts';
 
 /** An attempt whose lease is not renewed for this long counts as lost (milliseconds). */
 const LEASE_MS = 30_000;
@@ -12,8 +12,8 @@ export const leaseUntil = (clock: Pick<Clock, 'now'>): number => clock.now() + L
 
 /** Renews the leases of all attempts running in this process. */
 export interface AttemptLeases {
-  begin(attempt: Task): void;
-  end(attempt: Task): void;
+  begin(attempt: AttemptId): void;
+  end(attempt: AttemptId): void;
   start(): void;
   stop(): void;
 }
@@ -25,7 +25,7 @@ export function createAttemptLeases(parts: {
   log: Pick<Log, 'warn'>;
 }): AttemptLeases {
   const { queue, clock, log } = parts;
-  const running = new Set<Task>();
+  const running = new Set<AttemptId>();
   let timer: NodeJS.Timeout | undefined;
   const renew = () => {
     if (running.size === 0) return;

@@ -68,7 +68,7 @@ function readTables(dataDir) {
     return {
       tasks: all('tasks', 'seq'),
       inputs: all('inputs', 'input_id'),
-      attempts: all('attempts', 'task_id, attempt'),
+      attempts: all('attempts', 'task_id, step, attempt'),
       stems: all('stems', 'storage_key'),
       diary: all('diary', 'n'),
       events: all('events', 'owner, number'),
@@ -199,8 +199,8 @@ function checkEvents({ diary, tasks, events, eventDiary }, found) {
  * @param {Record<string, any>} task
  * @param {Findings} found
  */
-function checkAttempts({ attempts, stems }, { task_id: id, attempt, status, failures }, found) {
-  const own = attempts.filter((each) => each.task_id === id);
+function checkAttempts({ attempts, stems }, { task_id: id, step, attempt, status, failures }, found) {
+  const own = attempts.filter((each) => each.task_id === id && each.step === step);
   if (own.some((each, index) => each.attempt !== index + 1) || own.length !== attempt) {
     found.others.push(`${id} has a gap in its attempts`);
   }
@@ -222,7 +222,10 @@ function checkAttempts({ attempts, stems }, { task_id: id, attempt, status, fail
     found.others.push(`${id} has countsAsFailure ${failures} attempts, it were ${countsAsFailure}`);
   const published = stems.filter((stem) => stem.task_id === id);
   const expected = status === 'completed' ? 2 : 0;
-  if (published.length !== expected || published.some((stem) => stem.attempt !== attempt)) {
+  if (
+    published.length !== expected ||
+    published.some((stem) => stem.step !== step || stem.attempt !== attempt)
+  ) {
     found.others.push(`${id} is ${status} and names ${published.length} stems`);
   }
 }

@@ -10,6 +10,7 @@ import { completion, failure, newTask } from '../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { claim } from '../../support/claim.ts';
+import { attemptOf } from '../../support/attemptOf.ts';
 
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
@@ -81,11 +82,11 @@ test('a task that was interrupted by three deaths in a row has failed: its line 
 test('of a completed task the attempt that completed it stays, and no other', async () => {
   const task = await accept();
   await claim(disk.queue);
-  await disk.queue.requeue(task.taskId, 1, LOST);
+  await disk.queue.requeue(attemptOf(task.taskId, 1), LOST);
   await claim(disk.queue);
   await put(`results/${task.taskId}/1/drums.wav`);
   await put(`results/${task.taskId}/2/drums.wav`);
-  await disk.queue.finish(task.taskId, 2, completion(task.taskId, 2));
+  await disk.queue.finish(attemptOf(task.taskId, 2), completion(task.taskId, 2));
   await start();
   expect(await files.list(`results/${task.taskId}`)).toEqual(['2']);
   expect(await files.size(`results/${task.taskId}/2/drums.wav`)).toBe(1);
@@ -95,7 +96,7 @@ test('of failed and cancelled tasks no result stays', async () => {
   const failed = await accept();
   const cancelled = await accept();
   await claim(disk.queue);
-  await disk.queue.finish(failed.taskId, 1, failure());
+  await disk.queue.finish(attemptOf(failed.taskId, 1), failure());
   await disk.queue.cancel(cancelled.taskId, null);
   for (const { taskId } of [failed, cancelled]) await put(`results/${taskId}/1/drums.wav`);
   await start();

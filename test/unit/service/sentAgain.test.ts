@@ -5,6 +5,7 @@ import type { Probe } from '../../../src/service/taskService.ts';
 import { defaultOptions } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
 import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
+import { attemptOf } from '../../support/attemptOf.ts';
 
 const keyed = { owner: 'ann', idempotencyKey: 'mine' };
 
@@ -102,7 +103,7 @@ test('is admitted to a full queue, by its own key of its own owner', async () =>
 
 test('a full queue that is only found at the end is told with a time to come back, and other troubles as they are', async () => {
   const refusing = (error: Error) => submitTo(on.service({ queue: { accept: () => Promise.reject(error) } }));
-  on.progress.begin({ taskId: 'running', attempt: 1 }, 40);
+  on.progress.begin(attemptOf('running', 1), 40);
   await expect(refusing(new AppError('QUEUE_FULL', 'full'))).rejects.toMatchObject({
     code: 'QUEUE_FULL',
     message: 'The queue is full: 2 tasks are waiting. Try again later.',

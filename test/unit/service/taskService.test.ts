@@ -14,6 +14,7 @@ import { starterModel } from '../../support/starterModel.ts';
 import type { QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
+import { attemptOf } from '../../support/attemptOf.ts';
 
 const model = starterModel();
 
@@ -213,7 +214,7 @@ describe('admitting, before the body is read', () => {
       code: 'QUEUE_FULL',
       hints: { retryAfterSeconds: 1 },
     });
-    const running = { taskId: 'running', attempt: 1 };
+    const running = attemptOf('running', 1);
     progress.begin(running, 40);
     await expect(service.admit(1)).rejects.toMatchObject({ hints: { retryAfterSeconds: 40 } });
     progress.end(running);
@@ -314,7 +315,7 @@ describe('looking at a task', () => {
     const { task } = await submit(service);
     await claim();
     progress.begin({ ...task, attempt: 1 }, 30);
-    await disk.queue.finish(task.taskId, 1, completion(task.taskId, 1));
+    await disk.queue.finish(attemptOf(task.taskId, 1), completion(task.taskId, 1));
     const view = (await service.find(task.taskId, null))!;
     expect(view.progress).toEqual({
       percent: 100,
@@ -373,7 +374,7 @@ describe('cancelling', () => {
     const service = newService();
     const { task } = await submit(service);
     await claim();
-    await disk.queue.finish(task.taskId, 1, failure());
+    await disk.queue.finish(attemptOf(task.taskId, 1), failure());
     expect(await service.cancel(task.taskId, null)).toBe('ended');
     expect(await service.cancel(randomUUID(), null)).toBeUndefined();
   });
@@ -442,7 +443,7 @@ describe('removing', () => {
     test('an ended task gives the room of its upload first', async () => {
       const { task } = await submit(newService());
       await claim();
-      await disk.queue.finish(task.taskId, 1, failure());
+      await disk.queue.finish(attemptOf(task.taskId, 1), failure());
       expect(await fullService(task.mixture.inputId).remove(task.taskId, null)).toBe(true);
       expect(await disk.queue.statusOf(task.taskId)).toBeUndefined();
       expect(await files.list('inputs')).toEqual([]);

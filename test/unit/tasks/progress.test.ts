@@ -7,6 +7,7 @@ import {
   type ProgressReport,
 } from '../../../src/tasks/progress.ts';
 import { ManualClock } from '../../support/manualClock.ts';
+import { attemptOf } from '../../support/attemptOf.ts';
 
 const separating = (done: number, total: number): ProgressReport => ({ stage: 'separating', done, total });
 
@@ -183,33 +184,40 @@ describe('an attempt', () => {
 describe('the board', () => {
   test('shows what runs, and nothing once it ended', () => {
     const board = createProgressBoard(new ManualClock());
-    const attempt = board.begin({ taskId: 'a', attempt: 1 }, 60);
+    const attempt = board.begin(attemptOf('a', 1), 60);
     expect(board.find('a')).toBe(attempt.shown);
     expect(board.find('b')).toBeUndefined();
-    board.end({ taskId: 'a', attempt: 1 });
+    board.end(attemptOf('a', 1));
     expect(board.find('a')).toBeUndefined();
   });
 
   test('takes the end of an attempt that never began', () => {
     const board = createProgressBoard(new ManualClock());
     expect(() => {
-      board.end({ taskId: 'a', attempt: 1 });
+      board.end(attemptOf('a', 1));
     }).not.toThrow();
   });
 
   test('the end of an older attempt does not hide the newer one', () => {
     const board = createProgressBoard(new ManualClock());
-    board.begin({ taskId: 'a', attempt: 1 }, 60);
-    const newer = board.begin({ taskId: 'a', attempt: 2 }, 60);
-    board.end({ taskId: 'a', attempt: 1 });
+    board.begin(attemptOf('a', 1), 60);
+    const newer = board.begin(attemptOf('a', 2), 60);
+    board.end(attemptOf('a', 1));
     expect(board.find('a')).toBe(newer.shown);
+  });
+
+  test('the end of an attempt of another step does not hide the one that runs', () => {
+    const board = createProgressBoard(new ManualClock());
+    const current = board.begin({ taskId: 'a', step: 1, attempt: 1 }, 60);
+    board.end({ taskId: 'a', step: 0, attempt: 1 });
+    expect(board.find('a')).toBe(current.shown);
   });
 
   test('knows when the first of several should end', () => {
     const board = createProgressBoard(new ManualClock());
     expect(board.soonestEnd()).toBeNull();
-    board.begin({ taskId: 'a', attempt: 1 }, 60);
-    board.begin({ taskId: 'b', attempt: 1 }, 20);
+    board.begin(attemptOf('a', 1), 60);
+    board.begin(attemptOf('b', 1), 20);
     expect(board.soonestEnd()).toBe(20);
   });
 });

@@ -4,6 +4,7 @@ import { events } from '../../../src/queue/sqlite/schema.ts';
 import { completion, failure, newTask, POISON } from '../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
+import { attemptOf } from '../../support/attemptOf.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const REQUEUE = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
@@ -34,9 +35,9 @@ describe('every change of a task', () => {
   test('is written beside it and announced once, with the task as the change left it', async () => {
     const taskId = await accept();
     await claim();
-    await disk.queue.requeue(taskId, 1, REQUEUE);
+    await disk.queue.requeue(attemptOf(taskId, 1), REQUEUE);
     await claim();
-    await disk.queue.finish(taskId, 2, { ...completion(taskId, 2), warnings: ['it clips'] });
+    await disk.queue.finish(attemptOf(taskId, 2), { ...completion(taskId, 2), warnings: ['it clips'] });
     const types = ['task.queued', 'task.started', 'task.requeued', 'task.started', 'task.completed'];
     expect(typesOf(taskId)).toEqual(types);
     expect(announcedTypes()).toEqual(types);
@@ -61,7 +62,7 @@ describe('every change of a task', () => {
   test('is one where it fails, is cancelled, expires or is deleted', async () => {
     const [failed, cancelled] = [await accept(), await accept()];
     await claim();
-    await disk.queue.finish(failed, 1, failure());
+    await disk.queue.finish(attemptOf(failed, 1), failure());
     await disk.queue.cancel(cancelled, null, { requestId: 'r' });
     expect(disk.announced.at(-1)).toMatchObject({ facts: { requestId: 'r' }, task: { status: 'cancelled' } });
     disk.clock.advance(1_000);
@@ -100,10 +101,10 @@ describe('no event', () => {
   test('comes of what changes nothing', async () => {
     const taskId = await accept();
     await claim();
-    await disk.queue.finish(taskId, 1, completion(taskId, 1));
+    await disk.queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
     const before = announcedTypes();
-    await disk.queue.finish(taskId, 1, completion(taskId, 1));
-    await disk.queue.requeue(taskId, 1, REQUEUE);
+    await disk.queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
+    await disk.queue.requeue(attemptOf(taskId, 1), REQUEUE);
     await disk.queue.cancel(taskId, null);
     await disk.queue.cancel('of nobody', null);
     await disk.queue.markDeleted(taskId, 'somebody else');
@@ -119,7 +120,7 @@ describe('no event', () => {
     );
     await expect(claim()).rejects.toThrow('no');
     expect(announcedTypes()).toEqual(['task.queued']);
-    expect(await disk.queue.statusOf(taskId)).toEqual({ status: 'pending', attempt: 0 });
+    expect(await disk.queue.statusOf(taskId)).toEqual({ status: 'pending', step: 0, attempt: 0 });
   });
 });
 
@@ -167,7 +168,7 @@ describe('the numbers', () => {
 test('an erased task leaves no event but that it was deleted', async () => {
   const [gone, kept] = [await accept(), await accept()];
   await claim();
-  await disk.queue.finish(gone, 1, completion(gone, 1));
+  await disk.queue.finish(attemptOf(gone, 1), completion(gone, 1));
   await disk.queue.markDeleted(gone, null);
   await disk.queue.erase(gone);
   expect(typesOf(gone)).toEqual(['task.deleted']);

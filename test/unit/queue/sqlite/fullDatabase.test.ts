@@ -4,6 +4,7 @@ import { isFullDisk } from '../../../../src/disk/fullDisk.ts';
 import { completion, newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim } from '../../../support/claim.ts';
+import { attemptOf } from '../../../support/attemptOf.ts';
 
 /** What is written is made so long that it needs pages of its own. */
 const LONG = 'long '.repeat(4_000);
@@ -43,13 +44,13 @@ test('an end that finds the database full leaves the attempt running; with room 
   await claim(disk.queue);
   const end = { ...completion(taskId, 1), warnings: [LONG] };
   fill();
-  await expect(disk.queue.finish(taskId, 1, end)).rejects.toEqual(full);
+  await expect(disk.queue.finish(attemptOf(taskId, 1), end)).rejects.toEqual(full);
   const task = await disk.queue.find(taskId, null);
   expect(task).toMatchObject({ status: 'processing', warnings: [] });
   expect(task && (await disk.queue.stemsOf(task))).toEqual([]);
   expect((await disk.queue.totals()).completed).toBe(0);
   makeRoom();
-  expect(await disk.queue.finish(taskId, 1, end)).toBe(true);
+  expect(await disk.queue.finish(attemptOf(taskId, 1), end)).toBe(true);
   expect((await disk.queue.totals()).completed).toBe(1);
 });
 

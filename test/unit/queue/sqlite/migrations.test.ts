@@ -23,7 +23,13 @@ describe.each(await readdir(fixtures))(
     test('is opened: its tasks and their files are there, what ran is queued again, and new tasks are taken', async () => {
       const dataDir = await temporaryFolder();
       execFileSync('tar', ['xzf', path.join(fixtures, name), '-C', dataDir]);
-      const database = openDatabase(path.join(dataDir, 'tasks.db'), migrations);
+      const file = path.join(dataDir, 'tasks.db');
+      const before = rowsOf(file);
+      const database = openDatabase(file, migrations);
+      expect(rowsOf(file)).toEqual({
+        ...before,
+        attempts: before.attempts.map((row) => ({ ...row, step: 0 })),
+      });
       const log = createLog('silent');
       const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(log));
       const files = createLocalFileStore(dataDir);
@@ -47,6 +53,17 @@ describe.each(await readdir(fixtures))(
     });
   },
 );
+
+/** What the queue knows of attempts and their stems. */
+function rowsOf(file: string) {
+  const sqlite = new Sqlite(file);
+  const rows = (table: string, order: string) =>
+    sqlite.prepare<[], Record<string, unknown>>(`SELECT * FROM ${table} ORDER BY ${order}`).all();
+  const all = { attempts: rows('attempts', 'task_id, attempt'), stems: rows('stems', 'storage_key') };
+  sqlite.close();
+  expect([all.attempts.length, all.stems.length]).not.toContain(0);
+  return all;
+}
 
 test('a database that a newer server has changed is left as it is, and whose it is is said', async () => {
   const file = path.join(await temporaryFolder(), 'tasks.db');

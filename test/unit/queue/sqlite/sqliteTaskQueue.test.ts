@@ -6,6 +6,7 @@ import type { Task } from '../../../../src/tasks/task.ts';
 import { completion, failure, newTask, POISON } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim as claimFirst } from '../../../support/claim.ts';
+import { attemptOf } from '../../../support/attemptOf.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
@@ -51,8 +52,8 @@ describe('the lease of an attempt', () => {
       2_000,
     );
     expect(leases()).toEqual([2_000, 1_000]);
-    await queue.finish(first.taskId, 1, completion(first.taskId, 1));
-    await queue.requeue(second.taskId, 1, LOST);
+    await queue.finish(attemptOf(first.taskId, 1), completion(first.taskId, 1));
+    await queue.requeue(attemptOf(second.taskId, 1), LOST);
     await queue.renew(
       [
         { ...first, attempt: 1 },
@@ -73,9 +74,9 @@ describe('the lease of an attempt', () => {
 
 describe('a task is no worker’s any more', () => {
   test.each<[string, (taskId: string) => Promise<unknown>]>([
-    ['completed', (taskId) => queue.finish(taskId, 1, completion(taskId, 1))],
-    ['failed', (taskId) => queue.finish(taskId, 1, failure())],
-    ['requeued', (taskId) => queue.requeue(taskId, 1, LOST)],
+    ['completed', (taskId) => queue.finish(attemptOf(taskId, 1), completion(taskId, 1))],
+    ['failed', (taskId) => queue.finish(attemptOf(taskId, 1), failure())],
+    ['requeued', (taskId) => queue.requeue(attemptOf(taskId, 1), LOST)],
     ['cancelled', (taskId) => queue.cancel(taskId, null)],
     ['lost with the server', () => queue.reclaimExpired(Infinity, POISON)],
     [
@@ -94,7 +95,7 @@ describe('a task is no worker’s any more', () => {
   test('the claim of a task that waited for its time ends the wait', async () => {
     const { taskId } = await accept();
     await claim();
-    await queue.requeue(taskId, 1, { ...LOST, notBefore: disk.clock.now() });
+    await queue.requeue(attemptOf(taskId, 1), { ...LOST, notBefore: disk.clock.now() });
     await claim();
     expect(taskRows()).toMatchObject([{ claimedBy: 'worker-0', notBefore: null }]);
   });
@@ -122,7 +123,7 @@ describe('what is over', () => {
     for (const { taskId } of accepted) {
       await claim();
       disk.clock.advance(1_000);
-      await queue.finish(taskId, 1, failure());
+      await queue.finish(attemptOf(taskId, 1), failure());
     }
     return Promise.all(accepted.map(async ({ taskId }) => (await queue.find(taskId, null))!));
   }
@@ -172,7 +173,7 @@ test('a mixture is kept with its owner and since when', async () => {
 test('the stems of an attempt are rows of its step, in their order', async () => {
   const { taskId } = await accept();
   await claim();
-  await queue.finish(taskId, 1, completion(taskId, 1));
+  await queue.finish(attemptOf(taskId, 1), completion(taskId, 1));
   const rows = disk.database.orm.select().from(stems).all();
   expect(rows.map(({ step, position, attempt }) => [step, position, attempt])).toEqual([
     [0, 0, 1],

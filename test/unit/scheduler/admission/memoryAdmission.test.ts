@@ -32,7 +32,7 @@ type Attempt = Parameters<MemoryAdmission['begin']>[0];
 
 const taskOf = (durationSeconds: number, modelType = 'starter'): Attempt => {
   seq += 1;
-  return { ...newTask({ mixture: newMixture({ durationSeconds }), modelType }), seq, attempt: 1 };
+  return { ...newTask({ mixture: newMixture({ durationSeconds }), modelType }), seq, step: 0, attempt: 1 };
 };
 
 /** Claims as the queue does. */
@@ -103,6 +103,17 @@ describe('a task that took more than the host had', () => {
     claim([taskOf(1)]);
     const third = { ...grown, attempt: 3 };
     expect(claim([third])).toBe(third);
+  });
+
+  test('runs beside others again in another step', () => {
+    const [grown, small] = [taskOf(1), taskOf(1)];
+    memory.begin(grown);
+    memory.outgrew(grown);
+    memory.end(grown);
+    claim([small]);
+    expect(claim([{ ...grown, attempt: 2 }])).toBeUndefined();
+    const next = { ...grown, step: 1, attempt: 1 };
+    expect(claim([next])).toBe(next);
   });
 });
 

@@ -11,6 +11,7 @@ import { completion, failure, newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 import { claim } from '../../../support/claim.ts';
+import { attemptOf } from '../../../support/attemptOf.ts';
 
 const throws = () => {
   throw new Error('told in vain');
@@ -40,7 +41,7 @@ async function running(attempts = 1): Promise<Task> {
     await files.createFolder(`${layout.attempt(taskId, attempt)}/drums.wav`);
     await files.createFolder(layout.attemptScratch(taskId, attempt));
     if (attempt < attempts)
-      await disk.queue.requeue(taskId, attempt, {
+      await disk.queue.requeue(attemptOf(taskId, attempt), {
         outcome: 'worker_died',
         countsAsFailure: true,
         notBefore: null,
@@ -271,9 +272,12 @@ test('after a hang its task waits for a moment, after a death it may begin at on
   await settle(hung, { error: new WorkerHung('stalled', died) });
   const dead = await running();
   await settle(dead, { error: died });
-  expect(requeue.mock.calls).toEqual([
-    [hung.taskId, 1, { outcome: 'hung', countsAsFailure: true, notBefore: disk.clock.now() + 4_000 }],
-    [dead.taskId, 1, { outcome: 'worker_died', countsAsFailure: true, notBefore: null }],
+  expect(requeue.mock.calls).toMatchObject([
+    [
+      attemptOf(hung.taskId, 1),
+      { outcome: 'hung', countsAsFailure: true, notBefore: disk.clock.now() + 4_000 },
+    ],
+    [attemptOf(dead.taskId, 1), { outcome: 'worker_died', countsAsFailure: true, notBefore: null }],
   ]);
 });
 

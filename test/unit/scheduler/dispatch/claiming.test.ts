@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { claimNext, type ClaimingParts } from '../../../../src/scheduler/dispatch/claiming.ts';
 import type { Turn } from '../../../../src/scheduler/admission/memoryAdmission.ts';
-import type { Task } from '../../../../src/tasks/task.ts';
+import type { AttemptId } from '../../../../src/tasks/attemptId.ts';
 import type { InferenceWorker } from '../../../../src/workers/inference/inferenceWorker.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
@@ -73,7 +73,7 @@ test('one that is cancelled meanwhile is passed, and its worker is given back un
   const [first, second] = [await accept(), await accept()];
   const queue = {
     ...disk.queue,
-    async claim(task: Pick<Task, 'taskId' | 'attempt'>, ...rest: [never, number]) {
+    async claim(task: AttemptId, ...rest: [never, number]) {
       if (task.taskId === first.taskId) await disk.queue.cancel(first.taskId, null);
       return disk.queue.claim(task, ...rest);
     },

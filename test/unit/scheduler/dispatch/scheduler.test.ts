@@ -39,9 +39,9 @@ test('how far an attempt is can be seen until its end is in the queue, and no lo
     progress,
     queue: {
       ...disk.queue,
-      finish(id, attempt, result) {
-        shownAtTheEnd = progress.find(id);
-        return disk.queue.finish(id, attempt, result);
+      finish(attempt, result) {
+        shownAtTheEnd = progress.find(attempt.taskId);
+        return disk.queue.finish(attempt, result);
       },
     },
   });
@@ -60,10 +60,10 @@ test('the end of an attempt that finds the database full is written again until 
   const { scheduler, released } = await schedulerOf({
     queue: {
       ...disk.queue,
-      async finish(id, attempt, result) {
+      async finish(attempt, result) {
         if (refusals.listenerCount('refused') > 0) disk.database.orm.get('PRAGMA max_page_count = 1');
         try {
-          return await disk.queue.finish(id, attempt, result);
+          return await disk.queue.finish(attempt, result);
         } catch (error) {
           refusals.emit('refused');
           throw error;
@@ -138,7 +138,7 @@ test.each([
   await scheduler.stop(0);
   const task = await queue.find(taskId, null);
   expect(task).toMatchObject({ status: 'pending', failures: 1 });
-  memory.begin({ ...newTask(), seq: 99, attempt: 1 });
+  memory.begin({ ...newTask(), seq: 99, step: 0, attempt: 1 });
   expect(memory.look()(task as Task)).toBe(turn);
 });
 
