@@ -34,7 +34,7 @@ export async function sendFile(c: Context<HttpEnv>, file: SentFile): Promise<Res
   if (matches(c.req.header('if-none-match'), file.etag)) return c.body(null, 304, headers);
 
   headers['content-type'] = file.contentType;
-  headers['content-disposition'] = contentDisposition(file.downloadName);
+  headers['content-disposition'] = attachment(file.downloadName);
   headers['x-content-type-options'] = 'nosniff';
   const range = requestedRange(c, file);
   const { start, end } = range ?? { start: 0, end: file.bytes - 1 };
@@ -132,3 +132,10 @@ function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
+
+/**
+ * `Content-Disposition` in ASCII alone: other characters go into `filename*`. A name in Latin-1 would be allowed as
+ * it is, but Node writes a header as UTF-8 when it goes out together with a text, and clients differ in what they read.
+ */
+const attachment = (name: string): string =>
+  contentDisposition(name, { fallback: name.replace(/[^\x20-\x7e]/gu, '?') });

@@ -193,10 +193,15 @@ test('an empty file comes empty, and has no range', async () => {
   expect((await get({ range: 'bytes=0-' }, 'GET', Buffer.alloc(0))).status).toBe(416);
 });
 
-test('a name beyond ASCII is given in both ways that clients understand', async () => {
-  const response = await downloadApp(CONTENT, 'müsik "🎵"_drums.wav').request('/');
+test.each([
+  ['müsik "🎵"_drums.wav', /^attachment; filename="m\?sik /, '🎵'],
+  // Latin-1 alone, which the header could hold as it is.
+  ['À la claire_drums.wav', /^attachment; filename="\? la claire_drums\.wav"; filename\*=UTF-8''/, 'À'],
+])('the name %j is given in ASCII and in the way that holds all of it', async (name, start, part) => {
+  const response = await downloadApp(CONTENT, name).request('/');
   const header = response.headers.get('content-disposition') ?? '';
-  expect(header).toMatch(/^attachment; filename="[ -~\xA0-\xFF]*"; filename\*=UTF-8''/);
-  expect(header).toContain(encodeURIComponent('🎵'));
+  expect(header).toMatch(start);
+  expect(header).toMatch(/^[ -~]*$/);
+  expect(header).toContain(encodeURIComponent(part));
   await response.text();
 });
