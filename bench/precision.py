@@ -21,6 +21,7 @@ import yaml  # noqa: E402
 
 from python_worker.attempt import Attempt, AttemptKey  # noqa: E402
 from python_worker.engine import Engine  # noqa: E402
+from python_worker.process.rpc import Request  # noqa: E402
 from python_worker.protocol import (  # noqa: E402
     Failure,
     ModelParams,
@@ -28,7 +29,6 @@ from python_worker.protocol import (  # noqa: E402
     SeparateParams,
     SeparateResult,
 )
-from python_worker.rpc import Request  # noqa: E402
 
 WAYS = [(precision, compiled) for compiled in (False, True) for precision in ("fp32", "bf16", "fp16")]
 

@@ -4,10 +4,16 @@
  * @property {string[]} tests below `test/python/`, quick ones alone
  */
 
-/** @param {string[]} names */
-const media = (...names) => names.map((name) => `media/${name}.py`);
-/** @param {string[]} names */
-const engine = (...names) => names.map((name) => `engine/${name}.py`);
+/**
+ * @param {string} folder
+ * @param {string[]} names
+ */
+const media = (folder, ...names) => names.map((name) => `media/${folder}/${name}.py`);
+/**
+ * @param {string} folder
+ * @param {string[]} names
+ */
+const engine = (folder, ...names) => names.map((name) => `engine/${folder}/${name}.py`);
 
 /**
  * What needs neither torch nor a GPU.
@@ -17,8 +23,10 @@ const engine = (...names) => names.map((name) => `engine/${name}.py`);
 export const groups = {
   bytes: {
     modules: [
-      ...media('container', 'extent', 'mp3_extent', 'mp3_frames', 'ogg_packets', 'ogg_pages'),
-      ...media('holes', 'wav_extent', 'wav_header', 'wav_rest'),
+      ...media('formats', 'container', 'windows', 'mp3_frames', 'ogg_packets', 'ogg_pages'),
+      ...media('formats', 'wav_header', 'wav_rest'),
+      ...media('length', 'audio_length', 'mp3_length', 'wav_length'),
+      ...media('staging', 'holes'),
     ],
     tests: [
       ...['test_media_parts.py', 'test_media_wav.py'],
@@ -26,14 +34,22 @@ export const groups = {
     ],
   },
   probe: {
-    modules: media('flac_extent', 'mp4_extent', 'ogg_extent', 'ogg_streams', 'unfamiliar'),
+    modules: [
+      ...media('length', 'flac_length', 'mp4_length', 'ogg_length'),
+      ...media('formats', 'ogg_streams'),
+      'media/unfamiliar.py',
+    ],
     tests: ['test_media_probe.py::test_an_odd_input_has_the_outcome_of_its_row'],
   },
-  stage: { modules: media('mp3_gaps', 'ogg_runs'), tests: ['test_media_stage.py'] },
+  stage: { modules: media('decoding', 'mp3_gaps', 'ogg_runs'), tests: ['test_media_stage.py'] },
   engine: {
     modules: [
-      ...engine('cut', 'memory_ladder', 'names', 'planned_stems', 'stages', 'stem_plan'),
-      ...['full_disk.py', 'gpus.py', 'protocol.py', 'strict_json.py'],
+      ...engine('pieces', 'cut'),
+      ...engine('memory', 'memory_ladder'),
+      ...engine('msst', 'names'),
+      ...engine('stems', 'planned_stems', 'stem_plan'),
+      'engine/stages.py',
+      ...['full_disk.py', 'gpus.py', 'protocol.py', 'process/strict_json.py'],
     ],
     tests: [
       ...['test_protocol.py', 'test_engine_parts.py', 'test_engine_decisions.py', 'test_stem_writer.py'],
@@ -41,7 +57,7 @@ export const groups = {
     ],
   },
   segments: {
-    modules: engine('segment_plan'),
+    modules: engine('pieces', 'segment_plan'),
     tests: ['test_engine_decisions.py', 'test_segment_plan.py'],
   },
 };

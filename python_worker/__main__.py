@@ -24,7 +24,7 @@ def main() -> None:
 
         sys.exit(run_gpus(sink_fd))
     if sys.argv[1:2] == ["needs"]:
-        from .needs import run_needs
+        from .checkout.needs import run_needs
 
         sys.exit(run_needs(sys.argv[1:], sink_fd))
     if sys.argv[1:]:
@@ -36,7 +36,7 @@ def main() -> None:
     import signal
 
     from .child import serve
-    from .parent_guard import die_with_parent
+    from .process.parent_guard import die_with_parent
 
     die_with_parent()
     faulthandler.enable()

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .process.rpc import Request
+from .process.strict_json import Json, to_json
 from .protocol import MAX_LOG_CHARS, Cancelled, Log, LogLevel, Progress, Stage
-from .rpc import Request
-from .strict_json import Json, to_json
 
 MIN_SECONDS_BETWEEN_PROGRESS = 0.1
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checkout.model_types import Loader
     from .engine import Engine
-    from .model_types import Loader
 
 OF_MSST = ("SEPARATION_FAILED", "MODEL_UNAVAILABLE")
 """Failure kinds of the rehearsal that are MSST's fault, not the machine's."""
@@ -83,10 +83,10 @@ def _check_torch(report: dict[str, Any]) -> None:
 
 
 def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
+    from .checkout.needs import needs_of
     from .engine import Engine
-    from .engine.own_files import own_python_files
+    from .engine.msst.own_files import own_python_files
     from .engine.rehearsal import rehearse
-    from .needs import needs_of
     from .protocol import Failure
 
     engine = Engine(msst_root, "cpu")
@@ -106,7 +106,7 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
 
 
 def _loader_of(engine: Engine) -> Loader | None:
-    from .model_types import loader_of, model_types
+    from .checkout.model_types import loader_of, model_types
 
     try:
         loader = loader_of(engine.namespace["get_model_from_config"])
@@ -121,7 +121,7 @@ def _end_in_time(report: dict[str, Any], msst_root: Path, sink_fd: int) -> None:
     main = threading.get_ident()
 
     def give_up() -> None:
-        from .engine.own_line import own_line_of
+        from .engine.msst.own_line import own_line_of
 
         line = own_line_of(main, msst_root.absolute())
         place = "" if line is None else f" It is at {line}."

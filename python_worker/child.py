@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from . import protocol
 from .attempt import Attempt, AttemptKey, Notify, notifier
-from .channel import Channel
-from .heartbeat import Heart
+from .process.channel import Channel
+from .process.heartbeat import Heart
+from .process.rpc import EndOfService, Handler, InvalidParams, Listener, Request, Server
+from .process.strict_json import Json, parse, to_json
 from .protocol import PROTOCOL_VERSION, Failure
-from .rpc import EndOfService, Handler, InvalidParams, Listener, Request, Server
-from .strict_json import Json, parse, to_json
 
 if TYPE_CHECKING:
     from .engine import Engine

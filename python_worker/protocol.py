@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .strict_json import Json, NonNegative, Positive, parse
+from .process.strict_json import Json, NonNegative, Positive, parse
 
 PROTOCOL_VERSION = 1
 

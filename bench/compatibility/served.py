@@ -28,9 +28,9 @@ def main(project: Path, root: Path, folder: Path, pcm_type: str, architectures: 
     sys.path += [str(project), str(Path(__file__).parent)]
     from downloads import build_without_downloads
 
+    from python_worker.checkout.model_types import loader_of
+    from python_worker.checkout.needs import needs_of
     from python_worker.engine import Engine
-    from python_worker.model_types import loader_of
-    from python_worker.needs import needs_of
 
     engine = Engine(root, "cpu")
     missing: Any = needs_of(root, loader_of(engine.namespace["get_model_from_config"]))["missing"]
@@ -54,8 +54,8 @@ def main(project: Path, root: Path, folder: Path, pcm_type: str, architectures: 
 def separate(engine: Any, folder: Path, architecture: str, stems: Path, pcm_type: str) -> None:
     """One task."""
     from python_worker.attempt import Attempt, AttemptKey
+    from python_worker.process.rpc import Request
     from python_worker.protocol import ModelParams, SeparateOptions, SeparateParams
-    from python_worker.rpc import Request
 
     stems.mkdir(parents=True)
     model = ModelParams(

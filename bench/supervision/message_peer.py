@@ -9,10 +9,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from python_worker.attempt import notifier
-from python_worker.channel import Channel
+from python_worker.process.channel import Channel
+from python_worker.process.rpc import EndOfService, Request, Server
+from python_worker.process.strict_json import Json
 from python_worker.protocol import Heartbeat
-from python_worker.rpc import EndOfService, Request, Server
-from python_worker.strict_json import Json
 
 channel = Channel(open(0, "rb"), 1)
 notify = notifier(channel.write)

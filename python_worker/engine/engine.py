@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ..attempt import Attempt
+from ..process.rpc import ProcessBroken
 from ..protocol import (
     DeviceInfo,
     Failure,
@@ -23,21 +24,20 @@ from ..protocol import (
     SeparateResult,
     UnloadResult,
 )
-from ..rpc import ProcessBroken
-from .checkpoint import Log
-from .decoder import warm_up_decoding
-from .device import describe_device
-from .device_memory import memory_of
-from .failures import explain, is_broken_device
-from .libsndfile import forbid_other_decoders
-from .memory_ladder import MemoryLadder, Shortage, give_up
-from .model_cache import ModelCache
-from .model_loading import load_model
-from .msst import MsstError, load_msst
-from .msst_options import MsstOptions
-from .names import Namespace
-from .peak_meter import PeakMeter
-from .prepared_mixture import PreparedMixture
+from .memory.device import describe_device
+from .memory.device_memory import memory_of
+from .memory.memory_ladder import MemoryLadder, Shortage, give_up
+from .mixture.decoder import warm_up_decoding
+from .mixture.libsndfile import forbid_other_decoders
+from .mixture.prepared_mixture import PreparedMixture
+from .model.checkpoint import Log
+from .model.model_cache import ModelCache
+from .model.model_loading import load_model
+from .model.peak_meter import PeakMeter
+from .msst.failures import explain, is_broken_device
+from .msst.msst import MsstError, load_msst
+from .msst.msst_options import MsstOptions
+from .msst.names import Namespace
 from .separation import Separation
 from .stages import Stages
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from ..protocol import Failure
-from .model_config import batches, is_mono, setting
-from .segment_plan import grid_of
+from .msst.model_config import batches, is_mono, setting
+from .pieces.segment_plan import grid_of
 
 
 class ForwardMeter:

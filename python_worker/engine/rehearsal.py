@@ -11,10 +11,10 @@ import soundfile
 import torch
 
 from ..attempt import Attempt, AttemptKey
+from ..process.rpc import Request
 from ..protocol import Failure, ModelParams, SeparateOptions, SeparateParams
-from ..rpc import Request
 from .engine import Engine
-from .names import replaced_names
+from .msst.names import replaced_names
 
 SAMPLE_RATE = 44100
 GAINS = {"vocals": 0.5, "other": -0.25}

@@ -16,25 +16,25 @@ from tqdm.std import tqdm as tqdm_class
 
 from ..attempt import Attempt
 from ..protocol import DeviceKind, Failure, SeparateParams, SeparateResult
-from .cut import NORMALIZE, plan_cut, require_whole
-from .decoder import Decoder
 from .forward_meter import ForwardMeter
-from .mixture_levels import levels_of
-from .model_cache import ModelCache
-from .model_config import output_instruments, override_inference, readable_config, setting
-from .model_loading import ModelLoading
-from .msst import Msst, class_names, module_names
-from .msst_arguments import msst_arguments
-from .msst_folder import OUTPUT_FOLDER, end_if_forked_from, link_mixture, msst_folder
-from .names import ModuleProxy, Namespace, replaced_names
-from .pieces import Pieces
-from .planned_stems import PlannedStems
-from .prepared_mixture import PreparedMixture
-from .silent_bar import bar_class
+from .mixture.decoder import Decoder
+from .mixture.mixture_levels import levels_of
+from .mixture.prepared_mixture import PreparedMixture
+from .model.model_cache import ModelCache
+from .model.model_loading import ModelLoading
+from .model.msst_arguments import msst_arguments
+from .msst.model_config import output_instruments, override_inference, readable_config, setting
+from .msst.msst import Msst, class_names, module_names
+from .msst.msst_folder import OUTPUT_FOLDER, end_if_forked_from, link_mixture, msst_folder
+from .msst.names import ModuleProxy, Namespace, replaced_names
+from .msst.silent_bar import bar_class
+from .pieces.cut import NORMALIZE, plan_cut, require_whole
+from .pieces.pieces import Pieces
 from .stages import Stages
-from .stem_name import audio_files, extra_name, instrument_of, is_named_as_by_msst
-from .stem_plan import INSTRUMENTAL, StemPlan, plan_stems
-from .stem_writer import StemWriter
+from .stems.planned_stems import PlannedStems
+from .stems.stem_name import audio_files, extra_name, instrument_of, is_named_as_by_msst
+from .stems.stem_plan import INSTRUMENTAL, StemPlan, plan_stems
+from .stems.stem_writer import StemWriter
 
 DECODED = "mixture.f32"
 RESAMPLED_TOLERANCE_SECONDS = 0.1

@@ -2,6 +2,6 @@
 
 from .limits import limit_memory
 from .probing import probe
-from .staging import stage
+from .staging.staging import stage
 
 __all__ = ["limit_memory", "probe", "stage"]

@@ -11,20 +11,13 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from ..protocol import Container, Failure, ProbeResult
-from . import (
-    flac_extent,
-    mp3_extent,
-    mp3_frames,
-    mp4_extent,
-    ogg_extent,
-    sndfile,
-    unfamiliar,
-    wav_extent,
-    wav_header,
-)
-from .container import FORMATS, is_for_libsndfile, recognise, skip_id3
-from .decoder import Look, decode_head, decode_tail, opened
-from .extent import Extent
+from . import unfamiliar
+from .decoding import sndfile
+from .decoding.decoder import Look, decode_head, decode_tail, opened
+from .formats import mp3_frames, wav_header
+from .formats.container import FORMATS, is_for_libsndfile, recognise, skip_id3
+from .length import flac_length, mp3_length, mp4_length, ogg_length, wav_length
+from .length.audio_length import AudioLength
 from .limits import Deadline, limited_work
 
 SAMPLE_RATES = (1_000, 768_000)
@@ -75,22 +68,22 @@ def _examine(path: str, raw: BinaryIO, container: Container, start: int, deadlin
         head = decode_head(file, stream)
         if head.samples:
             _check_shape(head.sample_rate, head.channels)
-        extent = _measure(raw, start, container, file, stream, head, deadline)
-        _refuse_if_empty(extent, head)
-        _refuse_if_cut(extent, head.sample_rate)
-        staging_reason = extent.staging_reason or _look_at_tail(
-            file, stream, extent, head, container, deadline
+        length = _measure(raw, start, container, file, stream, head, deadline)
+        _refuse_if_empty(length, head)
+        _refuse_if_cut(length, head.sample_rate)
+        staging_reason = length.staging_reason or _look_at_tail(
+            file, stream, length, head, container, deadline
         )
         if head.channels > 2:
             staging_reason = f"its {head.channels} channels are mixed down to stereo"
         elif staging_reason is None:
-            staging_reason = _ask_msst_decoder(path, extent, head, container, deadline)
+            staging_reason = _ask_msst_decoder(path, length, head, container, deadline)
         return ProbeResult(
             container=container,
             codec="mp3" if codec == "mp3float" else codec,
             sample_rate=head.sample_rate,
             channels=head.channels,
-            duration_seconds=extent.samples / head.sample_rate,
+            duration_seconds=length.samples / head.sample_rate,
             staging_reason=staging_reason,
         )
 
@@ -103,25 +96,25 @@ def _measure(
     stream: AudioStream,
     head: Look,
     deadline: Deadline,
-) -> Extent:
+) -> AudioLength:
     match container:
         case "wav":
-            return wav_extent.measure(raw, wav_header.read(raw, start, deadline), deadline)
+            return wav_length.measure(raw, wav_header.read(raw, start, deadline), deadline)
         case "flac":
-            return flac_extent.measure(raw, start, deadline)
+            return flac_length.measure(raw, start, deadline)
         case "mp3":
             return _measure_mp3(raw, start, deadline)
         case "ogg":
-            return ogg_extent.measure(raw, deadline)
+            return ogg_length.measure(raw, deadline)
         case "mp4":
-            return mp4_extent.measure(file, stream, head, deadline)
+            return mp4_length.measure(file, stream, head, deadline)
 
 
-def _measure_mp3(raw: BinaryIO, start: int, deadline: Deadline) -> Extent:
-    extent = mp3_extent.measure(raw, start, deadline)
+def _measure_mp3(raw: BinaryIO, start: int, deadline: Deadline) -> AudioLength:
+    length = mp3_length.measure(raw, start, deadline)
     if start == skip_id3(raw, deadline):
-        return extent
-    return replace(extent, staging_reason="MSST's decoder may not find the first frame of the MP3")
+        return length
+    return replace(length, staging_reason="MSST's decoder may not find the first frame of the MP3")
 
 
 def _check_shape(sample_rate: int, channels: int) -> None:
@@ -135,46 +128,46 @@ def _check_shape(sample_rate: int, channels: int) -> None:
         raise Failure("INVALID_AUDIO", f"The file has {channels} channels; allowed are 1 to {MOST_CHANNELS}.")
 
 
-def _refuse_if_empty(extent: Extent, head: Look) -> None:
-    if extent.samples == 0:
-        if extent.declared:
+def _refuse_if_empty(length: AudioLength, head: Look) -> None:
+    if length.samples == 0:
+        if length.declared:
             raise Failure("INVALID_AUDIO", "The file is cut off: it holds a header and no sound.")
         raise Failure("INVALID_AUDIO", "The file is empty: it holds no samples.")
     if head.samples == 0:
         raise Failure("INVALID_AUDIO", "Nothing in the file can be decoded: it is damaged.")
 
 
-def _refuse_if_cut(extent: Extent, sample_rate: int) -> None:
-    if extent.declared is None:
+def _refuse_if_cut(length: AudioLength, sample_rate: int) -> None:
+    if length.declared is None:
         return
     # An encoder may leave an incomplete last frame; more is due to a lost connection or a full disk.
-    missing = extent.declared - extent.samples
-    if missing > sample_rate / 2 or missing > extent.declared / 10:
+    missing = length.declared - length.samples
+    if missing > sample_rate / 2 or missing > length.declared / 10:
         raise Failure(
             "INVALID_AUDIO",
-            f"The file is cut off: it declares {extent.declared / sample_rate:.1f} s "
-            f"but holds {extent.samples / sample_rate:.1f} s.",
+            f"The file is cut off: it declares {length.declared / sample_rate:.1f} s "
+            f"but holds {length.samples / sample_rate:.1f} s.",
         )
 
 
 def _look_at_tail(
     file: InputContainer,
     stream: AudioStream,
-    extent: Extent,
+    length: AudioLength,
     head: Look,
     container: Container,
     deadline: Deadline,
 ) -> str | None:
-    tail = decode_tail(file, stream, extent.samples / head.sample_rate - TAIL_SECONDS, deadline)
-    if tail.samples == 0 and extent.samples > TAIL_SECONDS * head.sample_rate:
+    tail = decode_tail(file, stream, length.samples / head.sample_rate - TAIL_SECONDS, deadline)
+    if tail.samples == 0 and length.samples > TAIL_SECONDS * head.sample_rate:
         raise Failure("INVALID_AUDIO", "The end of the file cannot be decoded: it is damaged.")
     # Bad packets after the last frame do no harm: they may not be audio at all.
-    is_torn = tail.bad_packets > 0 and tail.end_seconds * head.sample_rate < extent.samples - 1
-    return flac_extent.DAMAGED if container == "flac" and is_torn else None
+    is_torn = tail.bad_packets > 0 and tail.end_seconds * head.sample_rate < length.samples - 1
+    return flac_length.DAMAGED if container == "flac" and is_torn else None
 
 
 def _ask_msst_decoder(
-    path: str, extent: Extent, head: Look, container: Container, deadline: Deadline
+    path: str, length: AudioLength, head: Look, container: Container, deadline: Deadline
 ) -> str | None:
     """Why the file must be staged although counting shows no reason: MSST's decoder itself is tried."""
     if not sndfile.is_there():
@@ -184,10 +177,10 @@ def _ask_msst_decoder(
             return "MSST's decoder does not open the file"
         if (file.sample_rate, file.channels) != (head.sample_rate, head.channels):
             return "MSST's decoder takes it for sound of another rate or number of channels"
-        if container == "mp3" and file.samples >= extent.samples:
+        if container == "mp3" and file.samples >= length.samples:
             # libsndfile has scanned the whole MP3 for its end, and found all the counted samples.
             return None
-        read = file.read_end(extent.samples - head.sample_rate, deadline)
-        if read != extent.samples:
-            return f"MSST's decoder reads {read} of its {extent.samples} samples"
+        read = file.read_end(length.samples - head.sample_rate, deadline)
+        if read != length.samples:
+            return f"MSST's decoder reads {read} of its {length.samples} samples"
         return None

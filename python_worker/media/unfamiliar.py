@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..protocol import Container, Failure, ProbeResult
-from . import sndfile
+from .decoding import sndfile
 from .limits import Deadline
 
 CODECS = {

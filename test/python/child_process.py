@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from python_worker.channel import encode_frame, read_message
+from python_worker.process.channel import encode_frame, read_message
 
 PROJECT = Path(__file__).parents[2]
 Message = dict[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from python_worker.channel import Channel
+from python_worker.process.channel import Channel
+from python_worker.process.rpc import EndOfService, InvalidParams, Request, Server
+from python_worker.process.strict_json import Json
 from python_worker.protocol import Failure
-from python_worker.rpc import EndOfService, InvalidParams, Request, Server
-from python_worker.strict_json import Json
 
 
 def echo(params: Any, request: Request) -> Json:

@@ -18,8 +18,8 @@ import yaml
 
 from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine import Engine
+from python_worker.process.rpc import Request
 from python_worker.protocol import ModelParams, SeparateOptions, SeparateParams, SeparateResult
-from python_worker.rpc import Request
 
 PROJECT = Path(__file__).parents[2]
 RATE = 44100

@@ -14,9 +14,9 @@ import pytest
 from separating import Run, engine_of, instruments_of, mixture, plain_stems, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.msst_options import MsstOptions, OptionsRefused
+from python_worker.engine.msst.msst_options import MsstOptions, OptionsRefused
+from python_worker.engine.msst.silent_bar import bar_class
 from python_worker.engine.rehearsal import rehearse
-from python_worker.engine.silent_bar import bar_class
 from python_worker.protocol import Failure
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_worker.channel import ChannelError, encode_frame, read_message
+from python_worker.process.channel import ChannelError, encode_frame, read_message
 from python_worker.protocol import MAX_FRAME_BYTES
 
 # JavaScript's numbers are doubles: beyond 2**53 it writes them as other whole numbers of the same double.

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from separating import STARTER
 
-from python_worker.engine.checkpoint import CheckpointLoader
-from python_worker.engine.state_dicts import where_msst_looks
+from python_worker.engine.model.checkpoint import CheckpointLoader
+from python_worker.engine.model.state_dicts import where_msst_looks
 from python_worker.protocol import Failure
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")

@@ -14,7 +14,8 @@ import pytest
 import torch
 from separating import STARTER, Run, agreement, engine_of, instruments_of, mixture, tiny_model
 
-from python_worker.engine import Engine, precision
+from python_worker.engine import Engine
+from python_worker.engine.model import precision
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -14,18 +14,18 @@ from separating import STARTER
 
 from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine import stages
-from python_worker.engine.cut import plan_cut, require_whole
-from python_worker.engine.memory_ladder import MemoryLadder, Shortage, give_up
-from python_worker.engine.msst import Msst
-from python_worker.engine.names import ModuleProxy, replaced_names
-from python_worker.engine.planned_stems import PlannedStems
-from python_worker.engine.segment_plan import CHECKED_SAMPLES, Grid, grid_of, plan_segments
-from python_worker.engine.stem_plan import StemPlan, plan_stems
-from python_worker.engine.stem_writer import StemWriter
+from python_worker.engine.memory.memory_ladder import MemoryLadder, Shortage, give_up
+from python_worker.engine.msst.msst import Msst
+from python_worker.engine.msst.names import ModuleProxy, replaced_names
+from python_worker.engine.pieces.cut import plan_cut, require_whole
+from python_worker.engine.pieces.segment_plan import CHECKED_SAMPLES, Grid, grid_of, plan_segments
+from python_worker.engine.stems.planned_stems import PlannedStems
+from python_worker.engine.stems.stem_plan import StemPlan, plan_stems
+from python_worker.engine.stems.stem_writer import StemWriter
 from python_worker.full_disk import full_disk_failure
 from python_worker.gpus import list_gpus, run_gpus
+from python_worker.process.rpc import Request
 from python_worker.protocol import Cancelled, Failure, SeparateOptions, SeparateParams, Stage
-from python_worker.rpc import Request
 
 OPTIONS = SeparateOptions(["vocals"], False, False, "wav", "PCM_16", 1, None, None)
 PARAMS = SeparateParams("t", 1, "in.wav", "out", "scratch", 60.0, 10.0, False, STARTER, OPTIONS)

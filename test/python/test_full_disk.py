@@ -16,9 +16,9 @@ import pytest
 from child_process import ChildProcess
 from separating import STARTER, Run, engine_of, mixture
 
-from python_worker.engine.failures import explain
-from python_worker.engine.stem_writer import StemWriter
-from python_worker.media.wav_writer import WavWriter
+from python_worker.engine.msst.failures import explain
+from python_worker.engine.stems.stem_writer import StemWriter
+from python_worker.media.staging.wav_writer import WavWriter
 from python_worker.protocol import Failure, SeparateOptions, WrittenStem
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))

@@ -8,8 +8,8 @@ import tracemalloc
 
 import pytest
 
-from python_worker.engine.kept_end import MOST_CHARACTERS, KeptEnd
-from python_worker.engine.msst_options import MsstOptions, OptionsRefused
+from python_worker.engine.msst.kept_end import MOST_CHARACTERS, KeptEnd
+from python_worker.engine.msst.msst_options import MsstOptions, OptionsRefused
 
 FLOOD_BYTES = 64_000_000
 

@@ -14,8 +14,8 @@ import soundfile
 from separating import Run, mixture
 
 from python_worker.engine import Engine
-from python_worker.engine.mixture_file import decode_to_file
-from python_worker.engine.prepared_mixture import PreparedMixture
+from python_worker.engine.mixture.mixture_file import decode_to_file
+from python_worker.engine.mixture.prepared_mixture import PreparedMixture
 from python_worker.protocol import Failure, ModelParams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from separating import STARTER, Run, agreement, engine_of, mixture, plain_stems
 
 from python_worker.engine import Engine
-from python_worker.engine.lora import merge_adapters
+from python_worker.engine.model.lora import merge_adapters
 from python_worker.protocol import Failure, ModelParams
 
 pytestmark = pytest.mark.filterwarnings("ignore")

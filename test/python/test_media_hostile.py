@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_worker.media import container
-from python_worker.media.decoder import DEMUXERS, decode_head, opened
+from python_worker.media.decoding.decoder import DEMUXERS, decode_head, opened
+from python_worker.media.formats import container
 from python_worker.media.limits import Deadline
 from python_worker.protocol import Container, Failure
 

@@ -8,12 +8,14 @@ from typing import BinaryIO
 
 import pytest
 
-from python_worker.media import container, mp3_extent, mp3_frames, ogg_pages
-from python_worker.media.extent import BLOCK_BYTES, Extent, Region, Window, size_of
-from python_worker.media.holes import Holes
+from python_worker.media.formats import container, mp3_frames, ogg_pages
+from python_worker.media.formats.ogg_packets import OPUS_SIZES, OpusPackets, packets_of
+from python_worker.media.formats.ogg_pages import CONTINUES, HEADER, NO_POSITION, Page, pages
+from python_worker.media.formats.windows import BLOCK_BYTES, Region, Window, size_of
+from python_worker.media.length import mp3_length
+from python_worker.media.length.audio_length import AudioLength
 from python_worker.media.limits import Deadline
-from python_worker.media.ogg_packets import OPUS_SIZES, OpusPackets, packets_of
-from python_worker.media.ogg_pages import CONTINUES, HEADER, NO_POSITION, Page, pages
+from python_worker.media.staging.holes import Holes
 from python_worker.protocol import Failure
 
 Opening = Callable[[bytes], BinaryIO]
@@ -50,8 +52,8 @@ def info_frame(
     )
 
 
-def mp3_extent_of(file: BinaryIO) -> Extent:
-    return mp3_extent.measure(file, 0, Deadline())
+def mp3_length_of(file: BinaryIO) -> AudioLength:
+    return mp3_length.measure(file, 0, Deadline())
 
 
 @pytest.mark.parametrize("size", [True, False])
@@ -62,56 +64,61 @@ def test_the_padding_of_an_encoder_is_taken_off_whatever_else_its_header_says(
     file_of: Opening, size: bool, table: bool, quality: bool, name: bytes, encoder: bytes
 ) -> None:
     info = info_frame(10, size=size, table=table, quality=quality, name=name, encoder=encoder)
-    assert mp3_extent_of(file_of(info + frame() * 10)) == Extent(10 * 1152 - 1576, 10 * 1152 - 1576, None)
+    assert mp3_length_of(file_of(info + frame() * 10)) == AudioLength(
+        10 * 1152 - 1576, 10 * 1152 - 1576, None
+    )
 
 
 @pytest.mark.parametrize(
     ("info", "expected"),
     [
-        (info_frame(10, encoder=b"GOGO"), Extent(11520, 11520)),
-        (info_frame(None), Extent(11520)),
-        (info_frame(12), Extent(11520, 13824)),
-        (info_frame(10, delay=4095, padding=4095), Extent(11520 - 8190, 11520 - 8190)),
-        (info_frame(9), Extent(11520, 10368, "MSST's decoder reads only the first of the joined MP3 files")),
-        (frame(fill=bytes(32) + b"nothing"), Extent(12672)),
-        (frame(fill=bytes(45) + b"Info\0\0\0\1\0\0\0\1"), Extent(12672)),
-        (frame(fill=bytes(40) + b"Info\0\0\0\1\0\0\0\x0a"), Extent(11520, 11520)),
+        (info_frame(10, encoder=b"GOGO"), AudioLength(11520, 11520)),
+        (info_frame(None), AudioLength(11520)),
+        (info_frame(12), AudioLength(11520, 13824)),
+        (info_frame(10, delay=4095, padding=4095), AudioLength(11520 - 8190, 11520 - 8190)),
+        (
+            info_frame(9),
+            AudioLength(11520, 10368, "MSST's decoder reads only the first of the joined MP3 files"),
+        ),
+        (frame(fill=bytes(32) + b"nothing"), AudioLength(12672)),
+        (frame(fill=bytes(45) + b"Info\0\0\0\1\0\0\0\1"), AudioLength(12672)),
+        (frame(fill=bytes(40) + b"Info\0\0\0\1\0\0\0\x0a"), AudioLength(11520, 11520)),
     ],
 )
 def test_only_what_an_encoder_says_of_itself_is_taken_off(
-    file_of: Opening, info: bytes, expected: Extent
+    file_of: Opening, info: bytes, expected: AudioLength
 ) -> None:
-    assert mp3_extent_of(file_of(info + frame() * 10)) == expected
+    assert mp3_length_of(file_of(info + frame() * 10)) == expected
 
 
 def test_more_padding_than_sound_leaves_nothing(file_of: Opening) -> None:
-    assert mp3_extent_of(file_of(info_frame(1, delay=4000) + frame())) == Extent(0, 0)
+    assert mp3_length_of(file_of(info_frame(1, delay=4000) + frame())) == AudioLength(0, 0)
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"no frame at all", Extent(0)),
-        (frame() * 9, Extent(10368)),
-        (frame() * 9 + frame()[:-1], Extent(10368)),
-        ((frame() + frame(padded=True)) * 4, Extent(9216)),
-        (frame(mono=True) * 9, Extent(10368)),
-        (frame() * 4 + bytes(1024), Extent(4608)),
+        (b"no frame at all", AudioLength(0)),
+        (frame() * 9, AudioLength(10368)),
+        (frame() * 9 + frame()[:-1], AudioLength(10368)),
+        ((frame() + frame(padded=True)) * 4, AudioLength(9216)),
+        (frame(mono=True) * 9, AudioLength(10368)),
+        (frame() * 4 + bytes(1024), AudioLength(4608)),
         (
             frame() * 4 + bytes(1025),
-            Extent(4608, None, "MSST's decoder stumbles over what follows the last MP3 frame"),
+            AudioLength(4608, None, "MSST's decoder stumbles over what follows the last MP3 frame"),
         ),
         (
             frame() * 4 + bytes(1) + frame() * 4,
-            Extent(9216, None, "MSST's decoder may stop where the MP3 frames are interrupted"),
+            AudioLength(9216, None, "MSST's decoder may stop where the MP3 frames are interrupted"),
         ),
         (
             frame() * 4 + frame(mono=True) * 4,
-            Extent(9216, None, "MSST's decoder stops where the MP3 changes its sample rate or channels"),
+            AudioLength(9216, None, "MSST's decoder stops where the MP3 changes its sample rate or channels"),
         ),
         (
             frame() * 4 + frame(rate=1) * 4,
-            Extent(
+            AudioLength(
                 4608 + round(4608 * 44100 / 48000),
                 None,
                 "MSST's decoder stops where the MP3 changes its sample rate or channels",
@@ -119,7 +126,7 @@ def test_more_padding_than_sound_leaves_nothing(file_of: Opening) -> None:
         ),
         (
             frame() * 4 + frame(160) * 4,
-            Extent(
+            AudioLength(
                 9216,
                 None,
                 "MSST's decoder misjudges the length of a variable bit rate MP3 without a frame count",
@@ -128,16 +135,16 @@ def test_more_padding_than_sound_leaves_nothing(file_of: Opening) -> None:
     ],
 )
 def test_the_frames_of_an_mp3_are_counted_and_what_its_decoder_stumbles_over_is_named(
-    file_of: Opening, content: bytes, expected: Extent
+    file_of: Opening, content: bytes, expected: AudioLength
 ) -> None:
-    assert mp3_extent_of(file_of(content)) == expected
+    assert mp3_length_of(file_of(content)) == expected
 
 
 def test_an_mp3_longer_than_what_is_read_at_once_is_counted_whole(file_of: Opening) -> None:
     number = 3 * BLOCK_BYTES // 417
-    assert mp3_extent_of(file_of(frame() * number)) == Extent(1152 * number)
+    assert mp3_length_of(file_of(frame() * number)) == AudioLength(1152 * number)
     holed = frame() * number + bytes(BLOCK_BYTES + 7) + frame() * number
-    assert mp3_extent_of(file_of(holed)).samples == 2 * 1152 * number
+    assert mp3_length_of(file_of(holed)).samples == 2 * 1152 * number
 
 
 def test_a_frame_is_known_by_what_its_header_says() -> None:

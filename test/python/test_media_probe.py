@@ -12,7 +12,8 @@ from pathlib import Path
 import av
 import pytest
 
-from python_worker.media import probe, sndfile, stage
+from python_worker.media import probe, stage
+from python_worker.media.decoding import sndfile
 from python_worker.protocol import Failure, StageParams
 
 REPOSITORY = Path(__file__).parents[2]

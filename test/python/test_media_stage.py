@@ -13,8 +13,8 @@ import av
 import pytest
 
 from python_worker.media import probe, stage
-from python_worker.media.holes import Holes
-from python_worker.media.wav_writer import HEADER_BYTES, WavWriter
+from python_worker.media.staging.holes import Holes
+from python_worker.media.staging.wav_writer import HEADER_BYTES, WavWriter
 from python_worker.protocol import Container, Failure, StageParams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))

@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from python_worker.media import wav_extent, wav_header, wav_rest
-from python_worker.media.extent import Extent
+from python_worker.media.formats import wav_header, wav_rest
+from python_worker.media.formats.wav_header import NO_SOUND, WavHeader
+from python_worker.media.length import wav_length
+from python_worker.media.length.audio_length import AudioLength
 from python_worker.media.limits import Deadline
-from python_worker.media.wav_header import NO_SOUND, WavHeader
 from python_worker.protocol import Failure
 
 Opening = Callable[[bytes], BinaryIO]
@@ -203,23 +204,23 @@ def test_bare_samples_are_handed_on_as_the_header_describes_them(
     assert changed(**changes).raw_demuxer() == demuxer
 
 
-def extent_of(file: BinaryIO) -> Extent:
-    return wav_extent.measure(file, header_of(file), Deadline())
+def length_of(file: BinaryIO) -> AudioLength:
+    return wav_length.measure(file, header_of(file), Deadline())
 
 
 @pytest.mark.parametrize(
-    ("content", "extent"),
+    ("content", "length"),
     [
-        (PLAIN, Extent(50)),
-        (PLAIN[:-1], Extent(49)),
-        (wav(form(2, bits=4, block=64, more=struct.pack("<HH", 2, 500)), DATA), Extent(1500)),
+        (PLAIN, AudioLength(50)),
+        (PLAIN[:-1], AudioLength(49)),
+        (wav(form(2, bits=4, block=64, more=struct.pack("<HH", 2, 500)), DATA), AudioLength(1500)),
         (
             wav(form(), chunk(b"data", SOUND, length=0)),
-            Extent(50, None, "MSST's decoder takes the length 0 in the WAV header at its word"),
+            AudioLength(50, None, "MSST's decoder takes the length 0 in the WAV header at its word"),
         ),
         (
             PLAIN + PLAIN,
-            Extent(
+            AudioLength(
                 50,
                 None,
                 "MSST's decoder reads only the first of several pieces of sound in the WAV",
@@ -228,14 +229,14 @@ def extent_of(file: BinaryIO) -> Extent:
     ],
 )
 def test_the_samples_of_a_wav_are_those_that_are_there(
-    file_of: Opening, content: bytes, extent: Extent
+    file_of: Opening, content: bytes, length: AudioLength
 ) -> None:
-    assert extent_of(file_of(content)) == extent
+    assert length_of(file_of(content)) == length
 
 
 def test_mp3_in_a_wav_is_counted_from_where_its_frames_begin(file_of: Opening) -> None:
     frame = b"\xff\xfb\x90\0".ljust(417, b"\x55")
-    assert extent_of(file_of(wav(form(0x55, bits=0), chunk(b"data", frame * 5)))) == Extent(5 * 1152)
+    assert length_of(file_of(wav(form(0x55, bits=0), chunk(b"data", frame * 5)))) == AudioLength(5 * 1152)
 
 
 def test_sound_behind_the_first_is_found_in_a_big_endian_wav_too(file_of: Opening) -> None:
@@ -247,7 +248,7 @@ def test_sound_behind_the_first_is_found_in_a_big_endian_wav_too(file_of: Openin
 @pytest.mark.parametrize("more", [b"", struct.pack("<HH", 2, 0)])
 def test_packets_of_unknown_length_cannot_be_counted(file_of: Opening, more: bytes) -> None:
     with pytest.raises(Failure) as refused:
-        extent_of(file_of(wav(form(2, bits=4, block=64, more=more), DATA)))
+        length_of(file_of(wav(form(2, bits=4, block=64, more=more), DATA)))
     assert refused.value.kind == "INVALID_AUDIO"
     assert refused.value.message == "The WAV header does not say how its samples are packed."
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as some
 from separating import STARTER, Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.device_memory import CONTEXT_BYTES, CpuMemory, CudaMemory
-from python_worker.engine.model_cache import ModelCache, file_stamp
-from python_worker.engine.peak_meter import PeakMeter
+from python_worker.engine.memory.device_memory import CONTEXT_BYTES, CpuMemory, CudaMemory
+from python_worker.engine.model.model_cache import ModelCache, file_stamp
+from python_worker.engine.model.peak_meter import PeakMeter
 from python_worker.protocol import DevicePeak, ModelParams
 
 

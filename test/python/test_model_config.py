@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from python_worker.engine.model_config import readable_config
+from python_worker.engine.msst.model_config import readable_config
 
 YAML = "audio:\n  n_fft: 4\ntraining:\n  model_type: {}\n  instruments: [a]\n"
 

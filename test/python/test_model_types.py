@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from separating import PROJECT, ROOTS, engine_of
 
-from python_worker.model_types import Loader, ModelTypes, loader_of, model_types
+from python_worker.checkout.model_types import Loader, ModelTypes, loader_of, model_types
 
 HEAD = "def get_model_from_config(model_type, config_path):\n"
 REFUSES = "raise ValueError(f'Unknown model type: {model_type}')"
@@ -239,7 +239,7 @@ def test_a_function_without_a_source_is_refused() -> None:
 
 def test_nothing_of_the_engine_is_imported_for_it() -> None:
     script = (
-        "import sys, python_worker.model_types, python_worker.needs\n"
+        "import sys, python_worker.checkout.model_types, python_worker.checkout.needs\n"
         "print([name for name in ('torch', 'msst', 'python_worker.engine') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, check=True)

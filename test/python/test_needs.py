@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from separating import PROJECT
 
-from python_worker.model_types import Loader, model_types
-from python_worker.needs import missing_modules, package_folders
+from python_worker.checkout.model_types import Loader, model_types
+from python_worker.checkout.needs import missing_modules, package_folders
 
 SETTINGS = """
 def get_model_from_config(model_type, config_path):
@@ -55,7 +55,7 @@ def ask(root: Path, loader: Loader | None, *packages: Path) -> subprocess.Comple
     """As the server asks: in an interpreter of its own, where no test has imported anything before."""
     script = (
         "import sys\nmark = sys.argv.index('packages')\nsys.path[:0] = sys.argv[mark + 1:]\n"
-        "from python_worker.needs import run_needs\n"
+        "from python_worker.checkout.needs import run_needs\n"
         "run_needs(['needs', *sys.argv[1:mark]], 1)\nassert 'torch' not in sys.modules\n"
     )
     where = [] if loader is None else ["--loader", loader.file, loader.function]

@@ -15,8 +15,8 @@ from msst.utils.audio_utils import normalize_audio
 from separating import RATE, Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.mixture_file import MixtureFile, decode_to_file
-from python_worker.engine.mixture_levels import levels_of
+from python_worker.engine.mixture.mixture_file import MixtureFile, decode_to_file
+from python_worker.engine.mixture.mixture_levels import levels_of
 from python_worker.protocol import Cancelled, Failure, ModelParams
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]

@@ -12,7 +12,8 @@ import pytest
 import torch
 from separating import STARTER, Run, agreement, instruments_of, mixture
 
-from python_worker.engine import Engine, precision
+from python_worker.engine import Engine
+from python_worker.engine.model import precision
 from python_worker.protocol import Failure, ModelParams
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,7 @@ import pytest
 from separating import Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.prepared_mixture import PreparedMixture
+from python_worker.engine.mixture.prepared_mixture import PreparedMixture
 from python_worker.protocol import Failure, Prepare
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from python_worker import protocol
+from python_worker.process.strict_json import parse, to_json
 from python_worker.protocol import Failure, parse_initialize
-from python_worker.strict_json import parse, to_json
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "fixtures" / "protocol").glob("*.json"))
 

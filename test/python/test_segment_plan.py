@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ml_collections import ConfigDict
 from msst.utils.model_utils import apply_tta, demix
 
-from python_worker.engine.segment_network import SegmentNetwork
-from python_worker.engine.segment_plan import CHECKED_SAMPLES, Grid, Segment, grid_of, plan_segments
+from python_worker.engine.pieces.segment_network import SegmentNetwork
+from python_worker.engine.pieces.segment_plan import CHECKED_SAMPLES, Grid, Segment, grid_of, plan_segments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

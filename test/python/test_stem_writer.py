@@ -10,7 +10,7 @@ import numpy
 import pytest
 import soundfile
 
-from python_worker.engine.stem_writer import StemWriter
+from python_worker.engine.stems.stem_writer import StemWriter
 from python_worker.protocol import Cancelled, SeparateOptions
 
 OPTIONS = SeparateOptions(["a", "b"], False, False, "wav", "FLOAT", 1, None, None)

@@ -10,10 +10,10 @@ import pytest
 from child_process import ChildProcess
 from separating import ROOTS, STARTER, Run, mixture
 
-from python_worker.heartbeat import resident_bytes
-from python_worker.media import wav_writer
+from python_worker.media.staging import wav_writer
+from python_worker.process.heartbeat import resident_bytes
+from python_worker.process.strict_json import parse, to_json
 from python_worker.protocol import SeparateResult
-from python_worker.strict_json import parse, to_json
 
 # Found by every interpreter that has the folder on its path. RLIMIT_AS is there on macOS and cannot be set.
 LESS_THAN_LINUX = """

@@ -18,9 +18,9 @@ import pytest
 from child_process import PROJECT, ChildProcess
 from separating import ROOTS, STARTER, Run, mixture, tiny_model
 
+from python_worker.process.rpc import BROKEN_EXIT_CODE
+from python_worker.process.strict_json import parse, to_json
 from python_worker.protocol import LoadResult, SeparateResult, UnloadResult, WorkerReady
-from python_worker.rpc import BROKEN_EXIT_CODE
-from python_worker.strict_json import parse, to_json
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from audio import flac, mp3, mp4, no_audio, ogg, wav  # noqa: F401 - each registers its kinds
 from audio.flac import silent_flac
 from audio.sound import MAKERS, Sound, shorts
 from audio.wav import chunk, riff, wav16, wave_format
-
-from audio import flac, mp3, mp4, no_audio, ogg, wav  # noqa: F401 - each registers its kinds
 
 __all__ = ["MAKERS", "Sound", "chunk", "make", "riff", "shorts", "silent_flac", "wav16", "wave_format"]
 

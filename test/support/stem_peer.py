@@ -17,7 +17,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from python_worker.engine.stem_writer import StemWriter
+from python_worker.engine.stems.stem_writer import StemWriter
 from python_worker.protocol import SeparateOptions
 
 BITS = {"PCM_16": 16, "PCM_24": 24}

@@ -22,7 +22,7 @@ export interface Timeouts {
   quarantineMs: number;
 }
 
-/** Heartbeats come every 2 s (`python_worker/heartbeat.py`): five are missed before a worker is suspect. */
+/** Heartbeats come every 2 s (`python_worker/process/heartbeat.py`): five are missed before a worker is suspect. */
 export const TIMEOUTS: Timeouts = {
   cancelGraceMs: 10_000,
   lookEveryMs: 1_000,

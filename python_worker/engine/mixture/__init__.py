@@ -1,0 +1,1 @@
+"""The mixture: decoded, checked, prepared in advance, or kept on disk."""

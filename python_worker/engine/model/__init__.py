@@ -1,0 +1,1 @@
+"""Checkpoints, adapters, precision, and the cache of loaded models."""

@@ -1,0 +1,1 @@
+"""MSST as it is: its functions, options, folder, names, configuration and failures."""

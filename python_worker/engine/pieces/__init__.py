@@ -1,0 +1,1 @@
+"""A long mixture, separated piece by piece."""

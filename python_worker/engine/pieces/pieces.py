@@ -1,0 +1,142 @@
+"""A long mixture that goes through MSST in pieces: replaces what one `proc_folder` call reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy
+import torch
+
+from ..mixture.mixture_file import Audio, MixtureFile
+from ..msst.msst_folder import INPUT_FOLDER
+from ..stems.planned_stems import PlannedStems
+from .cut import Cut
+from .rotations import Rotations
+from .segment_network import SegmentNetwork
+from .segment_plan import CHECKED_SAMPLES
+
+MAX_DIFFERENCE = 1e-5
+"""Maximum difference between two pieces at their seam; -100 dBFS."""
+
+
+class PiecesDiffer(Exception):
+    """This MSST or this network does not support processing in pieces."""
+
+
+class Pieces:
+    """Replaces `librosa.load` and the writing of stems, as a Decoder does for a whole mixture.
+
+    MSST sees every piece as a file in the input folder, ordered by rotation and then by position.
+
+    Args:
+        mixture: the whole mixture.
+        cut: how it is cut.
+        stems: receives the kept parts.
+
+    Attributes:
+        mixture: the piece that MSST is processing, float32 of shape (channels, samples).
+        sample_rate: of the mixture.
+        name: the name of the piece's input file, without suffix.
+        failure: always None: decoding, which can fail, is already done.
+        differ: whether two pieces computed different samples, or MSST does something unsupported with pieces.
+        count: the number of pieces per rotation.
+        calls: the forward calls of one pass over all rotations.
+    """
+
+    failure = None
+
+    def __init__(self, mixture: MixtureFile, cut: Cut, stems: PlannedStems) -> None:
+        self.mixture: Audio | None = None
+        self.name = ""
+        self.differ = False
+        self.sample_rate = cut.sample_rate
+        self._whole = mixture
+        self._segments = cut.segments(mixture.samples)
+        self.count = len(self._segments)
+        self._rotations = Rotations(cut.rotations, mixture.samples, Path())
+        self._network = SegmentNetwork(cut.grid, self._segments)
+        self._stems = stems
+        self._tails: dict[str, Audio] = {}
+        self._written: set[str] = set()
+        self._rotation, self._segment = 0, 0
+        calls = sum(cut.grid.batches(segment.stop - segment.start) for segment in self._segments)
+        self.calls = calls * cut.rotations
+
+    @property
+    def is_last(self) -> bool:
+        """Whether MSST is processing the last piece."""
+        return self._is_last_rotation and self._segment == len(self._segments) - 1
+
+    @property
+    def _is_last_rotation(self) -> bool:
+        return self._rotation == self._rotations.count - 1
+
+    @contextmanager
+    def before(self, network: torch.nn.Module) -> Iterator[None]:
+        """Create a file per piece in the input folder, and wrap the network for the duration of the block."""
+        for file in Path(INPUT_FOLDER).iterdir():
+            file.unlink()
+        for rotation in range(self._rotations.count):
+            for segment in range(len(self._segments)):
+                # Only the names matter: MSST processes its files in the order of their names.
+                Path(INPUT_FOLDER, f"mixture-{rotation:04}-{segment:08}.wav").touch()
+        with self._network.before(network):
+            yield
+
+    def load(self, path: Any, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        """Replaces librosa.load: reads the piece with that file name.
+
+        Raises:
+            PiecesDiffer: MSST requests another sample rate.
+        """
+        if options.get("sr", self.sample_rate) != self.sample_rate:
+            self.refuse()
+        self.name = Path(path).stem
+        self._rotation, self._segment = map(int, self.name.split("-")[1:])
+        self._written.clear()
+        self._network.begin(self._segment)
+        segment = self._segments[self._segment]
+        self.mixture = self._whole.read(segment.start, segment.stop, self._rotations.shift(self._rotation))
+        return self.mixture, self.sample_rate
+
+    def write(self, instrument: str, audio: Audio) -> None:
+        """Write the kept part of a piece of a stem.
+
+        Args:
+            instrument: the stem.
+            audio: the stem of the whole piece, of shape (samples, channels).
+
+        Raises:
+            PiecesDiffer: it differs from the previous piece at the seam, or was written already.
+        """
+        if instrument in self._written:
+            self.refuse()
+        self._written.add(instrument)
+        segment = self._segments[self._segment]
+        if self._segment > 0:
+            checked = audio[segment.checked_from - segment.start : segment.keep_from - segment.start]
+            if numpy.abs(checked - self._tails[instrument]).max() > MAX_DIFFERENCE:
+                self.refuse()
+        kept = slice(segment.keep_from - segment.start, segment.keep_to - segment.start)
+        self._tails[instrument] = audio[: kept.stop][-CHECKED_SAMPLES:].copy()
+        if self._rotations.count == 1:
+            assert self.mixture is not None  # MSST has read the piece before it writes stems
+            self._stems.add(instrument, audio[kept], self.mixture.T[kept])
+            return
+        self._rotations.add(self._rotation, instrument, segment.keep_from, audio[kept])
+        if self.is_last:
+            for start, block in self._rotations.averages(instrument, audio.shape[1]):
+                self._stems.add(instrument, block, self._whole.read(start, start + len(block)).T)
+
+    def refuse(self) -> NoReturn:
+        """Abort processing in pieces.
+
+        Raises:
+            PiecesDiffer: always.
+        """
+        # Also recorded here, because MSST may replace the exception.
+        self.differ = True
+        raise PiecesDiffer

@@ -1,0 +1,1 @@
+"""The stems: which there are, and how they are written."""

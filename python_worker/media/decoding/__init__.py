@@ -1,0 +1,1 @@
+"""Decoding by FFmpeg, and what libsndfile would read."""

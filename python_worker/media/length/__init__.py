@@ -1,0 +1,1 @@
+"""How long the audio of a file is, counted."""

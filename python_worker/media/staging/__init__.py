@@ -1,0 +1,1 @@
+"""The float WAV that MSST can read."""
