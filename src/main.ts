@@ -17,7 +17,7 @@ const openness = makeDataDir();
 const logFile = openLogFile();
 const log = createLog(config.logLevel, { file: logFile });
 process.on('uncaughtException', (error) => {
-  log.fatal({ err: error }, 'the server ended by an error of its own');
+  log.fatal({ err: error }, 'the server crashed');
   process.exit(1);
 });
 for (const warning of [...warnings, ...openness]) log.warn(warning);
@@ -83,7 +83,7 @@ function stopOnSignal(running: RunningServer): void {
       firstAt = performance.now();
       log.info(
         { signal, timeoutSeconds: config.shutdownTimeoutSeconds },
-        'shutting down; once more ends it at once',
+        'shutting down; a second signal ends it at once',
       );
       void stopAndExit(running, config.shutdownTimeoutSeconds * 1000);
     } else if (!isOver && performance.now() - firstAt > SECOND_SIGNAL_AFTER_MS) {
@@ -101,7 +101,7 @@ async function stopAndExit(running: RunningServer, graceMs: number): Promise<voi
     log.info('stopped');
     process.exit(0);
   } catch (error) {
-    log.fatal({ err: error }, 'stopping failed');
+    log.fatal({ err: error }, 'shutdown failed');
     process.exit(1);
   }
 }

@@ -117,7 +117,7 @@ export async function startServer(
         ask: (loader) =>
           askEngineForNeeds({ ...command, python: config.enginePython }, config.msstRoot, loader),
         onOtherArchitectures: () => {
-          pool.renew('the MSST builds other architectures than before');
+          pool.renew('MSST builds different architectures than before');
         },
       },
       log,

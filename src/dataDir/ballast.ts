@@ -61,7 +61,7 @@ export function createBallast(parts: {
       }
     } catch (error) {
       await rm(file, { force: true }).catch(() => undefined);
-      log.warn({ err: error }, 'room for deletions could not be set aside');
+      log.warn({ err: error }, 'the disk reserve for deletions could not be allocated');
     }
     if (!isThere) tryAgain();
   };
@@ -88,7 +88,7 @@ export function createBallast(parts: {
       } catch {
         return false;
       }
-      log.info('the disk is full: the room that was set aside for deletions is given to one');
+      log.info('the disk is full: releasing the reserve kept for deletions');
       tryAgain();
       return true;
     },

@@ -23,7 +23,10 @@ export function keptKey(file: string, log: Pick<Log, 'warn'>): Buffer {
     writeFileSync(file, key, { mode: 0o600 });
   } catch (error) {
     // A full disk must not prevent the server from starting.
-    log.warn({ err: error, file }, 'a key could not be kept: what was made with it ends with this server');
+    log.warn(
+      { err: error, file },
+      'a key could not be saved: what was made with it becomes invalid when this server stops',
+    );
   }
   return key;
 }

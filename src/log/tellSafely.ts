@@ -6,7 +6,7 @@ export function tellSafely(log: Pick<Log, 'error'>, tell: () => void): void {
     tell();
   } catch (error) {
     try {
-      log.error({ err: error }, 'something could not be told');
+      log.error({ err: error }, 'a log line or a notification failed');
     } catch {
       // If logging fails too, there is nowhere to report it.
     }

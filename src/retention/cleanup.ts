@@ -80,7 +80,7 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
       const didSomething = counts.removed + counts.failed > 0;
       log[didSomething ? 'info' : 'debug']({ step: name, ...counts }, 'a step of the cleanup ended');
     } catch (error) {
-      log.error({ step: name, err: error }, 'a step of the cleanup failed');
+      log.error({ step: name, err: error }, 'a cleanup step failed');
     }
   };
   const before = (keptMs: number) => ({ endedBefore: clock.now() - keptMs, limit: PAGE });

@@ -30,7 +30,7 @@ export function createErasing(parts: {
     try {
       await eraseTask(queue, files, task);
     } catch (error) {
-      log.error({ taskId: task.taskId, err: error }, 'a deleted task could not be erased; it is tried again');
+      log.error({ taskId: task.taskId, err: error }, 'a deleted task could not be erased; retrying');
       const wait = waits[failures];
       if (wait === undefined || isStopped) return;
       const timer = setTimeout(() => {

@@ -72,7 +72,7 @@ async function sweep(
       counts.removed += 1;
     } catch (error) {
       counts.failed += 1;
-      log.warn({ key, err: error }, 'a file of no task could not be removed');
+      log.warn({ key, err: error }, 'an orphaned file could not be removed');
     }
   }
   return counts;

@@ -29,7 +29,7 @@ export async function recover(parts: { queue: TaskQueue; files: FileStore; log: 
       await remove();
       return 1;
     } catch (error) {
-      log.warn({ ...where, err: error }, 'what the last run left could not be removed');
+      log.warn({ ...where, err: error }, 'files left by the last run could not be removed');
       return 0;
     }
   };

@@ -74,7 +74,7 @@ export function createAdmission(parts: {
     if (free <= 0) {
       throw new AppError(
         'INSUFFICIENT_STORAGE',
-        'The disk of the server is nearly full, so it takes no uploads now. Delete tasks that are not needed any more, or try again later.',
+        "The server's disk is nearly full, so it accepts no uploads now. Delete tasks you no longer need, or try again later.",
       );
     }
     throw new AppError(

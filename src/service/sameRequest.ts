@@ -25,6 +25,6 @@ export function requireSameRequest(earlier: Task, again: RequestedWork): Task {
   }
   throw new AppError(
     'IDEMPOTENCY_KEY_REUSED',
-    'This Idempotency-Key came before, with another file or other parameters. Send a key of its own with each new submission.',
+    'This Idempotency-Key was already used with a different file or different parameters. Use a new key for each new submission.',
   );
 }

@@ -112,7 +112,7 @@ export function createTaskService(parts: {
     requireSameRequest(earlier, { sha256: upload.sha256, modelType: model.name, options });
     await discard(upload.inputId).catch((error: unknown) => {
       // The next sweep removes it.
-      log.warn({ inputId: upload.inputId, err: error }, 'a file that came again could not be removed');
+      log.warn({ inputId: upload.inputId, err: error }, 'a duplicate upload could not be removed');
     });
     return { ...(await views.of(earlier)), isRepeat: true, waitedMs: 0 };
   };

@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const logged = (message: string) => server.log.filter((line) => line['msg'] === message);
 const loadsByTheEngine = () =>
-  logged('message of a worker').filter((line) => line['line'] === 'the model starter is loaded');
+  logged('worker message').filter((line) => line['line'] === 'the model starter is loaded');
 const hashes = async (results: string) =>
   parseResults((await call(server.url + results)).body).stems.map(({ sha256 }) => sha256);
 

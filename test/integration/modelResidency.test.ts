@@ -68,7 +68,7 @@ describe('preload_models', () => {
       { model: 'second', workerId: 'worker-0', seconds: 0, resident: ['second'] },
       { model: 'starter', workerId: 'worker-0', seconds: 0, resident: ['second', 'starter'] },
     ]);
-    expect(await logged('preload_models names no model: it is left out')).toMatchObject([
+    expect(await logged('preload_models names an unknown model: it is ignored')).toMatchObject([
       { preload_models: 'startr', didYouMean: 'starter' },
     ]);
     expect((await separate()).status).toBe('completed');
@@ -118,7 +118,7 @@ describe('preload_models', () => {
 
   test('that kill every worker do not keep tasks from being done', async () => {
     await start({ preload_models: ['second'] }, 'load:die', 'load:die', 'load:die');
-    await waitForLines('a model is not preloaded any more', 1);
+    await waitForLines('a model will no longer be preloaded', 1);
     expect(await separate()).toMatchObject({ status: 'completed', attempts: 1 });
     expect(await logged('model loaded')).toEqual([]);
     expect(await workers()).toMatchObject([{ restarts: 2 }]);

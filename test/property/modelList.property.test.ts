@@ -138,7 +138,7 @@ test('Property 52: a model that does not exist is 404 and listed are those that 
 });
 
 /** Said of a model whose architecture only a fork may have; it can be used all the same. */
-const IN_DOUBT = 'the architecture of a model is in doubt';
+const IN_DOUBT = 'the architecture of a model is uncertain';
 
 test('Property 53: at the start every model is looked at: the log says of each whether it can be used, and health counts them', async () => {
   await fc.assert(

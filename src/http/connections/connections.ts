@@ -47,7 +47,7 @@ export function boundConnections(server: Server, bounds: ConnectionBounds, log: 
       });
       return;
     }
-    log.warn({ address, ...bounds }, 'a connection was refused: there are too many');
+    log.warn({ address, ...bounds }, 'a connection was refused: too many are open');
     connection.destroy();
   });
 }

@@ -30,7 +30,7 @@ export function originGuard(options: {
       if (!ours.includes(origin)) {
         throw new AppError(
           'FORBIDDEN_ORIGIN',
-          'Pages of this origin may not use this server. Add it to cors_origins in the configuration.',
+          'Pages from this origin may not use this server. Add it to cors_origins in the configuration.',
         );
       }
     }

@@ -42,6 +42,6 @@ export function createRateLimit(options: { requestsPerHour: number; clock: Clock
 }
 
 const tooMany = (limit: number, retryAfterSeconds: number) =>
-  new AppError('RATE_LIMITED', `At most ${String(limit)} requests are allowed in an hour.`, {
+  new AppError('RATE_LIMITED', `At most ${String(limit)} requests per hour are allowed.`, {
     hints: { retryAfterSeconds },
   });

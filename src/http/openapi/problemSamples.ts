@@ -46,12 +46,12 @@ export const problemSamples = {
   },
   RATE_LIMITED: {
     meaning: 'Too many requests in an hour; only with `enable_rate_limit`. Retry-After says when to go on.',
-    message: 'At most 1000 requests are allowed in an hour.',
+    message: 'At most 1000 requests per hour are allowed.',
     hints: { retryAfterSeconds: 42 },
   },
   TASK_NOT_FOUND: {
-    meaning: 'There is no task of this id, or it belongs to somebody else.',
-    message: 'There is no task of this id. Finished tasks are removed after some time.',
+    meaning: 'There is no task with this id, or it belongs to somebody else.',
+    message: 'There is no task with this id. Finished tasks are deleted after a while.',
   },
   MODEL_NOT_FOUND: {
     meaning: 'There is no model of this name, or it cannot be used now; the valid ones are listed.',
@@ -78,13 +78,13 @@ export const problemSamples = {
     message: 'The task is processing: its results are not ready.',
   },
   TASK_ALREADY_ENDED: {
-    meaning: 'The task has ended already.',
-    message: 'The task has ended already: there is nothing to cancel.',
+    meaning: 'The task has already ended.',
+    message: 'The task has already ended, so it cannot be cancelled.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     meaning: 'The `Idempotency-Key` belongs to another submission: send a key of its own with this one.',
     message:
-      'This Idempotency-Key came before, with another file or other parameters. Send a key of its own with each new submission.',
+      'This Idempotency-Key was already used with a different file or different parameters. Use a new key for each new submission.',
   },
   TASK_FAILED: {
     meaning: 'The task failed; the message says why.',
@@ -92,7 +92,7 @@ export const problemSamples = {
   },
   RESULTS_EXPIRED: {
     meaning: 'The results were removed: they are kept for `cleanup_retention_hours`.',
-    message: 'The results of this task are not kept any more.',
+    message: 'The results of this task have expired and were deleted.',
   },
   RANGE_NOT_SATISFIABLE: {
     meaning: 'The range lies outside the file; Content-Range says how long that is.',
@@ -101,7 +101,7 @@ export const problemSamples = {
   },
   FORBIDDEN_ORIGIN: {
     meaning: 'A web page of a foreign origin, or a Host that is not this server.',
-    message: 'Pages of this origin may not use this server. Add it to cors_origins in the configuration.',
+    message: 'Pages from this origin may not use this server. Add it to cors_origins in the configuration.',
   },
   MODEL_UNAVAILABLE: {
     meaning: 'The files of the model cannot be used; the log of the server says why.',

@@ -142,7 +142,7 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
 }
 
 const resultsExpired = () =>
-  new AppError('RESULTS_EXPIRED', 'The results of this task are not kept any more.');
+  new AppError('RESULTS_EXPIRED', 'The results of this task have expired and were deleted.');
 
 function requireCompleted(task: Task): void {
   switch (task.status) {

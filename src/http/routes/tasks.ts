@@ -171,7 +171,7 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cur
     const view = await tasks.cancel(c.req.param('task_id'), c.get('owner'), c.get('requestId'));
     if (!view) throw taskNotFound();
     if (view === 'ended') {
-      throw new AppError('TASK_ALREADY_ENDED', 'The task has ended already: there is nothing to cancel.');
+      throw new AppError('TASK_ALREADY_ENDED', 'The task has already ended, so it cannot be cancelled.');
     }
     return c.json(taskToWire(view, publicUrl), 200);
   });
@@ -179,4 +179,4 @@ export function registerTasks(app: OpenAPIHono<HttpEnv>, { tasks, publicUrl, cur
 
 /** The error for a task that does not exist or belongs to another owner. */
 export const taskNotFound = () =>
-  new AppError('TASK_NOT_FOUND', 'There is no task of this id. Finished tasks are removed after some time.');
+  new AppError('TASK_NOT_FOUND', 'There is no task with this id. Finished tasks are deleted after a while.');

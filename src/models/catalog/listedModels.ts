@@ -7,7 +7,7 @@ export function listedCandidates(listed: readonly ListedModel[], log: CatalogLog
   return listed.filter(({ name, configPath }) => {
     const isNew = !names.has(name.toLowerCase());
     names.add(name.toLowerCase());
-    if (!isNew) log.warn({ model: name, configPath }, 'a model is listed twice: the first entry holds');
+    if (!isNew) log.warn({ model: name, configPath }, 'a model is listed twice: the first entry is used');
     return isNew;
   });
 }

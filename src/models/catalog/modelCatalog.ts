@@ -197,7 +197,7 @@ function warnOfArchitecture(slot: Slot, notes: string[], log: CatalogLog): void 
   const { name, configPath, checkpointPath } = slot.candidate;
   const fields = { model: name, configPath, checkpointPath, architecture: slot.architecture };
   for (const reason of notes.filter((note) => !slot.notes.includes(note))) {
-    log.warn({ ...fields, reason }, 'the architecture of a model is in doubt');
+    log.warn({ ...fields, reason }, 'the architecture of a model is uncertain');
   }
   slot.notes = notes;
 }

@@ -24,7 +24,7 @@ export function choosePreloads(
     } else {
       log.warn(
         { preload_models: name, didYouMean: closest(name, known), names: known },
-        'preload_models names no model: it is left out',
+        'preload_models names an unknown model: it is ignored',
       );
     }
     return [];

@@ -75,7 +75,7 @@ async function readCandidate(
   const { name, yaml, checkpoint } = pair;
   const read = await readModelYaml(yaml.path);
   if (!read.ok) {
-    log.warn({ model: name, configPath: yaml.path }, `a model is left out: ${read.problem}`);
+    log.warn({ model: name, configPath: yaml.path }, `a model is skipped: ${read.problem}`);
     return null;
   }
   const candidate: ModelCandidate = {
@@ -99,7 +99,7 @@ async function readCandidate(
   const block = renderModelsBlock([checkpoint], [yaml]);
   log.warn(
     { model: name, configPath: yaml.path },
-    `a model is left out: ${notes.join('; ')}; this block, completed, would serve it:\n${block}`,
+    `a model is skipped: ${notes.join('; ')}; this block, completed, would serve it:\n${block}`,
   );
   return null;
 }
@@ -126,5 +126,5 @@ function warnOfUnpaired(
     checkpoints.length === 0
       ? ''
       : `; this block, checked and completed, would serve ${checkpoints.length > MAX_TOLD ? `${String(MAX_TOLD)} of ` : ''}the checkpoints:\n${guesses()}`;
-  log.warn(fields, `model files without a partner are left out: ${rule}${block}`);
+  log.warn(fields, `model files without a matching YAML or checkpoint are skipped: ${rule}${block}`);
 }

@@ -20,7 +20,7 @@ export interface ModuleNeeds {
  * fails, the previous answer is kept.
  *
  * @param known null: nothing is ever reported as missing; a model that cannot be built fails in its first task
- * @param engine.onOtherArchitectures called when the MSST builds other architectures than before; processes that
+ * @param engine.onOtherArchitectures called when MSST builds different architectures than before; processes that
  *   have already imported it still build the old ones
  */
 export function createModuleNeeds(
@@ -46,12 +46,15 @@ export function createModuleNeeds(
     try {
       needs = await engine.ask(before.loader);
     } catch (error) {
-      log.warn({ err: error }, 'what the MSST builds, and what it lacks for that, could not be found out');
+      log.warn(
+        { err: error },
+        'could not find out which architectures MSST builds and which modules it lacks',
+      );
       return;
     }
     if (!isDeepStrictEqual(needs.missing, before.missing)) tellMissing(needs, engine.python, log);
     if (isDeepStrictEqual(needs.architectures, before.architectures)) return;
-    log.info({ architectures: needs.architectures }, 'the MSST builds other architectures than before');
+    log.info({ architectures: needs.architectures }, 'MSST builds different architectures than before');
     engine.onOtherArchitectures();
   };
 

@@ -101,7 +101,7 @@ export async function runAttempt(
       if (mixture.isStaged || !needsStaging(error)) throw error;
       parts.log.info(
         { err: error, taskId: task.taskId, attempt: task.attempt },
-        'a mixture is staged after all',
+        'the worker could not read the mixture: staging it',
       );
       mixture = await stageMixture(parts, task, shown, signal);
       return await watchAttempt(watched, separate);

@@ -103,7 +103,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
         return await write();
       } catch (error) {
         tellSafely(log, () => {
-          log.error({ err: error }, 'the end of an attempt could not be written');
+          log.error({ err: error }, 'the outcome of an attempt could not be stored; retrying');
         });
         // The next start finds the task in `processing` and runs it again.
         if (stopping) return false;

@@ -63,7 +63,7 @@ export function createMeasuredPeaks(parts: {
       peaks.set(keyOf(task.modelType, device, task.options.batchSize), peak);
       parts.store.save(peak).catch((error: unknown) => {
         // Kept in memory; the next run measures it again.
-        parts.log.warn({ err: error, peak }, 'what a model takes of a GPU could not be kept');
+        parts.log.warn({ err: error, peak }, 'a measured GPU memory peak could not be saved');
       });
     },
   };

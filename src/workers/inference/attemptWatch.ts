@@ -37,7 +37,7 @@ export async function watchAttempt<Result>(
   const end = (found: Hang) => {
     hang = found;
     clearInterval(looking);
-    log.error({ ...where, hang }, 'a worker hangs, is asked where, and is killed');
+    log.error({ ...where, hang }, 'a worker hangs: dumping its stack and killing it');
     worker.dump();
     setTimeout(() => {
       // The attempt may have ended in the meantime, and the worker may be running another task.

@@ -48,7 +48,7 @@ export function chooseWorkers(devices: readonly Device[], wanted: number | 'auto
   if (gpus.length === 0 && wanted > devices.length) {
     log.warn(
       { worker_threads: wanted, devices: devices.map((device) => device.id) },
-      'worker_threads is more than there are devices: one worker runs on each',
+      'worker_threads exceeds the number of devices: starting one worker per device',
     );
     return chosen;
   }

@@ -83,7 +83,7 @@ export class InferenceWorker {
       this.recyclePolicy.holds(message.models, message.device_used_bytes);
     });
     child.onNotification('log', logSchema, ({ level, message, task_id, attempt }) => {
-      log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'message of a worker');
+      log[level]({ workerId: id, taskId: task_id, attempt, line: message }, 'worker message');
     });
   }
 

@@ -83,7 +83,7 @@ export function createModelResidency<Worker extends ModelHolder>(parts: {
   const countDeath = (model: string): void => {
     const count = (deaths.get(model) ?? 0) + 1;
     deaths.set(model, count);
-    if (count === MAX_DEATHS) log.error({ model, deaths: count }, 'a model is not preloaded any more');
+    if (count === MAX_DEATHS) log.error({ model, deaths: count }, 'a model will no longer be preloaded');
   };
 
   const unload = async ({ worker, idleMs }: MaintenanceLease): Promise<void> => {

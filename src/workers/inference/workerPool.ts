@@ -124,7 +124,7 @@ export function createWorkerPool(parts: {
       slot.circuit.died(clock.monotonic() - startedAt);
       const delayMs = Math.max(slot.circuit.delayMs(), quarantine.restMs(slot.device));
       if (slot.circuit.isOpen && !isStopping()) {
-        log.error({ workerId: slot.id, device: slot.device, delayMs }, 'a worker dies again and again');
+        log.error({ workerId: slot.id, device: slot.device, delayMs }, 'a worker keeps dying');
       }
       await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -173,7 +173,10 @@ export function createWorkerPool(parts: {
     const wasQuarantined = quarantine.has(device);
     quarantine.failed(device);
     if (wasQuarantined || !quarantine.has(device)) return;
-    log.error({ device, restMs: quarantine.restMs(device) }, 'a GPU failed its workers, and is left alone');
+    log.error(
+      { device, restMs: quarantine.restMs(device) },
+      'a GPU failed several workers in a row and is quarantined',
+    );
   };
 
   /** A quarantined GPU gets no task until its rest is over, then one at a time as a trial. */

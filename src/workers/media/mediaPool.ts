@@ -123,7 +123,7 @@ export function createMediaPool(
           onBeat.get(child)?.(cpu),
         );
         child.onNotification('log', logSchema, ({ level, message }) => {
-          log[level]({ pid: child.pid, line: message }, 'message of a media child');
+          log[level]({ pid: child.pid, line: message }, 'media child message');
         });
         const params = { role: 'media', protocol_version: PROTOCOL_VERSION } satisfies InitializeParams;
         await child.request('initialize', params, mediaReadySchema, { timeoutMs: HELLO_TIMEOUT_MS });
@@ -168,12 +168,8 @@ export function createMediaPool(
         if (work === 'stage' && wait.signal.aborted) throw wait.failure(error);
         if (work === 'probe' && error.tookTooLong) throw new MediaBusy(error);
         if (tries < TRIES) continue;
-        log.warn({ err: error }, 'a file killed the media child that read it, twice');
-        throw new ChildFailure(
-          'INVALID_AUDIO',
-          'The file cannot be read: its content defeats the decoder.',
-          null,
-        );
+        log.warn({ err: error }, 'a file killed two media children that read it');
+        throw new ChildFailure('INVALID_AUDIO', 'The file cannot be read: it crashes the decoder.', null);
       }
     }
   };

@@ -90,10 +90,10 @@ export class ChildProcess {
     subprocess.stdin.on('error', () => undefined);
     const output = boundOutput({
       log: (line) => {
-        log.debug({ pid, line }, 'output of a Python child');
+        log.debug({ pid, line }, 'Python child output');
       },
       leftOut: (what) => {
-        log.warn({ pid, ...what }, 'a Python child printed more than is logged: the rest is left out');
+        log.warn({ pid, ...what }, 'a Python child printed too much: further output is dropped');
       },
     });
     readLines(subprocess.stderr, (line) => {
@@ -111,7 +111,7 @@ export class ChildProcess {
       child.kill();
     });
     limitFrames(subprocess.stdout, reader, () => {
-      log.error({ pid }, 'a Python child sent a frame without end');
+      log.error({ pid }, 'a Python child sent an endless frame');
       child.kill();
     });
     connection.listen();
@@ -192,7 +192,7 @@ export class ChildProcess {
     if (this.#exit !== undefined || this.pid <= 0) return;
     sendSignal(-this.pid, 'SIGKILL');
     this.#leaving ??= setTimeout(() => {
-      this.#log.error({ pid: this.pid }, 'a Python child does not die when it is killed, and is left behind');
+      this.#log.error({ pid: this.pid }, 'a Python child survived SIGKILL and is abandoned');
       this.#leaveBehind?.({ exitCode: null, signal: 'SIGKILL' });
     }, GONE_AFTER_KILL_MS);
   }
@@ -200,7 +200,7 @@ export class ChildProcess {
   #giveUp(method: string, timeoutMs: number): void {
     this.#log.error(
       { pid: this.pid, method, timeoutMs },
-      'a Python child did not answer in time and is killed',
+      'a Python child did not answer in time: killing it',
     );
     this.#tookTooLong = true;
     this.kill();

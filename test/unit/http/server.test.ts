@@ -209,7 +209,7 @@ describe('a connection', () => {
     await once(first, 'data');
     expect(await sendRaw(app.url, [get('/api/v1/health')])).toEqual([]);
     expect(app.lines).toContainEqual(
-      expect.objectContaining({ msg: 'a connection was refused: there are too many', address: '127.0.0.1' }),
+      expect.objectContaining({ msg: 'a connection was refused: too many are open', address: '127.0.0.1' }),
     );
   });
 });

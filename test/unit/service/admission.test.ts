@@ -100,7 +100,7 @@ describe('a disk', () => {
   test('that is full says that nothing is taken at all', async () => {
     free = 1_000;
     await expect(admissionOf({ reserveDiskBytes: 1_000 }).requireSpace(1)).rejects.toThrow(
-      'takes no uploads now',
+      'accepts no uploads now',
     );
     await expect(admissionOf({ reserveDiskBytes: 999 }).requireSpace(1)).rejects.toThrow('would need 1 MB');
   });

@@ -45,7 +45,7 @@ test.each([
   const first = await submitTo(service, keyed);
   await expect(submitTo(service, { ...keyed, ...other })).rejects.toMatchObject({
     code: 'IDEMPOTENCY_KEY_REUSED',
-    message: expect.stringContaining('Send a key of its own with each new submission.'),
+    message: expect.stringContaining('Use a new key for each new submission.'),
   });
   expect(await service.find(first.task.taskId, 'ann')).toMatchObject({ task: first.task });
   expect(await on.disk.queue.countByStatus()).toMatchObject({ pending: 1 });

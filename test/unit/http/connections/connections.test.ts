@@ -73,7 +73,7 @@ test('one that is refused is told to the log, with whose it was and what is allo
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatchObject({
     level: 40,
-    msg: 'a connection was refused: there are too many',
+    msg: 'a connection was refused: too many are open',
     address: '127.0.0.1',
     ofAll: 3,
     ofOneAddress: 1,

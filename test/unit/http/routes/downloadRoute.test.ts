@@ -94,7 +94,9 @@ test.each([undefined, 3, 5])('one whose file has %s bytes is gone', async (size)
   const answer = await download('drums.wav');
   expect([answer.status, await answer.json()]).toMatchObject([
     410,
-    { error: { code: 'RESULTS_EXPIRED', message: 'The results of this task are not kept any more.' } },
+    {
+      error: { code: 'RESULTS_EXPIRED', message: 'The results of this task have expired and were deleted.' },
+    },
   ]);
 });
 

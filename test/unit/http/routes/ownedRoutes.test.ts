@@ -129,7 +129,7 @@ describe('the results of a task', () => {
       { ...COMPLETED, filesExpiredAt: 1_800_000_000_000 },
       410,
       'RESULTS_EXPIRED',
-      'The results of this task are not kept any more.',
+      'The results of this task have expired and were deleted.',
     ],
   ])('that %s are not there, and the answer says why', async (_, given, status, code, message) => {
     expect(await start(viewOf(given))).toMatchObject({ status, body: { error: { code, message } } });

@@ -9,7 +9,7 @@ const view = (given: Partial<TaskView['task']> = {}): TaskView => ({
   progress: { percent: 42.5, stage: 'separating', etaSeconds: 17, updatedAt: 3_000 },
   queuePosition: null,
 });
-const NO_TASK = { error: { code: 'TASK_NOT_FOUND', message: expect.stringContaining('no task of this id') } };
+const NO_TASK = { error: { code: 'TASK_NOT_FOUND', message: expect.stringContaining('no task with this id') } };
 
 let app: HttpApp;
 afterEach(() => app.close());
@@ -136,7 +136,7 @@ describe('POST /cancel of a task', () => {
     const answer = await cancel();
     expect([answer.status, await answer.json()]).toMatchObject([
       409,
-      { error: { code: 'TASK_ALREADY_ENDED', message: expect.stringContaining('nothing to cancel') } },
+      { error: { code: 'TASK_ALREADY_ENDED', message: expect.stringContaining('cannot be cancelled') } },
     ]);
   });
 

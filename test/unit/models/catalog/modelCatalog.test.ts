@@ -111,7 +111,7 @@ test('the repository as it is cloned serves the starter, and it is the default',
 describe('the architecture', () => {
   const network = 'model: { dim: 8, depth: 1, num_bands: 60 }\n';
   const doubts = (warnings: { fields: object; message: string }[]) =>
-    warnings.filter(({ message }) => message === 'the architecture of a model is in doubt');
+    warnings.filter(({ message }) => message === 'the architecture of a model is uncertain');
 
   test('is told by the content of what is scanned, and a doubt is said once for as long as it lasts', async () => {
     const root = await makeFolder({
@@ -233,7 +233,7 @@ describe('what is listed', () => {
     const { catalog, warnings } = await makeCatalog(root, { listed });
     expect(catalog.list()).toMatchObject([{ name: 'a', description: 'first' }]);
     expect(warnings.map(({ message }) => message)).toEqual([
-      'a model is listed twice: the first entry holds',
+      'a model is listed twice: the first entry is used',
     ]);
   });
 

@@ -33,9 +33,9 @@ test('a name that no model has is a warning with the nearest one, and the others
   expect(warnings).toEqual([
     [
       { preload_models: 'vokals', didYouMean: 'Vocals', names },
-      'preload_models names no model: it is left out',
+      'preload_models names an unknown model: it is ignored',
     ],
-    [{ preload_models: '', didYouMean: null, names }, 'preload_models names no model: it is left out'],
+    [{ preload_models: '', didYouMean: null, names }, 'preload_models names an unknown model: it is ignored'],
   ]);
 });
 

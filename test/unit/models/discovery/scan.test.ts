@@ -266,7 +266,7 @@ test('a broken YAML is a warning that names it, and the others are served', asyn
   expect(warnings).toEqual([
     {
       fields: { model: 'bad', configPath: path.join(project, 'configs/bad.yaml') },
-      message: expect.stringMatching(/^a model is left out: its YAML is broken in line 2: /) as string,
+      message: expect.stringMatching(/^a model is skipped: its YAML is broken in line 2: /) as string,
     },
   ]);
 });
