@@ -57,8 +57,21 @@ async function download(server: ServerProcess, task: WireTask): Promise<Record<s
   return stems;
 }
 
-/** What plain `proc_folder` makes of the mixture, against the stems of the server. */
-async function compareWithMsst(asked: Record<string, unknown>) {
+type Compared = Record<string, { equal: boolean; silent: boolean; difference?: number; of_msst?: string }>;
+
+/**
+ * What plain `proc_folder` makes of the mixture, against the stems of the server. Samples depend on how many threads
+ * torch and its libraries take: where they differ, MSST runs once more, and only a run that it repeats itself counts.
+ */
+async function compareWithMsst(asked: Record<string, unknown>): Promise<Compared> {
+  const first = await compareOnce(asked);
+  if (Object.values(first).every(({ equal }) => equal)) return first;
+  const second = await compareOnce(asked);
+  const isRepeated = Object.entries(first).every(([name, { of_msst }]) => second[name]?.of_msst === of_msst);
+  return isRepeated ? first : second;
+}
+
+async function compareOnce(asked: Record<string, unknown>): Promise<Compared> {
   const input = JSON.stringify({
     msst_root: projectRoot,
     model_type: 'mdx23c',
@@ -76,10 +89,10 @@ async function compareWithMsst(asked: Record<string, unknown>) {
     });
     child.stdin?.end(input);
   });
-  return JSON.parse(output) as Record<string, { equal: boolean; silent: boolean }>;
+  return JSON.parse(output) as Compared;
 }
 
-const same = { equal: true, silent: false };
+const same = { equal: true, silent: false, difference: 0 };
 
 describe('the default model', () => {
   let server: ServerProcess;
