@@ -1,0 +1,34 @@
+import path from 'node:path';
+import { createLocalFileStore, type FileStore } from '../blobs/fileStore.ts';
+import { createBallast, type Ballast } from '../dataDir/ballast.ts';
+import { lockDataDir } from '../dataDir/dataDirLock.ts';
+import { makeFolder } from '../disk/makeFolder.ts';
+import type { Parts } from './parts.ts';
+
+/** The data directory, held by this process alone. */
+export interface DataDirectory {
+  files: FileStore;
+  ballast: Ballast;
+  unlock: () => void;
+}
+
+/** With less free disk than this, the reserve for deletions is released so that the server can start at all. */
+const ROOM_TO_START = 4_000_000;
+
+/**
+ * Creates the data directory if there is none, and locks it.
+ *
+ * @throws {DataDirUnusable} when another server holds it, or it cannot be created
+ */
+export async function takeDataDirectory({ config, log }: Parts): Promise<DataDirectory> {
+  makeFolder(config.dataDir, 0o700);
+  const files = createLocalFileStore(config.dataDir);
+  const ballast = createBallast({
+    file: path.join(config.dataDir, 'ballast'),
+    freeBytes: () => files.freeBytes(),
+    log,
+  });
+  // Taking the lock and opening the database take room too.
+  if ((await files.freeBytes()) < ROOM_TO_START) ballast.release();
+  return { files, ballast, unlock: lockDataDir(config.dataDir) };
+}
