@@ -44,8 +44,20 @@ def small_model(architecture: str, folder: Path) -> ModelParams:
     return dataclasses.replace(model, architecture=architecture, checkpoint_path=str(folder / "small.ckpt"))
 
 
+def has_bf16_lstm() -> bool:
+    """Whether torch has an LSTM in bf16 for this CPU: oneDNN has one only for some."""
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(8, 8)(torch.zeros(4, 1, 8))
+    except RuntimeError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("network", ["bs_roformer", "mel_band_roformer", "scnet"])
 def test_every_architecture_that_installs_runs_in_bf16(network: str, tmp_path: Path) -> None:
+    if network == "scnet" and not has_bf16_lstm():
+        pytest.skip("this CPU computes no LSTM in bf16, as SCNet needs it")
     model = small_model(network, tmp_path / "model")
     song = mixture(tmp_path / "song.wav", seconds=1.5)
     with engine_of("package") as engine:
