@@ -8,10 +8,10 @@
  */
 const layers = {
   http: ['service', 'blobs', 'tasks', 'models', 'contract'],
-  service: ['retention', 'queue', 'blobs', 'tasks', 'models'],
+  service: ['retention', 'queue', 'blobs', 'tasks', 'models', 'contract'],
   scheduler: ['queue', 'blobs', 'workers', 'tasks', 'models', 'contract'],
   retention: ['queue', 'blobs', 'tasks'],
-  queue: ['tasks', 'models', 'dataDir'],
+  queue: ['tasks', 'contract', 'dataDir'],
   blobs: [],
   workers: ['contract'],
   tasks: ['models', 'contract'],

@@ -5,6 +5,7 @@
  * message; both test suites read them, so the two sides cannot drift apart unnoticed.
  */
 import { z } from 'zod';
+import { OPTIONS, optionNames, type Option, type WireOptions } from './options.ts';
 import { precisions } from '../config/precision.ts';
 
 /** Incremented when a message changes its meaning. A child that reports another version is refused. */
@@ -74,6 +75,25 @@ const modelParamsSchema = z.object({
 });
 export type ModelParams = z.infer<typeof modelParamsSchema>;
 
+const separateOptionsSchema = z.object(
+  Object.fromEntries(optionNames.map((name) => [name, schemaOf(OPTIONS[name])])) as {
+    [Name in keyof WireOptions]: z.ZodType<WireOptions[Name]>;
+  },
+);
+
+function schemaOf(option: Option): z.ZodType {
+  switch (option.kind) {
+    case 'names':
+      return z.array(z.string()).min(1);
+    case 'flag':
+      return z.boolean();
+    case 'choice':
+      return z.enum(option.values);
+    case 'whole':
+      return option.fallback === null ? z.int().positive().nullable() : z.int().positive();
+  }
+}
+
 export const separateParamsSchema = z.object({
   ...attemptKey,
   /** A file that MSST itself can decode; its extension names the container. */
@@ -89,18 +109,8 @@ export const separateParamsSchema = z.object({
   /** Whether it may be processed as a whole anyway if pieces would not give the same stems. */
   whole_fits: z.boolean(),
   model: modelParamsSchema,
-  options: z.object({
-    /** The requested stems in the model's spelling, without an `instrumental` made by subtraction. */
-    instruments: z.array(z.string()).min(1),
-    use_tta: z.boolean(),
-    extract_instrumental: z.boolean(),
-    output_format: z.enum(['wav', 'flac']),
-    pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']),
-    bigshifts: z.int().positive(),
-    /** Null: the value of the model's YAML. */
-    num_overlap: z.int().positive().nullable(),
-    batch_size: z.int().positive().nullable(),
-  }),
+  /** The options, resolved: `instruments` in the model's spelling, without an `instrumental` made by subtraction. */
+  options: separateOptionsSchema,
 });
 export type SeparateParams = z.infer<typeof separateParamsSchema>;
 

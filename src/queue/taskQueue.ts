@@ -1,4 +1,4 @@
-import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../contract/options.ts';
 import type { AttemptId } from '../tasks/attemptId.ts';
 import type { Mixture, Stem, Task, TaskFailure, TaskTotals } from '../tasks/task.ts';
 import type { EventFacts } from '../tasks/taskEvent.ts';

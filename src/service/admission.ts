@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts';
 import type { ModelEntry } from '../models/inspection/modelEntry.ts';
-import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../contract/options.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import type { TaskQueue } from '../queue/taskQueue.ts';
 import { tooLarge } from './mixtureUpload.ts';

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import { isFullDisk } from '../disk/fullDisk.ts';
 import type { Log } from '../log/log.ts';
 import type { ModelEntry } from '../models/inspection/modelEntry.ts';
-import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../contract/options.ts';
 import type { FileStore } from '../blobs/fileStore.ts';
 import { layout } from '../blobs/layout.ts';
 import type { TaskQueue } from '../queue/taskQueue.ts';

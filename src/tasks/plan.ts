@@ -1,4 +1,4 @@
-import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../contract/options.ts';
 
 /** One pass of a recording through a model: what is claimed, admitted, estimated, run and timed. */
 export interface PlanStep {

@@ -1,4 +1,4 @@
-import type { SeparationOptions } from '../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../contract/options.ts';
 import type { TaskStatus } from './taskState.ts';
 
 /** An uploaded recording: a stored file and the result of its probe. */

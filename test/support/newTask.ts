@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SeparationOptions } from '../../src/models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../../src/contract/options.ts';
 import type { AttemptResult, NewTask, PoisonRule } from '../../src/queue/taskQueue.ts';
 import type { Mixture, Stem, Task } from '../../src/tasks/task.ts';
 

@@ -4,6 +4,7 @@ import { precisions } from '../../config/precision.ts';
 import { progressStages } from '../../tasks/progress.ts';
 import { taskFailureCodes } from '../../tasks/task.ts';
 import { taskStatuses } from '../../tasks/taskState.ts';
+import { parametersSchema } from './optionSchemas.ts';
 import { problems } from '../problems/problems.ts';
 
 const errorCodes = Object.keys(problems) as [keyof typeof problems, ...(keyof typeof problems)[]];
@@ -39,19 +40,6 @@ export const problemSchema = z
     }),
   })
   .openapi('Problem');
-
-const parametersSchema = z
-  .object({
-    instruments: z.array(z.string()).openapi({ example: ['drums', 'bass', 'other'] }),
-    use_tta: z.boolean(),
-    extract_instrumental: z.boolean(),
-    output_format: z.enum(['wav', 'flac']),
-    pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']).openapi({ example: 'PCM_24' }),
-    bigshifts: z.int().openapi({ example: 1 }),
-    num_overlap: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
-    batch_size: z.int().nullable().openapi({ description: "Null: as the model's config says." }),
-  })
-  .openapi('Parameters', { description: 'As resolved: what the separation runs with.' });
 
 const mixtureSchema = z
   .object({

@@ -1,3 +1,4 @@
+import { optionsToWire } from '../../contract/options.ts';
 import { API_PREFIX } from '../request/publicPath.ts';
 /** Converts domain objects to the wire format. */
 import type { z } from '@hono/zod-openapi';
@@ -15,16 +16,7 @@ export function taskToWire(view: TaskView, base: string): z.output<typeof taskSc
     task_id: task.taskId,
     status: task.status,
     model_type: task.modelType,
-    parameters: {
-      instruments: options.instruments,
-      use_tta: options.useTta,
-      extract_instrumental: options.extractInstrumental,
-      output_format: options.outputFormat,
-      pcm_type: options.pcmType,
-      bigshifts: options.bigshifts,
-      num_overlap: options.numOverlap,
-      batch_size: options.batchSize,
-    },
+    parameters: optionsToWire(options),
     input: {
       filename: mixture.filename,
       bytes: mixture.bytes,

@@ -1,7 +1,8 @@
 import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { IncomingMessage } from 'node:http';
 import { AppError, type ParamProblem } from '../../errors.ts';
-import { optionProblems, resolveOptions, type SeparationOptions } from '../../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../../contract/options.ts';
+import { optionProblems, resolveOptions } from '../../models/catalog/optionRules.ts';
 import type { ModelEntry } from '../../models/inspection/modelEntry.ts';
 import { jsonAnswer } from '../openapi/answers.ts';
 import { curl, EXAMPLE } from '../openapi/exampleIds.ts';
@@ -15,22 +16,13 @@ import { idempotencyKeyParameter, readIdempotencyKey } from '../upload/idempoten
 import { readUploadForm, type UploadForm } from '../upload/multipart.ts';
 import { taskSchema } from '../openapi/schemas.ts';
 import type { HttpServices } from './services.ts';
-import {
-  FORM_FIELDS,
-  LONGEST_INSTRUMENT,
-  MOST_INSTRUMENTS,
-  readSubmissionForm,
-} from '../upload/submissionForm.ts';
+import { FORM_FIELDS, readSubmissionForm } from '../upload/submissionForm.ts';
 import { refuseMisplaced, waitsForContinue } from '../upload/submissionHead.ts';
+import { optionFields } from '../openapi/optionSchemas.ts';
 import { taskToWire } from '../openapi/wire.ts';
 import { API_PREFIX } from '../request/publicPath.ts';
 
 const SEPARATE = { path: `${API_PREFIX}/separate`, allow: ['POST'] } as const;
-
-const flag = (description: string) =>
-  z.boolean().optional().openapi({ description, default: false, example: false });
-const whole = (most: number, description: string, example: number) =>
-  z.int().min(1).max(most).optional().openapi({ description, example });
 
 /** The documented form. The body is parsed as a stream, not with this schema, which would buffer the file. */
 const formSchema = z.strictObject({
@@ -43,28 +35,7 @@ const formSchema = z.strictObject({
     description: 'A model of GET /models, or an MSST architecture. Default: the default model.',
     example: EXAMPLE.modelType,
   }),
-  instruments: z
-    .array(z.string().max(LONGEST_INSTRUMENT))
-    .max(MOST_INSTRUMENTS)
-    .optional()
-    .openapi({
-      description: `The stems wanted: the field repeated, a comma list or a JSON list; at most ${String(MOST_INSTRUMENTS)} names. Default: all.`,
-      example: ['drums', 'bass'],
-    }),
-  use_tta: flag('Test-time augmentation: three passes instead of one. Default: false.'),
-  extract_instrumental: flag('Adds the stem `instrumental`: the mixture minus the vocals. Default: false.'),
-  output_format: z
-    .enum(['wav', 'flac'])
-    .optional()
-    .openapi({ description: 'The container of all stems. Default: wav.', default: 'wav', example: 'wav' }),
-  pcm_type: z.enum(['PCM_16', 'PCM_24', 'FLOAT']).optional().openapi({
-    description: 'How samples are stored. Default: PCM_24. FLOAT is for WAV only.',
-    default: 'PCM_24',
-    example: 'PCM_24',
-  }),
-  bigshifts: whole(16, 'Time shifts to average, 1 to 16. Default: 1.', 1),
-  num_overlap: whole(50, "Windows over each sample, 1 to 50. Default: as the model's config says.", 2),
-  batch_size: whole(64, "Chunks computed at once, 1 to 64. Default: as the model's config says.", 1),
+  ...optionFields,
 });
 
 const formExamples = {

@@ -1,6 +1,15 @@
+import {
+  allowedNumber,
+  makeOptions,
+  OPTIONS,
+  optionNames,
+  type Option,
+  type OptionName,
+  type OptionValue,
+} from '../../contract/options.ts';
 import { closest } from '../../didYouMean.ts';
 import type { ParamProblem } from '../../errors.ts';
-import { allowedNumber, type SubmittedOptions } from '../../models/catalog/optionRules.ts';
+import type { SubmittedOptions } from '../../models/catalog/optionRules.ts';
 
 /** The parsed fields of a submission, before the model's own rules are applied. */
 export interface SubmissionForm {
@@ -9,34 +18,19 @@ export interface SubmissionForm {
   problems: ParamProblem[];
 }
 
-const FIELDS = [
-  'model_type',
-  'instruments',
-  'use_tta',
-  'extract_instrumental',
-  'output_format',
-  'pcm_type',
-  'bigshifts',
-  'num_overlap',
-  'batch_size',
-] as const;
-type Field = (typeof FIELDS)[number];
-
 /** Every field that a submission may have. */
-export const FORM_FIELDS: readonly string[] = ['file', ...FIELDS];
+export const FORM_FIELDS: readonly string[] = ['file', 'model_type', ...optionNames];
 
 const BOOLEANS = new Map([
   ['true', true],
-  ['1', true],
-  ['yes', true],
   ['false', false],
+  ['1', true],
   ['0', false],
+  ['yes', true],
   ['no', false],
 ]);
 const SHOWN_CHARACTERS = 80;
-/** No model has this many stems, and no stem a name this long. */
-export const MOST_INSTRUMENTS = 200;
-export const LONGEST_INSTRUMENT = 200;
+const { mostNames: MOST_INSTRUMENTS, longestName: LONGEST_INSTRUMENT } = OPTIONS.instruments;
 /** How many unknown fields are reported: more would not help the client. */
 const MOST_UNKNOWN_FIELDS = 20;
 
@@ -44,7 +38,7 @@ const MOST_UNKNOWN_FIELDS = 20;
 export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]>): SubmissionForm {
   const problems = unknownFields(fields);
 
-  const single = (name: Field): string | undefined => {
+  const single = (name: string): string | undefined => {
     const values = fields.get(name) ?? [];
     if (values.length > 1) {
       problems.push({ name, message: `${name} is given ${String(values.length)} times; once is allowed.` });
@@ -52,7 +46,12 @@ export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]
     return values.length === 1 && values[0] !== '' ? values[0] : undefined;
   };
 
-  const parse = <T>(name: Field, fallback: T, allowed: string, read: (value: string) => T | undefined): T => {
+  const parse = <T>(
+    name: string,
+    fallback: T,
+    allowed: string,
+    read: (value: string) => T | undefined,
+  ): T => {
     const value = single(name);
     if (value === undefined) return fallback;
     const parsed = read(value.trim());
@@ -67,29 +66,29 @@ export function readSubmissionForm(fields: ReadonlyMap<string, readonly string[]
     return fallback;
   };
 
-  const boolean = (name: Field) =>
-    parse(name, false, 'true, false, 1, 0, yes, no', (value) => BOOLEANS.get(value.toLowerCase()));
-
-  const oneOf = <T extends string>(name: Field, values: readonly T[], fallback: T): T =>
-    parse(name, fallback, values.join(', '), (value) => values.find((candidate) => candidate === value));
-
-  const wholeNumber = (name: 'bigshifts' | 'num_overlap' | 'batch_size'): number | null =>
-    parse<number | null>(name, null, allowedNumber(name), (value) =>
-      /^\d{1,9}$/.test(value) ? Number(value) : undefined,
-    );
+  const read = (name: OptionName) => {
+    const option: Option = OPTIONS[name];
+    switch (option.kind) {
+      case 'names':
+        return readInstruments(fields.get(name) ?? [], problems);
+      case 'flag':
+        return parse(name, false, [...BOOLEANS.keys()].join(', '), (value) =>
+          BOOLEANS.get(value.toLowerCase()),
+        );
+      case 'choice':
+        return parse(name, option.fallback, option.values.join(', '), (value) =>
+          option.values.find((candidate) => candidate === value),
+        );
+      case 'whole':
+        return parse(name, option.fallback, allowedNumber(option), (value) =>
+          /^\d{1,9}$/.test(value) ? Number(value) : undefined,
+        );
+    }
+  };
 
   return {
     modelType: single('model_type'),
-    options: {
-      instruments: readInstruments(fields.get('instruments') ?? [], problems),
-      useTta: boolean('use_tta'),
-      extractInstrumental: boolean('extract_instrumental'),
-      outputFormat: oneOf('output_format', ['wav', 'flac'], 'wav'),
-      pcmType: oneOf('pcm_type', ['PCM_16', 'PCM_24', 'FLOAT'], 'PCM_24'),
-      bigshifts: wholeNumber('bigshifts') ?? 1,
-      numOverlap: wholeNumber('num_overlap'),
-      batchSize: wholeNumber('batch_size'),
-    },
+    options: makeOptions((name) => read(name) as OptionValue<OptionName>),
     problems,
   };
 }

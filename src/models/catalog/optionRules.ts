@@ -1,3 +1,10 @@
+import {
+  allowedNumber,
+  OPTIONS,
+  optionNames,
+  type OptionName,
+  type SeparationOptions,
+} from '../../contract/options.ts';
 import { closest } from '../../didYouMean.ts';
 import type { ParamProblem } from '../../errors.ts';
 import { quoted, type ModelEntry } from '../inspection/modelEntry.ts';
@@ -5,34 +12,10 @@ import { quoted, type ModelEntry } from '../inspection/modelEntry.ts';
 /** The stem made by subtraction; a model may also output a stem of this name. */
 const INSTRUMENTAL = 'instrumental';
 
-/** The fully resolved options of a separation. */
-export interface SeparationOptions {
-  /** Requested stems in the model's spelling and order, excluding `instrumental` made by subtraction. */
-  instruments: string[];
-  useTta: boolean;
-  extractInstrumental: boolean;
-  outputFormat: 'wav' | 'flac';
-  pcmType: 'PCM_16' | 'PCM_24' | 'FLOAT';
-  bigshifts: number;
-  /** Null: the value of the model's YAML. */
-  numOverlap: number | null;
-  batchSize: number | null;
-}
-
-/** Number of passes over the mixture: test-time augmentation adds two to each shift. */
-export const passesOf = ({ bigshifts, useTta }: Pick<SeparationOptions, 'bigshifts' | 'useTta'>) =>
-  bigshifts * (useTta ? 3 : 1);
-
 /** Options as the client sent them: instruments in any spelling; none means all. */
 export type SubmittedOptions = SeparationOptions;
 
 export type ResolvedOptions = { options: SeparationOptions } | { problems: ParamProblem[] };
-
-const LIMITS = { bigshifts: 16, num_overlap: 50, batch_size: 64 } as const;
-
-/** The allowed range of a numeric option, in words. */
-export const allowedNumber = (name: keyof typeof LIMITS): string =>
-  `a whole number from 1 to ${String(LIMITS[name])}`;
 
 /** Limit on reported instrument problems; more would not help the client. */
 const MAX_INSTRUMENT_PROBLEMS = 20;
@@ -60,9 +43,7 @@ export function resolveOptions(model: ModelEntry, submitted: SubmittedOptions): 
 export function optionProblems(submitted: SubmittedOptions): ParamProblem[] {
   return [
     ...encodingProblems(submitted),
-    ...limitProblems('bigshifts', submitted.bigshifts),
-    ...limitProblems('num_overlap', submitted.numOverlap),
-    ...limitProblems('batch_size', submitted.batchSize),
+    ...optionNames.flatMap((name) => limitProblems(name, submitted[OPTIONS[name].key])),
   ];
 }
 
@@ -72,12 +53,13 @@ function encodingProblems({ outputFormat, pcmType }: SubmittedOptions): ParamPro
   return [{ name: 'pcm_type', message, received: pcmType, allowed: 'PCM_16, PCM_24' }];
 }
 
-function limitProblems(name: keyof typeof LIMITS, value: number | null): ParamProblem[] {
-  if (value === null || (Number.isInteger(value) && value >= 1 && value <= LIMITS[name])) return [];
-  const allowed = allowedNumber(name);
-  return [
-    { name, message: `${name} is ${String(value)}; allowed: ${allowed}.`, received: String(value), allowed },
-  ];
+function limitProblems(name: OptionName, value: SeparationOptions[keyof SeparationOptions]): ParamProblem[] {
+  const option = OPTIONS[name];
+  if (option.kind !== 'whole' || typeof value !== 'number') return [];
+  if (Number.isInteger(value) && value >= 1 && value <= option.most) return [];
+  const allowed = allowedNumber(option);
+  const received = String(value);
+  return [{ name, message: `${name} is ${received}; allowed: ${allowed}.`, received, allowed }];
 }
 
 function selectInstruments(

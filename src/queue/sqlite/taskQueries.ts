@@ -1,7 +1,7 @@
 import { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { Clock } from '../../clock.ts';
-import { passesOf } from '../../models/catalog/optionRules.ts';
+import { passesOf } from '../../contract/options.ts';
 import { stepAt } from '../../tasks/plan.ts';
 import type { Task } from '../../tasks/task.ts';
 import { attempts, counters, inputs, stems, tasks } from './schema.ts';

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
+import { optionsToWire } from '../../contract/options.ts';
 import type { Log } from '../../log/log.ts';
-import { passesOf } from '../../models/catalog/optionRules.ts';
+import { passesOf } from '../../contract/options.ts';
 import type { FileStore } from '../../blobs/fileStore.ts';
 import { layout } from '../../blobs/layout.ts';
 import type { AttemptResult } from '../../queue/taskQueue.ts';
@@ -178,16 +179,7 @@ function separateParams(
     piece_seconds: pieceSeconds(sized, model),
     whole_fits: wholeBytes(sized, model) <= usableMemoryBytes,
     model: model.params,
-    options: {
-      instruments: options.instruments,
-      use_tta: options.useTta,
-      extract_instrumental: options.extractInstrumental,
-      output_format: options.outputFormat,
-      pcm_type: options.pcmType,
-      bigshifts: options.bigshifts,
-      num_overlap: options.numOverlap,
-      batch_size: options.batchSize,
-    },
+    options: optionsToWire(options),
   };
 }
 

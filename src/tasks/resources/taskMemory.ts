@@ -1,6 +1,6 @@
 import { longestMixtureSeconds, separationBytes, usableBytes } from './memoryEstimate.ts';
 import type { ModelEntry } from '../../models/inspection/modelEntry.ts';
-import type { SeparationOptions } from '../../models/catalog/optionRules.ts';
+import type { SeparationOptions } from '../../contract/options.ts';
 import { choosePieceSeconds, LONGEST_PIECE } from './pieces.ts';
 import type { Task } from '../task.ts';
 

@@ -9,7 +9,9 @@ const view = (given: Partial<TaskView['task']> = {}): TaskView => ({
   progress: { percent: 42.5, stage: 'separating', etaSeconds: 17, updatedAt: 3_000 },
   queuePosition: null,
 });
-const NO_TASK = { error: { code: 'TASK_NOT_FOUND', message: expect.stringContaining('no task with this id') } };
+const NO_TASK = {
+  error: { code: 'TASK_NOT_FOUND', message: expect.stringContaining('no task with this id') },
+};
 
 let app: HttpApp;
 afterEach(() => app.close());
