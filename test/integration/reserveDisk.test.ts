@@ -19,7 +19,7 @@ test('below reserve_disk no upload is taken, with a sentence, and everything els
   expect(refused.status).toBe(507);
   expect(parseProblem(refused.body).error).toMatchObject({
     code: 'INSUFFICIENT_STORAGE',
-    message: expect.stringContaining('Delete tasks that are not needed any more'),
+    message: expect.stringContaining('Delete tasks you no longer need'),
   });
   const task = `${server.url}/api/v1/tasks/${task_id}`;
   expect((await call(`${task}/results`)).status).toBe(200);

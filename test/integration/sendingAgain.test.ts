@@ -97,7 +97,7 @@ describe('a submission that comes again with its key', () => {
     const answer = await send({ key, ...change });
     const problem = parseProblem(answer.body);
     expect([answer.status, problem.error.code]).toEqual([409, 'IDEMPOTENCY_KEY_REUSED']);
-    expect(problem.detail).toContain('Send a key of its own with each new submission.');
+    expect(problem.detail).toContain('Use a new key for each new submission.');
     expect(answer.headers.get('idempotent-replayed')).toBeNull();
     expect(await server.stored('inputs')).toEqual(uploads);
     await expectRepeat({ key }, task_id);
