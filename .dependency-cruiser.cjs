@@ -12,7 +12,7 @@ const layers = {
   scheduler: ['queue', 'blobs', 'workers', 'tasks', 'models', 'contract'],
   retention: ['queue', 'blobs', 'tasks'],
   queue: ['tasks', 'contract', 'dataDir'],
-  blobs: [],
+  blobs: ['tasks'],
   workers: ['contract'],
   tasks: ['models', 'contract'],
   models: ['contract'],

@@ -43,7 +43,7 @@ export interface ErrorDetails {
   valid_instruments?: string[];
 }
 
-/** Facts that become response headers or affect the connection. */
+/** Facts that become response headers. */
 export interface ErrorHints {
   /** Whole seconds, at least 1: becomes Retry-After. */
   retryAfterSeconds?: number;
@@ -53,8 +53,6 @@ export interface ErrorHints {
   allow?: readonly string[];
   /** Becomes the size in Content-Range of a 416. */
   sizeBytes?: number;
-  /** The rest of the request body is unread, so the connection cannot be reused. */
-  closeConnection?: boolean;
 }
 
 /**

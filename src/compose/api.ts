@@ -34,9 +34,9 @@ export async function createApi(
   },
 ): Promise<Api> {
   const { config, log, clock, catalog, startedAt, isShuttingDown } = parts;
-  const { queue, files, database, events } = parts.storage;
+  const { queue, blobs, workspace, database, events } = parts.storage;
   const { media, pool, workers } = parts.processes;
-  const { tasks, resultsKeptMs } = parts.service;
+  const { tasks, uploads, resultsKeptMs } = parts.service;
   const version = await readVersion(config.projectRoot);
   const uptimeSeconds = () => (clock.monotonic() - startedAt) / 1000;
   const metrics = createMetrics({
@@ -56,9 +56,10 @@ export async function createApi(
   const app = createApp(
     {
       tasks,
+      uploads,
       catalog,
-      readStem: (key, range) => files.read(key, range),
-      stemSize: (key) => files.size(key),
+      readStem: (key, range) => blobs.read(key, range),
+      stemSize: (key) => blobs.size(key),
       resultsKeptMs,
       clock,
       cursors: createPageCursors(keptKey(path.join(config.dataDir, 'cursor.key'), log)),
@@ -67,7 +68,7 @@ export async function createApi(
         reportHealth({
           isDatabaseReachable: () => database.isReachable(),
           lacksRoom: () => database.lacksRoom(),
-          freeDiskBytes: () => files.freeBytes(),
+          freeDiskBytes: () => workspace.freeBytes(),
           canOpenFiles,
           minFreeDiskBytes: config.minFreeDiskBytes,
           catalog,

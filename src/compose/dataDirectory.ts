@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { createLocalFileStore, type FileStore } from '../blobs/fileStore.ts';
 import { createBallast, type Ballast } from '../dataDir/ballast.ts';
 import { lockDataDir } from '../dataDir/dataDirLock.ts';
+import { freeBytes } from '../disk/freeBytes.ts';
 import { makeFolder } from '../disk/makeFolder.ts';
 import type { Parts } from './parts.ts';
 
 /** The data directory, held by this process alone. */
 export interface DataDirectory {
-  files: FileStore;
   ballast: Ballast;
   unlock: () => void;
 }
@@ -22,13 +21,12 @@ const ROOM_TO_START = 4_000_000;
  */
 export async function takeDataDirectory({ config, log }: Parts): Promise<DataDirectory> {
   makeFolder(config.dataDir, 0o700);
-  const files = createLocalFileStore(config.dataDir);
   const ballast = createBallast({
     file: path.join(config.dataDir, 'ballast'),
-    freeBytes: () => files.freeBytes(),
+    freeBytes: () => freeBytes(config.dataDir),
     log,
   });
   // Taking the lock and opening the database take room too.
-  if ((await files.freeBytes()) < ROOM_TO_START) ballast.release();
-  return { files, ballast, unlock: lockDataDir(config.dataDir) };
+  if ((await freeBytes(config.dataDir)) < ROOM_TO_START) ballast.release();
+  return { ballast, unlock: lockDataDir(config.dataDir) };
 }

@@ -30,7 +30,7 @@ export async function createScheduling(
   },
 ): Promise<Scheduler> {
   const { config, log, clock, catalog, timeouts } = parts;
-  const { queue, files, running, events, devicePeaks } = parts.storage;
+  const { queue, workspace, running, events, devicePeaks } = parts.storage;
   const { pool, media } = parts.processes;
   const usableMemoryBytes = usableBytes(parts.memoryBytes);
   const onModelUnavailable = (modelType: string, reason: string) => {
@@ -53,12 +53,12 @@ export async function createScheduling(
     peaks,
     preparation: createPreparation({
       queue,
-      files,
+      workspace,
       describeModel: (modelType) => describeModel(catalog, modelType),
       log,
     }),
     queue,
-    files,
+    workspace,
     media,
     progress: parts.progress,
     running,

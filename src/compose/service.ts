@@ -1,5 +1,6 @@
 import { cleanupInterval, createCleanup } from '../retention/cleanup.ts';
 import { createTaskService, type TaskService } from '../service/taskService.ts';
+import { createUploads, type Uploads } from '../service/upload.ts';
 import type { ProgressBoard } from '../tasks/progress.ts';
 import { probeMixture } from '../workers/media/mixtureProbe.ts';
 import type { Parts } from './parts.ts';
@@ -11,6 +12,7 @@ const HOUR_MS = 3_600_000;
 /** What clients can ask of tasks, and the cleanup of those that ended. */
 export interface Service {
   tasks: TaskService;
+  uploads: Uploads;
   cleanup: ReturnType<typeof createCleanup>;
   /** How long the results of a completed task are kept, in milliseconds. */
   resultsKeptMs: number;
@@ -21,11 +23,13 @@ export function createService(
   parts: Parts & { storage: Storage; processes: Processes; progress: ProgressBoard; memoryBytes: number },
 ): Service {
   const { config, log, clock, progress } = parts;
-  const { queue, files, running } = parts.storage;
+  const { queue, blobs, workspace, running } = parts.storage;
   const { media } = parts.processes;
+  const uploads = createUploads({ blobs, queue, maxBytes: config.maxFileSizeBytes, log });
   const tasks = createTaskService({
     queue,
-    files,
+    blobs,
+    workspace,
     progress,
     running,
     probe: (file, caller) => probeMixture(media, file, caller),
@@ -46,14 +50,15 @@ export function createService(
   const cleanup = createCleanup(
     {
       queue,
-      files,
+      blobs,
+      workspace,
       running,
-      isOpenUpload: (inputId) => tasks.isOpenUpload(inputId),
+      isOpenUpload: (inputId) => uploads.isOpen(inputId),
       retention,
       clock,
       log,
     },
     cleanupInterval(retention),
   );
-  return { tasks, cleanup, resultsKeptMs: retention.completedMs };
+  return { tasks, uploads, cleanup, resultsKeptMs: retention.completedMs };
 }

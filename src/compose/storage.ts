@@ -1,6 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { FileStore } from '../blobs/fileStore.ts';
+import type { BlobStore } from '../blobs/blobStore.ts';
+import { createLocalBlobs } from '../blobs/local/localBlobs.ts';
+import { createLocalWorkspace } from '../blobs/local/localWorkspace.ts';
+import type { Workspace } from '../blobs/workspace.ts';
 import type { DevicePeakStore } from '../queue/devicePeakStore.ts';
 import { openDatabase, type Database } from '../queue/sqlite/database.ts';
 import { createDevicePeakStore } from '../queue/sqlite/devicePeaks.ts';
@@ -15,7 +17,8 @@ import type { Parts } from './parts.ts';
 
 /** The durable state: the queue with its events, the files, and what else the database keeps. */
 export interface Storage {
-  files: FileStore;
+  blobs: BlobStore;
+  workspace: Workspace;
   queue: TaskQueue;
   events: ReturnType<typeof createTaskEvents>;
   running: RunningAttempts;
@@ -32,7 +35,7 @@ export interface Storage {
  *
  * @throws {DataDirUnusable} when a newer server has used it
  */
-export async function openStorage(parts: Parts, { files, ballast, unlock }: DataDirectory): Promise<Storage> {
+export async function openStorage(parts: Parts, { ballast, unlock }: DataDirectory): Promise<Storage> {
   const { config, log, clock } = parts;
   const database = openDatabase(
     path.join(config.dataDir, 'tasks.db'),
@@ -43,11 +46,13 @@ export async function openStorage(parts: Parts, { files, ballast, unlock }: Data
   const events = createTaskEvents(log);
   events.subscribe(createTaskLog(log, running));
   const queue = createSqliteTaskQueue(database, clock, events);
-  await mkdir(path.join(config.dataDir, 'inputs'), { recursive: true });
-  await recover({ queue, files, log });
+  const blobs = createLocalBlobs(config.dataDir);
+  const workspace = createLocalWorkspace(config.dataDir);
+  await recover({ queue, blobs, workspace, log });
   void ballast.renew();
   return {
-    files,
+    blobs,
+    workspace,
     queue,
     events,
     running,

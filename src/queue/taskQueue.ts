@@ -101,9 +101,9 @@ export interface TaskQueue {
    * Adds a pending task. If the owner already has a task with the same idempotency key, nothing is added and that
    * task is returned, whatever its parameters; its `taskId` differs.
    *
-   * @throws {AppError} QUEUE_FULL when `maxPending` tasks are already pending
+   * @returns 'full' when `maxPending` tasks are already pending
    */
-  accept(task: NewTask, maxPending: number, facts?: EventFacts): Promise<Task>;
+  accept(task: NewTask, maxPending: number, facts?: EventFacts): Promise<Task | 'full'>;
   /** The task submitted with this idempotency key. */
   findByKey(idempotencyKey: string, owner: string | null): Promise<Task | undefined>;
   find(taskId: string, owner: string | null): Promise<Task | undefined>;

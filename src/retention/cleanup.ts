@@ -111,7 +111,7 @@ export async function cleanUp(parts: CleanupParts, signal: AbortSignal): Promise
  * time is over, so no client is entitled to them.
  */
 function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStatus }>(
-  { queue, files, running }: CleanupParts,
+  { queue, blobs, running }: CleanupParts,
   query: Query,
   mark: (page: Query & ExpiryQuery) => Promise<Task[]>,
 ): (after: ExpiryQuery['after']) => Promise<Task[]> {
@@ -122,7 +122,7 @@ function marking<Query extends Omit<ExpiryQuery, 'after'> & { status?: EndedStat
     } catch (error) {
       if (!isFullDisk(error)) throw error;
       for (const task of await queue.ended(page)) {
-        if (!running.has(task.taskId)) await removeFiles(files, task);
+        if (!running.has(task.taskId)) await removeFiles(blobs, task);
       }
       return mark(page);
     }
@@ -142,14 +142,14 @@ async function forgetDeletions(
   }
 }
 
-async function removeFiles(files: CleanupParts['files'], task: Task): Promise<void> {
-  await files.remove(layout.task(task.taskId));
-  await files.remove(layout.input(task.mixture.inputId));
+async function removeFiles(blobs: CleanupParts['blobs'], task: Task): Promise<void> {
+  await blobs.remove(layout.task(task.taskId));
+  await blobs.remove(layout.input(task.mixture.inputId));
 }
 
 /** Removes the files of marked tasks page by page and records each as done. */
 async function removePages(
-  { files, running, log }: CleanupParts,
+  { blobs, running, log }: CleanupParts,
   signal: AbortSignal,
   nextPage: (after: ExpiryQuery['after']) => Promise<Task[]>,
   done: (task: Task) => Promise<void>,
@@ -163,7 +163,7 @@ async function removePages(
       // Cancelled, but its worker has not stopped writing yet.
       if (running.has(task.taskId)) continue;
       try {
-        await removeFiles(files, task);
+        await removeFiles(blobs, task);
         await done(task);
         counts.removed += 1;
       } catch (error) {

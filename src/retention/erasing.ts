@@ -1,5 +1,5 @@
 import type { Log } from '../log/log.ts';
-import type { FileStore } from '../blobs/fileStore.ts';
+import type { BlobStore } from '../blobs/blobStore.ts';
 import { layout } from '../blobs/layout.ts';
 import type { TaskQueue } from '../queue/taskQueue.ts';
 import type { Task } from '../tasks/task.ts';
@@ -18,17 +18,17 @@ const TRY_AGAIN_AFTER_MS = [1_000, 4_000, 16_000, 60_000, 240_000];
 /** Creates it. */
 export function createErasing(parts: {
   queue: Pick<TaskQueue, 'erase'>;
-  files: Pick<FileStore, 'remove'>;
+  blobs: Pick<BlobStore, 'remove'>;
   log: Pick<Log, 'error'>;
   waits?: readonly number[];
 }): Erasing {
-  const { queue, files, log, waits = TRY_AGAIN_AFTER_MS } = parts;
+  const { queue, blobs, log, waits = TRY_AGAIN_AFTER_MS } = parts;
   const timers = new Set<NodeJS.Timeout>();
   let isStopped = false;
 
   const attempt = async (task: Task, failures: number): Promise<void> => {
     try {
-      await eraseTask(queue, files, task);
+      await eraseTask(queue, blobs, task);
     } catch (error) {
       log.error({ taskId: task.taskId, err: error }, 'a deleted task could not be erased; retrying');
       const wait = waits[failures];
@@ -53,10 +53,10 @@ export function createErasing(parts: {
 /** Removes the files first and the rows last, because the rows are what locates the files. */
 export async function eraseTask(
   queue: Pick<TaskQueue, 'erase'>,
-  files: Pick<FileStore, 'remove'>,
+  blobs: Pick<BlobStore, 'remove'>,
   task: Task,
 ): Promise<void> {
-  await files.remove(layout.task(task.taskId));
-  await files.remove(layout.input(task.mixture.inputId));
+  await blobs.remove(layout.task(task.taskId));
+  await blobs.remove(layout.input(task.mixture.inputId));
   await queue.erase(task.taskId);
 }

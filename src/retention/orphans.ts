@@ -1,14 +1,16 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log/log.ts';
-import type { FileStore } from '../blobs/fileStore.ts';
+import type { BlobStore } from '../blobs/blobStore.ts';
 import { layout } from '../blobs/layout.ts';
+import type { ScratchFolders } from '../blobs/workspace.ts';
 import type { TaskQueue } from '../queue/taskQueue.ts';
 import type { RunningAttempts } from '../tasks/runningAttempts.ts';
 
 /** What sweeping takes: what is there, and who may need it. */
 export interface SweepParts {
   queue: TaskQueue;
-  files: FileStore;
+  blobs: Pick<BlobStore, 'list' | 'modifiedAt' | 'remove'>;
+  workspace: { scratch: ScratchFolders };
   running: Pick<RunningAttempts, 'has'>;
   /** Whether a file is being received, or was and is not yet a task's. */
   isOpenUpload: (inputId: string) => boolean;
@@ -31,21 +33,21 @@ const YOUNGEST_MS = 3_600_000;
  * and asked before the rows: an upload that was accepted meanwhile has its row by then.
  */
 export async function sweepOrphans(parts: SweepParts, signal: AbortSignal): Promise<StepCounts> {
-  const { queue, running } = parts;
+  const { queue, blobs, running, workspace } = parts;
   const uploads = await sweep(
     parts,
     signal,
-    layout.uploads,
+    below(blobs, layout.uploads),
     async (inputId) => !parts.isOpenUpload(inputId) && !(await queue.hasInput(inputId)),
   );
   const results = await sweep(
     parts,
     signal,
-    layout.results,
+    below(blobs, layout.results),
     async (taskId) => !running.has(taskId) && (await queue.statusOf(taskId)) === undefined,
   );
-  const scratch = await sweep(parts, signal, layout.scratch, (name) =>
-    Promise.resolve(!running.has(name.slice(0, name.lastIndexOf('.')))),
+  const scratch = await sweep(parts, signal, { prefix: 'scratch', ...workspace.scratch }, (name) =>
+    Promise.resolve(!running.has(workspace.scratch.taskOf(name))),
   );
   return {
     removed: uploads.removed + results.removed + scratch.removed,
@@ -53,26 +55,35 @@ export async function sweepOrphans(parts: SweepParts, signal: AbortSignal): Prom
   };
 }
 
+/** Folders that may be orphans, by name. */
+type Folders = Pick<ScratchFolders, 'list' | 'modifiedAt' | 'remove'> & { prefix: string };
+
+const below = (blobs: SweepParts['blobs'], prefix: string): Folders => ({
+  prefix,
+  list: () => blobs.list(prefix),
+  modifiedAt: (name) => blobs.modifiedAt(`${prefix}/${name}`),
+  remove: (name) => blobs.remove(`${prefix}/${name}`),
+});
+
 async function sweep(
-  { files, clock, log }: SweepParts,
+  { clock, log }: SweepParts,
   signal: AbortSignal,
-  folder: string,
+  folders: Folders,
   isOrphan: (name: string) => Promise<boolean>,
 ): Promise<StepCounts> {
   const counts = { removed: 0, failed: 0 };
-  for (const name of await files.list(folder)) {
+  for (const name of await folders.list()) {
     if (signal.aborted) break;
-    const key = `${folder}/${name}`;
     try {
       // A read of the disk at every name: the event loop turns between two questions to the database.
-      const writtenAt = await files.modifiedAt(key);
+      const writtenAt = await folders.modifiedAt(name);
       const isOld = writtenAt !== undefined && writtenAt < clock.now() - YOUNGEST_MS;
       if (!isOld || !(await isOrphan(name))) continue;
-      await files.remove(key);
+      await folders.remove(name);
       counts.removed += 1;
     } catch (error) {
       counts.failed += 1;
-      log.warn({ key, err: error }, 'an orphaned file could not be removed');
+      log.warn({ key: `${folders.prefix}/${name}`, err: error }, 'an orphaned file could not be removed');
     }
   }
   return counts;

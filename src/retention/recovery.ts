@@ -1,6 +1,7 @@
 import type { Log } from '../log/log.ts';
-import type { FileStore } from '../blobs/fileStore.ts';
+import type { BlobStore } from '../blobs/blobStore.ts';
 import { layout } from '../blobs/layout.ts';
+import type { ScratchFolders } from '../blobs/workspace.ts';
 import type { LostAttempt, PoisonRule, TaskQueue } from '../queue/taskQueue.ts';
 import { eraseTask } from './erasing.ts';
 
@@ -19,8 +20,13 @@ const POISON: PoisonRule = {
  * Startup recovery: requeues interrupted tasks, or fails them when they were interrupted too often in a row; completes
  * deletions; removes files without a row. Runs before any attempt starts.
  */
-export async function recover(parts: { queue: TaskQueue; files: FileStore; log: Log }): Promise<void> {
-  const { queue, files, log } = parts;
+export async function recover(parts: {
+  queue: TaskQueue;
+  blobs: Pick<BlobStore, 'list' | 'remove'>;
+  workspace: { scratch: Pick<ScratchFolders, 'clear'> };
+  log: Log;
+}): Promise<void> {
+  const { queue, blobs, workspace, log } = parts;
   const lost = await queue.reclaimExpired(Infinity, POISON);
   const deleted = await queue.markedDeleted();
   // Failing to remove something is harmless: it is already hidden, and the cleanup retries it.
@@ -36,13 +42,13 @@ export async function recover(parts: { queue: TaskQueue; files: FileStore; log: 
   let erased = 0;
   for (const task of deleted) {
     erased += await removing({ taskId: task.taskId }, async () => {
-      await eraseTask(queue, files, task);
+      await eraseTask(queue, blobs, task);
     });
   }
-  await removing({ key: layout.scratch }, () => files.createFolder(layout.scratch));
+  await removing({ what: 'scratch folders' }, () => workspace.scratch.clear());
   let swept = 0;
-  for (const key of [...(await strayUploads(queue, files)), ...(await strayResults(queue, files))]) {
-    swept += await removing({ key }, () => files.remove(key));
+  for (const key of [...(await strayUploads(queue, blobs)), ...(await strayResults(queue, blobs))]) {
+    swept += await removing({ key }, () => blobs.remove(key));
   }
   log.info(
     { lost: lost.length, failed: lost.filter(hasFailed).length, deleted: erased, swept },
@@ -52,22 +58,22 @@ export async function recover(parts: { queue: TaskQueue; files: FileStore; log: 
 
 const hasFailed = ({ status }: LostAttempt) => status === 'failed';
 
-async function strayUploads(queue: TaskQueue, files: FileStore): Promise<string[]> {
+async function strayUploads(queue: TaskQueue, blobs: Pick<BlobStore, 'list'>): Promise<string[]> {
   const strays: string[] = [];
-  for (const inputId of await files.list(layout.uploads)) {
+  for (const inputId of await blobs.list(layout.uploads)) {
     if (!(await queue.hasInput(inputId))) strays.push(layout.input(inputId));
   }
   return strays;
 }
 
 /** Everything in the results folder but the completing attempts of completed tasks. */
-async function strayResults(queue: TaskQueue, files: FileStore): Promise<string[]> {
+async function strayResults(queue: TaskQueue, blobs: Pick<BlobStore, 'list'>): Promise<string[]> {
   const strays: string[] = [];
-  for (const taskId of await files.list(layout.results)) {
+  for (const taskId of await blobs.list(layout.results)) {
     const current = await queue.statusOf(taskId);
     if (current?.status !== 'completed') strays.push(layout.task(taskId));
     else
-      for (const name of await files.list(layout.task(taskId)))
+      for (const name of await blobs.list(layout.task(taskId)))
         if (name !== String(current.attempt)) strays.push(`${layout.task(taskId)}/${name}`);
   }
   return strays;

@@ -1,9 +1,9 @@
 import { AppError } from '../errors.ts';
 import type { ModelEntry } from '../models/inspection/modelEntry.ts';
 import type { SeparationOptions } from '../contract/options.ts';
-import type { FileStore } from '../blobs/fileStore.ts';
+import type { Workspace } from '../blobs/workspace.ts';
 import type { TaskQueue } from '../queue/taskQueue.ts';
-import { tooLarge } from './mixtureUpload.ts';
+import { tooLarge } from './upload.ts';
 import type { ProgressBoard } from '../tasks/progress.ts';
 import { longestSeconds } from '../tasks/resources/taskMemory.ts';
 
@@ -46,11 +46,11 @@ const SHUTDOWN_RETRY_AFTER_SECONDS = 10;
 /** Creates the admission. */
 export function createAdmission(parts: {
   queue: Pick<TaskQueue, 'countByStatus'>;
-  files: Pick<FileStore, 'freeBytes'>;
+  workspace: Pick<Workspace, 'freeBytes'>;
   progress: Pick<ProgressBoard, 'soonestEnd'>;
   limits: TaskLimits;
 }): Admission {
-  const { queue, files, progress, limits } = parts;
+  const { queue, workspace, progress, limits } = parts;
   let closed = false;
 
   const refuseWhenClosed = () => {
@@ -69,7 +69,7 @@ export function createAdmission(parts: {
     });
 
   const requireSpace = async (bytes: number) => {
-    const free = (await files.freeBytes()) - limits.reserveDiskBytes;
+    const free = (await workspace.freeBytes()) - limits.reserveDiskBytes;
     if (free > bytes) return;
     if (free <= 0) {
       throw new AppError(

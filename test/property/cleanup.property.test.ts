@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLog } from '../../src/log/log.ts';
 import { cleanUp } from '../../src/retention/cleanup.ts';
-import { createLocalFileStore } from '../../src/blobs/fileStore.ts';
+import { openDataFolder } from '../support/dataFolder.ts';
 import { attempts, inputs, stems, tasks } from '../../src/queue/sqlite/schema.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { taskStatuses, type TaskStatus } from '../../src/tasks/taskState.ts';
@@ -30,14 +30,15 @@ test('exactly the tasks past their time lose their files and rows, and a second 
       const disk = await openQueueOnDisk();
       const root = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-cleanup-'));
       try {
-        const files = createLocalFileStore(root);
+        const files = openDataFolder(root);
         const made: Task[] = [];
         for (const { status, age } of given) made.push(await taskAt(disk, files, status, age));
         const pass = () =>
           cleanUp(
             {
               queue: disk.queue,
-              files,
+              blobs: files,
+              workspace: files.workspace,
               running: { has: () => false },
               isOpenUpload: () => false,
               retention: kept,

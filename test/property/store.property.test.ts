@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newTask } from '../support/newTask.ts';
 import { openQueueOnDisk } from '../support/queueOnDisk.ts';
+import { acceptTask } from '../support/acceptTask.ts';
 
 test('a walk by cursor gives every task that was there all along exactly once, newest first, whatever comes and goes meanwhile', async () => {
   const meanwhile = fc.array(
@@ -22,7 +23,7 @@ test('a walk by cursor gives every task that was there all along exactly once, n
           const { queue } = disk;
           const start: string[] = [];
           const gone = new Set<string>();
-          const insert = async () => (await queue.accept(newTask(), 1000)).taskId;
+          const insert = async () => (await acceptTask(queue, newTask(), 1000)).taskId;
           for (let i = 0; i < howMany; i += 1) start.push(await insert());
           const walked: { taskId: string; seq: number }[] = [];
           for (let page = 0; ; page += 1) {
@@ -59,7 +60,7 @@ test('the owner of a page never sees a task of another one', async () => {
     fc.asyncProperty(fc.array(owner, { maxLength: 8 }), owner, async (owners, asking) => {
       const disk = await openQueueOnDisk();
       try {
-        for (const each of owners) await disk.queue.accept(newTask({ owner: each }), 1000);
+        for (const each of owners) await acceptTask(disk.queue, newTask({ owner: each }), 1000);
         const page = await disk.queue.page({
           owner: asking,
           status: undefined,

@@ -1,7 +1,5 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { eq } from 'drizzle-orm';
-import type { FileStore } from '../../src/blobs/fileStore.ts';
+import type { DataFolder } from './dataFolder.ts';
 import { tasks } from '../../src/queue/sqlite/schema.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import type { TaskStatus } from '../../src/tasks/taskState.ts';
@@ -9,6 +7,7 @@ import { completion, failure, newTask } from './newTask.ts';
 import type { QueueOnDisk } from './queueOnDisk.ts';
 import { claim } from './claim.ts';
 import { attemptOf } from './attemptOf.ts';
+import { acceptTask } from './acceptTask.ts';
 
 /** Longer than a test keeps anything: whoever counts from another moment than the end is found out. */
 const WAITED_MS = 10_000 * 3_600_000;
@@ -21,13 +20,13 @@ const RAN_MS = 1_000 * 3_600_000;
  */
 export async function taskAt(
   { queue, database, clock }: QueueOnDisk,
-  files: FileStore,
+  files: DataFolder,
   status: TaskStatus,
   ageMs: number,
 ): Promise<Task> {
-  const { taskId, mixture } = await queue.accept(newTask(), 10_000);
+  const { taskId, mixture } = await acceptTask(queue, newTask(), 10_000);
   for (const key of [mixture.storageKey, `results/${taskId}/1/drums.wav`]) {
-    await pipeline(Readable.from([Buffer.from('x')]), await files.create(key));
+    await files.put(key);
   }
   const dated = (columns: Partial<typeof tasks.$inferInsert>) =>
     database.orm.update(tasks).set(columns).where(eq(tasks.taskId, taskId)).run();

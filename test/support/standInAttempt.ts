@@ -1,10 +1,8 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Log } from '../../src/log/log.ts';
 import { createLog } from '../../src/log/log.ts';
 import { runAttempt, type AttemptParts } from '../../src/scheduler/attempt/attempt.ts';
 import type { RunnableModel } from '../../src/scheduler/attempt/runnableModel.ts';
-import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
+import { openDataFolder, type DataFolder } from './dataFolder.ts';
 import type { AttemptResult } from '../../src/queue/taskQueue.ts';
 import {
   createThroughputEstimates,
@@ -32,7 +30,7 @@ export interface StandInAttempt {
   run(): Promise<AttemptResult>;
   task: Task;
   clock: ManualClock;
-  files: FileStore;
+  files: DataFolder;
   progress: ProgressBoard;
   throughput: ThroughputEstimates;
   stages: StageClock;
@@ -92,12 +90,12 @@ export async function standInAttempt(given: {
 }): Promise<StandInAttempt> {
   const task = runningTask(given.task);
   const clock = new ManualClock();
-  const files = createLocalFileStore(await temporaryFolder());
+  const files = openDataFolder(await temporaryFolder());
   const progress = createProgressBoard(clock);
   const throughput = createThroughputEstimates([]);
   const stages = new StageClock(clock);
   const parts = {
-    files,
+    workspace: files.workspace,
     media: {
       stage: async (params: StageParams) => {
         attempt.staged.push(params);
@@ -142,6 +140,5 @@ export async function standInAttempt(given: {
 
 /** Writes a stem of so many bytes into the folder of an attempt. */
 export async function writeStem({ files, task }: StandInAttempt, filename: string, bytes = 4): Promise<void> {
-  const sink = await files.create(`results/${task.taskId}/${String(task.attempt)}/${filename}`);
-  await pipeline(Readable.from([Buffer.alloc(bytes)]), sink);
+  await files.put(`results/${task.taskId}/${String(task.attempt)}/${filename}`, Buffer.alloc(bytes));
 }

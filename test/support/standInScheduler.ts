@@ -5,7 +5,7 @@ import type { AttemptParts } from '../../src/scheduler/attempt/attempt.ts';
 import type { DeviceAdmission } from '../../src/scheduler/admission/deviceAdmission.ts';
 import { createMemoryAdmission } from '../../src/scheduler/admission/memoryAdmission.ts';
 import { createScheduler, type Scheduler } from '../../src/scheduler/dispatch/scheduler.ts';
-import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
+import { openDataFolder, type DataFolder } from './dataFolder.ts';
 import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import { createThroughputEstimates } from '../../src/scheduler/estimates/throughput.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
@@ -33,7 +33,7 @@ export interface StandInScheduler {
   did: string[];
   progress: ProgressBoard;
   running: RunningAttempts;
-  files: FileStore;
+  files: DataFolder;
   workers: readonly InferenceWorker[];
 }
 
@@ -83,12 +83,12 @@ export async function standInScheduler(
       },
     };
   };
-  const files = createLocalFileStore(await temporaryFolder());
+  const files = openDataFolder(await temporaryFolder());
   const progress = createProgressBoard(disk.clock);
   const running = createRunningAttempts();
   const scheduler = createScheduler({
     queue: { ...disk.queue, ...given.queue },
-    files,
+    workspace: files.workspace,
     media: {} as never,
     progress,
     running,

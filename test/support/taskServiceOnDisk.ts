@@ -1,6 +1,9 @@
 import { Readable } from 'node:stream';
+import type { BlobStore } from '../../src/blobs/blobStore.ts';
+import type { Workspace } from '../../src/blobs/workspace.ts';
+import { createUploads, type Uploads } from '../../src/service/upload.ts';
 import { createLog } from '../../src/log/log.ts';
-import { createLocalFileStore, type FileStore } from '../../src/blobs/fileStore.ts';
+import { openDataFolder, type DataFolder } from './dataFolder.ts';
 import type { TaskQueue } from '../../src/queue/taskQueue.ts';
 import { createProgressBoard, type ProgressBoard } from '../../src/tasks/progress.ts';
 import { createRunningAttempts, type RunningAttempts } from '../../src/tasks/runningAttempts.ts';
@@ -30,14 +33,18 @@ export const FOUND: Awaited<ReturnType<Probe>> = {
 /** A queue and files on the disk, and services on them. */
 export interface ServiceOnDisk {
   disk: QueueOnDisk;
-  files: FileStore;
+  files: DataFolder;
+  uploads: Uploads;
   progress: ProgressBoard;
   running: RunningAttempts;
+  /** Receives a file with this in it, submits it as the route does, and discards it last. */
+  submitTo(service: TaskService, given?: Partial<Submission> & { content?: string }): Promise<SubmittedView>;
   /** The ids of the tasks that the services told of. */
   told: string[];
   service(given?: {
     probe?: Probe;
-    files?: Partial<FileStore>;
+    blobs?: Partial<BlobStore>;
+    workspace?: Partial<Workspace>;
     queue?: Partial<TaskQueue>;
     limits?: Partial<Parameters<typeof createTaskService>[0]['limits']>;
   }): TaskService;
@@ -46,8 +53,13 @@ export interface ServiceOnDisk {
 /** Opens a new one; whoever opens it disposes of its disk. */
 export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
   const disk = await openQueueOnDisk();
-  const files = createLocalFileStore(await temporaryFolder());
-  await files.createFolder('inputs');
+  const files = openDataFolder(await temporaryFolder());
+  const uploads = createUploads({
+    blobs: files,
+    queue: disk.queue,
+    maxBytes: 1000,
+    log: createLog('silent'),
+  });
   const progress = createProgressBoard(disk.clock);
   const running = createRunningAttempts();
   const told: string[] = [];
@@ -57,13 +69,34 @@ export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
   return {
     disk,
     files,
+    uploads,
     progress,
     running,
     told,
+    async submitTo(service, { content = 'audio', ...given } = {}) {
+      const { owner = null, idempotencyKey } = given;
+      const earlier = idempotencyKey && (await disk.queue.findByKey(idempotencyKey, owner));
+      const upload = await uploads.receive(Readable.from([Buffer.from(content)]));
+      try {
+        return await service.submit({
+          owner,
+          caller: owner ?? 'somebody',
+          upload,
+          filename: 'song.mp3',
+          model: starterModel(),
+          options: defaultOptions,
+          earlierTaskId: earlier ? earlier.taskId : undefined,
+          ...given,
+        });
+      } finally {
+        await upload.discard();
+      }
+    },
     service: (given = {}) =>
       createTaskService({
         queue: given.queue ? { ...disk.queue, ...given.queue } : disk.queue,
-        files: { ...files, ...given.files },
+        blobs: { ...files, ...given.blobs },
+        workspace: { ...files.workspace, ...given.workspace },
         progress,
         running,
         probe: given.probe ?? (async () => FOUND),
@@ -78,22 +111,4 @@ export async function openServiceOnDisk(): Promise<ServiceOnDisk> {
         log: createLog('silent'),
       }),
   };
-}
-
-/** Has a service receive a file with this in it, and submits it. */
-export async function submitTo(
-  service: TaskService,
-  { content = 'audio', ...given }: Partial<Submission> & { content?: string } = {},
-): Promise<SubmittedView> {
-  const upload = await service.receive(Readable.from([Buffer.from(content)]));
-  const owner = given.owner ?? null;
-  return service.submit({
-    owner,
-    caller: owner ?? 'somebody',
-    upload,
-    filename: 'song.mp3',
-    model: starterModel(),
-    options: defaultOptions,
-    ...given,
-  });
 }

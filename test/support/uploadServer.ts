@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { AppError } from '../../src/errors.ts';
 import { readUploadForm } from '../../src/http/upload/multipart.ts';
-import { createLocalFileStore } from '../../src/blobs/fileStore.ts';
-import { receiveUpload } from '../../src/service/mixtureUpload.ts';
+import { openDataFolder } from './dataFolder.ts';
+import { createUploads } from '../../src/service/upload.ts';
+import { createLog } from '../../src/log/log.ts';
 
 /** What the server answers: what it read, or why it could not. */
 export type Read =
@@ -37,20 +37,18 @@ export interface UploadServer {
 export async function startUploadServer(maxBytes = 50_000_000): Promise<UploadServer> {
   const root = await mkdtemp(path.join(os.tmpdir(), 'msst-serve-upload-'));
   await mkdir(path.join(root, 'inputs'));
-  const files = createLocalFileStore(root);
+  const files = openDataFolder(root);
+  const queue = { hasInput: () => Promise.resolve(false) };
+  const uploads = createUploads({ blobs: files, queue, maxBytes, log: createLog('silent') });
   let aborted: () => void = () => undefined;
 
   const server: Server = createServer((incoming, outgoing) => {
-    const reading = readUploadForm(incoming, {
-      receive: (source) => receiveUpload(files, randomUUID(), source, maxBytes),
-      discard: (upload) => files.remove(`inputs/${upload.inputId}`),
-    });
+    const reading = readUploadForm(incoming, (source) => uploads.receive(source));
     const answering = reading.then(
       async ({ fields, file, extraFiles }): Promise<Read> => {
         if (!file) return { fields: [...fields], file, extraFiles };
-        const { inputId } = file.upload;
-        const base64 = (await readFile(path.join(root, 'inputs', inputId, 'upload'))).toString('base64');
-        await files.remove(`inputs/${inputId}`);
+        const base64 = (await readFile(file.upload.localPath)).toString('base64');
+        await file.upload.discard();
         return { fields: [...fields], file: { filename: file.filename, base64 }, extraFiles };
       },
       (error: unknown): Read => ({

@@ -20,6 +20,7 @@ export function answerError(thrown: unknown, c: Context<HttpEnv>): Response {
   return c.body(JSON.stringify(body), problems[error.code][0], {
     'content-type': PROBLEM_JSON,
     ...problemHeaders(error.hints),
+    ...(c.get('mustClose') === true ? { connection: 'close' } : {}),
   });
 }
 

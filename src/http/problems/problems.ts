@@ -52,13 +52,12 @@ export function problemBody(error: AppError, instance: string, requestId: string
 
 /** Returns the response headers of an error. */
 export function problemHeaders(hints: ErrorHints): Record<string, string> {
-  const { retryAfterSeconds, challenge, allow, sizeBytes, closeConnection } = hints;
+  const { retryAfterSeconds, challenge, allow, sizeBytes } = hints;
   const headers: Record<string, string> = {};
   if (retryAfterSeconds !== undefined)
     headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)));
   if (challenge !== undefined) headers['www-authenticate'] = challenge;
   if (allow) headers['allow'] = allow.join(', ');
   if (sizeBytes !== undefined) headers['content-range'] = `bytes */${String(sizeBytes)}`;
-  if (closeConnection === true) headers['connection'] = 'close';
   return headers;
 }

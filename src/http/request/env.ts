@@ -9,6 +9,8 @@ export interface HttpEnv {
     requestId: string;
     /** The error code the request was refused with, for its access log line. */
     code?: ErrorCode;
+    /** The rest of the request's body will not come: an error answered now closes the connection. */
+    mustClose?: boolean;
     /** The root log, from which `requestLog` derives the request's own. */
     rootLog: Log;
     /** The owner whose tasks this request may see; null: authentication is off. */

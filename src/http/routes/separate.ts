@@ -114,14 +114,15 @@ const separateRoute = {
 export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServices): void {
   app.openAPIRegistry.registerPath(separateRoute);
   app.post(SEPARATE.path, async (c) => {
-    const { tasks } = services;
+    const { tasks, uploads } = services;
     const { incoming, outgoing } = c.env;
-    const idempotencyKey = await admit(incoming, c.get('owner'), tasks);
-    if (waitsForContinue(incoming)) outgoing.writeContinue();
-    const form = await readUploadForm(incoming, {
-      receive: (source) => tasks.receive(source),
-      discard: (upload) => tasks.discard(upload.inputId),
-    });
+    const isWaiting = waitsForContinue(incoming);
+    // A client that is refused now never sends the body, so nothing can follow it on its connection.
+    c.set('mustClose', isWaiting);
+    const { idempotencyKey, earlierTaskId } = await admit(incoming, c.get('owner'), tasks);
+    c.set('mustClose', false);
+    if (isWaiting) outgoing.writeContinue();
+    const form = await readUploadForm(incoming, (source) => uploads.receive(source));
     try {
       const { file, model, options } = await check(form, services);
       const view = await tasks.submit({
@@ -132,6 +133,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         model,
         options,
         idempotencyKey,
+        earlierTaskId,
         requestId: c.get('requestId'),
       });
       const task = taskToWire(view, services.publicUrl);
@@ -141,30 +143,22 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
         return c.json(task, 201, { ...answered, 'idempotent-replayed': 'true' });
       }
       return c.json(task, 201, answered);
-    } catch (error) {
-      if (form.file) await tasks.discard(form.file.upload.inputId);
-      throw error;
+    } finally {
+      await form.file?.upload.discard();
     }
   });
 }
 
-/** Makes all checks that are possible before the body is read. @returns the idempotency key, if there is one */
-async function admit(
-  incoming: IncomingMessage,
-  owner: string | null,
-  tasks: HttpServices['tasks'],
-): Promise<string | undefined> {
+/** Makes all checks that are possible before the body is read. @returns the idempotency key and its task, if there are any */
+async function admit(incoming: IncomingMessage, owner: string | null, tasks: HttpServices['tasks']) {
   const length = incoming.headers['content-length'];
-  try {
-    refuseMisplaced(incoming, FORM_FIELDS);
-    const idempotencyKey = readIdempotencyKey(incoming.headers);
-    await tasks.admit(length === undefined ? null : Number(length), { owner, idempotencyKey });
-    return idempotencyKey;
-  } catch (error) {
-    // A client that waits for `100 Continue` does not send the body now, so the connection cannot be reused.
-    if (error instanceof AppError && waitsForContinue(incoming)) error.hints.closeConnection = true;
-    throw error;
-  }
+  refuseMisplaced(incoming, FORM_FIELDS);
+  const idempotencyKey = readIdempotencyKey(incoming.headers);
+  const earlierTaskId = await tasks.admit(length === undefined ? null : Number(length), {
+    owner,
+    idempotencyKey,
+  });
+  return { idempotencyKey, earlierTaskId };
 }
 
 async function check(
@@ -173,7 +167,9 @@ async function check(
 ): Promise<{ file: NonNullable<UploadForm['file']>; model: ModelEntry; options: SeparationOptions }> {
   const submitted = readSubmissionForm(form.fields);
   const problems: ParamProblem[] = [...fileProblems(form), ...submitted.problems];
-  const model = await findModel(catalog, submitted.modelType, problems);
+  const found = await catalog.require(submitted.modelType);
+  const model = 'problem' in found ? undefined : found;
+  if ('problem' in found) problems.push(found.problem);
   const resolved = model
     ? resolveOptions(model, submitted.options)
     : { problems: optionProblems(submitted.options) };
@@ -192,21 +188,6 @@ function fileProblems(form: UploadForm): ParamProblem[] {
     return [{ name: 'file', message: `There are ${String(form.extraFiles + 1)} files; one is allowed.` }];
   }
   return [];
-}
-
-/** Finds the model. An unknown one adds to `problems` and returns undefined; an unavailable one throws. */
-async function findModel(
-  catalog: HttpServices['catalog'],
-  modelType: string | undefined,
-  problems: ParamProblem[],
-): Promise<ModelEntry | undefined> {
-  try {
-    return await catalog.require(modelType);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'INVALID_PARAMETERS') throw error;
-    problems.push(...(error.details.params ?? []));
-    return undefined;
-  }
 }
 
 function invalidParameters(

@@ -3,16 +3,18 @@ import type { HealthReport } from '../openapi/schemas.ts';
 import type { Metrics } from '../reports/metrics.ts';
 import type { PageCursors } from './pageCursor.ts';
 import type { ModelCatalog } from '../../models/catalog/modelCatalog.ts';
-import type { FileStore } from '../../blobs/fileStore.ts';
+import type { BlobStore } from '../../blobs/blobStore.ts';
 import type { TaskService } from '../../service/taskService.ts';
+import type { Uploads } from '../../service/upload.ts';
 
 /** Dependencies of the routes. */
 export interface HttpServices {
   tasks: TaskService;
+  uploads: Pick<Uploads, 'receive'>;
   catalog: ModelCatalog;
-  /** Opens a finished stem. The routes have no further access to the file store, except `stemSize`. */
-  readStem: FileStore['read'];
-  stemSize: FileStore['size'];
+  /** Opens a finished stem. The routes have no further access to stored files, except `stemSize`. */
+  readStem: BlobStore['read'];
+  stemSize: BlobStore['size'];
   /** How long results are kept after the end of their task, in milliseconds. */
   resultsKeptMs: number;
   clock: Clock;

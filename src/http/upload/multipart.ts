@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy';
 import { AppError } from '../../errors.ts';
-import type { StoredUpload } from '../../service/mixtureUpload.ts';
+import type { Upload } from '../../service/upload.ts';
 import { readPartHeaders } from './partHeaders.ts';
 
 /** A fully read multipart form; its file is already on disk. */
 export interface UploadForm {
   fields: ReadonlyMap<string, readonly string[]>;
-  file: { upload: StoredUpload; filename: string } | null;
+  file: { upload: Upload; filename: string } | null;
   /** The number of further file parts, which were discarded. */
   extraFiles: number;
 }
@@ -30,19 +30,16 @@ const MOST_BYTES_AROUND_FILE = 8_000_000;
 
 /**
  * Reads a multipart body as a stream. The first file part goes to `receive`. The first error aborts the reading,
- * and a file received by then is passed to `discard`.
+ * and a file received by then is discarded.
  *
  * @throws {AppError} INVALID_MULTIPART, or what `receive` throws
  */
 export async function readUploadForm(
   incoming: IncomingMessage,
-  store: {
-    receive(source: Readable): Promise<StoredUpload>;
-    discard(upload: StoredUpload): Promise<void>;
-  },
+  receive: (source: Readable) => Promise<Upload>,
 ): Promise<UploadForm> {
   const fields = new Map<string, string[]>();
-  let received: Promise<{ upload: StoredUpload; filename: string }> | undefined;
+  let received: Promise<{ upload: Upload; filename: string }> | undefined;
   let openFile: (Readable & { readonly bytesRead: number }) | undefined;
   let extraFiles = 0;
   let fieldBytes = 0;
@@ -88,7 +85,7 @@ export async function readUploadForm(
         return;
       }
       openFile = stream;
-      received = store.receive(stream).then((upload) => ({ upload, filename: filename ?? '' }));
+      received = receive(stream).then((upload) => ({ upload, filename: filename ?? '' }));
       received.catch(fail);
     });
     form.on('field', (name: string | undefined, value, nameTruncated, valueTruncated) => {
@@ -137,7 +134,7 @@ export async function readUploadForm(
     await parsed;
     return { fields, file: (await received) ?? null, extraFiles };
   } catch (error) {
-    await received?.then(({ upload }) => store.discard(upload)).catch(() => undefined);
+    await received?.then(({ upload }) => upload.discard()).catch(() => undefined);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { ListedModel } from '../../config/config.ts';
 import { closest } from '../../didYouMean.ts';
+import type { ParamProblem } from '../../errors.ts';
 import { isForWhatMsstLacks, lacksModules } from '../inspection/lacking.ts';
 import { listedCandidates } from './listedModels.ts';
 import {
@@ -51,10 +52,10 @@ export interface ModelCatalog {
    * Finds the model for a new task after checking the files again.
    *
    * @param modelType undefined: the default model
-   * @throws {AppError} INVALID_PARAMETERS when unknown, or when none is given and there is no default;
-   *   MODEL_UNAVAILABLE
+   * @returns a problem when it is unknown, or when none is given and there is no default
+   * @throws {AppError} MODEL_UNAVAILABLE
    */
-  require(modelType: string | undefined): Promise<ModelEntry>;
+  require(modelType: string | undefined): Promise<ModelEntry | { problem: ParamProblem }>;
   /** Marks a model that failed to load as unavailable until one of its files changes. */
   markUnavailable(name: string, reason: string): void;
 }
@@ -151,7 +152,12 @@ export async function createModelCatalog(sources: {
       await refresh();
       if (slots.length === 0) throw noModels();
       const slot = modelType === undefined ? defaultSlot : resolve(modelType);
-      if (!slot) throw modelType === undefined ? missingModelType(names()) : unknownModel(modelType, names());
+      if (!slot) {
+        const valid = names();
+        return {
+          problem: modelType === undefined ? missingModelType(valid) : unknownModel(modelType, valid),
+        };
+      }
       if ('reason' in slot.state) throw unavailableModel(slot.candidate.name, slot.state.reason, names());
       return slot.state.entry;
     },

@@ -1,25 +1,26 @@
 import { closest } from '../../didYouMean.ts';
-import { AppError } from '../../errors.ts';
+import { AppError, type ParamProblem } from '../../errors.ts';
 import { quoted } from '../inspection/modelEntry.ts';
 
 /** A submission named a model that this server does not have. */
-export function unknownModel(modelType: string, valid: readonly string[]): AppError {
+export function unknownModel(modelType: string, valid: readonly string[]): ParamProblem {
   const near = closest(modelType, valid);
   const hint = near === null ? '' : ` Did you mean ${quoted(near)}?`;
-  return refused(`model_type ${quoted(modelType)} is not known.${hint} Valid: ${valid.join(', ')}.`, valid, {
+  return {
+    name: 'model_type',
+    message: `model_type ${quoted(modelType)} is not known.${hint} Valid: ${valid.join(', ')}.`,
+    allowed: valid.join(', '),
     received: modelType.slice(0, 80),
     ...(near === null ? {} : { did_you_mean: near }),
-  });
+  };
 }
 
 /** A submission named no model, and there is no default. */
-export function missingModelType(valid: readonly string[]): AppError {
-  return refused(
-    `model_type is missing, and this server has no default. Valid: ${valid.join(', ')}.`,
-    valid,
-    {},
-  );
-}
+export const missingModelType = (valid: readonly string[]): ParamProblem => ({
+  name: 'model_type',
+  message: `model_type is missing, and this server has no default. Valid: ${valid.join(', ')}.`,
+  allowed: valid.join(', '),
+});
 
 /** A sentence for clients. `reason` may be a clause from this server or a worker's sentence. */
 export const unavailability = (name: string, reason: string) => {
@@ -42,16 +43,5 @@ export function unavailableModel(name: string, reason: string, valid: readonly s
 export function noModels(): AppError {
   return new AppError('MODEL_UNAVAILABLE', 'This server has no model.', {
     details: { valid_model_types: [] },
-  });
-}
-
-function refused(
-  message: string,
-  valid: readonly string[],
-  facts: { received?: string; did_you_mean?: string },
-): AppError {
-  const problem = { name: 'model_type', message, allowed: valid.join(', '), ...facts };
-  return new AppError('INVALID_PARAMETERS', message, {
-    details: { params: [problem], valid_model_types: [...valid] },
   });
 }

@@ -1,6 +1,5 @@
 import { and, count, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
-import { AppError } from '../../errors.ts';
 import type { Stem, Task, TaskFailure } from '../../tasks/task.ts';
 import type { AttemptId } from '../../tasks/attemptId.ts';
 import type { PlanStep } from '../../tasks/plan.ts';
@@ -22,12 +21,7 @@ export function taskMoves(
         const earlier = earlierOfKey(tx, task);
         if (earlier) return earlier;
         const waiting = tx.select({ n: count() }).from(tasks).where(pendingTask()).get()?.n ?? 0;
-        if (waiting >= maxPending) {
-          throw new AppError(
-            'QUEUE_FULL',
-            `The queue is full: ${String(waiting)} tasks are waiting. Try again later.`,
-          );
-        }
+        if (waiting >= maxPending) return 'full';
         tx.insert(inputs)
           .values({ ...task.mixture, owner: task.owner, createdAt: now })
           .run();

@@ -2,8 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { optionsToWire } from '../../contract/options.ts';
 import type { Log } from '../../log/log.ts';
 import { passesOf } from '../../contract/options.ts';
-import type { FileStore } from '../../blobs/fileStore.ts';
-import { layout } from '../../blobs/layout.ts';
+import type { AttemptFolders, Workspace } from '../../blobs/workspace.ts';
 import type { AttemptResult } from '../../queue/taskQueue.ts';
 import type { ThroughputEstimates } from '../estimates/throughput.ts';
 import type { ProgressBoard, ProgressReport } from '../../tasks/progress.ts';
@@ -24,7 +23,7 @@ import type { RunnableModel } from './runnableModel.ts';
 
 /** Dependencies of `runAttempt`. */
 export interface AttemptParts {
-  files: FileStore;
+  workspace: Workspace;
   media: MediaPool;
   progress: ProgressBoard;
   throughput: ThroughputEstimates;
@@ -72,7 +71,8 @@ export async function runAttempt(
     progress.update(report);
   };
   const shown = { enter, progress };
-  let mixture = await prepareMixture(parts, task, shown, signal);
+  const folders = await parts.workspace.openAttempt(task);
+  let mixture = await prepareMixture(parts, task, folders, shown, signal);
   const watched = {
     ...parts,
     worker: lease.worker,
@@ -81,7 +81,7 @@ export async function runAttempt(
   };
   const separate = (watchdog: Watchdog) =>
     lease.worker.separate(
-      separateParams(parts, task, model, mixture),
+      separateParams(parts, task, model, folders, mixture),
       {
         onProgress: (report) => {
           watchdog.progress(report);
@@ -104,12 +104,12 @@ export async function runAttempt(
         { err: error, taskId: task.taskId, attempt: task.attempt },
         'the worker could not read the mixture: staging it',
       );
-      mixture = await stageMixture(parts, task, shown, signal);
+      mixture = await stageMixture(parts, task, folders, shown, signal);
       return await watchAttempt(watched, separate);
     }
   });
   const processingSeconds = (parts.clock.monotonic() - startedAt) / 1000;
-  await checkFiles(parts.files, task, result.stems);
+  const stems = await parts.workspace.publish(task, result.stems);
   // Model loading and out-of-memory retries say nothing about the next task's duration.
   if (result.memory_retries === 0) {
     parts.throughput.record(known, lease.device, {
@@ -134,7 +134,7 @@ export async function runAttempt(
   );
   return {
     status: 'completed',
-    stems: result.stems.map((stem) => toStem(task, stem)),
+    stems: stems.map(toStem),
     warnings: [...changesOf(task, model), ...mixture.warnings, ...result.warnings],
     processingSeconds,
   };
@@ -162,9 +162,10 @@ const noSuchStems = ({ modelType }: Task, missing: readonly string[]) =>
   `The model "${modelType}" was changed on the server after this task was submitted, and has no ${missing.join(', ')} any more. Submit it again for what it has now.`;
 
 function separateParams(
-  { files, usableMemoryBytes }: AttemptParts,
+  { usableMemoryBytes }: AttemptParts,
   task: Task,
   model: RunnableModel,
+  folders: AttemptFolders,
   mixture: PreparedMixture,
 ): SeparateParams {
   const { taskId, attempt, options } = task;
@@ -173,8 +174,8 @@ function separateParams(
     task_id: taskId,
     attempt,
     mixture_path: mixture.path,
-    output_dir: files.localPath(layout.attempt(taskId, attempt)),
-    scratch_dir: files.localPath(`${layout.attemptScratch(taskId, attempt)}/work`),
+    output_dir: folders.stems,
+    scratch_dir: folders.scratch,
     duration_seconds: mixture.durationSeconds,
     piece_seconds: pieceSeconds(sized, model),
     whole_fits: wholeBytes(sized, model) <= usableMemoryBytes,
@@ -183,19 +184,11 @@ function separateParams(
   };
 }
 
-/** Verifies that every stem exists with the expected size before the database names it. */
-async function checkFiles(files: FileStore, task: Task, stems: readonly WrittenStem[]): Promise<void> {
-  for (const stem of stems) {
-    const size = await files.size(`${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`);
-    if (size !== stem.bytes) throw new Error(`the stem ${stem.filename} is not as the worker reported it`);
-  }
-}
-
-function toStem(task: Task, stem: WrittenStem) {
+function toStem(stem: WrittenStem & { storageKey: string }) {
   return {
     instrument: stem.instrument,
     filename: stem.filename,
-    storageKey: `${layout.attempt(task.taskId, task.attempt)}/${stem.filename}`,
+    storageKey: stem.storageKey,
     format: stem.format,
     bytes: stem.bytes,
     sha256: stem.sha256,

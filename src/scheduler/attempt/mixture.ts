@@ -1,5 +1,4 @@
-import type { FileStore } from '../../blobs/fileStore.ts';
-import { layout } from '../../blobs/layout.ts';
+import type { AttemptFolders, Workspace } from '../../blobs/workspace.ts';
 import type { AttemptProgress, ProgressReport } from '../../tasks/progress.ts';
 import type { Task } from '../../tasks/task.ts';
 import { ChildFailure } from '../../workers/process/childErrors.ts';
@@ -10,7 +9,7 @@ const RENEW_EVERY_MS = 2_000;
 
 /** What making it takes. */
 interface MixtureParts {
-  files: FileStore;
+  workspace: Pick<Workspace, 'localPath'>;
   media: Pick<MediaPool, 'stage'>;
 }
 
@@ -28,22 +27,17 @@ interface Shown {
   progress: AttemptProgress;
 }
 
-/** Makes the attempt's folders, and the file that MSST decodes. */
+/** Makes the file that MSST decodes. */
 export async function prepareMixture(
   parts: MixtureParts,
   task: Task,
+  folders: AttemptFolders,
   shown: Shown,
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
-  const { files } = parts;
-  const { taskId, attempt, mixture } = task;
-  const scratch = layout.attemptScratch(taskId, attempt);
-  await Promise.all([
-    files.createFolder(layout.attempt(taskId, attempt)),
-    files.remove(scratch).then(() => files.createFolder(`${scratch}/work`)),
-  ]);
-  if (mixture.stagingReason !== null) return stageMixture(parts, task, shown, signal);
-  const path = files.localPath(mixture.storageKey);
+  const { mixture } = task;
+  if (mixture.stagingReason !== null) return stageMixture(parts, task, folders, shown, signal);
+  const path = await parts.workspace.localPath(mixture.storageKey);
   return { path, durationSeconds: mixture.durationSeconds, warnings: [], isStaged: false };
 }
 
@@ -57,8 +51,9 @@ export const needsStaging = (error: unknown) =>
  * @throws {ChildFailure} INVALID_AUDIO or CANCELLED
  */
 export async function stageMixture(
-  { files, media }: MixtureParts,
+  { workspace, media }: MixtureParts,
   { taskId, attempt, mixture }: Task,
+  { stagedMixture: path }: AttemptFolders,
   shown: Shown,
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
@@ -67,12 +62,11 @@ export async function stageMixture(
     shown.progress.renew();
   }, RENEW_EVERY_MS);
   try {
-    const path = files.localPath(`${layout.attemptScratch(taskId, attempt)}/mixture.wav`);
     const staged = await media.stage(
       {
         task_id: taskId,
         attempt,
-        path: files.localPath(mixture.storageKey),
+        path: await workspace.localPath(mixture.storageKey),
         container: mixture.container,
         duration_seconds: mixture.durationSeconds,
         output_path: path,

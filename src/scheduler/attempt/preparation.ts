@@ -1,5 +1,5 @@
 import type { Log } from '../../log/log.ts';
-import type { FileStore } from '../../blobs/fileStore.ts';
+import type { Workspace } from '../../blobs/workspace.ts';
 import type { TaskQueue } from '../../queue/taskQueue.ts';
 import { WHOLE_SECONDS } from '../../tasks/resources/pieces.ts';
 import type { Task } from '../../tasks/task.ts';
@@ -22,7 +22,7 @@ export interface Preparation<Worker = InferenceWorker> {
 /** Builds it. */
 export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'>>(parts: {
   queue: Pick<TaskQueue, 'nextPending'>;
-  files: Pick<FileStore, 'localPath'>;
+  workspace: Pick<Workspace, 'localPath'>;
   describeModel: (modelType: string) => Pick<RunnableModel, 'sampleRate'> | undefined;
   log: Pick<Log, 'warn'>;
 }): Preparation<Worker> {
@@ -42,7 +42,7 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
       if (!model || !isPreparable(task)) continue;
       busy.set(free, task.taskId);
       free.prepare({
-        mixture_path: parts.files.localPath(task.mixture.storageKey),
+        mixture_path: await parts.workspace.localPath(task.mixture.storageKey),
         sample_rate: model.sampleRate,
         duration_seconds: task.mixture.durationSeconds,
       });

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../log/log.ts';
-import type { FileStore } from '../../blobs/fileStore.ts';
-import { layout } from '../../blobs/layout.ts';
+import type { Workspace } from '../../blobs/workspace.ts';
 import type { AttemptResult, TaskQueue } from '../../queue/taskQueue.ts';
 import type { StageClock } from '../../tasks/stageClock.ts';
 import { tellSafely } from '../../log/tellSafely.ts';
@@ -16,7 +15,7 @@ export type Outcome = { result: AttemptResult } | { error: unknown };
 /** Dependencies of the settlement. */
 export interface SettlementParts {
   queue: Pick<TaskQueue, 'finish' | 'requeue' | 'statusOf'>;
-  files: Pick<FileStore, 'remove' | 'removeEmptyFolder'>;
+  workspace: Pick<Workspace, 'removeScratch' | 'removeStems'>;
   maxAttempts: number;
   retryDelayMs: number;
   /** A worker could not load this model; `reason` is a sentence for clients. */
@@ -40,7 +39,7 @@ const PERSIST_RETRY_MS = 1_000;
 
 /** Builds it. */
 export function createSettlement(parts: SettlementParts): Settlement {
-  const { queue, files, log } = parts;
+  const { queue, workspace, log } = parts;
   let stopping = false;
 
   const decide = (error: unknown, task: Task, cancelled: boolean) =>
@@ -114,13 +113,12 @@ export function createSettlement(parts: SettlementParts): Settlement {
 
   /** Removes the attempt's files, unless its task completed with them. */
   const discard = async (task: Task): Promise<void> => {
-    const { taskId, attempt } = task;
+    const { taskId } = task;
     await removing(taskId, async () => {
       const current = await queue.statusOf(taskId);
       // For example, when a commit succeeded but reported an error.
       if (current?.status === 'completed' && isSameAttempt({ ...current, taskId }, task)) return;
-      await files.remove(layout.attempt(taskId, attempt));
-      await files.removeEmptyFolder(layout.task(taskId));
+      await workspace.removeStems(task);
     });
   };
 
@@ -135,7 +133,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
 
   return {
     async settle(task, outcome, how) {
-      await removing(task.taskId, () => files.remove(layout.attemptScratch(task.taskId, task.attempt)));
+      await removing(task.taskId, () => workspace.removeScratch(task));
       if ('result' in outcome && outcome.result.status === 'completed') {
         if (!(await finish(task, outcome.result))) await discard(task);
         return;

@@ -11,6 +11,7 @@ import { createTaskEvents } from '../../../src/tasks/taskEvents.ts';
 import { ManualClock } from '../../support/manualClock.ts';
 import { newTask } from '../../support/newTask.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { acceptTask } from '../../support/acceptTask.ts';
 
 const BYTES = 1_500_000;
 const log = { info: vi.fn(), warn: vi.fn() };
@@ -154,10 +155,10 @@ test('what makes room is written with it where the disk is full; what takes room
     },
   );
   const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(createLog('silent')));
-  const { taskId } = await queue.accept(newTask(), 10);
+  const { taskId } = await acceptTask(queue, newTask(), 10);
   database.orm.get('PRAGMA max_page_count = 1');
   const long = newTask({ warnings: ['long '.repeat(4_000)] });
-  await expect(queue.accept(long, 10)).rejects.toSatisfy(isFullDisk);
+  await expect(acceptTask(queue, long, 10)).rejects.toSatisfy(isFullDisk);
   expect(given).toBe(0);
   await database.writeFreeing((tx) => tx.run(`UPDATE tasks SET warnings = '["${'long '.repeat(4_000)}"]'`));
   expect(given).toBe(1);

@@ -9,7 +9,9 @@ import {
   createCleanup,
   type CleanupParts,
 } from '../../../src/retention/cleanup.ts';
-import { createLocalFileStore, type FileStore } from '../../../src/blobs/fileStore.ts';
+import type { BlobStore } from '../../../src/blobs/blobStore.ts';
+import type { ScratchFolders } from '../../../src/blobs/workspace.ts';
+import { openDataFolder, type DataFolder } from '../../support/dataFolder.ts';
 import { events, inputs, tasks } from '../../../src/queue/sqlite/schema.ts';
 import type { Task } from '../../../src/tasks/task.ts';
 import type { TaskStatus } from '../../../src/tasks/taskState.ts';
@@ -17,22 +19,26 @@ import { taskAt } from '../../support/agedTask.ts';
 import { newMixture, newTask } from '../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { acceptTask } from '../../support/acceptTask.ts';
 
 const HOUR = 3_600_000;
 const RETENTION = { completedMs: 24 * HOUR, failedMs: 12 * HOUR, metadataMs: 168 * HOUR };
 
 let disk: QueueOnDisk;
 let root: string;
-let files: FileStore;
+let files: DataFolder;
 beforeEach(async () => {
   disk = await openQueueOnDisk();
   root = await temporaryFolder();
-  files = createLocalFileStore(root);
+  files = openDataFolder(root);
 });
 afterEach(() => disk.dispose());
 
 function parts(
-  given: Partial<Omit<CleanupParts, 'files'>> & { files?: Partial<FileStore> } = {},
+  given: Partial<Omit<CleanupParts, 'blobs' | 'workspace'>> & {
+    blobs?: Partial<BlobStore>;
+    scratch?: Partial<ScratchFolders>;
+  } = {},
 ): CleanupParts {
   return {
     queue: disk.queue,
@@ -42,7 +48,8 @@ function parts(
     clock: disk.clock,
     log: createLog('silent'),
     ...given,
-    files: { ...files, ...given.files },
+    blobs: { ...files, ...given.blobs },
+    workspace: { scratch: { ...files.workspace.scratch, ...given.scratch } },
   };
 }
 
@@ -170,11 +177,11 @@ describe('a task', () => {
   test('says that its files are gone before they go', async () => {
     const old = await aged('completed', 25);
     const said: unknown[] = [];
-    const remove: FileStore['remove'] = async (key) => {
+    const remove: BlobStore['remove'] = async (key) => {
       said.push((await disk.queue.find(old.taskId, null))?.filesExpiredAt);
       await files.remove(key);
     };
-    await pass({ files: { remove } });
+    await pass({ blobs: { remove } });
     expect(said).toEqual([disk.clock.now(), disk.clock.now()]);
   });
 
@@ -201,11 +208,11 @@ describe('a file that cannot be removed', () => {
     { hours: 169, after: NOTHING },
   ])('does not stop the rest, and is tried again ($hours h)', async ({ hours, after }) => {
     const [stuck, other] = [await aged('completed', hours + 1), await aged('completed', hours)];
-    const remove: FileStore['remove'] = async (key) => {
+    const remove: BlobStore['remove'] = async (key) => {
       if (key.includes(stuck.mixture.inputId)) throw new Error('EPERM');
       await files.remove(key);
     };
-    await pass({ files: { remove } });
+    await pass({ blobs: { remove } });
     expect(await left(other)).toEqual(after);
     expect(await left(stuck)).toMatchObject({ upload: true });
     await pass();
@@ -215,11 +222,11 @@ describe('a file that cannot be removed', () => {
   test('does not make a pass endless, also where whole pages are stuck', async () => {
     await manyCompleted(205);
     let tried = 0;
-    const remove: FileStore['remove'] = async () => {
+    const remove: BlobStore['remove'] = async () => {
       tried += 1;
       throw new Error('EROFS');
     };
-    await pass({ files: { remove } });
+    await pass({ blobs: { remove } });
     expect([tried, notRemoved()]).toEqual([205, 205]);
     await pass();
     expect(notRemoved()).toBe(0);
@@ -298,7 +305,7 @@ describe('the log', () => {
   test('remembers that a task was deleted for as long as it would remember the task, however many there are', async () => {
     const others = 250;
     for (let n = 0; n <= others; n += 1) {
-      const { taskId } = await disk.queue.accept(newTask(), 1_000);
+      const { taskId } = await acceptTask(disk.queue, newTask(), 1_000);
       await disk.queue.markDeleted(taskId, null);
       await disk.queue.erase(taskId);
     }
@@ -333,12 +340,14 @@ describe('the log', () => {
     for (const folder of ['inputs', 'results', 'tmp']) await folderOfAge(`${folder}/old.1`, 2);
     const err = new Error('EPERM');
     const remove = () => Promise.reject(err);
-    expect((await linesOf({ files: { remove } })).filter(({ level }) => level !== 'debug')).toEqual([
+    expect(
+      (await linesOf({ blobs: { remove }, scratch: { remove } })).filter(({ level }) => level !== 'debug'),
+    ).toEqual([
       { level: 'warn', taskId: task.taskId, err },
       { level: 'info', step: 'files of failed tasks', removed: 0, failed: 1 },
       { level: 'warn', key: 'inputs/old.1', err },
       { level: 'warn', key: 'results/old.1', err },
-      { level: 'warn', key: 'tmp/old.1', err },
+      { level: 'warn', key: 'scratch/old.1', err },
       { level: 'info', step: 'orphans', removed: 0, failed: 3 },
     ]);
   });
@@ -374,14 +383,14 @@ describe('what no row names', () => {
     const mixture = newMixture();
     await folderOfAge(`inputs/${mixture.inputId}`, 100);
     let open = true;
-    const modifiedAt: FileStore['modifiedAt'] = async (key) => {
+    const modifiedAt: BlobStore['modifiedAt'] = async (key) => {
       // The sweep has read the folder's age; now the row is committed and the upload closed.
       const at = await files.modifiedAt(key);
-      await disk.queue.accept(newTask({ mixture }), 10);
+      await acceptTask(disk.queue, newTask({ mixture }), 10);
       open = false;
       return at;
     };
-    await pass({ files: { modifiedAt }, isOpenUpload: () => open });
+    await pass({ blobs: { modifiedAt }, isOpenUpload: () => open });
     expect(await files.list('inputs')).toEqual([mixture.inputId]);
   });
 
@@ -397,11 +406,11 @@ describe('what no row names', () => {
   test('cannot be removed: the rest is, and it is tried again', async () => {
     await folderOfAge('inputs/a', 2);
     await folderOfAge('inputs/b', 2);
-    const remove: FileStore['remove'] = async (key) => {
+    const remove: BlobStore['remove'] = async (key) => {
       if (key === 'inputs/a') throw new Error('EPERM');
       await files.remove(key);
     };
-    await pass({ files: { remove } });
+    await pass({ blobs: { remove } });
     expect(await files.list('inputs')).toEqual(['a']);
     await pass();
     expect(await files.list('inputs')).toEqual([]);
@@ -450,12 +459,12 @@ describe('the cleanup', () => {
     const [first, second] = [await aged('completed', 26), await aged('completed', 25)];
     const removing = gate();
     const goOn = gate();
-    const remove: FileStore['remove'] = async (key) => {
+    const remove: BlobStore['remove'] = async (key) => {
       removing.open();
       await goOn.opened;
       await files.remove(key);
     };
-    const cleanup = createCleanup(parts({ files: { remove } }), HOUR);
+    const cleanup = createCleanup(parts({ blobs: { remove } }), HOUR);
     cleanup.start();
     await removing.opened;
     const stopped = cleanup.stop();
@@ -471,11 +480,11 @@ describe('the cleanup', () => {
     await folderOfAge('inputs/a', 2);
     await folderOfAge('inputs/b', 2);
     const stopping = new AbortController();
-    const remove: FileStore['remove'] = async (key) => {
+    const remove: BlobStore['remove'] = async (key) => {
       await files.remove(key);
       stopping.abort();
     };
-    await cleanUp(parts({ files: { remove } }), stopping.signal);
+    await cleanUp(parts({ blobs: { remove } }), stopping.signal);
     expect(await files.list('inputs')).toHaveLength(1);
     const retire = vi.fn(disk.queue.retire);
     await cleanUp(parts({ queue: { ...disk.queue, retire } }), stopping.signal);

@@ -22,7 +22,7 @@ beforeEach(() => {
         erased.push(taskId, ...removed);
       },
     },
-    files: {
+    blobs: {
       async remove(key) {
         tries += 1;
         if (stuck) throw new Error('EIO');

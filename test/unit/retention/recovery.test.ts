@@ -1,9 +1,7 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { recover } from '../../../src/retention/recovery.ts';
-import { createLocalFileStore, type FileStore } from '../../../src/blobs/fileStore.ts';
+import { openDataFolder, type DataFolder } from '../../support/dataFolder.ts';
 import { createRunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { createTaskLog } from '../../../src/tasks/taskLog.ts';
 import { completion, failure, newTask } from '../../support/newTask.ts';
@@ -11,35 +9,34 @@ import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts'
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { claim } from '../../support/claim.ts';
 import { attemptOf } from '../../support/attemptOf.ts';
+import { acceptTask } from '../../support/acceptTask.ts';
 
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
 
 let disk: QueueOnDisk;
-let files: FileStore;
+let files: DataFolder;
 let lines: unknown[];
 const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
 beforeEach(async () => {
   disk = await openQueueOnDisk();
   lines = [];
   disk.events.subscribe(createTaskLog(log, createRunningAttempts()));
-  files = createLocalFileStore(await temporaryFolder());
+  files = openDataFolder(await temporaryFolder());
 });
 afterEach(() => disk.dispose());
 
-async function put(key: string): Promise<void> {
-  await pipeline(Readable.from([Buffer.from('x')]), await files.create(key));
-}
+const put = (key: string) => files.put(key);
 
 /** Accepts a task whose file is there. */
 async function accept() {
-  const task = await disk.queue.accept(newTask(), 1000);
+  const task = await acceptTask(disk.queue, newTask(), 1000);
   await put(task.mixture.storageKey);
   return task;
 }
 
 const start = async () => {
   disk.reopen();
-  await recover({ queue: disk.queue, files, log });
+  await recover({ queue: disk.queue, blobs: files, workspace: files.workspace, log });
 };
 
 test('an interrupted task is pending again; what its attempt had written is gone, its input is not', async () => {
@@ -124,7 +121,7 @@ test('what cannot be removed does not keep the server from starting, nor the res
     if (key === `results/${stuck.taskId}` || key === 'results/of-no-task') throw new Error('EIO');
     await files.remove(key);
   };
-  await recover({ queue: disk.queue, files: { ...files, remove }, log });
+  await recover({ queue: disk.queue, blobs: { ...files, remove }, workspace: files.workspace, log });
   expect((await disk.queue.markedDeleted()).map(({ taskId }) => taskId)).toEqual([stuck.taskId]);
   expect(await files.list('inputs')).toEqual([stuck.mixture.inputId]);
   expect(lines).toContainEqual(expect.objectContaining({ level: 40, taskId: stuck.taskId }));
@@ -181,20 +178,20 @@ test('what could not be removed is not counted as removed, a task that failed is
   disk.reopen();
   lines = [];
   const remove = () => Promise.reject(new Error('EIO'));
-  await recover({ queue: disk.queue, files: { ...files, remove }, log });
+  await recover({ queue: disk.queue, blobs: { ...files, remove }, workspace: files.workspace, log });
   expect(await disk.queue.find(task.taskId, null)).toMatchObject({
     failure: { message: expect.stringMatching(/three times in a row.*Submit it again/) },
   });
   expect(lines.at(-1)).toMatchObject({ lost: 1, failed: 1, deleted: 0, swept: 0 });
 });
 
-test('a scratch folder that cannot be emptied is told with its name', async () => {
-  const createFolder = () => Promise.reject(new Error('EROFS'));
-  await recover({ queue: disk.queue, files: { ...files, createFolder }, log });
+test('scratch folders that cannot be removed are told to the log', async () => {
+  const clear = () => Promise.reject(new Error('EROFS'));
+  await recover({ queue: disk.queue, blobs: files, workspace: { scratch: { clear } }, log });
   expect(lines).toContainEqual(
     expect.objectContaining({
       level: 40,
-      key: 'tmp',
+      what: 'scratch folders',
       err: expect.objectContaining({ message: 'EROFS' }) as unknown,
     }),
   );

@@ -15,7 +15,7 @@ const admissionOf = (limits: Partial<TaskLimits> = {}): Admission =>
     queue: {
       countByStatus: async () => ({ pending: waiting, processing: 9, completed: 9, failed: 9, cancelled: 9 }),
     },
-    files: { freeBytes: async () => free },
+    workspace: { freeBytes: async () => free },
     progress: { soonestEnd: () => soonest },
     limits: {
       maxFileSizeBytes: 1_000,

@@ -4,7 +4,7 @@ import { AppError } from '../../../src/errors.ts';
 import type { Probe } from '../../../src/service/taskService.ts';
 import { defaultOptions } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
-import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
+import { FOUND, openServiceOnDisk, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
 import { attemptOf } from '../../support/attemptOf.ts';
 
 const keyed = { owner: 'ann', idempotencyKey: 'mine' };
@@ -20,9 +20,9 @@ const probing = () => vi.fn<Probe>(async () => ({ ...FOUND, waitedMs: 70 }));
 test('a submission that comes again is given its task, and its file is not kept, nor looked into', async () => {
   const probe = probing();
   const service = on.service({ probe });
-  const first = await submitTo(service, keyed);
+  const first = await on.submitTo(service, keyed);
   expect(first).toMatchObject({ isRepeat: false, waitedMs: 70 });
-  const again = await submitTo(service, { ...keyed, filename: 'the same by another name.mp3' });
+  const again = await on.submitTo(service, { ...keyed, filename: 'the same by another name.mp3' });
   expect(again).toEqual({ ...first, isRepeat: true, waitedMs: 0 });
   expect(probe).toHaveBeenCalledOnce();
   expect(await on.files.list('inputs')).toEqual([first.task.mixture.inputId]);
@@ -31,7 +31,7 @@ test('a submission that comes again is given its task, and its file is not kept,
 
 test('without a key each one is a task', async () => {
   const service = on.service();
-  const tasks = [await submitTo(service), await submitTo(service)];
+  const tasks = [await on.submitTo(service), await on.submitTo(service)];
   expect(new Set(tasks.map(({ task }) => task.taskId)).size).toBe(2);
   expect(tasks.map(({ isRepeat }) => isRepeat)).toEqual([false, false]);
 });
@@ -42,8 +42,8 @@ test.each([
   ['options', { options: { ...defaultOptions, useTta: true } }],
 ])('the key of one submission with another %s is refused, and changes nothing', async (_, other) => {
   const service = on.service();
-  const first = await submitTo(service, keyed);
-  await expect(submitTo(service, { ...keyed, ...other })).rejects.toMatchObject({
+  const first = await on.submitTo(service, keyed);
+  await expect(on.submitTo(service, { ...keyed, ...other })).rejects.toMatchObject({
     code: 'IDEMPOTENCY_KEY_REUSED',
     message: expect.stringContaining('Use a new key for each new submission.'),
   });
@@ -64,33 +64,17 @@ test('of two that come at once one makes the task; the other is told of it, and 
       return { ...FOUND, waitedMs: 70 };
     },
   });
-  const views = await Promise.all([submitTo(service, keyed), submitTo(service, keyed)]);
+  const views = await Promise.all([on.submitTo(service, keyed), on.submitTo(service, keyed)]);
   expect(new Set(views.map(({ task }) => task.taskId)).size).toBe(1);
   expect(views.map(({ isRepeat }) => isRepeat).sort()).toEqual([false, true]);
   expect(await on.files.list('inputs')).toEqual([views[0].task.mixture.inputId]);
   expect(on.told).toHaveLength(1);
 });
 
-test('it is answered with its task also where the file that came again cannot be removed', async () => {
-  const first = await submitTo(on.service(), keyed);
-  const remove = () => Promise.reject(new Error('EIO'));
-  const again = await submitTo(on.service({ files: { remove } }), keyed);
-  expect(again).toMatchObject({ isRepeat: true, task: { taskId: first.task.taskId } });
-});
-
-test('a file that could not be removed is no open upload any more: the sweep may take it', async () => {
-  const service = on.service({ files: { remove: () => Promise.reject(new Error('EIO')) } });
-  const { inputId } = (await submitTo(on.service(), keyed)).task.mixture;
-  await submitTo(service, keyed);
-  const left = (await on.files.list('inputs')).filter((name) => name !== inputId);
-  expect(left).toHaveLength(1);
-  expect(service.isOpenUpload(left[0] ?? '')).toBe(false);
-});
-
 test('is admitted to a full queue, by its own key of its own owner', async () => {
   const service = on.service({ limits: { maxQueueSize: 1 } });
-  await submitTo(service, keyed);
-  await expect(service.admit(1, keyed)).resolves.toBeUndefined();
+  const { task } = await on.submitTo(service, keyed);
+  expect(await service.admit(1, keyed)).toBe(task.taskId);
   for (const stranger of [
     undefined,
     { owner: 'ann', idempotencyKey: undefined },
@@ -101,14 +85,26 @@ test('is admitted to a full queue, by its own key of its own owner', async () =>
     await expect(service.admit(1, stranger)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
 });
 
+test('a key whose task was deleted after it was admitted makes a new task', async () => {
+  const service = on.service();
+  const { task } = await on.submitTo(service, keyed);
+  const earlierTaskId = await service.admit(1, keyed);
+  await service.remove(task.taskId, 'ann');
+  const again = await on.submitTo(service, { ...keyed, earlierTaskId });
+  expect(again.isRepeat).toBe(false);
+  expect(again.task.taskId).not.toBe(task.taskId);
+});
+
 test('a full queue that is only found at the end is told with a time to come back, and other troubles as they are', async () => {
-  const refusing = (error: Error) => submitTo(on.service({ queue: { accept: () => Promise.reject(error) } }));
   on.progress.begin(attemptOf('running', 1), 40);
-  await expect(refusing(new AppError('QUEUE_FULL', 'full'))).rejects.toMatchObject({
+  const full = on.submitTo(on.service({ queue: { accept: async () => 'full' } }));
+  await expect(full).rejects.toMatchObject({
     code: 'QUEUE_FULL',
     message: 'The queue is full: 2 tasks are waiting. Try again later.',
     hints: { retryAfterSeconds: 40 },
   });
-  for (const other of [new AppError('INVALID_AUDIO', 'no audio'), new Error('SQLITE_IOERR')])
-    await expect(refusing(other)).rejects.toBe(other);
+  for (const other of [new AppError('INVALID_AUDIO', 'no audio'), new Error('SQLITE_IOERR')]) {
+    const service = on.service({ queue: { accept: () => Promise.reject(other) } });
+    await expect(on.submitTo(service)).rejects.toBe(other);
+  }
 });

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../../src/errors.ts';
 import { isFullDisk } from '../../../src/disk/fullDisk.ts';
-import type { FileStore } from '../../../src/blobs/fileStore.ts';
+import type { DataFolder } from '../../support/dataFolder.ts';
 import type { ProgressBoard } from '../../../src/tasks/progress.ts';
 import type { RunningAttempts } from '../../../src/tasks/runningAttempts.ts';
 import { StageClock } from '../../../src/tasks/stageClock.ts';
+import type { TaskQueue } from '../../../src/queue/taskQueue.ts';
 import type { Probe, Submission, TaskService } from '../../../src/service/taskService.ts';
 import type { TaskView } from '../../../src/service/taskView.ts';
 import { completion, defaultOptions, failure } from '../../support/newTask.ts';
 import { starterModel } from '../../support/starterModel.ts';
 import type { QueueOnDisk } from '../../support/queueOnDisk.ts';
-import { FOUND, openServiceOnDisk, submitTo, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
+import { FOUND, openServiceOnDisk, type ServiceOnDisk } from '../../support/taskServiceOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
 import { attemptOf } from '../../support/attemptOf.ts';
 
@@ -20,7 +20,7 @@ const model = starterModel();
 
 let on: ServiceOnDisk;
 let disk: QueueOnDisk;
-let files: FileStore;
+let files: DataFolder;
 let progress: ProgressBoard;
 let running: RunningAttempts;
 let newService: ServiceOnDisk['service'];
@@ -34,7 +34,7 @@ const submit = (
   service: TaskService,
   owner: string | null = null,
   given: Partial<Submission> = {},
-): Promise<TaskView> => submitTo(service, { owner, ...given });
+): Promise<TaskView> => on.submitTo(service, { owner, ...given });
 
 async function claim(): Promise<void> {
   await claimFirst(disk.queue);
@@ -68,51 +68,33 @@ describe('submitting', () => {
     expect(await disk.queue.statusOf(view.task.taskId)).toMatchObject({ status: 'pending' });
   });
 
-  test('passes on what the probe refuses; the file can then be discarded', async () => {
+  test('passes on what the probe refuses', async () => {
     const service = newService({
       probe: async () => {
         throw new AppError('INVALID_AUDIO', 'It holds no audio.');
       },
     });
-    const upload = await service.receive(Readable.from([Buffer.from('text')]));
-    const submitting = service.submit({
-      owner: null,
-      caller: 'somebody',
-      upload,
-      filename: 'x',
-      model,
-      options: defaultOptions,
-    });
-    await expect(submitting).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
-    await service.discard(upload.inputId);
+    await expect(submit(service)).rejects.toMatchObject({ code: 'INVALID_AUDIO' });
     expect(await files.list('inputs')).toEqual([]);
     expect(on.told).toHaveLength(0);
   });
 
-  test('into a full database is told as that, and the file can then be discarded', async () => {
-    const service = newService();
-    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
+  test('into a full database is told as that, and leaves no file', async () => {
     disk.database.orm.get('PRAGMA max_page_count = 1');
-    const filename = 'long '.repeat(4_000);
-    const submitting = service.submit({
-      owner: null,
-      caller: 'somebody',
-      upload,
-      filename,
-      model,
-      options: defaultOptions,
-    });
+    const submitting = submit(newService(), null, { filename: 'long '.repeat(4_000) });
     await expect(submitting).rejects.toSatisfy(isFullDisk);
-    await service.discard(upload.inputId);
     expect(await files.list('inputs')).toEqual([]);
     expect(on.told).toHaveLength(0);
   });
 
-  test('keeps the mixture of an accepted task, whatever fails after', async () => {
-    const service = newService();
-    const { task } = await submit(service);
-    await service.discard(task.mixture.inputId);
-    expect(await files.size(task.mixture.storageKey)).toBe(5);
+  test('keeps the mixture where the row is written and told as not written', async () => {
+    const accept: TaskQueue['accept'] = async (...given) => {
+      await disk.queue.accept(...given);
+      throw new Error('SQLITE_IOERR');
+    };
+    await expect(submit(newService({ queue: { accept } }))).rejects.toThrow('SQLITE_IOERR');
+    const [inputId = ''] = await files.list('inputs');
+    expect(await files.list(`inputs/${inputId}`)).toEqual(['mixture.mp3']);
   });
 
   test('takes audio exactly as long as allowed, and refuses longer with both numbers', async () => {
@@ -147,7 +129,11 @@ describe('submitting', () => {
     const probe: Probe = async () => ({ ...FOUND, durationSeconds: 1000 });
     // Of a thousand seconds: three 24-bit stems take 794 MB, each file of floats 353 MB.
     const withRoom = (bytes: number) =>
-      newService({ probe, files: { freeBytes: async () => bytes }, limits: { maxAudioSeconds: 'memory' } });
+      newService({
+        probe,
+        workspace: { freeBytes: async () => bytes },
+        limits: { maxAudioSeconds: 'memory' },
+      });
     await expect(submit(withRoom(1_146e6))).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
     await expect(submit(withRoom(1_148e6))).resolves.toBeDefined();
     const options = { ...defaultOptions, bigshifts: 2 };
@@ -159,16 +145,20 @@ describe('submitting', () => {
 
   test('refuses what the disk has no room for, counting the stems to come', async () => {
     // Ten seconds of three 24-bit stems take 7.9 MB.
-    await expect(submit(newService({ files: { freeBytes: async () => 7_000_000 } }))).rejects.toMatchObject({
+    await expect(
+      submit(newService({ workspace: { freeBytes: async () => 7_000_000 } })),
+    ).rejects.toMatchObject({
       code: 'INSUFFICIENT_STORAGE',
     });
-    await expect(submit(newService({ files: { freeBytes: async () => 8_000_000 } }))).resolves.toBeDefined();
+    await expect(
+      submit(newService({ workspace: { freeBytes: async () => 8_000_000 } })),
+    ).resolves.toBeDefined();
   });
 
   test('counts what is left of the mixture as one more stem, where that is asked for', async () => {
     const options = { ...defaultOptions, extractInstrumental: true };
     // Ten seconds of four 24-bit stems take 10.6 MB.
-    const withRoom = (bytes: number) => newService({ files: { freeBytes: async () => bytes } });
+    const withRoom = (bytes: number) => newService({ workspace: { freeBytes: async () => bytes } });
     await expect(submit(withRoom(10_500_000), null, { options })).rejects.toMatchObject({
       code: 'INSUFFICIENT_STORAGE',
     });
@@ -185,18 +175,10 @@ describe('submitting', () => {
 
   test('refuses everything once the server shuts down', async () => {
     const service = newService();
-    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
     service.close();
-    const submitting = service.submit({
-      owner: null,
-      caller: 'somebody',
-      upload,
-      filename: 'x',
-      model,
-      options: defaultOptions,
-    });
-    await expect(submitting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await expect(submit(service)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(await disk.queue.countByStatus()).toMatchObject({ pending: 0 });
+    expect(await files.list('inputs')).toEqual([]);
   });
 });
 
@@ -223,14 +205,14 @@ describe('admitting, before the body is read', () => {
   });
 
   test('refuses when the disk has no room for the body', async () => {
-    const service = newService({ files: { freeBytes: async () => 100 } });
+    const service = newService({ workspace: { freeBytes: async () => 100 } });
     await expect(service.admit(99)).resolves.toBeUndefined();
     await expect(service.admit(100)).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
   });
 
   test('keeps its reserve of the disk from uploads, and says that it does', async () => {
     const withFree = (free: number) =>
-      newService({ files: { freeBytes: async () => free }, limits: { reserveDiskBytes: 1_000 } });
+      newService({ workspace: { freeBytes: async () => free }, limits: { reserveDiskBytes: 1_000 } });
     await expect(withFree(1_100).admit(99)).resolves.toBeUndefined();
     await expect(withFree(1_100).admit(100)).rejects.toMatchObject({ code: 'INSUFFICIENT_STORAGE' });
     await expect(withFree(1_000).admit(0)).rejects.toMatchObject({
@@ -246,47 +228,6 @@ describe('admitting, before the body is read', () => {
       code: 'SHUTTING_DOWN',
       hints: { retryAfterSeconds: expect.any(Number) },
     });
-  });
-});
-
-describe('receiving', () => {
-  test('an upload is open until its row is written, it is discarded or it breaks off', async () => {
-    let seen: boolean[] = [];
-    const idOf = async () => (await files.list('inputs'))[0] ?? '';
-    const service = newService({
-      probe: async () => {
-        seen.push(service.isOpenUpload(await idOf()));
-        return FOUND;
-      },
-    });
-    const { task } = await submit(service);
-    expect([...seen, service.isOpenUpload(task.mixture.inputId)]).toEqual([true, false]);
-
-    const upload = await service.receive(Readable.from([Buffer.from('audio')]));
-    expect(service.isOpenUpload(upload.inputId)).toBe(true);
-    await service.discard(upload.inputId);
-    expect(service.isOpenUpload(upload.inputId)).toBe(false);
-
-    seen = [];
-    let inputId = '';
-    const broken = Readable.from(
-      (async function* () {
-        yield Buffer.from('half');
-        inputId = (await files.list('inputs')).find((name) => name !== task.mixture.inputId) ?? '';
-        seen.push(service.isOpenUpload(inputId));
-        throw new Error('hung up');
-      })(),
-    );
-    await expect(service.receive(broken)).rejects.toThrow('hung up');
-    expect([...seen, service.isOpenUpload(inputId)]).toEqual([true, false]);
-  });
-
-  test('two uploads never share a folder', async () => {
-    const service = newService();
-    const one = await service.receive(Readable.from([Buffer.from('a')]));
-    const two = await service.receive(Readable.from([Buffer.from('b')]));
-    expect(one.inputId).not.toBe(two.inputId);
-    expect((await files.list('inputs')).sort()).toEqual([one.inputId, two.inputId].sort());
   });
 });
 
@@ -415,7 +356,7 @@ describe('removing', () => {
   test('whose files cannot be removed is gone for its owner, and stays marked until they are', async () => {
     const { task } = await submit(newService());
     const stuck = newService({
-      files: {
+      blobs: {
         remove: async () => {
           throw new Error('EIO');
         },

@@ -5,6 +5,7 @@ import { completion, failure, newTask, POISON } from '../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../support/queueOnDisk.ts';
 import { claim as claimFirst } from '../../support/claim.ts';
 import { attemptOf } from '../../support/attemptOf.ts';
+import { acceptTask } from '../../support/acceptTask.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const REQUEUE = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
@@ -17,7 +18,7 @@ beforeEach(async () => {
 });
 
 const accept = async (owner: string | null = null) =>
-  (await disk.queue.accept(newTask({ owner }), 100)).taskId;
+  (await acceptTask(disk.queue, newTask({ owner }), 100)).taskId;
 const claim = () => claimFirst(disk.queue);
 const rows = (owner = '') =>
   disk.database.orm.select().from(events).where(eq(events.owner, owner)).orderBy(events.number).all();

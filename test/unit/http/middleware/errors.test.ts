@@ -163,13 +163,12 @@ describe('what stands in headers', () => {
     },
   );
 
-  test('are the challenge, the allowed methods, the size of the file, and the end of the connection', async () => {
-    const hints = { challenge: 'Bearer', allow: ['GET', 'DELETE'], sizeBytes: 0, closeConnection: true };
+  test('are the challenge, the allowed methods and the size of the file', async () => {
+    const hints = { challenge: 'Bearer', allow: ['GET', 'DELETE'], sizeBytes: 0 };
     const { headers } = await answerTo(new AppError('INTERNAL', 'x', { hints }));
     expect(headers.get('www-authenticate')).toBe('Bearer');
     expect(headers.get('allow')).toBe('GET, DELETE');
     expect(headers.get('content-range')).toBe('bytes */0');
-    expect(headers.get('connection')).toBe('close');
   });
 
   test('is nothing that was not said', async () => {

@@ -6,6 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../../src/errors.ts';
 import { unknownModel } from '../../../../src/models/catalog/modelErrors.ts';
+import type { ModelCatalog } from '../../../../src/models/catalog/modelCatalog.ts';
+import type { Uploads } from '../../../../src/service/upload.ts';
 import type { Submission, SubmittedView, TaskService } from '../../../../src/service/taskService.ts';
 import { form } from '../../../support/client.ts';
 import { startHttpApp, type HttpApp } from '../../../support/httpApp.ts';
@@ -21,26 +23,43 @@ let app: HttpApp;
 let admitted: unknown[][];
 let submitted: Submission[];
 let received: Map<string, string>;
+let earlierTaskId: string | undefined;
 let outcome: Partial<SubmittedView> | AppError;
+
+/** Receives files into memory. */
+const uploads: Uploads = {
+  receive: async (source) => {
+    const inputId = randomUUID();
+    received.set(inputId, (await buffer(source)).toString());
+    let isKept = false;
+    return {
+      inputId,
+      bytes: 1,
+      sha256: 'ab'.repeat(32),
+      localPath: '/nowhere',
+      commit: () => Promise.resolve(inputId),
+      keep: () => {
+        isKept = true;
+      },
+      discard: () => {
+        if (!isKept) received.delete(inputId);
+        return Promise.resolve();
+      },
+    };
+  },
+  isOpen: () => false,
+};
 
 /** A service that keeps what it was given. */
 const service: Partial<TaskService> = {
   admit: (...asked) => {
     admitted.push(asked);
-    return Promise.resolve();
-  },
-  receive: async (source) => {
-    const inputId = randomUUID();
-    received.set(inputId, (await buffer(source)).toString());
-    return { inputId, bytes: 1, sha256: 'ab'.repeat(32) };
-  },
-  discard: (inputId) => {
-    received.delete(inputId);
-    return Promise.resolve();
+    return Promise.resolve(earlierTaskId);
   },
   submit: (submission) => {
     submitted.push(submission);
     if (outcome instanceof AppError) return Promise.reject(outcome);
+    submission.upload.keep();
     return Promise.resolve({
       task: runningTask({ taskId: TASK, status: 'pending' }),
       progress: { percent: 0, stage: 'queued', etaSeconds: null, updatedAt: 0 },
@@ -52,12 +71,13 @@ const service: Partial<TaskService> = {
   },
 };
 const model = starterModel();
-let findModel: (modelType: string | undefined) => Promise<typeof model>;
+let findModel: ModelCatalog['require'];
 
 async function start(options: Parameters<typeof startHttpApp>[1] = {}, given: Partial<TaskService> = {}) {
   app = await startHttpApp(
     {
       tasks: { ...service, ...given },
+      uploads,
       catalog: { require: (modelType) => findModel(modelType), list: () => [model] },
       publicUrl: 'http://localhost/base',
     },
@@ -79,6 +99,7 @@ beforeEach(() => {
   submitted = [];
   received = new Map();
   outcome = {};
+  earlierTaskId = undefined;
   findModel = () => Promise.resolve(model);
 });
 afterEach(() => app.close());
@@ -122,10 +143,12 @@ describe('a submission', () => {
 
   test('that came before says so, and is told to the log as that', async () => {
     outcome = { isRepeat: true };
+    earlierTaskId = TASK;
     await start();
     const answer = await submit();
     expect([answer.status, answer.headers.get('idempotent-replayed')]).toEqual([201, 'true']);
     expect(answer.headers.get('location')).toMatch(TASK);
+    expect(submitted).toMatchObject([{ earlierTaskId: TASK }]);
     expect(app.lines).toContainEqual(
       expect.objectContaining({ msg: 'a submission came again', taskId: TASK }),
     );
@@ -175,7 +198,7 @@ describe('what is wrong with a form', () => {
   });
 
   test('is told all at once, with what is valid where a name is unknown', async () => {
-    findModel = () => Promise.reject(unknownModel('statrer', ['starter']));
+    findModel = async () => ({ problem: unknownModel('statrer', ['starter']) });
     await start();
     const answer = await submit({ model_type: 'statrer', bigshifts: '17', use_tta: 'perhaps' }, {}, null);
     const { message, details } = await problemsOf(answer);

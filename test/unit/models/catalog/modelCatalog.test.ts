@@ -3,7 +3,8 @@ import { appendFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedModel } from '../../../../src/config/config.ts';
-import { AppError } from '../../../../src/errors.ts';
+import { AppError, type ParamProblem } from '../../../../src/errors.ts';
+import type { ModelEntry } from '../../../../src/models/inspection/modelEntry.ts';
 import { createModelCatalog } from '../../../../src/models/catalog/modelCatalog.ts';
 import type { ModuleNeeds } from '../../../../src/models/inspection/moduleNeeds.ts';
 import { makeCheckpoint, makeFolder, makeLog, makeYaml, putFile } from '../modelFolder.ts';
@@ -86,6 +87,13 @@ async function refusal(promise: Promise<unknown>): Promise<AppError> {
   );
   if (error instanceof AppError) return error;
   throw error;
+}
+
+/** The model that a submission was given. */
+async function found(promise: Promise<ModelEntry | { problem: ParamProblem }>): Promise<ModelEntry> {
+  const model = await promise;
+  if ('problem' in model) throw new Error(model.problem.message);
+  return model;
 }
 
 test('the repository as it is cloned serves the starter, and it is the default', async () => {
@@ -304,7 +312,7 @@ describe('the default', () => {
         message: 'default_model_type names no model: there is no default',
       },
     ]);
-    expect((await refusal(catalog.require(undefined))).code).toBe('INVALID_PARAMETERS');
+    expect(await catalog.require(undefined)).toMatchObject({ problem: { name: 'model_type' } });
   });
 
   test('a default that cannot be used is not silently another model', async () => {
@@ -320,41 +328,37 @@ describe('the default', () => {
 describe('a submission', () => {
   test('gets the model it names', async () => {
     const { catalog } = await makeCatalog(await makeModels('a', 'b'));
-    expect((await catalog.require('b')).name).toBe('b');
+    expect((await found(catalog.require('b'))).name).toBe('b');
   });
 
   test('with an unknown model_type is told the valid ones and the nearest', async () => {
     const { catalog } = await makeCatalog(await makeModels('vocals', 'drums'));
-    const error = await refusal(catalog.require('vocal'));
-    const message = 'model_type "vocal" is not known. Did you mean "vocals"? Valid: drums, vocals.';
-    expect(error).toMatchObject({
-      code: 'INVALID_PARAMETERS',
-      message,
-      details: {
-        params: [
-          {
-            name: 'model_type',
-            message,
-            received: 'vocal',
-            allowed: 'drums, vocals',
-            did_you_mean: 'vocals',
-          },
-        ],
-        valid_model_types: ['drums', 'vocals'],
+    expect(await catalog.require('vocal')).toEqual({
+      problem: {
+        name: 'model_type',
+        message: 'model_type "vocal" is not known. Did you mean "vocals"? Valid: drums, vocals.',
+        received: 'vocal',
+        allowed: 'drums, vocals',
+        did_you_mean: 'vocals',
       },
     });
   });
 
   test('an endless model_type is not repeated back', async () => {
     const { catalog } = await makeCatalog(await makeModels('a', 'b'));
-    const error = await refusal(catalog.require('x'.repeat(1_000_000)));
-    expect(JSON.stringify([error.message, error.details]).length).toBeLessThan(1000);
+    const { problem } = (await catalog.require('x'.repeat(1_000_000))) as { problem: ParamProblem };
+    expect(JSON.stringify(problem).length).toBeLessThan(1000);
   });
 
   test('without model_type, where there is no default, is told the valid ones', async () => {
     const { catalog } = await makeCatalog(await makeModels('a', 'b'));
-    const error = await refusal(catalog.require(undefined));
-    expect(error).toMatchObject({ code: 'INVALID_PARAMETERS', details: { valid_model_types: ['a', 'b'] } });
+    expect(await catalog.require(undefined)).toEqual({
+      problem: {
+        name: 'model_type',
+        message: 'model_type is missing, and this server has no default. Valid: a, b.',
+        allowed: 'a, b',
+      },
+    });
   });
 
   test('on a server without any model is not the fault of the client', async () => {
@@ -398,7 +402,7 @@ describe('models whose files fail', () => {
       { name: 'a', reason: 'its checkpoint is missing', listed: false, isDefault: false },
     ]);
     await putFile(path.join(root, 'pretrain/a.ckpt'), checkpoint);
-    expect((await catalog.require('a')).name).toBe('a');
+    expect((await found(catalog.require('a'))).name).toBe('a');
     expect(catalog.unavailable()).toEqual([]);
   });
 
@@ -441,7 +445,7 @@ describe('models whose files fail', () => {
       'The model "a" is unavailable: its weights do not fit its YAML. Available: b.',
     );
     await putFile(path.join(root, 'pretrain/a.ckpt'), makeCheckpoint('better weights'));
-    expect((await catalog.require('a')).name).toBe('a');
+    expect((await found(catalog.require('a'))).name).toBe('a');
   });
 
   test('files that do not change are not read again, and say nothing new to the log', async () => {
@@ -460,7 +464,7 @@ describe('models whose files fail', () => {
     const { catalog } = await makeCatalog(root, { listed });
     expect(catalog.unavailable()).toMatchObject([{ reason: 'its LoRA checkpoint is missing', listed: true }]);
     await putFile(lora, checkpoint);
-    expect((await catalog.require('a')).loraCheckpointPeft).toBe(lora);
+    expect((await found(catalog.require('a'))).loraCheckpointPeft).toBe(lora);
   });
 
   test('a LoRA checkpoint is looked into like any other', async () => {
@@ -490,7 +494,7 @@ describe('models whose files fail', () => {
       { reason: 'its LoRA checkpoint is a folder without adapter_model.safetensors or adapter_model.bin' },
     ]);
     await putFile(path.join(folder, 'adapter_model.bin'), checkpoint);
-    expect((await catalog.require('a')).loraCheckpointPeft).toBe(folder);
+    expect((await found(catalog.require('a'))).loraCheckpointPeft).toBe(folder);
   });
 
   test.each([
@@ -514,10 +518,10 @@ describe('models whose files fail', () => {
     }
     const listed = [makeListed('a', root, { [key]: path.join(root, given) })];
     const { catalog } = await makeCatalog(root, { listed });
-    const versions = new Set([(await catalog.require('a')).version]);
+    const versions = new Set([(await found(catalog.require('a'))).version]);
     for (const [index, file] of files.entries()) {
       await writeFile(path.join(root, file), makeCheckpoint(`another ${file}`));
-      versions.add((await catalog.require('a')).version);
+      versions.add((await found(catalog.require('a'))).version);
       expect(versions.size).toBe(index + 2);
     }
   });

@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { createLog } from '../../../../src/log/log.ts';
 import { openDatabase } from '../../../../src/queue/sqlite/database.ts';
-import { createLocalFileStore } from '../../../../src/blobs/fileStore.ts';
+import { openDataFolder } from '../../../support/dataFolder.ts';
 import { NewerDatabase } from '../../../../src/queue/sqlite/migrations.ts';
 import { createSqliteTaskQueue } from '../../../../src/queue/sqlite/sqliteTaskQueue.ts';
 import { recover } from '../../../../src/retention/recovery.ts';
@@ -32,8 +32,8 @@ describe.each(await readdir(fixtures))(
       });
       const log = createLog('silent');
       const queue = createSqliteTaskQueue(database, new ManualClock(), createTaskEvents(log));
-      const files = createLocalFileStore(dataDir);
-      await recover({ queue, files, log });
+      const files = openDataFolder(dataDir);
+      await recover({ queue, blobs: files, workspace: files.workspace, log });
 
       const tasks = await queue.page({ owner: null, status: undefined, before: undefined, limit: 100 });
       const count = (status: string) => tasks.filter((task) => task.status === status).length;

@@ -3,6 +3,7 @@ import { createReadMemo } from '../../../../src/queue/sqlite/readMemo.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim } from '../../../support/claim.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 describe('what was read', () => {
   let reads: string[];
@@ -46,7 +47,7 @@ describe('a task that is asked for again and again', () => {
   });
 
   test('is shown as the last write left it, and only to its owner', async () => {
-    const { taskId } = await disk.queue.accept(newTask({ owner: 'me' }), 10);
+    const { taskId } = await acceptTask(disk.queue, newTask({ owner: 'me' }), 10);
     expect(await disk.queue.find(taskId, 'me')).toMatchObject({ status: 'pending' });
     expect(await disk.queue.find(taskId, 'you')).toBeUndefined();
     await claim(disk.queue);

@@ -7,6 +7,7 @@ import { completion, failure, newTask, POISON } from '../../../support/newTask.t
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { claim as claimFirst } from '../../../support/claim.ts';
 import { attemptOf } from '../../../support/attemptOf.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 const WORKER = { id: 'worker-0', device: 'cpu' };
 const LOST = { outcome: 'worker_died', countsAsFailure: true, notBefore: null } as const;
@@ -19,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => disk.dispose());
 
-const accept = (given: Partial<NewTask> = {}): Promise<Task> => queue.accept(newTask(given), 1000);
+const accept = (given: Partial<NewTask> = {}): Promise<Task> => acceptTask(queue, newTask(given), 1000);
 
 async function acceptSeveral(howMany: number, given: Partial<NewTask> = {}): Promise<Task[]> {
   const accepted: Task[] = [];

@@ -34,9 +34,9 @@ describe('the worker is told', () => {
       {
         task_id: taskId,
         attempt: 1,
-        mixture_path: attempt.files.localPath(mixture.storageKey),
-        output_dir: attempt.files.localPath(`results/${taskId}/1`),
-        scratch_dir: attempt.files.localPath(`tmp/${taskId}.1/work`),
+        mixture_path: attempt.files.at(mixture.storageKey),
+        output_dir: attempt.files.at(`results/${taskId}/1`),
+        scratch_dir: attempt.files.at(`tmp/${taskId}.1/work`),
         duration_seconds: 10,
         piece_seconds: null,
         whole_fits: true,
@@ -331,12 +331,12 @@ describe('while it runs', () => {
     expect(attempt.stages.read().stageSeconds).toEqual({ loading_model: 0, decoding: 2 });
     expect(vi.getTimerCount()).toBe(0);
     const { taskId, mixture } = attempt.task;
-    const staged = attempt.files.localPath(`tmp/${taskId}.1/mixture.wav`);
+    const staged = attempt.files.at(`tmp/${taskId}.1/mixture.wav`);
     expect(attempt.staged).toEqual([
       {
         task_id: taskId,
         attempt: 1,
-        path: attempt.files.localPath(mixture.storageKey),
+        path: attempt.files.at(mixture.storageKey),
         container: 'wav',
         duration_seconds: 10,
         output_path: staged,

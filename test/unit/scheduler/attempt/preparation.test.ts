@@ -18,7 +18,7 @@ function preparing(...waiting: Task[]) {
   const warned: unknown[] = [];
   const preparation = createPreparation<Worker>({
     queue: { nextPending: async (limit) => waiting.slice(0, limit) },
-    files: { localPath: (key) => `/data/${key}` },
+    workspace: { localPath: async (key) => `/data/${key}` },
     describeModel: (name) => (name === 'gone' ? undefined : { sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },
   });
@@ -161,7 +161,7 @@ test('the queue is read only where a worker has nothing to prepare, and no furth
         return [pending('a'), pending('b')].slice(0, limit);
       },
     },
-    files: { localPath: (key) => key },
+    workspace: { localPath: async (key) => key },
     describeModel: () => ({ sampleRate: 44_100 }),
     log: { warn: () => undefined },
   });
@@ -183,7 +183,7 @@ test('a queue that cannot be read is told to the log and to nobody else', async 
   const error = new Error('SQLITE_IOERR');
   const preparation = createPreparation<Worker>({
     queue: { nextPending: () => Promise.reject(error) },
-    files: { localPath: (key) => key },
+    workspace: { localPath: async (key) => key },
     describeModel: () => ({ sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },
   });

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Log } from '../../../../src/log/log.ts';
 import { createSettlement, type SettlementParts } from '../../../../src/scheduler/attempt/settlement.ts';
-import { createLocalFileStore, type FileStore } from '../../../../src/blobs/fileStore.ts';
+import { openDataFolder, type DataFolder } from '../../../support/dataFolder.ts';
 import { layout } from '../../../../src/blobs/layout.ts';
 import { StageClock } from '../../../../src/tasks/stageClock.ts';
 import type { Task } from '../../../../src/tasks/task.ts';
@@ -12,6 +12,7 @@ import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 import { claim } from '../../../support/claim.ts';
 import { attemptOf } from '../../../support/attemptOf.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 const throws = () => {
   throw new Error('told in vain');
@@ -22,24 +23,24 @@ const died = new ChildDied({ exitCode: 1, signal: null });
 const broken = new ChildFailure('MODEL_UNAVAILABLE', 'It does not load.', null);
 
 const reject = () => Promise.reject(new Error('stuck'));
-const stuck = { remove: reject, removeEmptyFolder: reject };
+const stuck = { removeScratch: reject, removeStems: reject };
 
 let disk: QueueOnDisk;
-let files: FileStore;
+let files: DataFolder;
 
 beforeEach(async () => {
   disk = await openQueueOnDisk();
-  files = createLocalFileStore(await temporaryFolder());
+  files = openDataFolder(await temporaryFolder());
   return () => disk.dispose();
 });
 
 /** A task whose attempt of this number runs and has written what it wrote. */
 async function running(attempts = 1): Promise<Task> {
-  const { taskId } = await disk.queue.accept(newTask(), 10);
+  const { taskId } = await acceptTask(disk.queue, newTask(), 10);
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     await claim(disk.queue);
     await files.createFolder(`${layout.attempt(taskId, attempt)}/drums.wav`);
-    await files.createFolder(layout.attemptScratch(taskId, attempt));
+    await files.createFolder(`tmp/${taskId}.${String(attempt)}`);
     if (attempt < attempts)
       await disk.queue.requeue(attemptOf(taskId, attempt), {
         outcome: 'worker_died',
@@ -53,7 +54,7 @@ async function running(attempts = 1): Promise<Task> {
 const makeSettlement = (given: Partial<SettlementParts> = {}) =>
   createSettlement({
     queue: disk.queue,
-    files,
+    workspace: files.workspace,
     maxAttempts: 3,
     retryDelayMs: 0,
     onModelUnavailable: () => undefined,
@@ -85,7 +86,7 @@ const statusOf = async ({ taskId }: Task) => (await disk.queue.find(taskId, null
 describe('the stems of a completed task stay', () => {
   test.each<[string, Partial<SettlementParts>]>([
     ['the log throws', { log: throwing }],
-    ['nothing can be removed', { files: stuck }],
+    ['nothing can be removed', { workspace: stuck }],
   ])('where %s', async (_, given) => {
     const task = await running();
     await settlementOf(given)(task, { result: completion(task.taskId, 1) });
@@ -134,7 +135,7 @@ describe('an end is written', () => {
   test.each<[string, Partial<SettlementParts>]>([
     ['whoever is told of the model throws', { onModelUnavailable: throws }],
     ['the log throws', { log: throwing, onModelUnavailable: throws }],
-    ['nothing can be removed', { files: stuck, log: throwing }],
+    ['nothing can be removed', { workspace: stuck, log: throwing }],
   ])('where %s', async (_, given) => {
     const failed = await running();
     await settlementOf(given)(failed, { error: broken });
@@ -149,7 +150,7 @@ test('of an attempt that failed nothing stays, and of the others of its task eve
   const task = await running(2);
   await settlementOf()(task, { error: broken });
   expect(await attemptsOf(task)).toEqual(['1']);
-  expect(await files.list(layout.scratch)).toEqual([`${task.taskId}.1`]);
+  expect(await files.list('tmp')).toEqual([`${task.taskId}.1`]);
   const only = await running();
   await settlementOf()(only, { error: broken });
   expect(await files.list(layout.results)).toEqual([task.taskId]);
@@ -237,7 +238,7 @@ describe('the end of an attempt', () => {
   test('whose files cannot be removed tells the log whose they are', async () => {
     const { lines, log } = keptLines();
     const task = await running();
-    await settlementOf({ log, files: stuck })(task, { result: failure() });
+    await settlementOf({ log, workspace: stuck })(task, { result: failure() });
     const line = { level: 'warn', taskId: task.taskId, err: new Error('stuck') };
     expect(lines).toEqual([line, line]);
   });

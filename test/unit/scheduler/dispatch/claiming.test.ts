@@ -5,6 +5,7 @@ import type { AttemptId } from '../../../../src/tasks/attemptId.ts';
 import type { InferenceWorker } from '../../../../src/workers/inference/inferenceWorker.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 const worker = {
   id: 'w',
@@ -21,7 +22,7 @@ beforeEach(async () => {
   return () => disk.dispose();
 });
 
-const accept = () => disk.queue.accept(newTask(), 1_000);
+const accept = () => acceptTask(disk.queue, newTask(), 1_000);
 
 /** What claiming takes, on one idle worker; `turns` are given to the candidates in their order. */
 function parts(turns: readonly Turn[], given: Partial<ClaimingParts> = {}): ClaimingParts {

@@ -6,6 +6,7 @@ import { ChildDied, ChildFailure } from '../../../../src/workers/process/childEr
 import { newTask } from '../../../support/newTask.ts';
 import { standInScheduler, type PlayedWorker } from '../../../support/standInScheduler.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 let disk: QueueOnDisk;
 beforeEach(async () => {
@@ -21,7 +22,7 @@ afterEach(async () => {
   await disk.dispose();
 });
 
-const accept = () => disk.queue.accept(newTask(), 10);
+const accept = () => acceptTask(disk.queue, newTask(), 10);
 const statusOf = async ({ taskId }: { taskId: string }) => (await disk.queue.statusOf(taskId))?.status;
 
 /** Something to wait for. */

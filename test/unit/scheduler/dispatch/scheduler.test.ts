@@ -7,7 +7,7 @@ import {
   type MemoryAdmission,
 } from '../../../../src/scheduler/admission/memoryAdmission.ts';
 import { createScheduler } from '../../../../src/scheduler/dispatch/scheduler.ts';
-import { createLocalFileStore } from '../../../../src/blobs/fileStore.ts';
+import { openDataFolder } from '../../../support/dataFolder.ts';
 import type { TaskQueue } from '../../../../src/queue/taskQueue.ts';
 import { createThroughputEstimates } from '../../../../src/scheduler/estimates/throughput.ts';
 import { createProgressBoard, type Progress, type ProgressBoard } from '../../../../src/tasks/progress.ts';
@@ -23,6 +23,7 @@ import { newTask } from '../../../support/newTask.ts';
 import { starterModel } from '../../../support/starterModel.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
+import { acceptTask } from '../../../support/acceptTask.ts';
 
 let disk: QueueOnDisk;
 
@@ -33,7 +34,7 @@ beforeEach(async () => {
 
 test('how far an attempt is can be seen until its end is in the queue, and no longer', async () => {
   const progress = createProgressBoard(disk.clock);
-  const { taskId } = await disk.queue.accept(newTask(), 1);
+  const { taskId } = await acceptTask(disk.queue, newTask(), 1);
   let shownAtTheEnd: Progress | undefined;
   const { scheduler, released } = await schedulerOf({
     progress,
@@ -54,7 +55,7 @@ test('how far an attempt is can be seen until its end is in the queue, and no lo
 });
 
 test('the end of an attempt that finds the database full is written again until there is room, once', async () => {
-  const { taskId } = await disk.queue.accept(newTask(), 1);
+  const { taskId } = await acceptTask(disk.queue, newTask(), 1);
   const refusals = new EventEmitter();
   const refused = once(refusals, 'refused');
   const { scheduler, released } = await schedulerOf({
@@ -84,7 +85,7 @@ test('the end of an attempt that finds the database full is written again until 
 });
 
 test('a claim that finds the database full ends nothing: the task starts when there is room', async () => {
-  const { taskId } = await disk.queue.accept(newTask(), 1);
+  const { taskId } = await acceptTask(disk.queue, newTask(), 1);
   const refusals = new EventEmitter();
   const refused = once(refusals, 'refused');
   const { scheduler, released } = await schedulerOf({
@@ -115,7 +116,7 @@ test.each([
   ['the kernel killed for want of memory waits in its place until it can run alone', 1, 'pass'],
   ['died of something else need not run alone', 0, 'start'],
 ])('a task whose worker %s', async (_, kills, turn) => {
-  const { taskId } = await disk.queue.accept(newTask(), 1);
+  const { taskId } = await acceptTask(disk.queue, newTask(), 1);
   const { clock, queue } = disk;
   const memory = createMemoryAdmission({ usableBytes: 10, estimate: () => 1, clock });
   let oomKills = 0;
@@ -166,7 +167,7 @@ async function schedulerOf(given: {
   };
   const scheduler = createScheduler({
     queue: given.queue,
-    files: createLocalFileStore(await temporaryFolder()),
+    workspace: openDataFolder(await temporaryFolder()).workspace,
     media: {} as never,
     progress: given.progress ?? createProgressBoard(disk.clock),
     running: createRunningAttempts(),
