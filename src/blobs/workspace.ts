@@ -18,6 +18,10 @@ export interface Workspace {
     attempt: AttemptId,
     stems: readonly Stem[],
   ): Promise<(Stem & { storageKey: string })[]>;
+  /** Creates an empty folder for a task's staged mixture. @returns the path of the file to be written */
+  openStaged(taskId: string): Promise<string>;
+  /** Removes the task's staged mixture. */
+  removeStaged(taskId: string): Promise<void>;
   /** Removes the attempt's scratch files. */
   removeScratch(attempt: AttemptId): Promise<void>;
   /** Removes the attempt's stems, published or not. */
@@ -33,11 +37,9 @@ export interface AttemptFolders {
   stems: string;
   /** For temporary files of the worker. */
   scratch: string;
-  /** The mixture as WAV, if it is staged. */
-  stagedMixture: string;
 }
 
-/** The scratch folders of attempts. */
+/** The folders of temporary files. */
 export interface ScratchFolders {
   list(): Promise<string[]>;
   /** The task that a folder belongs to. */

@@ -31,13 +31,17 @@ export const lookForDevices = (config: Config, log: Log) =>
 export function createProcesses(
   parts: Parts & {
     timeouts: Timeouts;
+    /** Memory of the host, in bytes. */
+    memoryBytes: number;
     /** A worker has become idle. */
     onIdle: () => void;
   },
 ): Processes {
   const { config, log, clock, timeouts, onIdle } = parts;
   const command = commandOf(config);
-  const media = createMediaPool({ ...command, python: config.mediaPython }, log);
+  const media = createMediaPool({ ...command, python: config.mediaPython }, log, {
+    memoryBytes: parts.memoryBytes,
+  });
   const pool = createWorkerPool({
     startWorker: (id, device, signal) =>
       InferenceWorker.start(

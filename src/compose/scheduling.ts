@@ -4,6 +4,7 @@ import { createDeviceAdmission } from '../scheduler/admission/deviceAdmission.ts
 import { createMemoryAdmission } from '../scheduler/admission/memoryAdmission.ts';
 import { createPreparation } from '../scheduler/attempt/preparation.ts';
 import { describeModel, lookAtModel } from '../scheduler/attempt/runnableModel.ts';
+import { createStaging, type Staging } from '../scheduler/attempt/staging.ts';
 import { createScheduler, type Scheduler } from '../scheduler/dispatch/scheduler.ts';
 import { createMeasuredPeaks } from '../scheduler/estimates/measuredPeaks.ts';
 import { createThroughputEstimates } from '../scheduler/estimates/throughput.ts';
@@ -17,6 +18,12 @@ import type { Parts } from './parts.ts';
 import type { Processes } from './processes.ts';
 import type { Storage } from './storage.ts';
 
+/** What starts tasks and gets their mixtures ready. */
+export interface Scheduling {
+  scheduler: Scheduler;
+  staging: Staging;
+}
+
 /** Builds the scheduler, which every accepted task wakes. It starts nothing yet. */
 export async function createScheduling(
   parts: Parts & {
@@ -28,7 +35,7 @@ export async function createScheduling(
     memoryBytes: number;
     timeouts: Timeouts;
   },
-): Promise<Scheduler> {
+): Promise<Scheduling> {
   const { config, log, clock, catalog, timeouts } = parts;
   const { queue, workspace, running, events, devicePeaks } = parts.storage;
   const { pool, media } = parts.processes;
@@ -40,6 +47,17 @@ export async function createScheduling(
     stored: await devicePeaks.all(),
     store: devicePeaks,
     versionOf: (modelType) => catalog.named(modelType)?.version,
+    log,
+  });
+  const staging = createStaging({
+    queue,
+    workspace,
+    media,
+    workers: () => pool.ready().length,
+    reserveDiskBytes: config.reserveDiskBytes,
+    onReady: () => {
+      scheduler.wake();
+    },
     log,
   });
   const devices = createDeviceAdmission({ workers: () => pool.ready(), peaks });
@@ -54,12 +72,13 @@ export async function createScheduling(
     preparation: createPreparation({
       queue,
       workspace,
+      staging,
       describeModel: (modelType) => describeModel(catalog, modelType),
       log,
     }),
     queue,
     workspace,
-    media,
+    staging,
     progress: parts.progress,
     running,
     pool,
@@ -82,9 +101,10 @@ export async function createScheduling(
     clock,
     log,
   });
-  events.subscribe(({ type }) => {
+  events.subscribe(({ type, task }) => {
     // Not for one that is requeued: its old attempt still holds its memory, so that a younger task would pass it.
     if (type === 'task.queued') scheduler.wake();
+    if (type === 'task.cancelled' || type === 'task.deleted') staging.abandon(task.taskId);
   });
-  return scheduler;
+  return { scheduler, staging };
 }

@@ -1,4 +1,5 @@
 import { cleanupInterval, createCleanup } from '../retention/cleanup.ts';
+import type { Staging } from '../scheduler/attempt/staging.ts';
 import { createTaskService, type TaskService } from '../service/taskService.ts';
 import { createUploads, type Uploads } from '../service/upload.ts';
 import type { ProgressBoard } from '../tasks/progress.ts';
@@ -20,9 +21,15 @@ export interface Service {
 
 /** Builds both; the cleanup does not run yet. */
 export function createService(
-  parts: Parts & { storage: Storage; processes: Processes; progress: ProgressBoard; memoryBytes: number },
+  parts: Parts & {
+    storage: Storage;
+    processes: Processes;
+    progress: ProgressBoard;
+    memoryBytes: number;
+    staging: Staging;
+  },
 ): Service {
-  const { config, log, clock, progress } = parts;
+  const { config, log, clock, progress, staging } = parts;
   const { queue, blobs, workspace, running } = parts.storage;
   const { media } = parts.processes;
   const uploads = createUploads({ blobs, queue, maxBytes: config.maxFileSizeBytes, log });
@@ -52,7 +59,7 @@ export function createService(
       queue,
       blobs,
       workspace,
-      running,
+      running: { has: (taskId) => running.has(taskId) || staging.has(taskId) },
       isOpenUpload: (inputId) => uploads.isOpen(inputId),
       retention,
       clock,

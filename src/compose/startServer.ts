@@ -46,8 +46,10 @@ export async function startServer(
   const dataDirectory = await takeDataDirectory(base);
   const devices = lookForDevices(config, log);
   const storage = await openStorage(base, dataDirectory);
+  const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
   const processes = createProcesses({
     ...base,
+    memoryBytes,
     timeouts,
     onIdle: () => {
       scheduler.wake();
@@ -59,10 +61,9 @@ export async function startServer(
       processes.pool.renew('MSST builds different architectures than before');
     },
   });
-  const memoryBytes = hostMemoryBytes(os.totalmem(), process.constrainedMemory());
   const parts = { ...base, storage, processes, catalog, progress: createProgressBoard(clock), memoryBytes };
-  const scheduler = await createScheduling({ ...parts, timeouts });
-  const service = createService(parts);
+  const { scheduler, staging } = await createScheduling({ ...parts, timeouts });
+  const service = createService({ ...parts, staging });
   const api = await createApi({ ...parts, service, startedAt, isShuttingDown: () => isShuttingDown });
 
   processes.start(devices);

@@ -17,7 +17,7 @@ import { requireSameRequest } from './sameRequest.ts';
 import type { Mixture, Stem, Task } from '../tasks/task.ts';
 import type { EventFacts } from '../tasks/taskEvent.ts';
 import { hasEnded } from '../tasks/taskState.ts';
-import { scratchBytes } from '../tasks/resources/taskMemory.ts';
+import { scratchBytes, stagedBytes } from '../tasks/resources/taskMemory.ts';
 import { createTaskViews, type TaskView } from './taskView.ts';
 
 /** Probes an upload; also tells how long it waited for its turn. */
@@ -139,7 +139,8 @@ export function createTaskService(parts: {
       const stems = options.instruments.length + (options.extractInstrumental ? 1 : 0);
       await admission.requireSpace(
         stemBytes({ ...probed, sampleRate: model.sampleRate, stems, pcmType: options.pcmType }) +
-          scratchBytes({ options, mixture: probed }, model),
+          scratchBytes({ options, mixture: probed }, model) +
+          (probed.stagingReason === null ? 0 : stagedBytes(probed)),
       );
       const storageKey = await upload.commit(EXTENSION[probed.container]);
       admission.refuseWhenClosed();

@@ -7,6 +7,8 @@ import { createLog } from '../../src/log/log.ts';
 import { createMediaPool, MEDIA_TIMEOUTS } from '../../src/workers/media/mediaPool.ts';
 import { misbehavingChild } from '../support/childCommand.ts';
 import { call, ended, form, getTask, submit, waitForTask } from '../support/client.ts';
+import { makeSongs } from '../support/songs.ts';
+import { standInsOf } from '../support/standIn/standIns.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 import { startTestServer, type TestServer } from '../support/testServer.ts';
 
@@ -25,27 +27,55 @@ async function startStuck(): Promise<TestServer> {
   return server;
 }
 const stuck = form({}, { bytes: Buffer.from('stage:ignore') });
-const isDecoding = ({ progress }: Awaited<ReturnType<typeof getTask>>) => progress.stage === 'decoding';
+/** Waits until the media child has begun. */
+const isStaging = (server: TestServer, taskId: string) =>
+  expect.poll(() => server.stored('tmp')).toContain(`${taskId}.staged`);
 
 test.each([
   ['cancelled', 'POST', '/cancel'],
   ['deleted', 'DELETE', ''],
-])('a task that is %s while it is staged frees its worker at once', async (_how, method, route) => {
+])('a task that is %s while it is staged is in the way of no other', async (_how, method, route) => {
   const server = await startStuck();
   const { task_id } = await submit(server.url, stuck);
-  await waitForTask(server.url, task_id, isDecoding);
+  await isStaging(server, task_id);
   const next = await submit(server.url, form({}, { bytes: Buffer.from('plain') }));
   const answer = await call(`${server.url}/api/v1/tasks/${task_id}${route}`, { method });
   expect(answer.status).toBeLessThan(300);
   // There is one worker, and the grace of the child that is stuck is longer than this test may take.
   expect(await waitForTask(server.url, next.task_id, ended, 8_000)).toMatchObject({ status: 'completed' });
+  await expect.poll(() => server.stored('tmp')).toEqual([]);
 });
 
-test('a server that is stopped meanwhile stops, and its next life has the task again', async () => {
+test('the next song is staged while one computes, and no worker waits for it', async () => {
+  const server = await startTestServer();
+  servers.push(server);
+  const songs = await makeSongs(['m4a-aac', 'wav']);
+  await standInsOf(server).hold('separating');
+  const first = await submit(server.url, form({}, { bytes: songs.wav }));
+  const next = await submit(server.url, form({}, { bytes: songs['m4a-aac'] }));
+  await expect.poll(() => server.stored(`tmp/${next.task_id}.staged`)).toEqual(['mixture.wav']);
+  expect(await getTask(server.url, next.task_id)).toMatchObject({ status: 'pending', queue_position: 1 });
+  const preparations = async () =>
+    (await standInsOf(server).diary()).filter(({ event }) => event === 'prepare');
+  await expect
+    .poll(preparations)
+    .toMatchObject([
+      { params: { mixture_path: path.join(server.dataDir, `tmp/${next.task_id}.staged/mixture.wav`) } },
+    ]);
+  await standInsOf(server).release();
+  for (const { task_id } of [first, next])
+    expect(await waitForTask(server.url, task_id, ended)).toMatchObject({ status: 'completed' });
+  expect(await server.stored('tmp')).toEqual([]);
+});
+
+test('a server that is stopped meanwhile stops at once, and its next life has the task again', async () => {
   const server = await startStuck();
   const { task_id } = await submit(server.url, stuck);
-  await waitForTask(server.url, task_id, isDecoding);
-  await server.stop(0);
+  await isStaging(server, task_id);
+  const askedAt = performance.now();
+  await server.stop(600_000);
+  // A child that does not let go of its file has five seconds.
+  expect(performance.now() - askedAt).toBeLessThan(15_000);
   const again = await startTestServer({}, server.dataDir);
   servers.splice(0, servers.length, again);
   expect(['pending', 'processing', 'failed']).toContain((await getTask(again.url, task_id)).status);
@@ -58,11 +88,8 @@ test('a real child that hangs in the system, reading what never comes, is killed
   const python =
     process.env['MSST_SERVE_INTERNAL_MEDIA_PYTHON'] ?? path.join(projectRoot, '.venv/bin/python');
   const command = { python, projectRoot, env: { PATH: process.env['PATH'] ?? '' } };
-  const pool = createMediaPool(command, createLog('silent'), {
-    ...MEDIA_TIMEOUTS,
-    cancelGraceMs: 50,
-    stopMs: 50,
-  });
+  const timeouts = { ...MEDIA_TIMEOUTS, cancelGraceMs: 50, stopMs: 50 };
+  const pool = createMediaPool(command, createLog('silent'), { cores: 2, memoryBytes: 8e9 }, timeouts);
   pool.start();
   const params = {
     ...{ task_id: 't', attempt: 1, path: pipe, container: 'mp4' as const },

@@ -22,6 +22,7 @@ import type {
 import type { Lease } from '../../src/workers/inference/workerPool.ts';
 import { ManualClock } from './manualClock.ts';
 import { runningTask } from './newTask.ts';
+import { createStaging } from '../../src/scheduler/attempt/staging.ts';
 import { starterModel } from './starterModel.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
@@ -96,13 +97,21 @@ export async function standInAttempt(given: {
   const stages = new StageClock(clock);
   const parts = {
     workspace: files.workspace,
-    media: {
-      stage: async (params: StageParams) => {
-        attempt.staged.push(params);
-        await given.stage?.(params);
-        return { duration_seconds: 9.5, warnings: ['0.50 s are missing'] };
+    staging: createStaging({
+      queue: { nextPending: async () => [] },
+      workspace: files.workspace,
+      media: {
+        stage: async (params: StageParams) => {
+          attempt.staged.push(params);
+          await given.stage?.(params);
+          return { duration_seconds: 9.5, warnings: ['0.50 s are missing'] };
+        },
       },
-    },
+      workers: () => 1,
+      reserveDiskBytes: 0,
+      onReady: () => undefined,
+      log: createLog('silent'),
+    }),
     progress,
     throughput,
     lookAtModel: async () => given.model ?? runnableModel(),

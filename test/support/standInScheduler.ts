@@ -15,6 +15,8 @@ import { TIMEOUTS } from '../../src/workers/health/timeouts.ts';
 import type { SeparateParams, SeparateResult } from '../../src/contract/protocol.ts';
 import type { Lease } from '../../src/workers/inference/workerPool.ts';
 import { ANSWER, runnableModel, writtenStem } from './standInAttempt.ts';
+import type { Staging } from '../../src/scheduler/attempt/staging.ts';
+import { noStaging } from './noStaging.ts';
 import type { QueueOnDisk } from './queueOnDisk.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
@@ -43,6 +45,7 @@ export async function standInScheduler(
   given: {
     workers: PlayedWorker[];
     queue?: Partial<TaskQueue>;
+    staging?: Partial<Staging>;
     devices?: Partial<DeviceAdmission>;
     parts?: Partial<Pick<AttemptParts, 'preparation' | 'countOomKills'>>;
     /** Workers that are shown as idle, and are not to be had. */
@@ -89,7 +92,7 @@ export async function standInScheduler(
   const scheduler = createScheduler({
     queue: { ...disk.queue, ...given.queue },
     workspace: files.workspace,
-    media: {} as never,
+    staging: given.staging ? { ...noStaging, ...given.staging } : noStaging,
     progress,
     running,
     pool: {

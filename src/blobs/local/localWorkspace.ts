@@ -11,6 +11,7 @@ export function createLocalWorkspace(root: string): Workspace {
   const folder = openFolder(root);
   const stemsOf = ({ taskId, attempt }: AttemptId) => layout.attempt(taskId, attempt);
   const scratchOf = ({ taskId, attempt }: AttemptId) => `${SCRATCH}/${taskId}.${String(attempt)}`;
+  const stagedOf = (taskId: string) => `${SCRATCH}/${taskId}.staged`;
   return {
     localPath: (key) => Promise.resolve(key).then(folder.at),
     async openAttempt(attempt) {
@@ -22,7 +23,6 @@ export function createLocalWorkspace(root: string): Workspace {
       return {
         stems: folder.at(stems),
         scratch: folder.at(`${scratch}/work`),
-        stagedMixture: folder.at(`${scratch}/mixture.wav`),
       };
     },
     async publish(attempt, stems) {
@@ -36,6 +36,11 @@ export function createLocalWorkspace(root: string): Workspace {
       }
       return published;
     },
+    async openStaged(taskId) {
+      await folder.createEmpty(stagedOf(taskId));
+      return folder.at(`${stagedOf(taskId)}/mixture.wav`);
+    },
+    removeStaged: (taskId) => folder.remove(stagedOf(taskId)),
     removeScratch: (attempt) => folder.remove(scratchOf(attempt)),
     async removeStems(attempt) {
       await folder.remove(stemsOf(attempt));

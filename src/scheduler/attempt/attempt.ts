@@ -10,7 +10,6 @@ import type { StageClock } from '../../tasks/stageClock.ts';
 import type { Task } from '../../tasks/task.ts';
 import { pieceSeconds, wholeBytes } from '../../tasks/resources/taskMemory.ts';
 import { watchAttempt } from '../../workers/inference/attemptWatch.ts';
-import type { MediaPool } from '../../workers/media/mediaPool.ts';
 import { tellOomKill, type CountOomKills } from '../../workers/inference/oomKills.ts';
 import type { Timeouts } from '../../workers/health/timeouts.ts';
 import type { SeparateParams, WrittenStem } from '../../contract/protocol.ts';
@@ -20,11 +19,12 @@ import type { MeasuredPeaks } from '../estimates/measuredPeaks.ts';
 import { needsStaging, prepareMixture, stageMixture, type PreparedMixture } from './mixture.ts';
 import type { Preparation } from './preparation.ts';
 import type { RunnableModel } from './runnableModel.ts';
+import type { Staging } from './staging.ts';
 
 /** Dependencies of `runAttempt`. */
 export interface AttemptParts {
   workspace: Workspace;
-  media: MediaPool;
+  staging: Staging;
   progress: ProgressBoard;
   throughput: ThroughputEstimates;
   /** Re-reads the model's files; returns a sentence for clients when it cannot be used any more. */
@@ -72,7 +72,7 @@ export async function runAttempt(
   };
   const shown = { enter, progress };
   const folders = await parts.workspace.openAttempt(task);
-  let mixture = await prepareMixture(parts, task, folders, shown, signal);
+  let mixture = await prepareMixture(parts, task, shown, signal);
   const watched = {
     ...parts,
     worker: lease.worker,
@@ -104,7 +104,7 @@ export async function runAttempt(
         { err: error, taskId: task.taskId, attempt: task.attempt },
         'the worker could not read the mixture: staging it',
       );
-      mixture = await stageMixture(parts, task, folders, shown, signal);
+      mixture = await stageMixture(parts, task, shown, signal);
       return await watchAttempt(watched, separate);
     }
   });

@@ -1,23 +1,20 @@
-import type { AttemptFolders, Workspace } from '../../blobs/workspace.ts';
+import type { Workspace } from '../../blobs/workspace.ts';
 import type { AttemptProgress, ProgressReport } from '../../tasks/progress.ts';
 import type { Task } from '../../tasks/task.ts';
 import { ChildFailure } from '../../workers/process/childErrors.ts';
-import type { MediaPool } from '../../workers/media/mediaPool.ts';
+import type { StagedMixture, Staging } from './staging.ts';
 
 /** How often staging, which has no heartbeats of its own, renews what is shown. */
 const RENEW_EVERY_MS = 2_000;
 
-/** What making it takes. */
+/** Dependencies of preparing a mixture. */
 interface MixtureParts {
   workspace: Pick<Workspace, 'localPath'>;
-  media: Pick<MediaPool, 'stage'>;
+  staging: Pick<Staging, 'stage'>;
 }
 
-/** The file that MSST decodes, and how long it is. */
-export interface PreparedMixture {
-  path: string;
-  durationSeconds: number;
-  warnings: string[];
+/** The file that MSST decodes. */
+export interface PreparedMixture extends StagedMixture {
   isStaged: boolean;
 }
 
@@ -27,33 +24,27 @@ interface Shown {
   progress: AttemptProgress;
 }
 
-/** Makes the file that MSST decodes. */
+/** Finds the file that MSST decodes: the upload itself, or what is staged of it. */
 export async function prepareMixture(
   parts: MixtureParts,
   task: Task,
-  folders: AttemptFolders,
   shown: Shown,
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
-  const { mixture } = task;
-  if (mixture.stagingReason !== null) return stageMixture(parts, task, folders, shown, signal);
-  const path = await parts.workspace.localPath(mixture.storageKey);
-  return { path, durationSeconds: mixture.durationSeconds, warnings: [], isStaged: false };
+  const { stagingReason, storageKey, durationSeconds } = task.mixture;
+  if (stagingReason !== null) return stageMixture(parts, task, shown, signal);
+  const path = await parts.workspace.localPath(storageKey);
+  return { path, durationSeconds, warnings: [], isStaged: false };
 }
 
 /** Whether a worker refused a file only because libsndfile does not read it whole. */
 export const needsStaging = (error: unknown) =>
   error instanceof ChildFailure && error.kind === 'NEEDS_STAGING';
 
-/**
- * Has FFmpeg decode the mixture into a WAV of 32-bit floats that MSST can read.
- *
- * @throws {ChildFailure} INVALID_AUDIO or CANCELLED
- */
+/** Waits for the staged mixture, and shows the task as decoding meanwhile. @throws what staging throws */
 export async function stageMixture(
-  { workspace, media }: MixtureParts,
-  { taskId, attempt, mixture }: Task,
-  { stagedMixture: path }: AttemptFolders,
+  { staging }: MixtureParts,
+  task: Task,
   shown: Shown,
   signal: AbortSignal,
 ): Promise<PreparedMixture> {
@@ -62,19 +53,7 @@ export async function stageMixture(
     shown.progress.renew();
   }, RENEW_EVERY_MS);
   try {
-    const staged = await media.stage(
-      {
-        task_id: taskId,
-        attempt,
-        path: await workspace.localPath(mixture.storageKey),
-        container: mixture.container,
-        duration_seconds: mixture.durationSeconds,
-        output_path: path,
-      },
-      signal,
-    );
-    // What was written, not what the probe counted: a warning says what is missing.
-    return { path, durationSeconds: staged.duration_seconds, warnings: staged.warnings, isStaged: true };
+    return { ...(await staging.stage(task, signal)), isStaged: true };
   } finally {
     clearInterval(renewal);
   }

@@ -2,9 +2,9 @@ import type { Log } from '../../log/log.ts';
 import type { Workspace } from '../../blobs/workspace.ts';
 import type { TaskQueue } from '../../queue/taskQueue.ts';
 import { WHOLE_SECONDS } from '../../tasks/resources/pieces.ts';
-import type { Task } from '../../tasks/task.ts';
 import type { InferenceWorker } from '../../workers/inference/inferenceWorker.ts';
 import type { RunnableModel } from './runnableModel.ts';
+import type { Staging } from './staging.ts';
 
 /**
  * Has busy workers decode the next songs in the queue ahead of time. Only a hint: tasks still start in order, on
@@ -23,6 +23,7 @@ export interface Preparation<Worker = InferenceWorker> {
 export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'>>(parts: {
   queue: Pick<TaskQueue, 'nextPending'>;
   workspace: Pick<Workspace, 'localPath'>;
+  staging: Pick<Staging, 'find'>;
   describeModel: (modelType: string) => Pick<RunnableModel, 'sampleRate'> | undefined;
   log: Pick<Log, 'warn'>;
 }): Preparation<Worker> {
@@ -39,12 +40,19 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
       if (free === undefined) return;
       if (prepared.has(task.taskId) || suspects.has(task.taskId)) continue;
       const model = parts.describeModel(task.modelType);
-      if (!model || !isPreparable(task)) continue;
+      // One processed in pieces is never held in memory.
+      if (!model || task.mixture.durationSeconds > WHOLE_SECONDS) continue;
+      const { stagingReason, storageKey, durationSeconds } = task.mixture;
+      const staged = parts.staging.find(task.taskId);
+      if (stagingReason !== null && !staged) continue;
       busy.set(free, task.taskId);
+      const path = staged?.path ?? (await parts.workspace.localPath(storageKey));
+      // It may have stopped computing meanwhile.
+      if (busy.get(free) !== task.taskId) continue;
       free.prepare({
-        mixture_path: await parts.workspace.localPath(task.mixture.storageKey),
+        mixture_path: path,
         sample_rate: model.sampleRate,
-        duration_seconds: task.mixture.durationSeconds,
+        duration_seconds: staged?.durationSeconds ?? durationSeconds,
       });
     }
   };
@@ -69,7 +77,3 @@ export function createPreparation<Worker extends Pick<InferenceWorker, 'prepare'
     look: tryToLook,
   };
 }
-
-/** A song that must be staged is not decodable yet; one processed in pieces is never held in memory. */
-const isPreparable = ({ mixture }: Task) =>
-  mixture.stagingReason === null && mixture.durationSeconds <= WHOLE_SECONDS;

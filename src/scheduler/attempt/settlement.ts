@@ -8,6 +8,7 @@ import { isSameAttempt, type AttemptId } from '../../tasks/attemptId.ts';
 import type { Task } from '../../tasks/task.ts';
 import { ChildFailure } from '../../workers/process/childErrors.ts';
 import { decideRetry, type RetryDecision } from './retryDecision.ts';
+import type { Staging } from './staging.ts';
 
 /** The outcome of an attempt. */
 export type Outcome = { result: AttemptResult } | { error: unknown };
@@ -16,6 +17,7 @@ export type Outcome = { result: AttemptResult } | { error: unknown };
 export interface SettlementParts {
   queue: Pick<TaskQueue, 'finish' | 'requeue' | 'statusOf'>;
   workspace: Pick<Workspace, 'removeScratch' | 'removeStems'>;
+  staging: Pick<Staging, 'release'>;
   maxAttempts: number;
   retryDelayMs: number;
   /** A worker could not load this model; `reason` is a sentence for clients. */
@@ -134,6 +136,7 @@ export function createSettlement(parts: SettlementParts): Settlement {
   return {
     async settle(task, outcome, how) {
       await removing(task.taskId, () => workspace.removeScratch(task));
+      await removing(task.taskId, () => parts.staging.release(task.taskId));
       if ('result' in outcome && outcome.result.status === 'completed') {
         if (!(await finish(task, outcome.result))) await discard(task);
         return;

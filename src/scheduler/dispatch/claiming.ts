@@ -6,6 +6,7 @@ import type { Lease, WorkerPool } from '../../workers/inference/workerPool.ts';
 import { leaseUntil } from './attemptLeases.ts';
 import type { DeviceAdmission } from '../admission/deviceAdmission.ts';
 import type { MemoryAdmission } from '../admission/memoryAdmission.ts';
+import type { Staging } from '../attempt/staging.ts';
 import { chooseWorker } from './workerChoice.ts';
 
 /** A claimed task and the leased worker that will run it. */
@@ -20,6 +21,7 @@ export interface ClaimingParts {
   pool: Pick<WorkerPool, 'ready' | 'lease'>;
   memory: Pick<MemoryAdmission, 'look'>;
   devices: Pick<DeviceAdmission, 'hasRoom' | 'takes'>;
+  staging: Pick<Staging, 'isReady'>;
   clock: Pick<Clock, 'now'>;
   isStopping: () => boolean;
 }
@@ -28,14 +30,21 @@ export interface ClaimingParts {
 const LOOK_AHEAD = 64;
 
 /**
- * Claims the oldest task that may start, for the idle worker that suits it best.
+ * Claims the oldest task that may start, for the idle worker that suits it best. A task whose mixture is being staged
+ * keeps one idle worker waiting for it: younger tasks may start on others, never before it on the same one.
  *
  * @returns undefined when no task can start or no worker suits it
  */
 export async function claimNext(parts: ClaimingParts): Promise<Claimed | undefined> {
   const { queue, pool, clock } = parts;
   const turn = parts.memory.look();
+  let idle = pool.ready().filter(({ isIdle }) => isIdle).length;
   for await (const { task, lastFailure } of candidates(queue)) {
+    if (!parts.staging.isReady(task)) {
+      idle -= 1;
+      if (idle <= 0) return undefined;
+      continue;
+    }
     let suited: InferenceWorker | undefined;
     const itsTurn = turn(task, () => {
       suited = chooseWorker(

@@ -45,7 +45,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
   let isWanted = false;
   let poll: NodeJS.Timeout | undefined;
 
-  /** Starts every task that can start, then maintains idle workers; repeats while it was woken meanwhile. */
+  /** Starts every task that can start, then looks after what waits; repeats while it was woken meanwhile. */
   const look = async (): Promise<void> => {
     isWanted = true;
     if (isLooking) return;
@@ -55,7 +55,9 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
         isWanted = false;
         pool.replaceWorn();
         while (canStart() && (await startNext()));
-        if (canStart()) parts.residency.maintain();
+        if (!canStart()) parts.staging.lookAhead();
+        // A worker that waits for a mixture loads nothing else meanwhile.
+        else if (!parts.staging.isBusy()) parts.residency.maintain();
       }
     } catch (error) {
       // The database failed; the poll retries.
@@ -87,6 +89,7 @@ export function createScheduler(parts: SchedulerParts): Scheduler {
     async stop(graceMs) {
       stopping = true;
       clearInterval(poll);
+      parts.staging.stop();
       const grace = new AbortController();
       const graceIsOver = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
       await Promise.race([running.settled(), graceIsOver]);

@@ -52,6 +52,12 @@ export function scratchBytes(task: SizedTask, model: SizedModel): number {
   return files * sampleRate * BYTES_PER_FRAME * task.mixture.durationSeconds;
 }
 
+/** Temporary disk space of a staged mixture, a stereo WAV of 32-bit floats, in bytes. */
+export const stagedBytes = ({
+  durationSeconds,
+  sampleRate,
+}: Pick<Task['mixture'], 'durationSeconds' | 'sampleRate'>) => durationSeconds * sampleRate * BYTES_PER_FRAME;
+
 const BYTES_PER_FRAME = 2 * 4;
 
 function sizeOf({ options }: SizedTask, { sampleRate, outputs }: SizedModel) {

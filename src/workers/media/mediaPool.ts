@@ -20,8 +20,8 @@ import {
 import { STAGING_TIMEOUTS, watchStaging, type StagingTimeouts } from './stagingWatch.ts';
 
 type Work = 'probe' | 'stage';
-/** Staging a long file takes minutes, so probing has children of its own. */
-const STAGES_AT_ONCE = 2;
+/** Memory that a media child may take, in bytes (`python_worker/media/limits.py`): no more of them stage at once than fit. */
+const STAGING_BYTES = 2 * 1024 ** 3;
 /** Upper bound on probes at once, however many cores there are. */
 const MOST_PROBES_OF_ONE = 32;
 /** Staging has a single owner: the scheduler already decides the order. */
@@ -80,13 +80,14 @@ export interface MediaPool {
 /**
  * Creates the pool: one media child at first, more when several files are to be read at once.
  *
- * @param cores how many files of one owner are probed at once
+ * @param host.cores how many files of one owner are probed at once, and the most that are staged at once
+ * @param host.memoryBytes the memory that staging may take, in bytes
  */
 export function createMediaPool(
   command: ChildCommand,
   log: Log,
+  { cores = availableParallelism(), memoryBytes }: { cores?: number; memoryBytes: number },
   timeouts = MEDIA_TIMEOUTS,
-  cores = availableParallelism(),
 ): MediaPool {
   const stopping = new AbortController();
   const alive = new Set<ChildProcess>();
@@ -98,10 +99,12 @@ export function createMediaPool(
   /** Children that are starting. */
   let starting = 0;
   const each = Math.min(cores, MOST_PROBES_OF_ONE);
+  const stagesAtOnce = Math.max(1, Math.min(cores, Math.floor(memoryBytes / STAGING_BYTES)));
   // One more than a single owner may use, so that another owner's file never waits behind them.
   const shares = {
     probe: { atOnce: each + 1, each },
-    stage: { atOnce: STAGES_AT_ONCE, each: STAGES_AT_ONCE },
+    // Staging a long file takes minutes, so it has children of its own.
+    stage: { atOnce: stagesAtOnce, each: stagesAtOnce },
   };
   const mostChildren = shares.probe.atOnce + shares.stage.atOnce;
   const children = createResourcePool<ChildProcess, Work>(shares, (missing) => {

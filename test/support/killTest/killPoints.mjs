@@ -193,12 +193,14 @@ function watchChannels() {
     const isSeparate = message.method === 'separate';
     if (isSeparate) reach('separate-before-sent');
     await write.call(this, message);
+    if (message.method === 'stage') reach('stage-sent');
     if (isSeparate) reach('separate-sent');
   };
   StreamMessageReader.prototype.listen = function (/** @type {(message: any) => void} */ callback) {
     return listen.call(this, (/** @type {any} */ message) => {
       if (message.method === 'progress') reach('progress-received');
       if (message.result?.stems) reach('result-received');
+      else if (message.result?.warnings) reach('stage-received');
       callback(message);
     });
   };

@@ -16,6 +16,8 @@ export const SERVER_POINTS = [
   'accept-committed',
   'answer-before-201',
   'answer-201-written',
+  'stage-sent',
+  'stage-received',
   'claim-before-commit',
   'claim-committed',
   'attempt-folders-made',

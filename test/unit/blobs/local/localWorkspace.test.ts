@@ -28,7 +28,6 @@ describe('the folders of an attempt', () => {
     expect(await workspace.openAttempt(attempt)).toEqual({
       stems: path.join(root, 'results/song/2'),
       scratch: path.join(root, 'tmp/song.2/work'),
-      stagedMixture: path.join(root, 'tmp/song.2/mixture.wav'),
     });
     expect([await files.list('results/song/2'), await files.list('tmp/song.2')]).toEqual([[], ['work']]);
     expect(await files.list('tmp/song.2/work')).toEqual([]);
@@ -45,6 +44,15 @@ describe('the folders of an attempt', () => {
     await workspace.removeScratch(attempt);
     expect(await files.list('tmp')).toEqual([]);
   });
+});
+
+test("a staged mixture has a folder of its own, which is its task's", async () => {
+  await files.put('tmp/song.staged/left.wav');
+  expect(await workspace.openStaged('song')).toBe(path.join(root, 'tmp/song.staged/mixture.wav'));
+  expect(await files.list('tmp/song.staged')).toEqual([]);
+  expect((await workspace.scratch.list()).map((name) => workspace.scratch.taskOf(name))).toEqual(['song']);
+  await workspace.removeStaged('song');
+  expect(await files.list('tmp')).toEqual([]);
 });
 
 describe('publishing', () => {

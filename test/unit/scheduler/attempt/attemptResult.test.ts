@@ -331,7 +331,7 @@ describe('while it runs', () => {
     expect(attempt.stages.read().stageSeconds).toEqual({ loading_model: 0, decoding: 2 });
     expect(vi.getTimerCount()).toBe(0);
     const { taskId, mixture } = attempt.task;
-    const staged = attempt.files.at(`tmp/${taskId}.1/mixture.wav`);
+    const staged = attempt.files.at(`tmp/${taskId}.staged/mixture.wav`);
     expect(attempt.staged).toEqual([
       {
         task_id: taskId,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createPreparation } from '../../../../src/scheduler/attempt/preparation.ts';
 import type { Task } from '../../../../src/tasks/task.ts';
 import type { PrepareMessage } from '../../../../src/contract/protocol.ts';
+import { noStaging } from '../../../support/noStaging.ts';
 import { newMixture, newTask } from '../../../support/newTask.ts';
 
 class Worker {
@@ -14,11 +15,15 @@ class Worker {
   }
 }
 
+const staged = (taskId: string) =>
+  taskId === 'staged' ? { path: '/tmp/staged.wav', durationSeconds: 9.5, warnings: [] } : undefined;
+
 function preparing(...waiting: Task[]) {
   const warned: unknown[] = [];
   const preparation = createPreparation<Worker>({
     queue: { nextPending: async (limit) => waiting.slice(0, limit) },
     workspace: { localPath: async (key) => `/data/${key}` },
+    staging: { find: staged },
     describeModel: (name) => (name === 'gone' ? undefined : { sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },
   });
@@ -94,9 +99,9 @@ test('of several workers each prepares another song', async () => {
   expect([one.told.length, two.told.length]).toEqual([1, 1]);
 });
 
-test('what is staged first, too long to be held, or of a model that is gone is left alone', async () => {
+test('what is not staged yet, too long to be held, or of a model that is gone is left alone', async () => {
   const { preparation } = preparing(
-    pending('staged', { stagingReason: 'container' }),
+    pending('being-staged', { stagingReason: 'container' }),
     pending('long', { durationSeconds: 301 }),
     pending('gone', {}, 'gone'),
     pending('good', { durationSeconds: 300 }),
@@ -106,6 +111,14 @@ test('what is staged first, too long to be held, or of a model that is gone is l
   await soon();
   expect(workers.flatMap(({ told }) => told)).toEqual(['/data/good 44100']);
   expect(workers.flatMap(({ lengths }) => lengths)).toEqual([300]);
+});
+
+test('what is staged is decoded from there, as long as it was written', async () => {
+  const { preparation } = preparing(pending('staged', { stagingReason: 'container' }));
+  const worker = new Worker();
+  preparation.begin(worker);
+  await soon();
+  expect([worker.told, worker.lengths]).toEqual([['/tmp/staged.wav 44100'], [9.5]]);
 });
 
 test('a song that a worker died over while it prepared it is never prepared again', async () => {
@@ -162,6 +175,7 @@ test('the queue is read only where a worker has nothing to prepare, and no furth
       },
     },
     workspace: { localPath: async (key) => key },
+    staging: noStaging,
     describeModel: () => ({ sampleRate: 44_100 }),
     log: { warn: () => undefined },
   });
@@ -184,6 +198,7 @@ test('a queue that cannot be read is told to the log and to nobody else', async 
   const preparation = createPreparation<Worker>({
     queue: { nextPending: () => Promise.reject(error) },
     workspace: { localPath: async (key) => key },
+    staging: noStaging,
     describeModel: () => ({ sampleRate: 44_100 }),
     log: { warn: (facts: unknown) => void warned.push(facts) },
   });

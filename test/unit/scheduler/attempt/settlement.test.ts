@@ -12,6 +12,7 @@ import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
 import { claim } from '../../../support/claim.ts';
 import { attemptOf } from '../../../support/attemptOf.ts';
+import { noStaging } from '../../../support/noStaging.ts';
 import { acceptTask } from '../../../support/acceptTask.ts';
 
 const throws = () => {
@@ -55,6 +56,7 @@ const makeSettlement = (given: Partial<SettlementParts> = {}) =>
   createSettlement({
     queue: disk.queue,
     workspace: files.workspace,
+    staging: noStaging,
     maxAttempts: 3,
     retryDelayMs: 0,
     onModelUnavailable: () => undefined,

@@ -1,10 +1,12 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { claimNext, type ClaimingParts } from '../../../../src/scheduler/dispatch/claiming.ts';
 import type { Turn } from '../../../../src/scheduler/admission/memoryAdmission.ts';
+import type { Task } from '../../../../src/tasks/task.ts';
 import type { AttemptId } from '../../../../src/tasks/attemptId.ts';
 import type { InferenceWorker } from '../../../../src/workers/inference/inferenceWorker.ts';
 import { newTask } from '../../../support/newTask.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
+import { noStaging } from '../../../support/noStaging.ts';
 import { acceptTask } from '../../../support/acceptTask.ts';
 
 const worker = {
@@ -42,6 +44,7 @@ function parts(turns: readonly Turn[], given: Partial<ClaimingParts> = {}): Clai
       },
     },
     devices: { hasRoom: () => true, takes: () => 0 },
+    staging: noStaging,
     clock: disk.clock,
     isStopping: () => false,
     ...given,
@@ -88,4 +91,32 @@ test('where the claim cannot be written the worker is given back unused', async 
   const queue = { ...disk.queue, claim: () => Promise.reject(new Error('SQLITE_FULL')) };
   await expect(claimNext(parts(['start'], { queue }))).rejects.toThrow('SQLITE_FULL');
   expect(released).toEqual(['unused']);
+});
+
+describe('a task whose mixture is being staged', () => {
+  const workers = (idle: number): ClaimingParts['pool'] => ({
+    ready: () => Array.from({ length: 3 }, (_, at) => ({ worker, device: 'cpu', isIdle: at < idle })),
+    lease: () => ({ worker, device: 'cpu', idleMs: 0, release: (how) => void released.push(how) }),
+  });
+  const stagingOf = (...tasks: Task[]) => ({
+    isReady: (task: Task) => !tasks.some(({ taskId }) => taskId === task.taskId),
+  });
+
+  test('keeps the only idle worker waiting: none starts before it', async () => {
+    const [first, second] = [await accept(), await accept()];
+    const given = { pool: workers(1), staging: stagingOf(first) };
+    expect(await claimNext(parts(['start'], given))).toBeUndefined();
+    expect(await claimNext(parts(['start'], { ...given, staging: stagingOf() }))).toMatchObject({
+      task: { taskId: first.taskId },
+    });
+    expect((await claimNext(parts(['start'], given)))?.task.taskId).toBe(second.taskId);
+  });
+
+  test('lets younger ones start on the other idle workers', async () => {
+    const [first, second, third] = [await accept(), await accept(), await accept()];
+    const claimed = await claimNext(parts(['start'], { pool: workers(2), staging: stagingOf(first) }));
+    expect(claimed?.task.taskId).toBe(second.taskId);
+    const both = stagingOf(first, third);
+    expect(await claimNext(parts(['start'], { pool: workers(2), staging: both }))).toBeUndefined();
+  });
 });

@@ -23,6 +23,7 @@ import { newTask } from '../../../support/newTask.ts';
 import { starterModel } from '../../../support/starterModel.ts';
 import { openQueueOnDisk, type QueueOnDisk } from '../../../support/queueOnDisk.ts';
 import { temporaryFolder } from '../../../support/temporaryFolder.ts';
+import { noStaging } from '../../../support/noStaging.ts';
 import { acceptTask } from '../../../support/acceptTask.ts';
 
 let disk: QueueOnDisk;
@@ -168,7 +169,7 @@ async function schedulerOf(given: {
   const scheduler = createScheduler({
     queue: given.queue,
     workspace: openDataFolder(await temporaryFolder()).workspace,
-    media: {} as never,
+    staging: noStaging,
     progress: given.progress ?? createProgressBoard(disk.clock),
     running: createRunningAttempts(),
     pool: {

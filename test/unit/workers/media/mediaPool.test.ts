@@ -19,8 +19,8 @@ function start(misbehaviour?: Parameters<typeof misbehavingChild>[0], timeouts: 
   const pool = createMediaPool(
     misbehavingChild(misbehaviour),
     createLog('silent'),
+    { cores: 2, memoryBytes: 8e9 },
     { ...MEDIA_TIMEOUTS, ...timeouts },
-    2,
   );
   pool.start();
   started.push(pool);
