@@ -57,7 +57,7 @@ export const groups = {
     ],
   },
   segments: {
-    modules: engine('pieces', 'segment_plan'),
-    tests: ['test_engine_decisions.py', 'test_segment_plan.py'],
+    modules: engine('pieces', 'piece_plan'),
+    tests: ['test_engine_decisions.py', 'test_piece_plan.py'],
   },
 };

@@ -11,7 +11,7 @@ import torch
 
 from ..protocol import Failure
 from .msst.model_config import batches, is_mono, setting
-from .pieces.segment_plan import grid_of
+from .pieces.piece_plan import grid_of
 
 
 class ForwardMeter:

@@ -18,7 +18,7 @@ from python_worker.engine.memory.memory_ladder import MemoryLadder, Shortage, gi
 from python_worker.engine.msst.msst import Msst
 from python_worker.engine.msst.names import ModuleProxy, replaced_names
 from python_worker.engine.pieces.cut import plan_cut, require_whole
-from python_worker.engine.pieces.segment_plan import CHECKED_SAMPLES, Grid, grid_of, plan_segments
+from python_worker.engine.pieces.piece_plan import CHECKED_SAMPLES, Grid, grid_of, plan_pieces
 from python_worker.engine.stems.planned_stems import PlannedStems
 from python_worker.engine.stems.stem_plan import StemPlan, plan_stems
 from python_worker.engine.stems.stem_writer import StemWriter
@@ -308,8 +308,8 @@ def test_a_long_mixture_is_cut_at_the_rate_and_the_grid_of_its_model() -> None:
     assert cut is not None
     assert (cut.grid, cut.sample_rate, cut.piece_samples) == (Grid(1000, 250, 2, 750, True), 8000, 80_000)
     assert (cut.rotations, cut.normalizes) == (3, False)
-    assert cut.segments(480_000) == plan_segments(cut.grid, 480_000, 80_000)
-    assert len(cut.segments(480_000)) == 7
+    assert cut.pieces(480_000) == plan_pieces(cut.grid, 480_000, 80_000)
+    assert len(cut.pieces(480_000)) == 7
 
 
 def test_a_yaml_without_a_rate_means_that_of_msst() -> None:
@@ -400,20 +400,20 @@ def test_what_is_too_short_is_not_padded_as_demix_does_not_pad_it() -> None:
 
 def test_pieces_begin_at_batches_of_the_whole_and_what_is_kept_meets_without_a_gap() -> None:
     grid = Grid(1000, 250, 2, 750, True)
-    segments = plan_segments(grid, 100_000, 20_000)
-    assert [segment.first_batch for segment in segments] == [segment.start // 500 for segment in segments]
-    for segment, following in pairwise(segments):
-        assert segment.keep_to == following.keep_from
+    pieces = plan_pieces(grid, 100_000, 20_000)
+    assert [piece.first_batch for piece in pieces] == [piece.start // 500 for piece in pieces]
+    for piece, following in pairwise(pieces):
+        assert piece.keep_to == following.keep_from
         assert following.checked_from == following.keep_from - CHECKED_SAMPLES
         assert following.start % 500 == 0
-    whole = plan_segments(grid, 100_000, 100_000)
+    whole = plan_pieces(grid, 100_000, 100_000)
     assert [(one.start, one.stop, one.keep_from, one.keep_to) for one in whole] == [(0, 100_000, 0, 100_000)]
     # 101,500 samples with the padding, in steps of 500; the last batch lies in the padding alone.
     assert whole[0].clean == frozenset(range(203)) == whole[0].needed | {202}
 
 
 def test_a_piece_takes_over_only_batches_that_lie_within_it() -> None:
-    first, second = plan_segments(Grid(1000, 250, 2, 750, True), 20_000, 14_000)
+    first, second = plan_pieces(Grid(1000, 250, 2, 750, True), 20_000, 14_000)
     # A batch reaches from 750 samples before its number times 500 to 500 samples after: 1250 in all.
     reach = {number: (500 * number - 750, 500 * number + 500) for number in range(60)}
     for piece in (first, second):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine.msst.failures import explain, is_broken_device, without_paths
 from python_worker.engine.msst.model_config import is_mono
-from python_worker.engine.pieces.segment_plan import grid_of
+from python_worker.engine.pieces.piece_plan import grid_of
 from python_worker.engine.stems.stem_writer import StemWriter, safe_name
 from python_worker.process.rpc import Request
 from python_worker.protocol import Failure, Progress, SeparateOptions

@@ -9,7 +9,7 @@ from typing import Any
 from ...protocol import Failure, SeparateParams
 from ..msst.model_config import setting
 from ..msst.msst import Msst
-from .segment_plan import Grid, Segment, grid_of, plan_segments
+from .piece_plan import Grid, Piece, grid_of, plan_pieces
 
 NORMALIZE = "normalize_audio"
 """MSST's function for `inference.normalize`, which needs the whole mixture."""
@@ -35,9 +35,9 @@ class Cut:
     rotations: int
     normalizes: bool
 
-    def segments(self, samples: int) -> list[Segment]:
+    def pieces(self, samples: int) -> list[Piece]:
         """The pieces of a mixture of this length in samples."""
-        return plan_segments(self.grid, samples, self.piece_samples)
+        return plan_pieces(self.grid, samples, self.piece_samples)
 
 
 def plan_cut(msst: Msst, config: Any, params: SeparateParams, bigshifts: int) -> Cut | None:
@@ -61,7 +61,7 @@ def plan_cut(msst: Msst, config: Any, params: SeparateParams, bigshifts: int) ->
         return None
     rate = int(setting(config, "audio", "sample_rate") or DEFAULT_SAMPLE_RATE)
     cut = Cut(grid, rate, round(params.piece_seconds * rate), bigshifts, normalizes)
-    return cut if len(cut.segments(round(params.duration_seconds * rate))) > 1 else None
+    return cut if len(cut.pieces(round(params.duration_seconds * rate))) > 1 else None
 
 
 def require_whole(params: SeparateParams) -> None:

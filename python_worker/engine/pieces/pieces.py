@@ -14,9 +14,9 @@ from ..mixture.mixture_file import Audio, MixtureFile
 from ..msst.msst_folder import INPUT_FOLDER
 from ..stems.planned_stems import PlannedStems
 from .cut import Cut
+from .piece_network import PieceNetwork
+from .piece_plan import CHECKED_SAMPLES
 from .rotations import Rotations
-from .segment_network import SegmentNetwork
-from .segment_plan import CHECKED_SAMPLES
 
 MAX_DIFFERENCE = 1e-5
 """Maximum difference between two pieces at their seam; -100 dBFS."""
@@ -54,21 +54,21 @@ class Pieces:
         self.differ = False
         self.sample_rate = cut.sample_rate
         self._whole = mixture
-        self._segments = cut.segments(mixture.samples)
-        self.count = len(self._segments)
+        self._pieces = cut.pieces(mixture.samples)
+        self.count = len(self._pieces)
         self._rotations = Rotations(cut.rotations, mixture.samples, Path())
-        self._network = SegmentNetwork(cut.grid, self._segments)
+        self._network = PieceNetwork(cut.grid, self._pieces)
         self._stems = stems
         self._tails: dict[str, Audio] = {}
         self._written: set[str] = set()
-        self._rotation, self._segment = 0, 0
-        calls = sum(cut.grid.batches(segment.stop - segment.start) for segment in self._segments)
+        self._rotation, self._piece = 0, 0
+        calls = sum(cut.grid.batches(piece.stop - piece.start) for piece in self._pieces)
         self.calls = calls * cut.rotations
 
     @property
     def is_last(self) -> bool:
         """Whether MSST is processing the last piece."""
-        return self._is_last_rotation and self._segment == len(self._segments) - 1
+        return self._is_last_rotation and self._piece == len(self._pieces) - 1
 
     @property
     def _is_last_rotation(self) -> bool:
@@ -80,9 +80,9 @@ class Pieces:
         for file in Path(INPUT_FOLDER).iterdir():
             file.unlink()
         for rotation in range(self._rotations.count):
-            for segment in range(len(self._segments)):
+            for index in range(len(self._pieces)):
                 # Only the names matter: MSST processes its files in the order of their names.
-                Path(INPUT_FOLDER, f"mixture-{rotation:04}-{segment:08}.wav").touch()
+                Path(INPUT_FOLDER, f"mixture-{rotation:04}-{index:08}.wav").touch()
         with self._network.before(network):
             yield
 
@@ -95,11 +95,11 @@ class Pieces:
         if options.get("sr", self.sample_rate) != self.sample_rate:
             self.refuse()
         self.name = Path(path).stem
-        self._rotation, self._segment = map(int, self.name.split("-")[1:])
+        self._rotation, self._piece = map(int, self.name.split("-")[1:])
         self._written.clear()
-        self._network.begin(self._segment)
-        segment = self._segments[self._segment]
-        self.mixture = self._whole.read(segment.start, segment.stop, self._rotations.shift(self._rotation))
+        self._network.begin(self._piece)
+        piece = self._pieces[self._piece]
+        self.mixture = self._whole.read(piece.start, piece.stop, self._rotations.shift(self._rotation))
         return self.mixture, self.sample_rate
 
     def write(self, instrument: str, audio: Audio) -> None:
@@ -115,18 +115,18 @@ class Pieces:
         if instrument in self._written:
             self.refuse()
         self._written.add(instrument)
-        segment = self._segments[self._segment]
-        if self._segment > 0:
-            checked = audio[segment.checked_from - segment.start : segment.keep_from - segment.start]
+        piece = self._pieces[self._piece]
+        if self._piece > 0:
+            checked = audio[piece.checked_from - piece.start : piece.keep_from - piece.start]
             if numpy.abs(checked - self._tails[instrument]).max() > MAX_DIFFERENCE:
                 self.refuse()
-        kept = slice(segment.keep_from - segment.start, segment.keep_to - segment.start)
+        kept = slice(piece.keep_from - piece.start, piece.keep_to - piece.start)
         self._tails[instrument] = audio[: kept.stop][-CHECKED_SAMPLES:].copy()
         if self._rotations.count == 1:
             assert self.mixture is not None  # MSST has read the piece before it writes stems
             self._stems.add(instrument, audio[kept], self.mixture.T[kept])
             return
-        self._rotations.add(self._rotation, instrument, segment.keep_from, audio[kept])
+        self._rotations.add(self._rotation, instrument, piece.keep_from, audio[kept])
         if self.is_last:
             for start, block in self._rotations.averages(instrument, audio.shape[1]):
                 self._stems.add(instrument, block, self._whole.read(start, start + len(block)).T)

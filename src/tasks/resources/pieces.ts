@@ -3,7 +3,7 @@ import type { Chunking } from '../../models/inspection/modelYaml.ts';
 /** Mixtures up to this length are separated as a whole: memory for that is always available. */
 export const WHOLE_SECONDS = 300;
 const PIECE_SECONDS = 240;
-/** Samples computed by both of two adjacent pieces, for comparison (`python_worker/engine/pieces/segment_plan.py`). */
+/** Samples computed by both of two adjacent pieces, for comparison (`python_worker/engine/pieces/piece_plan.py`). */
 const CHECKED_SAMPLES = 4096;
 /** A remainder shorter than this is added to the last piece. */
 export const LONGEST_PIECE = 1.25;

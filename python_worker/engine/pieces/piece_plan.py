@@ -64,7 +64,7 @@ def grid_of(config: Any, architecture: str) -> Grid | None:
 
 
 @dataclass(frozen=True)
-class Segment:
+class Piece:
     """A piece of the mixture that goes through MSST by itself. Positions are samples of the whole mixture.
 
     Attributes:
@@ -86,7 +86,7 @@ class Segment:
     clean: frozenset[int]
 
 
-def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
+def plan_pieces(grid: Grid, length: int, target: int) -> list[Piece]:
     """Cut a mixture into pieces that overlap no more than necessary.
 
     Args:
@@ -97,7 +97,7 @@ def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
     Returns:
         The pieces; a single one, the whole, if it is short enough or if pieces of that length cannot work.
     """
-    segments: list[Segment] = []
+    pieces: list[Piece] = []
     start = keep_from = 0
     while True:
         stop = _stop_after(grid, start, target)
@@ -105,11 +105,11 @@ def plan_segments(grid: Grid, length: int, target: int) -> list[Segment]:
         following = _start_before(grid, keep_to - CHECKED_SAMPLES)
         # The next piece must begin later, and be long enough to be padded like the whole.
         if stop < length and (following <= start or length - following <= 2 * grid.border):
-            return [_segment(grid, length, 0, length, 0, length)]
+            return [_piece(grid, length, 0, length, 0, length)]
         if stop >= length:
-            segments.append(_segment(grid, length, start, length, keep_from, length))
-            return segments
-        segments.append(_segment(grid, length, start, stop, keep_from, keep_to))
+            pieces.append(_piece(grid, length, start, length, keep_from, length))
+            return pieces
+        pieces.append(_piece(grid, length, start, stop, keep_from, keep_to))
         start, keep_from = following, keep_to
 
 
@@ -140,7 +140,7 @@ def _start_before(grid: Grid, sample: int) -> int:
     return (sample - _right_from(grid, 0)) // batch_step * batch_step
 
 
-def _segment(grid: Grid, length: int, start: int, stop: int, keep_from: int, keep_to: int) -> Segment:
+def _piece(grid: Grid, length: int, start: int, stop: int, keep_from: int, keep_to: int) -> Piece:
     first = start // (grid.batch * grid.step)
     checked_from = keep_from if start == 0 else keep_from - CHECKED_SAMPLES
     needed, clean = set(), set()
@@ -151,4 +151,4 @@ def _segment(grid: Grid, length: int, start: int, stop: int, keep_from: int, kee
             needed.add(first + number)
         if (start == 0 or begins >= start) and (stop == length or ends <= stop):
             clean.add(first + number)
-    return Segment(start, stop, keep_from, keep_to, checked_from, first, frozenset(needed), frozenset(clean))
+    return Piece(start, stop, keep_from, keep_to, checked_from, first, frozenset(needed), frozenset(clean))

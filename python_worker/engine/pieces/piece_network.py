@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from .segment_plan import Grid, Segment
+from .piece_plan import Grid, Piece
 
 
-class SegmentNetwork:
+class PieceNetwork:
     """Wraps a network's forward while MSST processes the pieces of a mixture one after the other.
 
     Every forward call of the whole mixture is made once, with the same data. All others are answered with
@@ -20,12 +20,12 @@ class SegmentNetwork:
 
     Args:
         grid: the model's chunks and batches.
-        segments: the pieces in order.
+        pieces: the pieces in order.
     """
 
-    def __init__(self, grid: Grid, segments: list[Segment]) -> None:
+    def __init__(self, grid: Grid, pieces: list[Piece]) -> None:
         self._grid = grid
-        self._segments = segments
+        self._pieces = pieces
         self._current = -1
         self._calls = 0
         self._calls_per_pass = 0
@@ -34,12 +34,12 @@ class SegmentNetwork:
 
     def begin(self, index: int) -> None:
         """Announce that the next forward calls are for this piece."""
-        segment = self._segments[index]
+        piece = self._pieces[index]
         self._current, self._calls = index, 0
         if index == 0:
             # A new rotation of the mixture begins.
             self._shared.clear()
-        self._calls_per_pass = self._grid.batches(segment.stop - segment.start)
+        self._calls_per_pass = self._grid.batches(piece.stop - piece.start)
 
     @contextmanager
     def before(self, network: torch.nn.Module) -> Iterator[None]:
@@ -59,26 +59,26 @@ class SegmentNetwork:
             del network.forward
 
     def _answer(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:
-        segment = self._segments[self._current]
+        piece = self._pieces[self._current]
         of_pass, in_pass = divmod(self._calls, self._calls_per_pass)
-        number = segment.first_batch + in_pass
+        number = piece.first_batch + in_pass
         self._calls += 1
-        if number not in segment.needed:
+        if number not in piece.needed:
             return self._nothing(forward, batch, *arguments, **options)
-        known = self._shared.pop((of_pass, number), None) if number in segment.clean else None
+        known = self._shared.pop((of_pass, number), None) if number in piece.clean else None
         if known is not None and torch.equal(known[0], batch):
             return known[1]
         output = forward(batch, *arguments, **options)
         self._output_shape = output.shape
-        if self._is_shared(segment, number):
+        if self._is_shared(piece, number):
             # The output is kept on the CPU to save device memory.
             self._shared[(of_pass, number)] = (batch.clone(), output.cpu())
         return output
 
-    def _is_shared(self, segment: Segment, number: int) -> bool:
-        if number not in segment.clean or self._current + 1 >= len(self._segments):
+    def _is_shared(self, piece: Piece, number: int) -> bool:
+        if number not in piece.clean or self._current + 1 >= len(self._pieces):
             return False
-        following = self._segments[self._current + 1]
+        following = self._pieces[self._current + 1]
         return number in following.needed and number in following.clean
 
     def _nothing(self, forward: Any, batch: Any, *arguments: Any, **options: Any) -> Any:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ml_collections import ConfigDict
 from msst.utils.model_utils import apply_tta, demix
 
-from python_worker.engine.pieces.segment_network import SegmentNetwork
-from python_worker.engine.pieces.segment_plan import CHECKED_SAMPLES, Grid, Segment, grid_of, plan_segments
+from python_worker.engine.pieces.piece_network import PieceNetwork
+from python_worker.engine.pieces.piece_plan import CHECKED_SAMPLES, Grid, Piece, grid_of, plan_pieces
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,23 +44,23 @@ def separate(config: Any, architecture: str, network: torch.nn.Module, mixture: 
 
 
 def in_pieces(
-    grid: Grid, segments: list[Segment], network: WholeChunkNetwork, mixture: Any, *how: Any
+    grid: Grid, pieces: list[Piece], network: WholeChunkNetwork, mixture: Any, *how: Any
 ) -> tuple[Stems, int]:
     """What is kept of all pieces, put together, and the forward calls made."""
     config, architecture, use_tta = how
-    between = SegmentNetwork(grid, segments)
+    between = PieceNetwork(grid, pieces)
     kept: dict[str, list[Any]] = {"drums": [], "other": []}
     tails: Stems = {}
     with between.before(network):
-        for number, segment in enumerate(segments):
+        for number, piece in enumerate(pieces):
             between.begin(number)
-            piece = mixture[:, segment.start : segment.stop]
-            for name, stem in separate(config, architecture, network, piece, use_tta).items():
+            audio = mixture[:, piece.start : piece.stop]
+            for name, stem in separate(config, architecture, network, audio, use_tta).items():
                 if number > 0:
-                    seam = stem[:, segment.checked_from - segment.start : segment.keep_from - segment.start]
+                    seam = stem[:, piece.checked_from - piece.start : piece.keep_from - piece.start]
                     assert numpy.array_equal(seam, tails[name])
-                until_end = stem[:, : segment.keep_to - segment.start]
-                kept[name].append(until_end[:, segment.keep_from - segment.start :])
+                until_end = stem[:, : piece.keep_to - piece.start]
+                kept[name].append(until_end[:, piece.keep_from - piece.start :])
                 tails[name] = until_end[:, -CHECKED_SAMPLES:]
     return {name: numpy.concatenate(stem, axis=1) for name, stem in kept.items()}, network.calls
 
@@ -88,18 +88,18 @@ def test_pieces_give_the_samples_of_the_whole_and_compute_hardly_anything_twice(
     config, architecture = model
     grid = grid_of(config, architecture)
     assert grid is not None
-    segments = plan_segments(grid, samples, target)
+    pieces = plan_pieces(grid, samples, target)
     mixture = numpy.random.default_rng(samples).standard_normal((2, samples)).astype(numpy.float32)
     network = WholeChunkNetwork()
     whole = separate(config, architecture, network, mixture, use_tta)
-    pieces, calls = in_pieces(grid, segments, WholeChunkNetwork(), mixture, config, architecture, use_tta)
+    stems, calls = in_pieces(grid, pieces, WholeChunkNetwork(), mixture, config, architecture, use_tta)
     for name, stem in whole.items():
-        assert numpy.array_equal(stem, pieces[name])
+        assert numpy.array_equal(stem, stems[name])
     # A piece as short as a few chunks has hardly any that the next one can take over, and at a seam the
     # padding of one of the two may reach into a batch that both need.
-    shortest = min((segment.stop - segment.start for segment in segments), default=samples)
+    shortest = min((piece.stop - piece.start for piece in pieces), default=samples)
     if shortest > 4 * (grid.chunk + grid.batch * grid.step) + 2 * CHECKED_SAMPLES:
-        assert calls <= network.calls + (len(segments) - 1) * (3 if use_tta else 1)
+        assert calls <= network.calls + (len(pieces) - 1) * (3 if use_tta else 1)
 
 
 @given(grids(), st.floats(1.25, 40))
@@ -111,9 +111,9 @@ def test_pieces_as_long_as_the_server_asks_for_can_always_be_cut(
     assert grid is not None
     target = 4 * (grid.chunk + grid.batch * grid.step) + 2 * CHECKED_SAMPLES
     samples = round(longer * target)
-    segments = plan_segments(grid, samples, target)
-    assert len(segments) > 1
-    assert max(segment.stop - segment.start for segment in segments[:-1]) <= target
-    assert segments[-1].stop - segments[-1].start <= target + grid.chunk + grid.batch * grid.step
-    assert [segments[0].keep_from, segments[-1].keep_to] == [0, samples]
-    assert all(one.keep_to == following.keep_from for one, following in pairwise(segments))
+    pieces = plan_pieces(grid, samples, target)
+    assert len(pieces) > 1
+    assert max(piece.stop - piece.start for piece in pieces[:-1]) <= target
+    assert pieces[-1].stop - pieces[-1].start <= target + grid.chunk + grid.batch * grid.step
+    assert [pieces[0].keep_from, pieces[-1].keep_to] == [0, samples]
+    assert all(one.keep_to == following.keep_from for one, following in pairwise(pieces))
