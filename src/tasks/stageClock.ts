@@ -22,13 +22,13 @@ export class StageClock {
 
   enter(stage: Stage): void {
     if (stage === this.#stage) return;
-    this.#settle();
+    this.#countElapsed();
     this.#stage = stage;
   }
 
   /** @returns total seconds since the start, and the seconds of each stage, which add up to the total */
   read(): { processingSeconds: number; stageSeconds: StageSeconds } {
-    this.#settle();
+    this.#countElapsed();
     const stages = [...this.#milliseconds].map(([stage, time]) => [stage, time / 1000]);
     return {
       processingSeconds: (this.#since - this.#startedAt) / 1000,
@@ -36,7 +36,7 @@ export class StageClock {
     };
   }
 
-  #settle(): void {
+  #countElapsed(): void {
     const now = this.#clock.monotonic();
     this.#milliseconds.set(this.#stage, (this.#milliseconds.get(this.#stage) ?? 0) + now - this.#since);
     this.#since = now;

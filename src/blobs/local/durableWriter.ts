@@ -22,7 +22,7 @@ export function durableWriter(file: FileHandle): Writable {
     // The next sync or `final` reports a failure; without a handler until then it would end the process.
     syncing.catch(() => undefined);
   };
-  const settle = (work: Promise<void>, callback: (error?: Error | null) => void) => {
+  const report = (work: Promise<void>, callback: (error?: Error | null) => void) => {
     work.then(() => {
       callback();
     }, callback);
@@ -30,14 +30,14 @@ export function durableWriter(file: FileHandle): Writable {
   return new Writable({
     highWaterMark: 1024 * 1024,
     write: (chunk: Uint8Array, _encoding, callback) => {
-      settle(write([chunk]), callback);
+      report(write([chunk]), callback);
     },
     writev: (items, callback) => {
-      settle(write(items.map((item) => item.chunk as Uint8Array)), callback);
+      report(write(items.map((item) => item.chunk as Uint8Array)), callback);
     },
     final: (callback) => {
       const all = syncing.then(() => file.sync());
-      settle(all, callback);
+      report(all, callback);
     },
     destroy: (error, callback) => {
       file.close().then(() => {

@@ -1,7 +1,7 @@
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import type { DevicePeakStore } from '../devicePeakStore.ts';
 import { devicePeaks } from './schema.ts';
-import { settle, type Write } from './transaction.ts';
+import { asPromise, type Write } from './transaction.ts';
 
 /** Stored in place of null: SQLite does not enforce uniqueness of nulls in a primary key. */
 const AS_YAML = 0;
@@ -10,7 +10,7 @@ const AS_YAML = 0;
 export function createDevicePeakStore(db: BetterSQLite3Database, write: Write): DevicePeakStore {
   return {
     all: () =>
-      settle(() =>
+      asPromise(() =>
         db
           .select()
           .from(devicePeaks)

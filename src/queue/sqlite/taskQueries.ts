@@ -8,7 +8,7 @@ import { attempts, counters, inputs, stems, tasks } from './schema.ts';
 import { attemptRow, pendingTask, readTask, selectTasks, taskOfKey, toTask } from './taskRows.ts';
 import type { ReadMemo } from './readMemo.ts';
 import { LONGEST_RETRY_DELAY_MS, type DeviceFailure, type TaskQueue } from '../taskQueue.ts';
-import { settle } from './transaction.ts';
+import { asPromise } from './transaction.ts';
 
 const RECENT_TASKS = 50;
 
@@ -46,7 +46,7 @@ export function taskQueries(
 
   return {
     find: (taskId, owner) =>
-      settle(() => {
+      asPromise(() => {
         const task = memo.read(`task ${taskId}`, () => {
           const rows = findTask.get({ taskId });
           return rows && toTask(rows);
@@ -54,13 +54,13 @@ export function taskQueries(
         return task?.owner === owner ? task : undefined;
       }),
 
-    findByKey: (idempotencyKey, owner) => settle(() => readTask(db, taskOfKey(idempotencyKey, owner))),
+    findByKey: (idempotencyKey, owner) => asPromise(() => readTask(db, taskOfKey(idempotencyKey, owner))),
 
     queuePosition: (seq) =>
-      settle(() => memo.read(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
+      asPromise(() => memo.read(`position ${String(seq)}`, () => countUpTo.get({ seq })?.n ?? 0)),
 
     queuePositions: (seqs) =>
-      settle(() => {
+      asPromise(() => {
         if (seqs.length === 0) return new Map();
         // Numbers all pending tasks in one pass, however many positions are requested.
         const waiting = db
@@ -80,7 +80,7 @@ export function taskQueries(
       }),
 
     page: ({ owner, status, before, limit }) =>
-      settle(() =>
+      asPromise(() =>
         selectTasks(
           db,
           and(
@@ -97,7 +97,7 @@ export function taskQueries(
       ),
 
     countByStatus: () =>
-      settle(() => {
+      asPromise(() => {
         const rows = db
           .select({ status: tasks.status, n: count() })
           .from(tasks)
@@ -110,7 +110,7 @@ export function taskQueries(
       }),
 
     totals: () =>
-      settle(() => {
+      asPromise(() => {
         const rows = new Map(
           db
             .select()
@@ -128,7 +128,7 @@ export function taskQueries(
       }),
 
     candidates: ({ after, limit }) =>
-      settle(() =>
+      asPromise(() =>
         selectTasks(
           db,
           and(pendingTask(), mayStart(clock.now()), after === undefined ? undefined : gt(tasks.seq, after)),
@@ -141,7 +141,7 @@ export function taskQueries(
       ),
 
     nextPending: (limit) =>
-      settle(() =>
+      asPromise(() =>
         selectTasks(db, and(pendingTask(), isNull(tasks.notBefore)))
           .orderBy(asc(tasks.seq))
           .limit(limit)
@@ -150,7 +150,7 @@ export function taskQueries(
       ),
 
     stemsOf: (task) =>
-      settle(() =>
+      asPromise(() =>
         db
           .select()
           .from(stems)
@@ -162,10 +162,12 @@ export function taskQueries(
       ),
 
     hasInput: (inputId) =>
-      settle(() => db.select({ n: count() }).from(inputs).where(eq(inputs.inputId, inputId)).get()?.n === 1),
+      asPromise(
+        () => db.select({ n: count() }).from(inputs).where(eq(inputs.inputId, inputId)).get()?.n === 1,
+      ),
 
     statusOf: (taskId) =>
-      settle(() =>
+      asPromise(() =>
         db
           .select({ status: tasks.status, step: tasks.step, attempt: tasks.attempt })
           .from(tasks)
@@ -174,7 +176,7 @@ export function taskQueries(
       ),
 
     recentThroughputs: () =>
-      settle(() =>
+      asPromise(() =>
         db
           .select({
             plan: tasks.plan,

@@ -7,7 +7,7 @@ import type { EndedStatus } from '../../tasks/taskState.ts';
 import { attempts, events, inputs, stems, tasks } from './schema.ts';
 import { readTask, selectTasks, toTask, visibleTask } from './taskRows.ts';
 import type { ExpiryQuery, TaskQueue } from '../taskQueue.ts';
-import { settle, type Write } from './transaction.ts';
+import { asPromise, type Write } from './transaction.ts';
 import type { RunTransition, Transition } from './transition.ts';
 
 /** The queue methods that expire, hide and erase tasks and their files. */
@@ -35,7 +35,7 @@ export function taskRemoval(
         return task;
       }),
 
-    markedDeleted: () => settle(() => selectTasks(db, isNotNull(tasks.deletedAt)).all().map(toTask)),
+    markedDeleted: () => asPromise(() => selectTasks(db, isNotNull(tasks.deletedAt)).all().map(toTask)),
 
     erase: (taskId) =>
       write((tx) => {
@@ -54,7 +54,7 @@ export function taskRemoval(
       }),
 
     ended: ({ status, ...query }) =>
-      settle(() =>
+      asPromise(() =>
         selectEnded(
           db,
           status === undefined

@@ -7,13 +7,13 @@ export type Write = <T>(body: (tx: BetterSQLite3Database) => T) => Promise<T>;
 export const createWrite =
   (db: BetterSQLite3Database): Write =>
   (body) =>
-    settle(() =>
+    asPromise(() =>
       // Immediate: takes the write lock up front, so a transaction never has to be retried half-way.
       db.transaction((tx) => body(tx as unknown as BetterSQLite3Database), { behavior: 'immediate' }),
     );
 
 /** Runs a synchronous call and turns an exception into a rejection, as an asynchronous driver would. */
-export function settle<T>(body: () => T): Promise<T> {
+export function asPromise<T>(body: () => T): Promise<T> {
   return new Promise((resolve) => {
     resolve(body());
   });

@@ -69,7 +69,7 @@ interface Slot extends Omit<WorkerStatus, 'isQuarantined' | 'isGpuQuarantined'> 
   /** Resolves when the lease is released, even if the worker died. */
   leased: Promise<void>;
   /** It was stopped to be replaced; its exit is not a crash. */
-  isRetired: boolean;
+  isReplaced: boolean;
   /** Why `renew` wants it replaced. */
   outdated: string | undefined;
   /** Monotonic milliseconds. */
@@ -109,7 +109,7 @@ export function createWorkerPool(parts: {
     worker: undefined,
     circuit: createCircuit(clock, parts.timeouts.quarantineMs),
     leased: Promise.resolve(),
-    isRetired: false,
+    isReplaced: false,
     outdated: undefined,
     idleSince: 0,
   });
@@ -119,7 +119,7 @@ export function createWorkerPool(parts: {
       const startedAt = clock.monotonic();
       const end = await live(slot);
       slot.restarts += 1;
-      slot.isRetired = false;
+      slot.isReplaced = false;
       if (end === 'asked') continue;
       slot.circuit.died(clock.monotonic() - startedAt);
       const delayMs = Math.max(slot.circuit.delayMs(), quarantine.restMs(slot.device));
@@ -162,7 +162,7 @@ export function createWorkerPool(parts: {
     slot.worker = undefined;
     slot.pid = null;
     slot.state = 'down';
-    if (isStopping() || slot.isRetired) return 'asked';
+    if (isStopping() || slot.isReplaced) return 'asked';
     slot.lastError = `it ended (${exit.signal ?? `exit code ${String(exit.exitCode)}`})`;
     log.error({ workerId: slot.id, device: slot.device, ...exit }, 'a worker died');
     if (exit.exitCode === BROKEN_DEVICE_EXIT_CODE) deviceFailed(slot);
@@ -192,7 +192,7 @@ export function createWorkerPool(parts: {
       const reason = worker?.recyclePolicy.reason ?? slot.outdated;
       if (slot.state !== 'idle' || !worker || reason === undefined) continue;
       slot.state = 'starting';
-      slot.isRetired = true;
+      slot.isReplaced = true;
       log.info({ workerId: slot.id, device: slot.device, reason }, 'a worker is replaced');
       void worker.stop();
     }
@@ -220,14 +220,14 @@ export function createWorkerPool(parts: {
       const worker = slot?.worker;
       if (!slot || !worker) return undefined;
       slot.state = 'busy';
-      let settle: () => void = () => undefined;
-      slot.leased = new Promise((resolve) => (settle = resolve));
+      let endLease: () => void = () => undefined;
+      slot.leased = new Promise((resolve) => (endLease = resolve));
       return {
         worker,
         device: slot.device,
         idleMs: clock.monotonic() - slot.idleSince,
         release(how) {
-          settle();
+          endLease();
           if (how === 'worked') {
             slot.circuit.worked();
             quarantine.worked(slot.device);

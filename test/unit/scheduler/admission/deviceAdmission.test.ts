@@ -35,9 +35,9 @@ const setBusy = (worker: AdmittedWorker, isBusy: boolean) => {
   for (const each of workers) if (each.worker === worker) each.isIdle = !isBusy;
 };
 const begin = (modelType: string, worker: AdmittedWorker) => {
-  const crowd = admission.begin(newTask({ modelType }), worker);
+  const neighbours = admission.begin(newTask({ modelType }), worker);
   setBusy(worker, true);
-  return crowd;
+  return neighbours;
 };
 const end = (worker: AdmittedWorker) => {
   admission.end(worker);
