@@ -79,7 +79,7 @@ function preparedAlready() {
 /** @param {import('../setup/setUp.mjs').Setting} setting */
 async function prepare(setting) {
   const lock = await takeLock(path.join(projectRoot, '.setup', 'lock'), {
-    onWait: (pid) => setting.report.say(`waiting for the set-up that process ${pid} does in this folder`),
+    onWait: (pid) => setting.report.say(`waiting for the set-up of process ${pid} in this folder`),
     isStopped: () => false,
   });
   try {

@@ -101,7 +101,7 @@ def _check_msst(report: dict[str, Any], msst_root: Path) -> None:
     try:
         rehearse(engine)
     except Failure as failure:
-        sentence = f"A second of noise could not be separated with it. {failure.message}"
+        sentence = f"Separating one second of noise with it failed. {failure.message}"
         raise Failure(failure.kind, sentence, failure.traceback) from failure
 
 

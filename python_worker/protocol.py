@@ -172,7 +172,7 @@ class SeparateParams:
 
     Attributes:
         duration_seconds: the mixture's length as counted by the probe.
-        piece_seconds: the mixture goes through MSST in pieces of at most this length, if that gives the same
+        piece_seconds: the mixture is separated in pieces of at most this length, if that gives the same
             stems; None: as a whole.
         whole_fits: whether the host has memory for the whole mixture, if it cannot be cut into pieces.
     """

@@ -24,7 +24,7 @@ export function requireWork({ access, root }, what) {
   if (access.kind === 'work') return;
   if (access.kind === 'look') throw new NeedsWork(what);
   throw new SetupError(
-    `${what} must be prepared here first, and ${root} cannot be written by this user (${access.why.message}). Run "npm start" there once as the user it belongs to, on a mount that can be written, and then the same command again.`,
+    `${what} must be set up here first, but ${root} cannot be written by this user (${access.why.message}). Run "npm start" there once as its owner, on a writable mount, then run the same command again.`,
   );
 }
 

@@ -66,7 +66,7 @@ async function withoutItsLibraries(setting, { venv, log }) {
   for (const library of libraries) rmSync(library);
   if ((await failing(setting, venv, [torchaudio])).length === 0) return;
   await pipUninstall(setting, { venv, name: 'torchaudio', log });
-  setting.report.detail('torchaudio does not fit the torch there: models that need it are unavailable');
+  setting.report.detail('torchaudio does not match the installed torch: models that need it are unavailable');
 }
 
 /**

@@ -33,7 +33,7 @@ export async function build(setting) {
       for (const line of output.trim().split('\n').slice(0, 40)) report.detail(line);
       throw new SetupError(
         diskProblem(output) ??
-          'The TypeScript sources do not compile; the lines above say where. Mend them (git status shows what was changed) and run the same command again.',
+          'The TypeScript sources do not compile; the lines above say where. Fix them (git status shows what was changed) and run the same command again.',
       );
     }
     await bundle(root);

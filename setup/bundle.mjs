@@ -18,7 +18,7 @@ export async function bundle(root) {
   } catch (error) {
     throw new SetupError(
       diskProblem(String(error)) ??
-        `The server cannot be bundled (${String(error)}). Mend the sources (git status shows what was changed) and run the same command again.`,
+        `The server cannot be bundled (${String(error)}). Fix the sources (git status shows what was changed) and run the same command again.`,
     );
   }
 }

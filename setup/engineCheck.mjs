@@ -62,5 +62,5 @@ export async function checkEngine({ root, env, run }, python, msstRoot) {
  * @returns {string} a message that says what to do about an MSST that no interpreter can run
  */
 export function unservable(msstRoot, error) {
-  return `The MSST in ${msstRoot} cannot be served${error ? `: ${error}` : ''}. What works: upstream's checkouts since August 2024, the MSST-GUI forks, and others that call their parts likewise (docs/compatibility.md). Set "msst_root" to one of these, or remove the key to use the MSST that comes with this server, and run the same command again.`;
+  return `The MSST in ${msstRoot} cannot be served${error ? `: ${error}` : ''}. Supported: upstream checkouts since August 2024, the MSST-GUI forks, and others with the same structure (docs/compatibility.md). Set "msst_root" to one of these, or remove the key to use the MSST that comes with this server, and run the same command again.`;
 }

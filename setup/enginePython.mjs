@@ -79,7 +79,7 @@ export async function enginePython(setting, keys) {
     report.detail(`MSST runs on ${engine.python}`);
     if (extras.length > 0 && !isLayer(root, engine.python)) {
       report.detail(
-        `engine_extras go into .venv-engine only, and this interpreter is used as it is. For them: ${engine.python} -m pip install ${extras.join(' ')}`,
+        `engine_extras are installed into .venv-engine only, and this interpreter is used as it is. To install them: ${engine.python} -m pip install ${extras.join(' ')}`,
       );
     }
     return { python: engine.python, needs: engine.needs, options: engine.options };
@@ -103,7 +103,7 @@ async function configured(setting, python, msstRoot) {
   if (check.is_to_blame) throw new SetupError(unservable(msstRoot, check.error));
   const why = check.missing_module ? `the module "${check.missing_module}" is missing there` : check.error;
   throw new SetupError(
-    `${subject} cannot run the MSST in ${msstRoot}: ${why}. ${check.missing_module ? `Install it there (${python} -m pip install, with the name of its package)` : 'Repair that environment'}, for msst-serve changes nothing in it; or name another interpreter, or remove the key, and run the same command again.${pythonVariables(setting.env)}`,
+    `${subject} cannot run the MSST in ${msstRoot}: ${why}. ${check.missing_module ? `Install it there (${python} -m pip install, with the name of its package)` : 'Repair that environment'} (msst-serve does not change it), set another interpreter, or remove the key, and run the same command again.${pythonVariables(setting.env)}`,
   );
 }
 

@@ -42,7 +42,7 @@ export async function engineVenv(setting, { interpreters, msstRoot, extras }) {
   } catch (error) {
     if (!(error instanceof VersionConflict) || !wanted || wanted.hasTorch) throw error;
     // With no torch to reuse, no package of the base is worth a conflict.
-    setting.report.detail('what is installed there stands in the way: making an environment apart from it');
+    setting.report.detail('the installed packages conflict: creating a separate environment');
     await makeVenv(setting, { venv, base: wanted.base, log });
     await installMissing(setting, layer);
   }
@@ -175,7 +175,7 @@ async function installExtras(setting, layer, extras) {
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     throw new SetupError(
-      `engine_extras could not be installed into ${layer.venv}, beside the torch that is there: ${error.message}`,
+      `engine_extras could not be installed into ${layer.venv} without changing torch: ${error.message}`,
     );
   }
   const modules = wanted.map((extra) => (/^[A-Za-z0-9._-]+/.exec(extra)?.[0] ?? '').replaceAll('-', '_'));
@@ -183,7 +183,7 @@ async function installExtras(setting, layer, extras) {
     // A package's modules may have other names.
     if (error.includes(`No module named '${module}'`)) continue;
     throw new SetupError(
-      `engine_extras: ${module} is installed in ${layer.venv} now, and cannot be imported there (${error.replace(/\.$/, '')}): it does not fit the torch or the Python there. Name another version of it, or remove it, in the configuration, and run the same command again.`,
+      `engine_extras: ${module} is installed in ${layer.venv} but cannot be imported there (${error.replace(/\.$/, '')}): it does not match the torch or Python there. Choose another version or remove it in the configuration, and run the same command again.`,
     );
   }
 }
@@ -212,7 +212,7 @@ async function install(setting, layer, needs, failing, flags) {
   requireWork(setting, 'The Python that runs MSST');
   const wanted = needs.filter(({ module }) => failing.has(module)).map(({ requirement }) => requirement);
   if (failing.has('torch')) {
-    setting.report.detail('torch is not here yet: this is the large part, several minutes on a slow line');
+    setting.report.detail('installing torch, a large download: several minutes on a slow connection');
   }
   removeStamp(layer.venv);
   const constraints = await writeConstraints(setting, layer, wanted);
@@ -290,7 +290,7 @@ async function satisfyCheckout(setting, layer) {
     await install(setting, layer, [need], new Map([[need.module, '']]), []);
     writeStamp(layer.venv, layer.stamp);
   }
-  throw new SetupError(unusable(setting, layer, null, 'it asked for too many further packages'));
+  throw new SetupError(unusable(setting, layer, null, 'it needs too many additional packages'));
 }
 
 /**
@@ -303,7 +303,7 @@ function unusable({ env }, { venv, msstRoot }, module, error) {
   const why = error ? ` (${error})` : '';
   const also = pythonVariables(env);
   if (module === null) {
-    return `The MSST in ${msstRoot} cannot be imported by ${pythonOf(venv)}${why}. Set "python" in the configuration to the interpreter with which it runs, or mend it, and run the same command again.${also}`;
+    return `The MSST in ${msstRoot} cannot be imported by ${pythonOf(venv)}${why}. Set "python" in the configuration to an interpreter that can run it, or fix the checkout, and run the same command again.${also}`;
   }
   return `The MSST in ${msstRoot} needs the Python module "${module}", which ${pythonOf(venv)} cannot import${why}. Set "python" in the configuration to an interpreter that has it, or install it into the environment you use for MSST, activate that one, and run the same command again.${also}`;
 }

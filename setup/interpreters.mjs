@@ -167,10 +167,10 @@ function isOurs(root, path) {
 function noPython({ env }, tooOld, broken) {
   const mend = `Install one (${installCommand('python')}) and run the same command again.`;
   if (broken.length > 0) {
-    return `msst-serve needs Python 3.10 or newer; what was found cannot run a program: ${broken.join(', ')}.${pythonVariables(env) || ` ${mend}`}`;
+    return `msst-serve needs Python 3.10 or newer; the ones found cannot run a program: ${broken.join(', ')}.${pythonVariables(env) || ` ${mend}`}`;
   }
   if (tooOld.length > 0) {
-    return `msst-serve needs Python 3.10 or newer; what was found is older: ${tooOld.join(', ')}. ${mend}`;
+    return `msst-serve needs Python 3.10 or newer; the ones found are older: ${tooOld.join(', ')}. ${mend}`;
   }
   return `No Python 3.10 or newer was found (looked for an active conda or venv, then for ${names.join(', ')} on PATH). ${mend}`;
 }

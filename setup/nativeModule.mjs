@@ -26,6 +26,6 @@ export async function proveNativeModule({ root, env, run }, npm) {
   if (second.code === 0) return;
   const why = second.output.trim().split('\n')[0] ?? '';
   throw new SetupError(
-    `better-sqlite3 was installed and does not load in this Node.js (${process.version}): ${why.replace(/\.$/, '')}. If npm is set to another Node's headers, remove that (npm config delete nodedir), and run the same command again. npm's whole output is in ${npm.log}.`,
+    `better-sqlite3 was installed but does not load in this Node.js (${process.version}): ${why.replace(/\.$/, '')}. If npm is configured with another Node's headers, remove that setting (npm config delete nodedir), and run the same command again. npm's whole output is in ${npm.log}.`,
   );
 }

@@ -45,7 +45,7 @@ export async function npmProblem(setting, { code, output }) {
     return 'The npm packages could not be downloaded: the network or the package registry cannot be reached. Check the connection (or the proxy settings of npm) and run the same command again.';
   }
   if (/EACCES|EPERM|EROFS/.test(output)) {
-    return 'npm may not write into this folder or its cache. Make them yours (ls -ld . ~/.npm shows whose they are) and run the same command again.';
+    return 'npm cannot write to this folder or its cache. Make them yours (ls -ld . ~/.npm shows their owners) and run the same command again.';
   }
   if (/can only install packages when your package\.json and package-lock\.json/.test(output)) {
     return lockProblem(setting, output);
@@ -63,9 +63,9 @@ export async function npmProblem(setting, { code, output }) {
 function compileProblem({ root }) {
   const odd = /['"`$\\();&|<>*?[\]~]/.exec(root)?.[0];
   if (odd !== undefined) {
-    return `better-sqlite3 could not be compiled in a folder whose path holds ${odd}. Move this folder to a path of letters, digits and hyphens, and run the same command again there.`;
+    return `better-sqlite3 could not be compiled in a folder whose path contains ${odd}. Move this folder to a path of letters, digits and hyphens, and run the same command again there.`;
   }
-  return 'better-sqlite3 could not be compiled. Check that the C++ compiler works and knows C++20 (g++ 11 or newer) and run the same command again.';
+  return 'better-sqlite3 could not be compiled. Check that the C++ compiler works and supports C++20 (g++ 11 or newer) and run the same command again.';
 }
 
 /**
@@ -77,7 +77,7 @@ function compileProblem({ root }) {
  */
 async function lockProblem({ root, run }, output) {
   const said = /^npm (?:error|ERR!) ((?:Missing|Invalid): .*)/m.exec(output)?.[1]?.replace(/\.$/, '');
-  const refusal = `npm finds that package.json and package-lock.json do not fit together${said ? ` (${said})` : ''}.`;
+  const refusal = `According to npm, package.json and package-lock.json do not match${said ? ` (${said})` : ''}.`;
   const changed = await run('git', [
     '-C',
     root,
@@ -88,9 +88,9 @@ async function lockProblem({ root, run }, output) {
     'package-lock.json',
   ]);
   if (changed.code === 0 && changed.stdout.trim() === '') {
-    return `${refusal} Neither was changed since the last commit, so it is this npm that reads them otherwise: run npx -y npm@${testedNpm} start (or test).`;
+    return `${refusal} Neither was changed since the last commit, so this npm version reads them differently: run npx -y npm@${testedNpm} start (or test).`;
   }
-  return `${refusal} Restore both (git checkout package.json package-lock.json) or, after a change of package.json, make the lock file anew (npm install --package-lock-only), and run the same command again.`;
+  return `${refusal} Restore both (git checkout package.json package-lock.json) or, after a change of package.json, regenerate the lock file (npm install --package-lock-only), and run the same command again.`;
 }
 
 /** @param {import('./installCommand.mjs').Need} need */

@@ -31,7 +31,7 @@ export function createReport(out) {
       const seconds = () => Math.round((performance.now() - began) / 1000);
       line(`set-up: ${label}…`);
       const heartbeat = setInterval(() => {
-        if (performance.now() - lastLineAt >= heartbeatMs - 50) line(`  still at it (${seconds()} s)`);
+        if (performance.now() - lastLineAt >= heartbeatMs - 50) line(`  still running (${seconds()} s)`);
       }, 1000);
       try {
         const result = await work();

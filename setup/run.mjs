@@ -109,7 +109,7 @@ async function prepare(root, mode, argv) {
 async function lockOrWhyNot(root, report, isStopped) {
   try {
     return await takeLock(join(root, '.setup', 'lock'), {
-      onWait: (pid) => report.say(`waiting for the set-up that process ${pid} does in this folder`),
+      onWait: (pid) => report.say(`waiting for the set-up of process ${pid} in this folder`),
       isStopped,
     });
   } catch (why) {

@@ -194,6 +194,6 @@ function createLog({ log, appendLog }) {
   return (text) => {
     if (room <= 0) return;
     room -= text.length;
-    attempt(() => appendFileSync(log, room > 0 ? text : `${text}\n… and more, which is left out.\n`));
+    attempt(() => appendFileSync(log, room > 0 ? text : `${text}\n… further output omitted.\n`));
   };
 }

@@ -61,7 +61,7 @@ function requireNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major >= 22 || (major === 20 && minor >= 20)) return;
   throw new SetupError(
-    `msst-serve needs Node.js 20.20 or newer of line 20, or 22 or newer; this is ${process.version}. Install one of those and run the same command again.`,
+    `msst-serve needs Node.js 20 (20.20 or newer), or 22 or newer; this is ${process.version}. Install one of those and run the same command again.`,
   );
 }
 

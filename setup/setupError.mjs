@@ -41,7 +41,7 @@ export function explainFileError(error) {
   if (full) return new SetupError(full, { cause: error });
   if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') {
     return new SetupError(
-      `This folder cannot be written (${error.message}). Make it yours, or clone the project where you may write, and run the same command again.`,
+      `This folder cannot be written (${error.message}). Make it yours, or clone the project into a folder that you can write to, and run the same command again.`,
       { cause: error },
     );
   }

@@ -36,7 +36,7 @@ export async function testPython(setting, engine) {
   await report.step('preparing the Python that runs the tests', async () => {
     const base = await describe(setting, engine);
     if (!base || !('prefix' in base))
-      throw new SetupError(`${engine} does not run any more. Run the same command again.`);
+      throw new SetupError(`${engine} no longer runs. Run the same command again.`);
     await makeVenv(setting, { venv, base, log });
     await showPackagesOf(setting, { venv, below: base });
     await pipInstall(setting, { venv, args: ['-r', tools], log });

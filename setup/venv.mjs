@@ -118,7 +118,7 @@ function pipProblem(output, advice) {
     const wanted = /Cannot install (.*?) because these package versions have conflicting/.exec(output)?.[1];
     const usual =
       'Set "python" in the configuration to an interpreter of your own that runs MSST, or deactivate this environment, and run the same command again.';
-    return `pip found no versions of the missing packages that fit those already installed${wanted ? ` (${wanted})` : ''}, and installed ones are never replaced. ${advice ?? usual}`;
+    return `pip found no versions of the missing packages that are compatible with those already installed${wanted ? ` (${wanted})` : ''}, and installed ones are never replaced. ${advice ?? usual}`;
   }
   const none = /No matching distribution found for (\S+)/.exec(output)?.[1];
   if (none) {

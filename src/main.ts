@@ -55,7 +55,7 @@ function openLogFile(): RotatingFile {
   } catch (error) {
     if (!(error instanceof FileNotWritable)) throw error;
     process.stderr.write(
-      `${error.message} Name another by log_file, or give this one to the server's user.\n`,
+      `${error.message} Set another log_file, or make this one writable for the server's user.\n`,
     );
     process.exit(1);
   }
@@ -83,12 +83,12 @@ function stopOnSignal(running: RunningServer): void {
       firstAt = performance.now();
       log.info(
         { signal, timeoutSeconds: config.shutdownTimeoutSeconds },
-        'shutting down; a second signal ends it at once',
+        'shutting down; send a second signal to stop immediately',
       );
       void stopAndExit(running, config.shutdownTimeoutSeconds * 1000);
     } else if (!isOver && performance.now() - firstAt > SECOND_SIGNAL_AFTER_MS) {
       isOver = true;
-      log.warn({ signal }, 'shutting down at once');
+      log.warn({ signal }, 'shutting down immediately');
       void stopAndExit(running, 0);
     }
   };

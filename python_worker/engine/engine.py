@@ -144,7 +144,9 @@ class Engine:
             _leave_broken_device(error, attempt.log)
             if separation.pieces_differ:
                 self._uncut.append(params.model)
-                attempt.log("warn", f"{params.model.name} is not the same in pieces: tried again as a whole")
+                attempt.log(
+                    "warn", f"{params.model.name} gives different output in pieces: retrying without pieces"
+                )
                 return self._try_once(params, attempt, stages)
             failure = explain(
                 error,
@@ -167,10 +169,10 @@ class Engine:
         evicted = self._models.evict_others(ladder.params.model) if ladder.may_evict(shortage) else []
         self._memory.release()
         if evicted:
-            attempt.log("warn", f"memory ran out: tried again without the models {', '.join(evicted)}")
+            attempt.log("warn", f"memory ran out: retrying without the models {', '.join(evicted)}")
         elif ladder.halve(shortage):
             size = ladder.params.options.batch_size
-            attempt.log("warn", f"memory ran out: tried again with a batch_size of {size}")
+            attempt.log("warn", f"memory ran out: retrying with a batch_size of {size}")
         else:
             failure = give_up(shortage)
             self._recover_from(failure)
@@ -214,5 +216,5 @@ def _leave_broken_device(error: BaseException, log: Log) -> None:
     if not is_broken_device(error):
         return
     details = "".join(traceback.format_exception(error))
-    log("error", f"the device failed for good, and this worker ends for a new one to begin:\n{details}")
-    raise ProcessBroken("the device failed for good")
+    log("error", f"the device failed permanently; this worker exits and is replaced:\n{details}")
+    raise ProcessBroken("the device failed permanently")

@@ -94,4 +94,6 @@ class ForwardMeter:
         self.seconds += time.monotonic() - self._began_at
         if not is_finite:
             # MSST would silently replace it with zeros.
-            raise Failure("SEPARATION_FAILED", "The model put out values that are not finite numbers.")
+            raise Failure(
+                "SEPARATION_FAILED", "The output of the model has values that are not finite numbers."
+            )

@@ -122,4 +122,4 @@ def _compare(stem: Path, expected: Any) -> None:
         and numpy.abs(found - expected).max() <= TOLERANCE
     ):
         return
-    raise Failure("SEPARATION_FAILED", "It puts out other samples than its network.")
+    raise Failure("SEPARATION_FAILED", "Its output differs from that of its network.")

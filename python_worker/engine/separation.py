@@ -218,7 +218,7 @@ class Separation:
         self._pieces = Pieces(mixture, cut, self._planned(mixture.samples, cut.sample_rate))
         passes = self._passes() // self._bigshifts
         self._meter.expect_calls(self._pieces.calls * passes)
-        self._attempt.log("info", f"the mixture goes through MSST in {self._pieces.count} pieces")
+        self._attempt.log("info", f"the mixture is separated in {self._pieces.count} pieces")
         self._stages.enter("separating", 0, self._meter.total)
         around.enter_context(self._pieces.before(network))
         return True
@@ -265,7 +265,7 @@ class Separation:
         if int(samplerate) != self._source.sample_rate:
             self._write_resampled(instrument, stem, int(samplerate))
         elif stem.shape[0] != mixture.shape[-1]:
-            sentence = f"MSST made the stem {instrument} of another length than the mixture."
+            sentence = f"MSST made the stem {instrument} with another length than the mixture."
             raise Failure("SEPARATION_FAILED", sentence)
         elif self._pieces is not None:
             self._pieces.write(instrument, stem)
@@ -287,10 +287,12 @@ class Separation:
         assert mixture is not None and self._plan is not None
         seconds, expected = stem.shape[0] / sample_rate, mixture.shape[-1] / self._source.sample_rate
         if abs(seconds - expected) > RESAMPLED_TOLERANCE_SECONDS:
-            sentence = f"MSST made the stem {instrument} of another length than the mixture."
+            sentence = f"MSST made the stem {instrument} with another length than the mixture."
             raise Failure("SEPARATION_FAILED", sentence)
         if instrument == self._plan.subtracted:
-            sentence = f"This MSST writes its stems at {sample_rate} Hz: no instrumental can be made of them."
+            sentence = (
+                f"This MSST writes its stems at {sample_rate} Hz: no instrumental can be made from them."
+            )
             raise Failure("SEPARATION_FAILED", sentence)
         self._warn(f"This MSST writes its stems at {sample_rate} Hz, not at the rate of the model.")
         self._add(instrument, stem, mixture.T, sample_rate)

@@ -131,8 +131,8 @@ def _check_shape(sample_rate: int, channels: int) -> None:
 def _refuse_if_empty(length: AudioLength, head: Look) -> None:
     if length.samples == 0:
         if length.declared:
-            raise Failure("INVALID_AUDIO", "The file is cut off: it holds a header and no sound.")
-        raise Failure("INVALID_AUDIO", "The file is empty: it holds no samples.")
+            raise Failure("INVALID_AUDIO", "The file is truncated: it has a header but no audio.")
+        raise Failure("INVALID_AUDIO", "The file is empty: it contains no samples.")
     if head.samples == 0:
         raise Failure("INVALID_AUDIO", "Nothing in the file can be decoded: it is damaged.")
 
@@ -145,7 +145,7 @@ def _refuse_if_cut(length: AudioLength, sample_rate: int) -> None:
     if missing > sample_rate / 2 or missing > length.declared / 10:
         raise Failure(
             "INVALID_AUDIO",
-            f"The file is cut off: it declares {length.declared / sample_rate:.1f} s "
+            f"The file is truncated: it declares {length.declared / sample_rate:.1f} s "
             f"but holds {length.samples / sample_rate:.1f} s.",
         )
 
@@ -171,12 +171,12 @@ def _ask_msst_decoder(
 ) -> str | None:
     """Why the file must be staged although counting shows no reason: MSST's decoder itself is tried."""
     if not sndfile.is_there():
-        return "libsndfile is missing here, and cannot be asked whether it reads the file"
+        return "libsndfile is missing here, so it is unknown whether it can read the file"
     with sndfile.opened(path) as file:
         if file is None:
             return "MSST's decoder does not open the file"
         if (file.sample_rate, file.channels) != (head.sample_rate, head.channels):
-            return "MSST's decoder takes it for sound of another rate or number of channels"
+            return "MSST's decoder reports another sample rate or number of channels"
         if container == "mp3" and file.samples >= length.samples:
             # libsndfile has scanned the whole MP3 for its end, and found all the counted samples.
             return None

@@ -34,14 +34,14 @@ def examine(path: str, container: Container, deadline: Deadline) -> ProbeResult 
         if file.channels > 2:
             raise Failure(
                 "INVALID_AUDIO",
-                f"The file has {file.channels} channels, and is coded in a way that allows one or two alone. "
+                f"The file has {file.channels} channels, but its encoding allows one or two only. "
                 "Save it as an ordinary WAV or FLAC.",
             )
         head = file.read(sndfile.BLOCK_SAMPLES)
         if not math.isfinite(sum(head)):
             raise Failure(
                 "INVALID_AUDIO",
-                "The file holds samples that are infinite or not a number; no model can use them.",
+                "The file contains samples that are infinite or not a number; no model can use them.",
             )
         # Only for uncompressed samples is their number known without reading them all.
         is_plain = file.format & TYPE == W64 and codec.startswith("pcm")
@@ -52,6 +52,6 @@ def examine(path: str, container: Container, deadline: Deadline) -> ProbeResult 
             else file.read_on(held, deadline)
         )
         if samples == 0:
-            raise Failure("INVALID_AUDIO", "The file is empty: it holds no samples.")
+            raise Failure("INVALID_AUDIO", "The file is empty: it contains no samples.")
         seconds = samples / file.sample_rate
         return ProbeResult(container, codec, file.sample_rate, file.channels, seconds, staging_reason=None)

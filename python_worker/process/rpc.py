@@ -136,7 +136,7 @@ class Server:
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
             # An unsolicited response has no method and needs no answer.
             if "result" not in message and "error" not in message:
-                self._refuse(request_id, INVALID_REQUEST, "This is no JSON-RPC 2.0 request.")
+                self._refuse(request_id, INVALID_REQUEST, "This is not a JSON-RPC 2.0 request.")
         elif method == "$/cancelRequest":
             self._cancel(message.get("params"))
         elif "id" not in message:

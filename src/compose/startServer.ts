@@ -58,7 +58,7 @@ export async function startServer(
   const catalog = await createModels({
     ...base,
     onOtherArchitectures: () => {
-      processes.pool.renew('MSST builds different architectures than before');
+      processes.pool.renew('the architectures of MSST have changed');
     },
   });
   const parts = { ...base, storage, processes, catalog, progress: createProgressBoard(clock), memoryBytes };

@@ -69,7 +69,7 @@ function readNamed(entry: Record<string, unknown>): ApiKey | Problem[] {
     // Do not name the field: it may be a key that was written in the wrong place.
     const near = closest(field, PART_NAMES);
     problems.push({
-      wrong: 'it has a field that is unknown',
+      wrong: 'it has an unknown field',
       allowed: `name with key or sha256${near ? `, did you mean ${near}?` : ''}`,
     });
   }
@@ -90,13 +90,14 @@ function readNamed(entry: Record<string, unknown>): ApiKey | Problem[] {
 const wrongWith: Record<Part, (value: unknown) => string | null> = {
   name: (value) => wrongText(value, 1, 100, /^\P{C}*$/u, 'it has control characters'),
   // Other characters would not arrive unchanged in a header.
-  key: (value) => wrongText(value, 16, 1000, /^[\x21-\x7e]*$/, 'it has blanks or other characters'),
-  sha256: (value) => wrongText(value, 64, 64, /^[0-9a-f]*$/i, 'it has other characters'),
+  key: (value) =>
+    wrongText(value, 16, 1000, /^[\x21-\x7e]*$/, 'it has spaces or other characters that are not allowed'),
+  sha256: (value) => wrongText(value, 64, 64, /^[0-9a-f]*$/i, 'it has characters that are not allowed'),
 };
 
 function wrongText(value: unknown, least: number, most: number, of: RegExp, other: string): string | null {
-  if (typeof value === 'number') return 'it is a number, not a text';
-  if (typeof value !== 'string') return 'it is no text';
+  if (typeof value === 'number') return 'it is a number, not a string';
+  if (typeof value !== 'string') return 'it is not a string';
   if (value.length < least) return value === '' ? 'it is empty' : 'it is too short';
   if (value.length > most) return 'it is too long';
   return of.test(value) ? null : other;
@@ -106,10 +107,10 @@ function repetitions(key: ApiKey, before: ReadonlyMap<number, ApiKey>): Problem[
   for (const [place, other] of before) {
     const of = `that of api_keys.${String(place)}`;
     if (key.sha256 === other.sha256) {
-      return [{ wrong: `its key is ${of}`, allowed: 'a key that no entry before it has' }];
+      return [{ wrong: `its key is ${of}`, allowed: 'a key that no earlier entry has' }];
     }
     if (ownerOf(key) === ownerOf(other)) {
-      return [{ wrong: `its name is ${of}`, allowed: 'a name that no entry before it has' }];
+      return [{ wrong: `its name is ${of}`, allowed: 'a name that no earlier entry has' }];
     }
   }
   return [];

@@ -67,7 +67,7 @@ function unknown(name: string, own: readonly KnownOption[]): string {
   if (near !== null) return `no option of this MSST, did you mean ${near}?`;
   const [first, ...others] = own.map(({ names }) => String(names[0]));
   if (first === undefined)
-    return 'no option of this MSST, allowed: none, for it has none that the server does not set itself';
+    return 'no option of this MSST, allowed: none, because the server sets all of its options itself';
   const more = others.length >= MOST_TOLD ? ` and ${String(others.length + 1 - MOST_TOLD)} more` : '';
   return `no option of this MSST, allowed: ${[first, ...others].slice(0, MOST_TOLD).join(', ')}${more}`;
 }

@@ -7,7 +7,7 @@ export function describeLackingFolders(given: Record<string, unknown>): string[]
   return folders.flatMap((folder: unknown, index) => {
     if (typeof folder !== 'string' || folder === '' || isReadableFolder(folder)) return [];
     return [
-      `extra_model_dirs.${String(index)}: ${JSON.stringify(folder)} is not valid, allowed: a folder that is there and can be read`,
+      `extra_model_dirs.${String(index)}: ${JSON.stringify(folder)} is not valid, allowed: an existing, readable folder`,
     ];
   });
 }

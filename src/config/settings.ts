@@ -45,7 +45,7 @@ const duration = (words: string, least = 0) =>
   allowed(withUnit(DURATION_UNITS).pipe(z.number().min(least)), words);
 const whole = (least: number, most: number) =>
   allowed(z.int().min(least).max(most), `a whole number from ${String(least)} to ${String(most)}`);
-const text = allowed(z.string().min(1), 'a text that is not empty');
+const text = allowed(z.string().min(1), 'a non-empty string');
 const hours = allowed(
   z.number().positive().max(1_000_000),
   'a number of hours above 0, up to 1000000, such as 24 or 0.5',
@@ -119,7 +119,7 @@ export const settingsSchema = z.strictObject({
       z.literal('auto'),
       allowed(
         z.array(z.string().regex(DEVICE)).min(1),
-        '`auto`, or a list of cpu, mps, cuda:0 and the like, and UUIDs of GPUs such as GPU-5b2c…',
+        '`auto`, or a list of devices: cpu, mps, cuda:0, or GPU UUIDs such as GPU-5b2c…',
       ),
     ])
     .default('auto'),
@@ -128,7 +128,7 @@ export const settingsSchema = z.strictObject({
   failed_retention_hours: hours.default(24),
   metadata_retention_hours: hours.default(168),
   default_model_type: text.optional(),
-  preload_models: allowed(z.array(z.string().min(1)), 'a list of names of models').default([]),
+  preload_models: allowed(z.array(z.string().min(1)), 'a list of model names').default([]),
   model_idle_unload_seconds: duration('a duration such as 300, 30s or 10m, or 0 for never').default(0),
   log_level: allowed(z.enum(logLevels), `one of ${logLevels.join(', ')}`).default('info'),
   log_file: filePath.optional(),
@@ -141,7 +141,7 @@ export const settingsSchema = z.strictObject({
   python: z.union([z.literal('auto'), filePath]).default('auto'),
   engine_extras: allowed(
     z.array(z.string().regex(REQUIREMENT)).max(50),
-    'a list of Python packages such as demucs or hyper-connections>=0.4, no addresses and no paths',
+    'a list of Python packages such as demucs or hyper-connections>=0.4, without URLs or paths',
   ).default([]),
   extra_model_dirs: allowed(z.array(z.string().min(1)), 'a list of folders').default([]),
   models: z

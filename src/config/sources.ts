@@ -59,7 +59,7 @@ export function readConfigFile(
   }
   const looked = candidates.map((candidate) => path.resolve(cwd, candidate)).join(', ');
   warnings.push(
-    `No configuration file at ${looked}: the defaults hold. Anyone who can reach this server may use it (authentication is off).`,
+    `No configuration file at ${looked}: using the defaults. Anyone who can reach this server can use it (authentication is off).`,
   );
   return { path: null, values: {} };
 }
@@ -69,7 +69,7 @@ function parseConfigFile(absolute: string, content: string, problems: string[]):
     const values: unknown = readYaml(content) ?? {};
     if (typeof values === 'object' && !Array.isArray(values)) return values as Record<string, unknown>;
     problems.push(
-      `${absolute}: it holds no settings, allowed: lines of \`key: value\` (YAML) or one JSON object`,
+      `${absolute}: it contains no settings, allowed: lines of \`key: value\` (YAML) or one JSON object`,
     );
   } catch (error) {
     problems.push(

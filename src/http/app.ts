@@ -72,14 +72,14 @@ function unknownRoute(app: OpenAPIHono<HttpEnv>): NotFoundHandler<HttpEnv> {
     app,
     onMethodNotAllowed: (c: Context<HttpEnv>, allow) =>
       answerError(
-        new AppError('METHOD_NOT_ALLOWED', `This route takes ${allow.join(', ')}.`, { hints: { allow } }),
+        new AppError('METHOD_NOT_ALLOWED', `This route accepts ${allow.join(', ')}.`, { hints: { allow } }),
         c,
       ),
   });
   return async (c: Context<HttpEnv, string>) => {
     await refuseMethod(c, () => {
       c.res = answerError(
-        new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists what there is.'),
+        new AppError('ROUTE_NOT_FOUND', 'There is no such route. GET /docs lists all routes.'),
         c,
       );
       return Promise.resolve();

@@ -203,7 +203,7 @@ describe('a server that is told to stop while a task runs', () => {
       clearInterval(again);
     });
     upload.socket.destroy();
-    expect(says(server, 'shutting down at once')).toBe(true);
+    expect(says(server, 'shutting down immediately')).toBe(true);
     expect(stored(taskId)).toMatchObject({ status: 'pending', failures: 0, outcomes: ['server_stopped'] });
   });
 
@@ -219,7 +219,7 @@ describe('a server that is told to stop while a task runs', () => {
     expect((await getTask(server.url, taskId)).status).toBe('processing');
     await writeFile(goOn, '');
     await expectEnd(server, children);
-    expect(says(server, 'shutting down at once')).toBe(false);
+    expect(says(server, 'shutting down immediately')).toBe(false);
     expect(stored(taskId)).toMatchObject({ status: 'completed', attempt: 1 });
   });
 });

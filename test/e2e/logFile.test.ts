@@ -36,7 +36,7 @@ test('a log file that cannot be written ends the start with a sentence that name
   expect(code).toBe(1);
   expect(stderr).toBe(
     `The log file ${path.join(folder, 'taken.log')} cannot be written (EISDIR). ` +
-      `Name another by log_file, or give this one to the server's user.\n`,
+      `Set another log_file, or make this one writable for the server's user.\n`,
   );
   expect(stdout).toBe('');
 });

@@ -175,7 +175,7 @@ test(
 
     const words = (await separate(running, 'unsaid')).error?.message ?? '';
     expect(words).toBe(
-      'The LoRA checkpoint of unsaid is not merged: how strong it is stands nowhere: ' +
+      'The LoRA checkpoint of unsaid is not merged: its scaling is unknown: ' +
         "lora_alpha is missing in the section lora of the model's YAML.",
     );
     expect(parseProblem((await post(running, 'unsaid')).body).detail).toContain(words);

@@ -50,7 +50,7 @@ test(
     const fast = await separate('fast');
     const after = await separate('plain');
     expect(fast.warnings).toEqual([
-      'the model was computed in bf16 and compiled, as this server is configured: the stems differ a little from those of MSST',
+      'the model was computed in bf16 and compiled, as this server is configured: the stems differ slightly from those of MSST',
     ]);
     expect([before.warnings, after.warnings]).toEqual([[], []]);
     expect(after.hashes).toEqual(before.hashes);

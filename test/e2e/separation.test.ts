@@ -337,7 +337,7 @@ test(
       const task = await separate(server, song, fields);
       expect(task).toMatchObject({ status: 'completed', attempts: 1, error: null, warnings: [] });
       const said = server.log.map(({ line }) => line);
-      expect(said).toContain('the mixture goes through MSST in 2 pieces');
+      expect(said).toContain('the mixture is separated in 2 pieces');
       expect(await readdir(path.join(server.dataDir, 'tmp'))).toEqual([]);
       const stems = await download(server, task);
       const asked = { mixture: song, stems, pcm_type: 'FLOAT', bigshifts: 2 };

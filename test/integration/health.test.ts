@@ -51,7 +51,7 @@ test('requirement 9.3: less free disk than min_free_disk is degraded, and still 
   const { status, report } = await health(running);
   expect([status, report.status, report.dependencies.disk.status]).toEqual([200, 'degraded', 'degraded']);
   expect(report.problems).toEqual([
-    expect.stringMatching(/^The disk is nearly full: .* free, at least .* wanted\.$/),
+    expect.stringMatching(/^The disk is nearly full: .* free, at least .* required\.$/),
   ]);
 });
 

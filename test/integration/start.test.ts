@@ -27,7 +27,7 @@ test('while the GPUs are looked for, health says so and tasks are accepted; they
   const answer = await call(`${server.url}/api/v1/health`);
   const report = answer.body as HealthReport;
   expect([answer.status, report.status]).toEqual([200, 'degraded']);
-  expect(report.problems).toContain('No worker has started yet: the GPUs are still looked for.');
+  expect(report.problems).toContain('No worker has started yet: GPU detection is still running.');
   const { task_id, status } = await submit(server.url, form({}, { bytes: makeWav(0.1) }));
   expect(status).toBe('pending');
 

@@ -185,7 +185,7 @@ describe('a worker', () => {
 });
 
 describe('a worker that dies at every start', () => {
-  const unusable = 'died again and again';
+  const unusable = 'keeps dying';
   const health = async () =>
     (await call(`${server.url}/api/v1/health`)).body as { status: string; problems: string[] };
 

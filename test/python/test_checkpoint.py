@@ -163,7 +163,7 @@ NUMPY = {name: value.numpy() for name, value in Whole().state_dict().items()}
     [
         (
             Whole(),
-            "it holds a whole pickled network (test_checkpoint.Whole), and MSST takes a state dict; load it",
+            "it holds a whole pickled network (test_checkpoint.Whole), but MSST needs a state dict; load it",
         ),
         ({"epoch": 1, "model": Whole()}, "torch.save(model.state_dict(), ...)"),
         ({"state_dict": Whole()}, "it holds a whole pickled network (test_checkpoint.Whole)"),
@@ -246,7 +246,7 @@ def test_weights_that_fit_the_network_are_found_however_they_were_wrapped(
     loaded = loader.load(saved(tmp_path / "x.ckpt", checkpoint), map_location="cpu")
     network.load_state_dict(where_msst_looks(loaded))
     assert all(torch.equal(value, STATE[name]) for name, value in network.state_dict().items())
-    found = [line for line in log if line.startswith("the weights are those that the checkpoint has ")]
+    found = [line for line in log if line.startswith("using the weights that the checkpoint has ")]
     assert len(found) == (place is not None)
     assert place is None or place in found[0]
 

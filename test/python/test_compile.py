@@ -86,7 +86,7 @@ def test_a_compiled_model_gives_nearly_the_same_stems_says_so_and_goes_when_it_i
     ways = "compiled" if lowered == "fp32" else "in bf16 and compiled"
     assert result.warnings == [
         f"the model was computed {ways}, as this server is configured: "
-        "the stems differ a little from those of MSST"
+        "the stems differ slightly from those of MSST"
     ]
     for instrument in instruments_of(model):
         assert agreement(whole.stem(expected, instrument), run.stem(result, instrument)) > least
@@ -112,7 +112,7 @@ def test_a_model_that_cannot_be_compiled_is_computed_without_that_and_says_so(
         ]
         told = [message.message for method, message in run.said if method == "log"]
         reason = (
-            "the model tiny could not be compiled and is computed without that, until it is loaded again:"
+            "the model tiny could not be compiled and is computed uncompiled until it is loaded again:"
             " RuntimeError: no C++ compiler was found"
         )
         assert told.count(reason) == (1 if at == "cold" else 0)

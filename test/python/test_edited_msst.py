@@ -218,7 +218,7 @@ def test_a_shortened_output_is_refused(
     edited: Callable[..., Path], tmp_path: Path, song: Path, model: ModelParams
 ) -> None:
     edited(("                stem.T,\n", "                stem.T[:1000],\n"))
-    assert "of another length than the mixture" in refusal(tmp_path, song, model)
+    assert "with another length than the mixture" in refusal(tmp_path, song, model)
 
 
 def test_a_file_beside_inference_py_is_opened_by_its_name_alone(
@@ -253,10 +253,10 @@ def test_a_parser_at_the_top_sees_the_command_line_of_a_run_by_hand(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("input('Which song? ')", "It waits for an answer from a terminal, and there is none"),
+        ("input('Which song? ')", "It waits for input from a terminal, but there is none"),
         ("open('nowhere.txt')", "No such file or directory"),
         ("undefined_name", "name 'undefined_name' is not defined"),
-        ("raise EOFError", "It waits for an answer"),
+        ("raise EOFError", "It waits for input"),
         ("sys.exit(0)", "It ended the process it runs in"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     ],

@@ -493,7 +493,7 @@ def test_a_model_that_puts_out_nan_fails_the_task(engine: Engine, shape: str, tm
     object.__setattr__(model, "checkpoint_path", str(broken))
     failure = failure_of(Run(tmp_path / "run", mixture(tmp_path / "song.wav"), model), engine)
     assert failure.kind == "SEPARATION_FAILED"
-    assert failure.message == "The model put out values that are not finite numbers."
+    assert failure.message == "The output of the model has values that are not finite numbers."
 
 
 @pytest.mark.parametrize(

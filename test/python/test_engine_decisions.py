@@ -62,7 +62,7 @@ def test_a_batch_is_halved_down_to_one_and_the_owner_is_told_of_the_first_and_th
         size = ladder.params.options.batch_size
         sizes.append(size)
     assert sizes == [2, 1]
-    assert ladder.warnings == ["batch_size was halved to 1, from 5: memory ran out otherwise"]
+    assert ladder.warnings == ["batch_size was halved to 1, from 5, because memory ran out"]
     assert ladder.params == dataclasses.replace(PARAMS, options=wanting(batch_size=1))
 
 
@@ -362,7 +362,7 @@ def test_what_fits_the_host_may_go_through_whole_and_what_does_not_is_refused() 
     assert refused.value.kind == "SEPARATION_FAILED"
     assert refused.value.message == (
         "The mixture is too long for the memory of this host, and starter cannot separate it in "
-        "pieces. Cut the song up, or use another model."
+        "pieces. Split the song, or use another model."
     )
 
 

@@ -85,7 +85,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(
         result = run.on(engine)
     assert calls[:3] == [8, 4, 2]
     assert max(calls[2:]) == 2
-    assert result.warnings == ["batch_size was halved to 2, from 8: memory ran out otherwise"]
+    assert result.warnings == ["batch_size was halved to 2, from 8, because memory ran out"]
     assert result.model_loads == expected.model_loads, "the model stayed warm"
     assert (result.memory_retries, expected.memory_retries) == (2, 0)
     for instrument in instruments_of(model):
@@ -103,7 +103,7 @@ def test_the_models_own_batch_is_halved_for_this_attempt_alone(
         first = Run(tmp_path / "1", song, model).on(engine)
     with refusing(lambda batch, call: None) as calls:
         second = Run(tmp_path / "2", song, model).on(engine)
-    assert first.warnings == ["batch_size was halved to 2, from 4: memory ran out otherwise"]
+    assert first.warnings == ["batch_size was halved to 2, from 4, because memory ran out"]
     assert (second.warnings, max(calls)) == ([], 4)
 
 
@@ -127,7 +127,7 @@ def test_other_warm_models_go_before_the_batch_is_made_smaller(
     assert calls[:2] == [2, 2]
     assert (result.warnings, result.memory_retries) == ([], 1)
     said = [message.message for method, message in run.said if method == "log"]
-    assert said == [f"memory ran out: tried again without the models {other.name}"]
+    assert said == [f"memory ran out: retrying without the models {other.name}"]
 
 
 def test_without_anything_left_to_give_up_the_failure_says_what_to_do(

@@ -174,7 +174,7 @@ def test_a_download_that_fails_is_no_file_that_the_model_lacks() -> None:
         assert failure.message == f"The model m cannot be loaded: {error}"
     gone = FileNotFoundError(2, "No such file or directory", "m.ckpt")
     failure = explain(gone, is_loading=True, model_name="m")
-    assert failure.message == "The model m cannot be loaded: a file it consists of is not there."
+    assert failure.message == "The model m cannot be loaded: one of its files is missing."
 
 
 def config(**sections: Any) -> SimpleNamespace:

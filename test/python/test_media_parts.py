@@ -301,8 +301,8 @@ def test_what_holds_an_mp3_and_is_none_stays_unknown(file_of: Opening, front: by
     ("content", "message"),
     [
         (b"", "The file is empty."),
-        (b"ID3\x03\0\0\0\0\0\x05abcde" + bytes(9), "The file is empty: it holds tags and no sound."),
-        (b"ID3\x03\0\0\0\0\0\x05abcde", "The file is empty: it holds tags and no sound."),
+        (b"ID3\x03\0\0\0\0\0\x05abcde" + bytes(9), "The file is empty: it has tags but no audio."),
+        (b"ID3\x03\0\0\0\0\0\x05abcde", "The file is empty: it has tags but no audio."),
     ],
 )
 def test_an_empty_file_is_called_so(file_of: Opening, content: bytes, message: str) -> None:

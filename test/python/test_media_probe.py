@@ -23,10 +23,10 @@ import make_audio  # noqa: E402
 
 FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
 UNSUPPORTED = ("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
-EMPTY = ("INVALID_AUDIO", "The file is empty: it holds no samples.")
+EMPTY = ("INVALID_AUDIO", "The file is empty: it contains no samples.")
 NOT_FINITE = (
     "INVALID_AUDIO",
-    "The file holds samples that are infinite or not a number; no model can use them.",
+    "The file contains samples that are infinite or not a number; no model can use them.",
 )
 # FFmpeg before 8.1 takes what follows the last FLAC frame for a part of it.
 GLUES_GARBAGE = av.library_versions["libavformat"] < (62, 12)
@@ -80,7 +80,7 @@ def mp4(codec: str = "aac", samples: int = 132300, **rest: object) -> Accepted:
 
 
 def cut(declared: str, held: str) -> tuple[str, str]:
-    return "INVALID_AUDIO", f"The file is cut off: it declares {declared} s but holds {held} s."
+    return "INVALID_AUDIO", f"The file is truncated: it declares {declared} s but holds {held} s."
 
 
 LOST_PAGE = "lost or damaged Ogg page"
@@ -153,14 +153,14 @@ ROWS = [
         "wav-w64",
         (
             "INVALID_AUDIO",
-            "The file has 6 channels, and is coded in a way that allows one or two alone. "
+            "The file has 6 channels, but its encoding allows one or two only. "
             "Save it as an ordinary WAV or FLAC.",
         ),
         {"channels": 6},
     ),
     Row(
         "wav-gsm",
-        ("UNSUPPORTED_FORMAT", f"The file's sound is coded as gsm_ms; supported are {FORMATS}."),
+        ("UNSUPPORTED_FORMAT", f"The file's audio is encoded as gsm_ms; supported are {FORMATS}."),
     ),
     Row("wav-mp3", wav("mp3")),
     Row("wav-peak-of-one", wav("pcm_f32le", staged="not open")),
@@ -178,8 +178,8 @@ ROWS = [
     Row("m4a-alac", mp4("alac", 4410), {"seconds": 0.1}),
     Row("wav-no-samples", EMPTY),
     Row("flac-no-samples", EMPTY),
-    Row("m4a-no-samples", ("INVALID_AUDIO", "The file holds no audio stream.")),
-    Row("mp3-no-samples", ("INVALID_AUDIO", "The file is empty: it holds tags and no sound.")),
+    Row("m4a-no-samples", ("INVALID_AUDIO", "The file contains no audio stream.")),
+    Row("mp3-no-samples", ("INVALID_AUDIO", "The file is empty: it has tags but no audio.")),
     Row("empty", ("INVALID_AUDIO", "The file is empty.")),
     Row("flac-10h-silence", flac(36000 * 44100)),
     # Cut off
@@ -190,7 +190,7 @@ ROWS = [
     Row("mp3-cut-no-xing", mp3(66816)),
     Row("ogg-cut", Accepted("ogg", "vorbis", 44032)),
     Row("opus-cut", Accepted("ogg", "opus", 47688, rate=48000)),
-    Row("m4a-cut", ("INVALID_AUDIO", "The file cannot be decoded: it is damaged or cut off.")),
+    Row("m4a-cut", ("INVALID_AUDIO", "The file cannot be decoded: it is damaged or truncated.")),
     Row("m4a-faststart-cut", cut("3.0", "1.5")),
     # Damaged
     Row("flac-damaged", flac(127692, staged="damaged frames")),
@@ -285,12 +285,12 @@ ROWS = [
     Row("mp4-video-and-audio", mp4()),
     Row("mp4-lost-chunk", mp4()),
     Row("m4a-lost-fragment", mp4(samples=111616)),
-    Row("mp4-video-only", ("INVALID_AUDIO", "The file holds no audio stream.")),
+    Row("mp4-video-only", ("INVALID_AUDIO", "The file contains no audio stream.")),
     # No format of ours
-    Row("ogg-flac", ("UNSUPPORTED_FORMAT", f"The file's sound is coded as flac; supported are {FORMATS}.")),
+    Row("ogg-flac", ("UNSUPPORTED_FORMAT", f"The file's audio is encoded as flac; supported are {FORMATS}.")),
     Row(
         "m4a-mp3",
-        ("UNSUPPORTED_FORMAT", f"The file's sound is coded as mp3float; supported are {FORMATS}."),
+        ("UNSUPPORTED_FORMAT", f"The file's audio is encoded as mp3float; supported are {FORMATS}."),
     ),
     *(Row(kind, UNSUPPORTED) for kind in ("text", "ffconcat", "sdp", "m3u8", "random")),
     *(Row(kind, UNSUPPORTED) for kind in ("html", "zip", "tar", "pdf", "jpeg", "avi")),

@@ -77,7 +77,7 @@ def test_silence_stands_where_a_piece_is_missing_and_what_follows_is_in_its_plac
     staged = stage(params(path, output, probe(str(path)).container), lambda: False)
     assert len(staged.warnings) == 1
     told = re.fullmatch(
-        r"([0-9.]+) s are missing at ([0-9.]+) s: damaged, silence is in their place", staged.warnings[0]
+        r"([0-9.]+) s are missing at ([0-9.]+) s: damaged, replaced by silence", staged.warnings[0]
     )
     assert told is not None, staged.warnings
     assert float(told[1]) == pytest.approx(lost, abs=0.06)
@@ -120,7 +120,8 @@ def test_an_ogg_that_begins_in_its_middle_is_told_and_nothing_is_put_before_it(
     staged = stage(params(path, tmp_path / "mixture.wav", "ogg"), lambda: False)
     assert staged.duration_seconds == counted == pytest.approx(9, abs=0.07)
     assert staged.warnings == [
-        f"the Ogg begins at {begin} s of its own clock, as a broadcast: what came before is missing"
+        f"the Ogg begins at {begin} s on its own clock, like a recorded broadcast: "
+        "what came before is missing"
     ]
 
 
@@ -129,7 +130,7 @@ def test_sound_behind_the_first_in_a_wav_is_told(kind: str, unread: str, tmp_pat
     path = make_audio.make(kind, tmp_path / "in", seconds=6)
     staged = stage(params(path, tmp_path / "mixture.wav", "wav"), lambda: False)
     assert staged.duration_seconds == 6
-    place = "a second WAV, or another piece of sound, follows the first in the same file"
+    place = "a second WAV, or more audio, follows the first in the same file"
     assert staged.warnings == [f"{unread} s are not read: {place}"]
 
 
@@ -190,12 +191,9 @@ def test_holes_beyond_what_was_counted_are_left_out_and_told() -> None:
     for place in range(10):
         holes.add(20.0 + place, 0.25, is_filled=True)
     assert holes.warnings(100.0, 160.3, 0.1) == [
-        "0.50 s are missing at 1.50 s: damaged, silence is in their place",
-        "60.00 s are missing at 9.00 s: damaged, what follows comes earlier",
-        *(
-            f"0.25 s are missing at {20 + place}.00 s: damaged, silence is in their place"
-            for place in range(3)
-        ),
+        "0.50 s are missing at 1.50 s: damaged, replaced by silence",
+        "60.00 s are missing at 9.00 s: damaged, not replaced",
+        *(f"0.25 s are missing at {20 + place}.00 s: damaged, replaced by silence" for place in range(3)),
         "1.75 s are missing at 7 more places: damaged",
         "0.30 s are missing at the end, at 100.00 s: damaged",
     ]

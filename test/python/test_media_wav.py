@@ -216,7 +216,7 @@ def length_of(file: BinaryIO) -> AudioLength:
         (wav(form(2, bits=4, block=64, more=struct.pack("<HH", 2, 500)), DATA), AudioLength(1500)),
         (
             wav(form(), chunk(b"data", SOUND, length=0)),
-            AudioLength(50, None, "MSST's decoder takes the length 0 in the WAV header at its word"),
+            AudioLength(50, None, "MSST's decoder believes the length 0 in the WAV header"),
         ),
         (
             PLAIN + PLAIN,

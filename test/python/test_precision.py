@@ -18,7 +18,7 @@ from python_worker.protocol import Failure, ModelParams
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-STEMS_DIFFER = "as this server is configured: the stems differ a little from those of MSST"
+STEMS_DIFFER = "as this server is configured: the stems differ slightly from those of MSST"
 
 
 def unheard(level: str, message: str) -> None:

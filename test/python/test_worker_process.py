@@ -153,7 +153,7 @@ def test_a_worker_whose_device_failed_for_good_says_so_and_ends_unanswered(
         lambda message: message.get("method") == "log" and message["params"]["level"] == "error"
     )
     assert said["params"]["task_id"] == "task"
-    assert "the device failed for good" in said["params"]["message"]
+    assert "the device failed permanently" in said["params"]["message"]
     assert "CUDA error" in said["params"]["message"]
     assert child.process.stdout is not None
     rest = child.process.stdout.read()
@@ -340,7 +340,7 @@ def test_check_says_which_architectures_an_msst_builds() -> None:
         ("print('hello'); import sys; sys.exit(3)", None, "SystemExit: 3 (inference.py, line 1)"),
         ("\ndef proc_folder(:", None, "SyntaxError: invalid syntax (inference.py, line 2)"),
         ("\n\nundefined", None, "NameError: name 'undefined' is not defined (inference.py, line 3)"),
-        ("proc_folder = print", None, "of no known shape: its inference.py has no get_model_from_config"),
+        ("proc_folder = print", None, "an unknown structure: its inference.py has no get_model_from_config"),
         ("", None, "has no proc_folder"),
         (None, None, "has no inference.py"),
     ],
@@ -388,12 +388,12 @@ def test_check_ends_where_an_import_does_not(tmp_path: Path) -> None:
     ("before", "after", "error"),
     [
         ("sf.write(", "(lambda *_, **__: None)(", "MSST ended without a stem vocals, other."),
-        ("stem.T,", "stem.T * 0.9,", "It puts out other samples than its network."),
+        ("stem.T,", "stem.T * 0.9,", "Its output differs from that of its network."),
         ("    model = model.to(device)\n", "    1 / 0\n", "division by zero (inference.py, line "),
         (
             "load_start_checkpoint(args",
             "(lambda *_, **__: None)(args",
-            "It puts out other samples than its network.",
+            "Its output differs from that of its network.",
         ),
     ],
 )
@@ -408,5 +408,5 @@ def test_check_separates_a_second_and_says_what_is_wrong_with_it(
     path.write_text(source.replace(before, after), encoding="utf-8")
     status, report = check(root)
     assert (status, report["ok"], report["is_to_blame"]) == (1, False, True)
-    assert report["error"].startswith("A second of noise could not be separated with it. ")
+    assert report["error"].startswith("Separating one second of noise with it failed. ")
     assert error in report["error"]

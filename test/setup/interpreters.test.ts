@@ -339,7 +339,7 @@ describe('what single models need', () => {
       const outcome = await clone.run({ python: [makePython().bin] });
       expect(outcome.code, outcome.output).toBe(0);
       expect(outcome.output).toContain(
-        'torchaudio does not fit the torch there: models that need it are unavailable',
+        'torchaudio does not match the installed torch: models that need it are unavailable',
       );
       expect(clone.packagesOf('.venv-engine')).not.toContain('torchaudio');
       expect(clone.packagesOf('.venv-engine')).toContain('demucs');
@@ -417,7 +417,7 @@ describe('engine_extras in the configuration', () => {
       });
       expect(outcome.code).toBe(1);
       expect(lastLine(outcome)).toContain('OSError: libof.so: cannot open shared object file');
-      expect(lastLine(outcome)).toContain('Name another version of it, or remove it');
+      expect(lastLine(outcome)).toContain('Choose another version or remove it');
     },
     timeout,
   );
@@ -455,7 +455,7 @@ describe('without a usable Python', () => {
     clone.command('python3', 'console.log("Python 3.8.18");');
     const outcome = await clone.run();
     expect(outcome.code).toBe(1);
-    expect(lastLine(outcome)).toContain('needs Python 3.10 or newer; what was found is older: 3.8.18');
+    expect(lastLine(outcome)).toContain('needs Python 3.10 or newer; the ones found are older: 3.8.18');
     expect(clone.runs).toEqual([]);
   });
 
@@ -464,7 +464,7 @@ describe('without a usable Python', () => {
     const outcome = await clone.run({ python: [path.dirname(basePython)], env: { PYTHONHOME: '/nowhere' } });
     expect(outcome.code).toBe(1);
     expect(lastLine(outcome)).toMatch(
-      /what was found cannot run a program: 3\.\d+\.\d+ .* PYTHONHOME \(\/nowhere\), .* env -u PYTHONHOME npm start\./,
+      /the ones found cannot run a program: 3\.\d+\.\d+ .* PYTHONHOME \(\/nowhere\), .* env -u PYTHONHOME npm start\./,
     );
     expect(lastLine(outcome)).not.toContain('older');
   });

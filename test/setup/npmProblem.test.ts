@@ -26,7 +26,7 @@ test.each(["'", '"', '$', '`', '\\', '(', '&', ';', '*'])(
   'in a folder with %s in its path, it asks to move the folder',
   async (odd) => {
     expect(await problemIn(`/home/me/a${odd}b`)).toMatch(
-      `better-sqlite3 could not be compiled in a folder whose path holds ${odd}. Move this folder`,
+      `better-sqlite3 could not be compiled in a folder whose path contains ${odd}. Move this folder`,
     );
   },
 );

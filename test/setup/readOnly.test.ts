@@ -139,7 +139,7 @@ test.for(ways)(
 
     expect(outcome.code).toBe(1);
     expect(lastLine(outcome)).toMatch(
-      /^set-up: The npm packages .* must be prepared here first, and .* cannot be written/,
+      /^set-up: The npm packages .* must be set up here first, but .* cannot be written/,
     );
     expect(lastLine(outcome)).toContain('Run "npm start" there once');
     expect(outcome.output.trim().split('\n')).toHaveLength(1);

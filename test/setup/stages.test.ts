@@ -291,7 +291,7 @@ describe('two set-ups in one clone', () => {
     await said(first.stderr!, 'installing npm packages');
     const second = clone.spawn({ python: [conda.bin] });
     const secondOutcome = outcomeOf(second);
-    await said(second.stderr!, `waiting for the set-up that process ${String(first.pid)}`);
+    await said(second.stderr!, `waiting for the set-up of process ${String(first.pid)}`);
     clone.write('go-on', '');
 
     expect((await firstOutcome).code).toBe(0);

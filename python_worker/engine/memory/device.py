@@ -38,7 +38,7 @@ def describe_device(device: str) -> DeviceInfo:
     raise Failure(
         "INTERNAL",
         f"This Python's torch ({torch.__version__}) sees no device {device}. Install a torch that is built"
-        " for it, or choose others by the setting devices ([cpu] for none).",
+        " for it, or change the setting devices ([cpu] for no GPU).",
     )
 
 

@@ -63,7 +63,7 @@ class MemoryLadder:
         if self._first_batch_size is None:
             return []
         size = self.params.options.batch_size
-        return [f"batch_size was halved to {size}, from {self._first_batch_size}: memory ran out otherwise"]
+        return [f"batch_size was halved to {size}, from {self._first_batch_size}, because memory ran out"]
 
 
 def give_up(shortage: Shortage) -> Failure:

@@ -122,7 +122,7 @@ def warm_up_decoding(librosa: ModuleType) -> None:
 
 def _require_finite(audio: Any) -> None:
     if not numpy.isfinite(audio).all():
-        raise Failure("INVALID_AUDIO", "The file holds samples that are not finite numbers.")
+        raise Failure("INVALID_AUDIO", "The file contains samples that are not finite numbers.")
 
 
 def _decoding_failure(error: Exception) -> Failure:

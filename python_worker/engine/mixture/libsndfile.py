@@ -61,7 +61,7 @@ def require_length(decoded_seconds: float, duration_seconds: float) -> None:
             f"Only {decoded_seconds:.2f} of {duration_seconds:.2f} seconds of the file can be decoded.",
         )
     if decoded_seconds == 0:
-        raise Failure("INVALID_AUDIO", "The file holds no audio.")
+        raise Failure("INVALID_AUDIO", "The file contains no audio.")
     require_not_longer(decoded_seconds, duration_seconds)
 
 

@@ -56,7 +56,7 @@ class CheckpointLoader:
         if loaded is None:
             return self._load_trusted(path, map_location, describe_unusable(checkpoint), inert_names)
         if inert_names:
-            self._log("info", f"left out of the checkpoint, beside its weights: {_listed(inert_names)}")
+            self._log("info", f"ignored in the checkpoint, apart from its weights: {_listed(inert_names)}")
         return loaded
 
     def _read(self, path: Path, map_location: Any, inert_names: set[str]) -> Any:
@@ -84,9 +84,9 @@ class CheckpointLoader:
             trust = f'trust_pickle: "{_sha256(path)}"'
             self._log("error", self._how_to_trust(listed, trust))
             raise self._refusal(
-                f"{found.reason} ({listed[:300]}) that only unpickling builds, and that may run any code;"
+                f"{found.reason} ({listed[:300]}) that need unpickling, which can run any code;"
                 f" {trust} in the entry of {self._model.name} under models: in the configuration allows it"
-                " for this very file"
+                " for this file"
             )
         self._log("warn", f"the checkpoint is trusted and unpickled with {listed}")
         with _full_pickles_allowed():
@@ -110,7 +110,7 @@ class CheckpointLoader:
             )
         if not found:
             return None if weights is None else checkpoint
-        self._log("info", f"the weights are those that the checkpoint has {found[0].place}")
+        self._log("info", f"using the weights that the checkpoint has {found[0].place}")
         return found[0].weights
 
     def _refusal(self, reason: str) -> Failure:
@@ -119,7 +119,7 @@ class CheckpointLoader:
 
     def _how_to_trust(self, listed: str, trust: str) -> str:
         return (
-            f"the checkpoint of {self._model.name} wants {listed}. If you trust where it came from, put this "
+            f"the checkpoint of {self._model.name} wants {listed}. If you trust its source, put this "
             "under models: in the configuration:\n"
             f"  - name: {self._model.name}\n"
             f"    architecture: {self._model.architecture}\n"

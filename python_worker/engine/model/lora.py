@@ -106,11 +106,12 @@ def _merge(network: torch.nn.Module, adapter: Adapter, settings: LoraSettings) -
     own = network.state_dict(keep_vars=True)
     for name, tensor in adapter.weights.items():
         if own[name].shape != tensor.shape:
-            raise AdapterError(f"{shown(name)} in it is of another shape than in this model")
+            raise AdapterError(f"{shown(name)} in it has another shape than in this model")
         is_adapted = name.removesuffix(".weight") in adapter.factors
         if is_adapted and not torch.equal(own[name].cpu(), tensor.to("cpu", own[name].dtype)):
             raise AdapterError(
-                f"it holds another {shown(name)} beside LoRA matrices, and nothing tells if they are in it"
+                f"it holds another {shown(name)} next to LoRA matrices, and it is unclear whether they"
+                " are merged into it"
             )
         own[name].copy_(tensor)
     layers = dict(network.named_modules(remove_duplicate=False))
@@ -119,7 +120,7 @@ def _merge(network: torch.nn.Module, adapter: Adapter, settings: LoraSettings) -
         product, rank = _product(layers[name], a, b, settings.parts)
         if product is None:
             raise AdapterError(
-                f"the LoRA matrices of the layer {shown(name)} are of other shapes than it takes"
+                f"the LoRA matrices of the layer {shown(name)} have other shapes than the layer takes"
             )
         weight += (product * settings.scaling(name, rank)).to(weight)
 

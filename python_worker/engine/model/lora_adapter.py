@@ -50,7 +50,7 @@ def read_adapter(state: Mapping[Any, Any], network: torch.nn.Module) -> Adapter:
     adapter, halves = Adapter(), {}
     for name, tensor in state.items():
         if not isinstance(tensor, torch.Tensor):
-            raise AdapterError(f"{shown(name)} in it is no tensor")
+            raise AdapterError(f"{shown(name)} in it is not a tensor")
         match = _FACTOR.fullmatch(str(name))
         if match is None:
             own = _known_name(str(name).replace(_WRAPPED_LAYER, "."), weights)

@@ -61,7 +61,7 @@ class LoraSettings:
         """
         if self.rank not in (None, rank):
             raise AdapterError(
-                f"the layer {shown(layer)} is of rank {rank}, and {self.source} says {self.rank}"
+                f"the layer {shown(layer)} has rank {rank}, but {self.source} says {self.rank}"
             )
         alpha = next((alpha for name, alpha in self.alphas if _is_named(layer, name)), self.alpha)
         return alpha / (math.sqrt(rank) if self.by_root else rank)
@@ -107,13 +107,13 @@ def _read(values: dict[Any, Any], source: str) -> LoraSettings:
     beginning = values.get("init_lora_weights")
     if not any(beginning is plain or beginning == plain for plain in _PLAIN_BEGINNINGS):
         raise AdapterError(
-            f"{source} sets init_lora_weights to {shown(beginning)}, which changes the base too"
+            f"{source} sets init_lora_weights to {shown(beginning)}, which changes the base weights, too"
         )
     rank, rank_pattern = values.get("r"), values.get("rank_pattern")
     enabled = values.get("enable_lora") or (True,)
     parts = tuple(enabled) if isinstance(enabled, Iterable) else ()
     if not any(parts) or not all(isinstance(part, bool) for part in parts):
-        raise AdapterError(f"enable_lora in {source} is no list of true and false with a true in it")
+        raise AdapterError(f"enable_lora in {source} is not a list of true and false with at least one true")
     return LoraSettings(
         source=source,
         alpha=_alpha(values.get("lora_alpha"), "lora_alpha", source),
@@ -126,10 +126,10 @@ def _read(values: dict[Any, Any], source: str) -> LoraSettings:
 
 def _alpha(value: Any, name: str, source: str) -> float:
     if value is None:
-        raise AdapterError(f"how strong it is stands nowhere: {name} is missing in {source}")
+        raise AdapterError(f"its scaling is unknown: {name} is missing in {source}")
     # Rejects NaN, infinity and huge JSON ints that do not fit a float.
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < MAX_ALPHA:
-        raise AdapterError(f"{name} in {source} is not a number that an alpha may be")
+        raise AdapterError(f"{name} in {source} is not a valid alpha")
     return float(value)
 
 
@@ -137,7 +137,7 @@ def _alphas(patterns: Any, source: str) -> list[tuple[str, float]]:
     if not patterns:
         return []
     if not hasattr(patterns, "items"):
-        raise AdapterError(f"alpha_pattern in {source} is no list of layers with their alpha")
+        raise AdapterError(f"alpha_pattern in {source} is not a mapping of layers to alphas")
     alphas = []
     for name, value in patterns.items():
         if not _PLAIN_PATTERN.fullmatch(str(name)):

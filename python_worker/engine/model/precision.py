@@ -55,7 +55,7 @@ class FastForward:
             ways.append("compiled")
         sentence = (
             f"the model was computed {' and '.join(ways)}, as this server is configured: "
-            "the stems differ a little from those of MSST"
+            "the stems differ slightly from those of MSST"
             if ways
             else "the model was computed as MSST does it"
         )
@@ -110,7 +110,7 @@ class FastForward:
         self._compiled = None
         self._log(
             "warn",
-            f"the model {self._model.name} could not be compiled and is computed without that, until it is"
+            f"the model {self._model.name} could not be compiled and is computed uncompiled until it is"
             f" loaded again: {reason}",
         )
 

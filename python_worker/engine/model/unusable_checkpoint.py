@@ -38,14 +38,14 @@ def describe_unusable(checkpoint: Any) -> Unusable:
     network = next((value for value in _looked_at(checkpoint, place) if _is_network(value)), None)
     if network is not None:
         return Unusable(
-            f"it holds a whole pickled network ({network.pickled_name}), and MSST takes a state dict; load it"
+            f"it holds a whole pickled network ({network.pickled_name}), but MSST needs a state dict; load it"
             " where its code is, and save that with torch.save(model.state_dict(), ...)"
         )
     if isinstance(place, Inert) and _tensors_below(place):
         if _may_be_mapping(place.pickled_name):
-            return Unusable("its weights stand inside Python objects", may_be_trusted=True)
+            return Unusable("its weights are inside Python objects", may_be_trusted=True)
         return Unusable(
-            f"its weights stand inside an object of {place.pickled_name}, where MSST does not look; save the"
+            f"its weights are inside an object of {place.pickled_name}, where MSST does not look; save the"
             " state dict alone with torch.save"
         )
     if isinstance(place, Mapping) and any(_is_numpy_array(value) for value in place.values()):

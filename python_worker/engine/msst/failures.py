@@ -133,12 +133,12 @@ def _load_reason(chain: list[BaseException], msst_root: Path | None) -> str:
             return f"it needs the Python module {link.name}, which is not installed."
         # Raised by the system. Without errno it is from a library, about a failed download for instance.
         if isinstance(link, FileNotFoundError) and link.errno is not None:
-            return "a file it consists of is not there."
+            return "one of its files is missing."
         if "loading state_dict" in text:
             return f"the checkpoint does not fit the configuration: {_sentence(link)}"
         damaged = isinstance(link, pickle.UnpicklingError | EOFError | zipfile.BadZipFile)
         if damaged or any(sign in text for sign in DAMAGED_SIGNS):
-            return "its checkpoint is damaged, incomplete, or no PyTorch checkpoint."
+            return "its checkpoint is damaged, incomplete, or not a PyTorch checkpoint."
         if isinstance(link, OSError) and link.errno is None and text:
             return _sentence(link)
     return _sentence(chain[-1] if chain[-1].__cause__ is None else chain[0])
@@ -153,7 +153,7 @@ def _placed_sentence(error: BaseException, msst_root: Path | None) -> str:
     if isinstance(error, SystemExit) and not isinstance(error.code, str):
         sentence = "It ended the process it runs in"
     if isinstance(error, EOFError) and line is not None:
-        sentence = "It waits for an answer from a terminal, and there is none"
+        sentence = "It waits for input from a terminal, but there is none"
     return sentence if line is None else f"{sentence.rstrip('.')} ({line})."
 
 

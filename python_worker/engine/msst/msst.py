@@ -92,7 +92,7 @@ def load_msst(root: Path) -> Msst:
     try:
         options = find_options(namespace, proc_folder)
     except OptionsUnknown as error:
-        raise MsstError("Its proc_folder reads no options of a command line.") from error
+        raise MsstError("Its proc_folder does not read command-line options.") from error
     return Msst(
         proc_folder=proc_folder,
         namespace=namespace,
@@ -146,7 +146,7 @@ def _home_of(proc_folder: Callable[..., object], root: Path) -> Namespace:
     missing = [f"has no {name}" for name in REPLACED_FUNCTIONS if not callable(namespace.get(name))]
     missing += [f"does not import {name}" for name in REPLACED_MODULES if not module_names(namespace, name)]
     if missing:
-        raise MsstError(f"This MSST is of no known shape: its inference.py {' and '.join(missing)}.")
+        raise MsstError(f"This MSST has an unknown structure: its inference.py {' and '.join(missing)}.")
     return namespace
 
 
@@ -157,7 +157,7 @@ def _call_shape(namespace: Namespace) -> CallShape:
         return "bigshifts"
     if any(callable(namespace.get(name)) for name in DEMIX):
         return "demix"
-    raise MsstError("This MSST is of no known shape: it calls neither bigshifts_wrapper nor demix.")
+    raise MsstError("This MSST has an unknown structure: it calls neither bigshifts_wrapper nor demix.")
 
 
 def _callee_namespaces(namespace: Namespace) -> Iterator[Namespace]:

@@ -75,7 +75,7 @@ def require_whole(params: SeparateParams) -> None:
     raise Failure(
         "SEPARATION_FAILED",
         f"The mixture is too long for the memory of this host, and {params.model.name} cannot separate it in "
-        "pieces. Cut the song up, or use another model.",
+        "pieces. Split the song, or use another model.",
     )
 
 

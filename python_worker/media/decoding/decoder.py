@@ -131,16 +131,18 @@ def refusing_what_cannot_be_read() -> Iterator[None]:
     except MemoryError as error:
         raise Failure("INVALID_AUDIO", "The file needs too much memory to read: it is damaged.") from error
     except av.FFmpegError as error:
-        raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged or cut off.") from error
+        raise Failure("INVALID_AUDIO", "The file cannot be decoded: it is damaged or truncated.") from error
 
 
 def _audio_stream(file: InputContainer, container: Container) -> AudioStream:
     if not file.streams.audio:
-        raise Failure("INVALID_AUDIO", "The file holds no audio stream.")
+        raise Failure("INVALID_AUDIO", "The file contains no audio stream.")
     stream = file.streams.audio[0]
     codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
     if codec not in CODECS[container]:
-        raise Failure("UNSUPPORTED_FORMAT", f"The file's sound is coded as {codec}; supported are {FORMATS}.")
+        raise Failure(
+            "UNSUPPORTED_FORMAT", f"The file's audio is encoded as {codec}; supported are {FORMATS}."
+        )
     # Decoder threads would use address space for their stacks, and delay the output.
     stream.codec_context.thread_count = 1
     return stream
@@ -194,7 +196,7 @@ def refuse_non_finite(frame: AudioFrame) -> None:
         if not math.isfinite(sum(array(code, samples))):
             raise Failure(
                 "INVALID_AUDIO",
-                "The file holds samples that are infinite or not a number; no model can use them.",
+                "The file contains samples that are infinite or not a number; no model can use them.",
             )
 
 

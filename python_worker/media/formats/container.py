@@ -57,7 +57,7 @@ def recognise(file: BinaryIO, deadline: Deadline) -> tuple[Container, int]:
     if first_frame is not None:
         return "mp3", first_frame
     if start > 0 and not head.strip(b"\0"):
-        raise Failure("INVALID_AUDIO", "The file is empty: it holds tags and no sound.")
+        raise Failure("INVALID_AUDIO", "The file is empty: it has tags but no audio.")
     raise Failure("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
 
 

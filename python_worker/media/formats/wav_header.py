@@ -12,7 +12,7 @@ from .windows import size_of
 
 PCM, FLOAT, ALAW, MULAW, MP3, EXTENSIBLE = 1, 3, 6, 7, 0x55, 0xFFFE
 SIGNATURES = (b"RIFF", b"RIFX", b"RF64")
-NO_SOUND = "The file is cut off: its WAV header is not followed by any sound."
+NO_SOUND = "The file is truncated: its WAV header is not followed by any audio."
 UNKNOWN_LENGTH = 0xFFFFFFFF
 RAW_NAMES = {
     **{(PCM, width): f"s{8 * width}" for width in (2, 3, 4)},

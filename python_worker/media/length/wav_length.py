@@ -28,7 +28,7 @@ def measure(file: BinaryIO, header: WavHeader, deadline: Deadline) -> AudioLengt
 
 def _staging_reason(file: BinaryIO, header: WavHeader, deadline: Deadline) -> str | None:
     if header.is_length_missing:
-        return "MSST's decoder takes the length 0 in the WAV header at its word"
+        return "MSST's decoder believes the length 0 in the WAV header"
     if wav_rest.unread_seconds(file, header, deadline):
         return "MSST's decoder reads only the first of several pieces of sound in the WAV"
     return None

@@ -53,5 +53,5 @@ class Holes:
 
 
 def _sentence(hole: _Hole) -> str:
-    place = "silence is in their place" if hole.is_filled else "what follows comes earlier"
+    place = "replaced by silence" if hole.is_filled else "not replaced"
     return f"{hole.seconds:.2f} s are missing at {hole.at_seconds:.2f} s: damaged, {place}"

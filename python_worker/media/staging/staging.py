@@ -126,7 +126,7 @@ class _Staging:
         deadline = Deadline()
         header = wav_header.read(self._raw, skip_id3(self._raw, deadline), deadline)
         seconds = wav_rest.unread_seconds(self._raw, header, deadline)
-        place = "a second WAV, or another piece of sound, follows the first in the same file"
+        place = "a second WAV, or more audio, follows the first in the same file"
         return [f"{seconds:.2f} s are not read: {place}"] if seconds else []
 
     def _late(self) -> list[str]:
@@ -135,7 +135,8 @@ class _Staging:
             return []
         seconds = link.late / link.packets.rate
         return [
-            f"the Ogg begins at {seconds:.2f} s of its own clock, as a broadcast: what came before is missing"
+            f"the Ogg begins at {seconds:.2f} s on its own clock, like a recorded broadcast: "
+            "what came before is missing"
         ]
 
     def _is_short(self) -> bool:

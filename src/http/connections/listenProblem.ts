@@ -18,16 +18,16 @@ export function describeListenProblem(
   const { code = '', syscall } = error;
   const where = JSON.stringify(host);
   if (syscall === 'getaddrinfo') {
-    return `The server cannot listen on ${where}: that is no address, and no name for which this machine finds one (${code}). ${allowedHosts()}`;
+    return `The server cannot listen on ${where}: it is neither an address nor a name that this machine can resolve (${code}). ${allowedHosts()}`;
   }
   if (syscall !== 'listen' && syscall !== 'bind') return null;
   if (code === 'EADDRINUSE') {
     return `Port ${String(port)} on ${host} is in use. Choose another: npm start -- --port N`;
   }
   if (code === 'EACCES' || code === 'EPERM') {
-    return `The user of this server may not listen on port ${String(port)} of ${host} (${code}). Allowed are mostly those from 1024 to 65535: npm start -- --port N`;
+    return `The user of this server may not listen on port ${String(port)} of ${host} (${code}). Ports from 1024 to 65535 are usually allowed: npm start -- --port N`;
   }
-  return `The server cannot listen on ${where}: that is no address of this machine (${code}). ${allowedHosts()}`;
+  return `The server cannot listen on ${where}: it is not an address of this machine (${code}). ${allowedHosts()}`;
 }
 
 function allowedHosts(): string {

@@ -8,20 +8,19 @@ import type { RateHeaders } from '../middleware/rateLimit.ts';
 import { commonHeaders, PROBLEM_JSON, problemBody } from '../problems/problems.ts';
 
 const NO_TARGET =
-  'The target of the request is none: a path that begins with a slash is allowed, or an http or https URL, without backslashes and control characters.';
+  'The request target is invalid: it must be a path that begins with a slash, or an http or https URL, without backslashes and control characters.';
 const SENTENCE_OF: Partial<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'The headers of the request are too large: at most 16 KiB are allowed.',
   ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request took too long: send them without a pause.',
-  HPE_INVALID_EOF_STATE: 'The request ended before it was whole.',
+  HPE_INVALID_EOF_STATE: 'The request ended before it was complete.',
   NO_HOST: 'The request has no Host header: send one.',
-  EMPTY_HOST: 'The Host header of the request is empty: send the name or the address of this server in it.',
+  EMPTY_HOST: 'The Host header is empty: it must contain the name or address of this server.',
   SEVERAL_HOSTS: 'The request has several Host headers: send one.',
   BAD_HOST:
-    'The Host header of the request is none: a name or an address is allowed, and a port behind a colon.',
+    'The Host header is invalid: it must be a name or an address, optionally followed by a colon and a port.',
   BAD_TARGET: NO_TARGET,
   HPE_INVALID_URL: NO_TARGET,
-  NO_PROXY:
-    'This server is no proxy and makes no tunnels: ask it for its own paths, with GET, POST or DELETE.',
+  NO_PROXY: 'This server is not a proxy: request its own paths, with GET, POST or DELETE.',
 };
 
 /**

@@ -17,13 +17,13 @@ export function createAuthenticator(keys: readonly ApiKey[]): (header: string | 
   return (header) => {
     const given = /^bearer +(\S.*)$/i.exec(header ?? '')?.[1]?.trim();
     if (given === undefined || given === '') {
-      return refuse('This server wants an API key: send the header Authorization: Bearer KEY.', 'Bearer');
+      return refuse('This server requires an API key: send the header Authorization: Bearer KEY.', 'Bearer');
     }
     const digest = hash('sha256', given, 'buffer');
     let owner: string | undefined;
     for (const key of known) if (timingSafeEqual(key.digest, digest)) owner = key.owner;
     return owner === undefined
-      ? refuse('This API key is not known here.', 'Bearer error="invalid_token"')
+      ? refuse('This API key is unknown.', 'Bearer error="invalid_token"')
       : { owner };
   };
 }

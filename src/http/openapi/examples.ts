@@ -173,7 +173,7 @@ const healthy: HealthReport = {
 const lowOnDisk: HealthReport = {
   ...healthy,
   status: 'degraded',
-  problems: ['The disk is nearly full: 4.2 GB free, at least 10.0 GB wanted.'],
+  problems: ['The disk is nearly full: 4.2 GB free, at least 10.0 GB required.'],
   dependencies: {
     ...healthy.dependencies,
     disk: { status: 'degraded', free_bytes: 4_200_000_000, minimum_bytes: 10_000_000_000 },

@@ -72,7 +72,7 @@ function sampleAnswer(code: ErrorCode, place: Place, own: ProblemSample | undefi
 }
 
 const notAllowed = ({ allow }: Place): ProblemSample => ({
-  message: `This route takes ${allow.join(', ')}.`,
+  message: `This route accepts ${allow.join(', ')}.`,
   hints: { allow },
 });
 

@@ -19,7 +19,7 @@ export const problemSamples = {
   },
   INVALID_MULTIPART: {
     meaning: 'The body is no multipart form, or a broken one.',
-    message: 'The body must be multipart/form-data with a boundary, holding the audio as the part `file`.',
+    message: 'The body must be multipart/form-data with a boundary and the audio as the part `file`.',
   },
   UNSUPPORTED_FORMAT: {
     meaning: 'The file is of no audio format that is read here.',
@@ -27,7 +27,7 @@ export const problemSamples = {
       'The file is of no known audio format. Allowed: WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC).',
   },
   INVALID_AUDIO: {
-    meaning: 'The file is empty, cut off or damaged.',
+    meaning: 'The file is empty, truncated or damaged.',
     message: 'The file is empty.',
   },
   FILE_TOO_LARGE: {
@@ -41,7 +41,7 @@ export const problemSamples = {
   },
   UNAUTHORIZED: {
     meaning: 'The API key is missing or not known; only with `enable_auth`.',
-    message: 'This API key is not known here.',
+    message: 'This API key is unknown.',
     hints: { challenge: 'Bearer error="invalid_token"' },
   },
   RATE_LIMITED: {
@@ -61,16 +61,16 @@ export const problemSamples = {
   },
   FILE_NOT_FOUND: {
     meaning: 'There is no such file, its task has not completed, or it belongs to somebody else.',
-    message: 'There is no such file. GET /api/v1/tasks/{task_id}/results lists what there is.',
+    message: 'There is no such file. GET /api/v1/tasks/{task_id}/results lists the files.',
   },
   ROUTE_NOT_FOUND: {
     meaning: 'A part of the path is empty, or has a slash in it: that is another path, and it leads nowhere.',
-    message: 'There is no such route. GET /docs lists what there is.',
+    message: 'There is no such route. GET /docs lists all routes.',
     instance: `${API_PREFIX}/no/such/route`,
   },
   METHOD_NOT_ALLOWED: {
     meaning: 'The path takes other methods; Allow lists them.',
-    message: 'This route takes GET, HEAD.',
+    message: 'This route accepts GET, HEAD.',
     hints: { allow: ['GET', 'HEAD'] },
   },
   TASK_NOT_COMPLETED: {
@@ -121,7 +121,7 @@ export const problemSamples = {
   SERVER_BUSY: {
     meaning:
       'Nothing is wrong with the request, but nobody came to look into the file for a minute, or too many files are open.',
-    message: 'The server has too much to do to look into the file now. Try again in a moment.',
+    message: 'The server is too busy to inspect the file now. Try again in a moment.',
     hints: { retryAfterSeconds: 10 },
   },
   INSUFFICIENT_STORAGE: {

@@ -25,7 +25,7 @@ export interface HealthSources {
 }
 
 const NO_DESCRIPTORS =
-  'No file can be opened: the server has as many open as it may. Start it with a higher limit (ulimit -n).';
+  'No file can be opened: the server has reached its limit of open files. Start it with a higher limit (ulimit -n).';
 
 type Finding = { status: 'degraded' | 'failed'; problem: string };
 
@@ -45,7 +45,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
       : freeBytes < sources.minFreeDiskBytes
         ? [
             degrade(
-              `The disk is nearly full: ${gigabytes(freeBytes)} free, at least ${gigabytes(sources.minFreeDiskBytes)} wanted.`,
+              `The disk is nearly full: ${gigabytes(freeBytes)} free, at least ${gigabytes(sources.minFreeDiskBytes)} required.`,
             ),
           ]
         : [];
@@ -55,7 +55,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
   const workerList = [...workerFindings(workers), ...sources.quarantined().map(quarantineFinding)];
   const reading = sources.canReadAudio()
     ? []
-    : [degrade('No upload can be read: the media children are down.')];
+    : [degrade('Uploads cannot be read: the media children are down.')];
   const lifecycle = sources.isShuttingDown() ? [fail('The server is shutting down.')] : [];
 
   const findings = [...database, ...disk, ...gpu, ...models, ...workerList, ...reading, ...lifecycle];
@@ -119,7 +119,7 @@ function gpuFindings(
       const finding = isAnyInUse ? degrade : fail;
       return [
         finding(
-          `The GPU ${gpu} failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.`,
+          `The GPU ${gpu} failed several workers in a row. It is quarantined and retried every few minutes; the log has the cause.`,
         ),
       ];
     }
@@ -129,11 +129,11 @@ function gpuFindings(
 
 const quarantineFinding = ({ id, device }: { id: string; device: string }) =>
   degrade(
-    `The worker ${id} on ${device} died again and again: it is tried anew every few minutes until it works. The log says what it died of.`,
+    `The worker ${id} on ${device} keeps dying. It is restarted only every few minutes; the log has the cause.`,
   );
 
 function workerFindings(workers: HealthReport['dependencies']['workers']['workers']): Finding[] {
-  if (workers.length === 0) return [degrade('No worker has started yet: the GPUs are still looked for.')];
+  if (workers.length === 0) return [degrade('No worker has started yet: GPU detection is still running.')];
   if (workers.every((worker) => worker.state === 'down')) return [fail('Every worker is down.')];
   return workers
     .filter((worker) => worker.state === 'down' || worker.state === 'starting')

@@ -125,7 +125,7 @@ export function registerResults(app: OpenAPIHono<HttpEnv>, services: HttpService
     const stems = view?.task.status === 'completed' ? await tasks.stemsOf(view.task) : [];
     const stem = stems.find((candidate) => candidate.filename === c.req.param('filename'));
     if (!view || !stem) {
-      throw new AppError('FILE_NOT_FOUND', `There is no such file. GET ${RESULTS.path} lists what there is.`);
+      throw new AppError('FILE_NOT_FOUND', `There is no such file. GET ${RESULTS.path} lists the files.`);
     }
     if (isExpired(view.task) || (await services.stemSize(stem.storageKey)) !== stem.bytes)
       throw resultsExpired();

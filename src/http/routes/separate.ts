@@ -139,7 +139,7 @@ export function registerSeparate(app: OpenAPIHono<HttpEnv>, services: HttpServic
       const task = taskToWire(view, services.publicUrl);
       const answered = { location: task.links.self, 'server-timing': `wait;dur=${view.waitedMs.toFixed(0)}` };
       if (view.isRepeat) {
-        requestLog(c).info({ taskId: task.task_id }, 'a submission came again');
+        requestLog(c).info({ taskId: task.task_id }, 'a submission was repeated');
         return c.json(task, 201, { ...answered, 'idempotent-replayed': 'true' });
       }
       return c.json(task, 201, answered);

@@ -64,7 +64,7 @@ export async function readUploadForm(
       if (bodyBytes - (openFile?.bytesRead ?? 0) > MOST_BYTES_AROUND_FILE) failTooMuch();
     };
     const failTooMuch = failWith(
-      `The form is too large: beside one file, at most ${String(MOST_BYTES_AROUND_FILE)} bytes are allowed.`,
+      `The form is too large: apart from the file, at most ${String(MOST_BYTES_AROUND_FILE)} bytes are allowed.`,
     );
     readPartHeaders(form, (message) => {
       failWith(message)();
@@ -154,7 +154,7 @@ function createParser(incoming: IncomingMessage): BusboyInstance {
   } catch (error) {
     throw new AppError(
       'INVALID_MULTIPART',
-      'The body must be multipart/form-data with a boundary, holding the audio as the part `file`.',
+      'The body must be multipart/form-data with a boundary and the audio as the part `file`.',
       { cause: error },
     );
   }

@@ -117,7 +117,7 @@ function readInstruments(values: readonly string[], problems: ParamProblem[]): s
     if (listed === undefined) {
       problems.push({
         name: 'instruments',
-        message: 'instruments begins with "[" but is no JSON list of names.',
+        message: 'instruments begins with "[" but is not a JSON list of names.',
         received: shown(value),
         allowed: 'names separated by commas, or a JSON list of names',
       });

@@ -56,7 +56,7 @@ function queryProblems(url: string, fields: readonly string[]): ParamProblem[] {
     const hint = known === null || known === given ? '' : ` Did you mean "${known}"?`;
     return {
       name,
-      message: `${JSON.stringify(name)} stands in the query string, which takes no options: send them as fields of the form.${hint}`,
+      message: `${JSON.stringify(name)} is in the query string, where options are not accepted: send them as form fields.${hint}`,
       allowed: `fields of the form: ${fields.join(', ')}`,
       ...(hint === '' || known === null ? {} : { did_you_mean: known }),
     };

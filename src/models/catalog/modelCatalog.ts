@@ -235,7 +235,7 @@ function chooseDefault(slots: readonly Slot[], configured: string | null, log: C
     const didYouMean = closest(configured, names);
     log.warn(
       { default_model_type: configured, didYouMean, names },
-      'default_model_type names no model: there is no default',
+      'default_model_type names an unknown model: there is no default',
     );
   }
   return found;

@@ -31,10 +31,10 @@ function renderEntry(name: string, checkpoint: FoundFile, yaml: FoundFile | null
   const lines = [
     `name: ${quotedAsNeeded(name)}`,
     architecture === null
-      ? '# architecture: the type that MSST calls it by, where the YAML does not tell'
+      ? '# architecture: the MSST model type, if the YAML does not have it'
       : `architecture: ${architecture}`,
     yaml === null
-      ? 'config_path: /path/to/its/config.yaml # put in the YAML that came with it'
+      ? 'config_path: /path/to/its/config.yaml # the YAML that belongs to the checkpoint'
       : `config_path: ${quotedAsNeeded(yaml.path)} # a guess: check it`,
     `checkpoint_path: ${quotedAsNeeded(checkpoint.path)}`,
   ];

@@ -38,8 +38,8 @@ export async function scanForModels(
     if (folders.length === 0) return;
     log.warn({ skipped: folders.slice(0, MAX_TOLD), count: folders.length }, message);
   };
-  tellSkipped(skipped, 'folders too deep or too full were not searched for models');
-  tellSkipped(unreal, 'folders that hold no files, as /proc, were not searched for models');
+  tellSkipped(skipped, 'folders nested too deeply or with too many entries were not searched for models');
+  tellSkipped(unreal, 'virtual file systems such as /proc were not searched for models');
   const { pairs, unpairedYamls, unpairedCheckpoints, notes } = pairModels(yamls, checkpoints);
   for (const note of notes) log.warn({}, note);
 
@@ -99,7 +99,7 @@ async function readCandidate(
   const block = renderModelsBlock([checkpoint], [yaml]);
   log.warn(
     { model: name, configPath: yaml.path },
-    `a model is skipped: ${notes.join('; ')}; this block, completed, would serve it:\n${block}`,
+    `a model is skipped: ${notes.join('; ')}; complete this block to use it:\n${block}`,
   );
   return null;
 }
@@ -121,10 +121,10 @@ function warnOfUnpaired(
   };
   const guesses = () =>
     renderModelsBlock(checkpoints.slice(0, MAX_TOLD), allYamls.slice(0, MAX_COMPARED), names);
-  const rule = 'a YAML and a checkpoint belong together by the same base name, or when listed under `models`';
+  const rule = 'they must have the same base name or be listed under `models`';
   const block =
     checkpoints.length === 0
       ? ''
-      : `; this block, checked and completed, would serve ${checkpoints.length > MAX_TOLD ? `${String(MAX_TOLD)} of ` : ''}the checkpoints:\n${guesses()}`;
+      : `; check and complete this block to use ${checkpoints.length > MAX_TOLD ? `${String(MAX_TOLD)} of ` : ''}the checkpoints:\n${guesses()}`;
   log.warn(fields, `model files without a matching YAML or checkpoint are skipped: ${rule}${block}`);
 }

@@ -20,7 +20,7 @@ export interface ModuleNeeds {
  * fails, the previous answer is kept.
  *
  * @param known null: nothing is ever reported as missing; a model that cannot be built fails in its first task
- * @param engine.onOtherArchitectures called when MSST builds different architectures than before; processes that
+ * @param engine.onOtherArchitectures called when the architectures of MSST have changed; processes that
  *   have already imported it still build the old ones
  */
 export function createModuleNeeds(
@@ -46,15 +46,12 @@ export function createModuleNeeds(
     try {
       needs = await engine.ask(before.loader);
     } catch (error) {
-      log.warn(
-        { err: error },
-        'could not find out which architectures MSST builds and which modules it lacks',
-      );
+      log.warn({ err: error }, 'the architectures and missing modules of MSST could not be determined');
       return;
     }
     if (!isDeepStrictEqual(needs.missing, before.missing)) tellMissing(needs, engine.python, log);
     if (isDeepStrictEqual(needs.architectures, before.architectures)) return;
-    log.info({ architectures: needs.architectures }, 'MSST builds different architectures than before');
+    log.info({ architectures: needs.architectures }, 'the architectures of MSST have changed');
     engine.onOtherArchitectures();
   };
 
@@ -78,7 +75,7 @@ function tellMissing({ missing }: KnownNeeds, python: string, log: CatalogLog): 
   if (lacking.length === 0) return;
   log.info(
     { missing: Object.fromEntries(lacking) },
-    `models of these architectures need Python modules that are not installed. Name them under engine_extras in the configuration and start again; or, where you bring the interpreter yourself, install them: ${python} -m pip install MODULE`,
+    `models of these architectures need Python modules that are not installed. Add them to engine_extras in the configuration and restart; if you use an interpreter of your own, install them: ${python} -m pip install MODULE`,
   );
 }
 

@@ -91,7 +91,7 @@ async function findTrustProblem({ trustPickle, checkpointPath }: ModelCandidate)
     return 'its checkpoint cannot be read';
   }
   if (hash.digest('hex') === trustPickle.trim().toLowerCase()) return null;
-  return 'its checkpoint is not the one whose sha256 stands at `trust_pickle`';
+  return 'its checkpoint does not have the sha256 given in `trust_pickle`';
 }
 
 /** The path relative to the first root that contains the file; unchanged if none does. */

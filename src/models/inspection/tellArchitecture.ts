@@ -57,7 +57,7 @@ function asWritten(
   const where = described.architecture === null ? 'its YAML' : 'its entry';
   return verdict(
     meant,
-    `${where} has the architecture ${quoted(word)}: MSST writes it ${meant}, and it is taken for that`,
+    `${where} has the architecture ${quoted(word)}: MSST writes it ${meant}, which is assumed`,
   );
 }
 
@@ -67,7 +67,7 @@ const lackingIn = (known: readonly string[] | null, architecture: string) =>
 function unknownToMsst(word: string): string {
   const nearest = closest(word, ARCHITECTURES);
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-  return `the architecture ${quoted(word)} is none of those that MSST is known to have${hint}`;
+  return `the architecture ${quoted(word)} is not a known architecture of MSST${hint}`;
 }
 
 async function byContent(
@@ -89,12 +89,12 @@ async function byContent(
   const unread = read && !read.ok ? `, and ${read.problem}` : '';
   if (architecture === null) return verdict(null, `${NOTHING}: ${keys}${unread}`);
   if (named === null && unread !== '') {
-    return verdict(architecture, `${keys}${unread}: it is taken for ${architecture}`);
+    return verdict(architecture, `${keys}${unread}: assuming ${architecture}`);
   }
   return verdict(architecture, ...contradiction(named, fitting, keys, architecture));
 }
 
-const NOTHING = 'nothing tells its architecture';
+const NOTHING = 'its architecture cannot be determined';
 
 function contradiction(
   named: string | null,
@@ -103,7 +103,7 @@ function contradiction(
   taken: string,
 ): string[] {
   if (named === null || fitting.includes(named)) return [];
-  return [`its files' names say ${named}, but ${keys}: it is taken for ${taken}`];
+  return [`its files' names say ${named}, but ${keys}: assuming ${taken}`];
 }
 
 /** The architecture in the file names: the more specific of the two; the YAML's if they disagree. */

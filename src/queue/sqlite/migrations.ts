@@ -21,7 +21,7 @@ export function applyMigrations(sqlite: Sqlite.Database, orm: BetterSQLite3Datab
   const unknown = appliedMigrations(sqlite).filter((when) => !known.has(when));
   if (unknown.length > 0) {
     throw new NewerDatabase(
-      `The queue in ${path.dirname(sqlite.name)} was last used by a newer msst-serve, and this one does not know what that changed (${String(unknown.length)} of its migrations). Start the newer one, or give this one a data_dir of its own.`,
+      `The queue in ${path.dirname(sqlite.name)} was last used by a newer msst-serve, with changes that this version does not know (${String(unknown.length)} migrations). Start the newer version, or use another data_dir.`,
     );
   }
   migrate(orm, { migrationsFolder: folder });

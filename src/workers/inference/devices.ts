@@ -103,7 +103,7 @@ async function nvidiaUuids(env: Readonly<Record<string, string>>, log: Log): Pro
     return stdout.split('\n').filter((line) => line.startsWith('GPU-'));
   } catch (error) {
     if ((error as { code?: string }).code !== 'ENOENT')
-      log.warn({ err: error }, 'nvidia-smi failed: it names no GPU');
+      log.warn({ err: error }, 'nvidia-smi failed: its GPUs are not used');
     return [];
   }
 }

@@ -116,7 +116,8 @@ export class InferenceWorker {
       const ready = await child.request('initialize', params, workerReadySchema, {
         timeoutMs: HELLO_TIMEOUT_MS,
       });
-      if (ready.protocol_version !== PROTOCOL_VERSION) throw new Error('the worker speaks another protocol');
+      if (ready.protocol_version !== PROTOCOL_VERSION)
+        throw new Error('the worker uses another protocol version');
       return new InferenceWorker(options.id, child, ready, log, timeouts);
     } catch (error) {
       child.kill();

@@ -56,7 +56,7 @@ export class RecyclePolicy {
     const { bytes } = this.#deviceBaseline;
     const grown = usedBytes - bytes;
     if (grown <= Math.max(bytes * MAX_DEVICE_GROWTH, DEVICE_ALLOWANCE_BYTES)) return;
-    this.#reason = `its memory on the GPU has grown by ${(grown / 1e9).toFixed(1)} GB`;
+    this.#reason = `its GPU memory has grown by ${(grown / 1e9).toFixed(1)} GB`;
   }
 
   /** Records the process's memory while idle. The first value after a task is the baseline. */

@@ -45,7 +45,7 @@ export async function askTorchForGpus(
   } catch (error) {
     log.warn(
       { err: error, signs: signs.filter((sign) => existsSync(sign)) },
-      'there may be a GPU, but torch could not be asked about it: none is used',
+      'torch could not be queried for GPUs: no GPU is used',
     );
     return NONE;
   }

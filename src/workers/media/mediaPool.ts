@@ -171,7 +171,7 @@ export function createMediaPool(
         if (work === 'stage' && wait.signal.aborted) throw wait.failure(error);
         if (work === 'probe' && error.tookTooLong) throw new MediaBusy(error);
         if (tries < TRIES) continue;
-        log.warn({ err: error }, 'a file killed two media children that read it');
+        log.warn({ err: error }, 'a file crashed two media children');
         throw new ChildFailure('INVALID_AUDIO', 'The file cannot be read: it crashes the decoder.', null);
       }
     }

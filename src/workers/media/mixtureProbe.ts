@@ -22,7 +22,7 @@ export async function probeMixture(media: Pick<MediaPool, 'probe'>, path: string
     };
   } catch (error) {
     if (error instanceof MediaBusy) {
-      const message = 'The server has too much to do to look into the file now. Try again in a moment.';
+      const message = 'The server is too busy to inspect the file now. Try again in a moment.';
       throw new AppError('SERVER_BUSY', message, { cause: error, hints: { retryAfterSeconds: 10 } });
     }
     if (!(error instanceof ChildFailure)) throw error;

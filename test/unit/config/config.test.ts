@@ -133,9 +133,9 @@ describe('models kept warm', () => {
   });
 
   test.each([
-    ['preload_models: starter', 'preload_models: "starter" is not valid, allowed: a list of names of models'],
-    ['preload_models: [1]', 'preload_models: [1] is not valid, allowed: a list of names of models'],
-    ['preload_models: [""]', 'preload_models: [""] is not valid, allowed: a list of names of models'],
+    ['preload_models: starter', 'preload_models: "starter" is not valid, allowed: a list of model names'],
+    ['preload_models: [1]', 'preload_models: [1] is not valid, allowed: a list of model names'],
+    ['preload_models: [""]', 'preload_models: [""] is not valid, allowed: a list of model names'],
     [
       'model_idle_unload_seconds: -1',
       'model_idle_unload_seconds: -1 is not valid, allowed: a duration such as 300, 30s or 10m, or 0 for never',
@@ -161,7 +161,7 @@ describe('folders of other tools', () => {
     const folder = await folderWith('extra_model_dirs: [none, config.yaml, ., shut]\n');
     await mkdir(path.join(folder, 'shut'), { mode: 0o000 });
     const problem = (index: number, name: string) =>
-      `extra_model_dirs.${String(index)}: ${JSON.stringify(path.join(folder, name))} is not valid, allowed: a folder that is there and can be read`;
+      `extra_model_dirs.${String(index)}: ${JSON.stringify(path.join(folder, name))} is not valid, allowed: an existing, readable folder`;
     // Root may look into every folder.
     const shut = process.getuid?.() === 0 ? [] : [problem(3, 'shut')];
     expect(problemsOf(() => load(folder))).toEqual([problem(0, 'none'), problem(1, 'config.yaml'), ...shut]);
@@ -374,7 +374,9 @@ describe('what is wrong', () => {
     for (const device of ['gpu', 'cuda', '0', 'cuda:x', 'GPU-']) {
       const folder = await folderWith(`devices: [${JSON.stringify(device)}]\n`);
       expect(problemsOf(() => load(folder))).toEqual([
-        expect.stringMatching(/^devices: .* is not valid, allowed: `auto`, or a list of cpu, mps, cuda:0/),
+        expect.stringMatching(
+          /^devices: .* is not valid, allowed: `auto`, or a list of devices: cpu, mps, cuda:0/,
+        ),
       ]);
     }
     const plain = await folderWith(`models: [{${entry}}]\n`);
@@ -505,15 +507,24 @@ describe('the keys', () => {
     ['secret-of-15-ch', `: as a key, it is too short, allowed: ${ENTRY}`],
     ['secret'.repeat(200), `: as a key, it is too long, allowed: ${ENTRY}`],
     ['', `: as a key, it is empty, allowed: ${ENTRY}`],
-    ['secret secret secret', `: as a key, it has blanks or other characters, allowed: ${ENTRY}`],
-    ['sécret-sécret-sécret', `: as a key, it has blanks or other characters, allowed: ${ENTRY}`],
-    [5_533_553_355_335_533, `: it is a number, not a text, allowed: ${ENTRY}`],
-    [null, `: it is no text, allowed: ${ENTRY}`],
-    [[KEY], `: it is no text, allowed: ${ENTRY}`],
+    [
+      'secret secret secret',
+      `: as a key, it has spaces or other characters that are not allowed, allowed: ${ENTRY}`,
+    ],
+    [
+      'sécret-sécret-sécret',
+      `: as a key, it has spaces or other characters that are not allowed, allowed: ${ENTRY}`,
+    ],
+    [5_533_553_355_335_533, `: it is a number, not a string, allowed: ${ENTRY}`],
+    [null, `: it is not a string, allowed: ${ENTRY}`],
+    [[KEY], `: it is not a string, allowed: ${ENTRY}`],
     [{ name: 'a', key: 'secret' }, `.key: it is too short, allowed: ${IN_QUOTES}`],
-    [{ name: 'a', key: 5_533_553_355 }, `.key: it is a number, not a text, allowed: ${IN_QUOTES}`],
+    [{ name: 'a', key: 5_533_553_355 }, `.key: it is a number, not a string, allowed: ${IN_QUOTES}`],
     [{ name: 'a', sha256: 'abc' }, `.sha256: it is too short, allowed: ${HASH}`],
-    [{ name: 'a', sha256: 'secret00'.repeat(8) }, `.sha256: it has other characters, allowed: ${HASH}`],
+    [
+      { name: 'a', sha256: 'secret00'.repeat(8) },
+      `.sha256: it has characters that are not allowed, allowed: ${HASH}`,
+    ],
     [{ name: '', key: KEY }, `.name: it is empty, allowed: ${OF_A_NAME}`],
     [{ name: 'a\nb', key: KEY }, `.name: it has control characters, allowed: ${OF_A_NAME}`],
     [{ key: KEY }, `.name: missing, allowed: ${OF_A_NAME}`],
@@ -521,12 +532,9 @@ describe('the keys', () => {
     [{ name: 'a', key: KEY, sha256: sha256(KEY) }, ': it has both key and sha256, allowed: one of the two'],
     [
       { name: 'a', key: KEY, [`secret-${KEY}`]: 1 },
-      ': it has a field that is unknown, allowed: name with key or sha256',
+      ': it has an unknown field, allowed: name with key or sha256',
     ],
-    [
-      { name: 'a', key: KEY, toString: 1 },
-      ': it has a field that is unknown, allowed: name with key or sha256',
-    ],
+    [{ name: 'a', key: KEY, toString: 1 }, ': it has an unknown field, allowed: name with key or sha256'],
   ])('an entry that is wrong is told by its place and part, and never shown: %j', async (entry, told) => {
     const folder = await folderWith(JSON.stringify({ api_keys: [`${KEY}1`, entry] }));
     const problems = problemsOf(() => load(folder));
@@ -537,7 +545,7 @@ describe('the keys', () => {
   test('an entry with several faults is told each of them', async () => {
     const folder = await folderWith(JSON.stringify({ api_keys: [{ nam: 'ann', keys: KEY }] }));
     const unknown = (near: string) =>
-      `api_keys.0: it has a field that is unknown, allowed: name with key or sha256, did you mean ${near}?`;
+      `api_keys.0: it has an unknown field, allowed: name with key or sha256, did you mean ${near}?`;
     expect(problemsOf(() => load(folder))).toEqual([
       unknown('name'),
       unknown('key'),
@@ -567,7 +575,7 @@ describe('the keys', () => {
         ['name', 4, 0],
       ].map(
         ([part, place, before]) =>
-          `api_keys.${String(place)}: its ${String(part)} is that of api_keys.${String(before)}, allowed: a ${String(part)} that no entry before it has`,
+          `api_keys.${String(place)}: its ${String(part)} is that of api_keys.${String(before)}, allowed: a ${String(part)} that no earlier entry has`,
       ),
     );
   });

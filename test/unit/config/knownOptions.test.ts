@@ -63,7 +63,7 @@ describe('an option that the MSST has not', () => {
 
   test('is told where there is none to have', () => {
     expect(problems({ x: 1 }, [option('use_tta')])).toEqual([
-      'models.1.msst_arguments.x: no option of this MSST, allowed: none, for it has none that the server does not set itself',
+      'models.1.msst_arguments.x: no option of this MSST, allowed: none, because the server sets all of its options itself',
     ]);
   });
 });

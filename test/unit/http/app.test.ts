@@ -37,7 +37,7 @@ describe('where no route fits', () => {
         {
           error: {
             code: 'ROUTE_NOT_FOUND',
-            message: 'There is no such route. GET /docs lists what there is.',
+            message: 'There is no such route. GET /docs lists all routes.',
           },
         },
       ]);
@@ -47,7 +47,7 @@ describe('where no route fits', () => {
   test('the 405 says the methods in words too', async () => {
     app = await startHttpApp();
     const answer = await app.ask('/separate');
-    expect(((await answer.json()) as { detail: string }).detail).toBe('This route takes POST.');
+    expect(((await answer.json()) as { detail: string }).detail).toBe('This route accepts POST.');
   });
 });
 

@@ -26,7 +26,7 @@ const get = (path: string, ...lines: string[]) =>
   [`GET ${path} HTTP/1.1`, 'Host: localhost', ...lines, '', ''].join('\r\n');
 const LAST = 'Connection: close';
 const NO_TARGET =
-  'The target of the request is none: a path that begins with a slash is allowed, or an http or https URL, without backslashes and control characters.';
+  'The request target is invalid: it must be a path that begins with a slash, or an http or https URL, without backslashes and control characters.';
 /** What the client is told, in short. */
 const told = (answers: Awaited<ReturnType<typeof sendRaw>>) =>
   answers.map(({ status, headers, body }) => [
@@ -70,7 +70,7 @@ describe('what is no request', () => {
     [
       'the wish for a tunnel',
       ['CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'],
-      'This server is no proxy and makes no tunnels: ask it for its own paths, with GET, POST or DELETE.',
+      'This server is not a proxy: request its own paths, with GET, POST or DELETE.',
     ],
     [
       'a request with two hosts',
@@ -90,17 +90,17 @@ describe('what is no request', () => {
     [
       'a request with an empty Host',
       ['GET /api/v1/health HTTP/1.1\r\nHost:\r\n\r\n'],
-      'The Host header of the request is empty: send the name or the address of this server in it.',
+      'The Host header is empty: it must contain the name or address of this server.',
     ],
     [
       'a request with a Host of blanks, for a whole URL',
       ['GET http://localhost/api/v1/health HTTP/1.1\r\nHost:   \r\n\r\n'],
-      'The Host header of the request is empty: send the name or the address of this server in it.',
+      'The Host header is empty: it must contain the name or address of this server.',
     ],
     [
       'a request with a Host that is none',
       [`GET / HTTP/1.1\r\nHost: a b/c?d#e@f\r\n${LAST}\r\n\r\n`],
-      'The Host header of the request is none: a name or an address is allowed, and a port behind a colon.',
+      'The Host header is invalid: it must be a name or an address, optionally followed by a colon and a port.',
     ],
     ['a target that makes no URL', [get('http://[', LAST)], NO_TARGET],
     ['a target that is no path', [get('api/v1/health', LAST)], NO_TARGET],
@@ -115,7 +115,7 @@ describe('what is no request', () => {
     app = await startHttpApp(HEALTHY, { timeouts: LONG_TIMEOUTS });
     const socket = open();
     socket.end('GET / HTTP/1.1\r\nHost: loc');
-    expect((await socket.toArray()).join('')).toContain('The request ended before it was whole.');
+    expect((await socket.toArray()).join('')).toContain('The request ended before it was complete.');
   });
 
   test('is answered after what came before it, and is the last', async () => {

@@ -46,10 +46,10 @@ async function checkContent(handle: FileHandle, sizeBytes: number): Promise<Chec
 function foreign(head: Buffer): string {
   const text = head.toString('latin1').trimStart().toLowerCase();
   if (text.startsWith('version https://git-lfs')) {
-    return 'its checkpoint is a Git LFS pointer instead of the file: `git lfs pull` brings it';
+    return 'its checkpoint is a Git LFS pointer instead of the file: run `git lfs pull`';
   }
   if (text.startsWith('<!doctype') || text.startsWith('<html') || text.startsWith('<?xml')) {
-    return 'its checkpoint is a web page: the download went wrong';
+    return 'its checkpoint is a web page: the download failed';
   }
   return 'its checkpoint is neither a PyTorch nor a safetensors file, or its beginning is damaged';
 }

@@ -39,7 +39,7 @@ async function readFrom(handle: FileHandle): Promise<CheckpointTensors> {
     case 'tar':
       return { ok: false, problem: 'its checkpoint is in a format of PyTorch before 1.6' };
     case null:
-      return { ok: false, problem: 'its checkpoint is none' };
+      return { ok: false, problem: 'its checkpoint is not a checkpoint file' };
   }
 }
 

@@ -5,7 +5,7 @@ const LENGTH_BYTES = 8;
 /** Header limit; real headers take about 100 bytes per tensor. */
 const MAX_HEADER_BYTES = 64 * 1024 * 1024;
 
-const CUT = 'its checkpoint is cut short: the safetensors header promises more bytes than there are';
+const CUT = 'its checkpoint is truncated: the safetensors header declares more bytes than the file has';
 const DAMAGED = 'its checkpoint is damaged: its safetensors header cannot be read';
 
 /**

@@ -20,7 +20,7 @@ const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
 /** Directory entries parsed between yields to the event loop: a few milliseconds. */
 const ENTRIES_A_SLICE = 10_000;
 
-const CUT = 'its checkpoint is cut short or damaged: the directory at its end is missing';
+const CUT = 'its checkpoint is truncated or damaged: the directory at its end is missing';
 const DAMAGED = 'its checkpoint is damaged: the directory at its end cannot be read';
 
 interface Directory {
@@ -44,7 +44,7 @@ interface Entry {
 export async function findZipProblem(handle: FileHandle, sizeBytes: number): Promise<string | null> {
   const pickle = await findPickle(handle, sizeBytes);
   if (pickle !== undefined) return typeof pickle === 'string' ? pickle : null;
-  return 'its checkpoint is a zip archive, but not one that PyTorch wrote: it holds no data.pkl';
+  return 'its checkpoint is a zip archive, but not one written by PyTorch: it has no data.pkl';
 }
 
 /**

@@ -20,7 +20,7 @@ test.each(['999.1.1.1', 'no-such-name.invalid', '[::1]', '127.0.0.1:80', 'http:/
   async (host) => {
     const error = await refusalOf(host);
     const said = error && describeListenProblem(error, { host, port: 80 });
-    expect(said).toContain(`cannot listen on "${host}": that is no address, and no name`);
+    expect(said).toContain(`cannot listen on "${host}": it is neither an address nor a name`);
     expect(said).toMatch(/Set host to 127\.0\.0\.1, .*0\.0\.0\.0 or :: for all/);
   },
 );
@@ -28,7 +28,7 @@ test.each(['999.1.1.1', 'no-such-name.invalid', '[::1]', '127.0.0.1:80', 'http:/
 test.each(['203.0.113.7', 'fe80::1%nowhere'])('%s is told as no address of this machine', async (host) => {
   const error = await refusalOf(host);
   const said = error && describeListenProblem(error, { host, port: 80 });
-  expect(said).toContain(`cannot listen on "${host}": that is no address of this machine`);
+  expect(said).toContain(`cannot listen on "${host}": it is not an address of this machine`);
   expect(said).toContain('Set host to 127.0.0.1, ');
 });
 
@@ -36,7 +36,7 @@ test.each([
   ['EADDRINUSE', 'Port 80 on localhost is in use. Choose another: npm start -- --port N'],
   [
     'EACCES',
-    'The user of this server may not listen on port 80 of localhost (EACCES). Allowed are mostly those from 1024 to 65535: npm start -- --port N',
+    'The user of this server may not listen on port 80 of localhost (EACCES). Ports from 1024 to 65535 are usually allowed: npm start -- --port N',
   ],
 ])('a port that is not to be had (%s) is told with the option for another', (code, said) => {
   const error = Object.assign(new Error(code), { code, syscall: 'listen' });

@@ -67,7 +67,7 @@ describe('the answer to what is no request', () => {
   test.each([
     ['HPE_HEADER_OVERFLOW', 'The headers of the request are too large: at most 16 KiB are allowed.'],
     ['ERR_HTTP_REQUEST_TIMEOUT', 'The headers of the request took too long: send them without a pause.'],
-    ['HPE_INVALID_EOF_STATE', 'The request ended before it was whole.'],
+    ['HPE_INVALID_EOF_STATE', 'The request ended before it was complete.'],
     ['NO_HOST', 'The request has no Host header: send one.'],
     ['SEVERAL_HOSTS', 'The request has several Host headers: send one.'],
     ['HPE_INVALID_METHOD', 'The request cannot be read as HTTP/1.1.'],

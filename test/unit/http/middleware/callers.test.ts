@@ -17,8 +17,8 @@ describe('a key', () => {
       ? [identity.refusal.message, identity.refusal.hints.challenge]
       : identity.owner;
   };
-  const MISSING = ['This server wants an API key: send the header Authorization: Bearer KEY.', 'Bearer'];
-  const UNKNOWN = ['This API key is not known here.', 'Bearer error="invalid_token"'];
+  const MISSING = ['This server requires an API key: send the header Authorization: Bearer KEY.', 'Bearer'];
+  const UNKNOWN = ['This API key is unknown.', 'Bearer error="invalid_token"'];
 
   test.each([undefined, '', 'Bearer', 'Bearer ', `Basic ${KEY}`, KEY, `x Bearer ${KEY}`])(
     'is missing from "%s"',

@@ -50,7 +50,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     { freeDiskBytes: () => Promise.resolve(10e9 - 1) },
     'degraded',
     'disk',
-    ['The disk is nearly full: 10.0 GB free, at least 10.0 GB wanted.'],
+    ['The disk is nearly full: 10.0 GB free, at least 10.0 GB required.'],
   ],
   ['the disk has just what is wanted', { freeDiskBytes: () => Promise.resolve(10e9) }, 'healthy', null, []],
   [
@@ -59,7 +59,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'unhealthy',
     'disk',
     [
-      'No file can be opened: the server has as many open as it may. Start it with a higher limit (ulimit -n).',
+      'No file can be opened: the server has reached its limit of open files. Start it with a higher limit (ulimit -n).',
     ],
   ],
   [
@@ -81,7 +81,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     { workers: () => [] },
     'degraded',
     'workers',
-    ['No worker has started yet: the GPUs are still looked for.'],
+    ['No worker has started yet: GPU detection is still running.'],
   ],
   [
     'one worker of two is down',
@@ -107,7 +107,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'workers',
     [
       'The worker worker-1 on cpu is down.',
-      'The worker worker-1 on cpu died again and again: it is tried anew every few minutes until it works. The log says what it died of.',
+      'The worker worker-1 on cpu keeps dying. It is restarted only every few minutes; the log has the cause.',
     ],
   ],
   [
@@ -139,7 +139,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'degraded',
     'gpu',
     [
-      'The GPU cuda:1 failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.',
+      'The GPU cuda:1 failed several workers in a row. It is quarantined and retried every few minutes; the log has the cause.',
       'The worker worker-1 on cuda:1 is down.',
     ],
   ],
@@ -153,7 +153,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     'gpu',
     ['cuda:0', 'cuda:1'].map(
       (gpu) =>
-        `The GPU ${gpu} failed its workers again and again: it is left alone, and tried anew every few minutes until it works. The log says how it failed.`,
+        `The GPU ${gpu} failed several workers in a row. It is quarantined and retried every few minutes; the log has the cause.`,
     ),
   ],
   ['a scanned model is broken', { catalog: models([broken({})]) }, 'degraded', 'models', [MISSING]],
@@ -191,7 +191,7 @@ test.each<[string, Partial<HealthSources>, string, Dependency | null, string[]]>
     { canReadAudio: () => false },
     'degraded',
     'workers',
-    ['No upload can be read: the media children are down.'],
+    ['Uploads cannot be read: the media children are down.'],
   ],
   ['it shuts down', { isShuttingDown: () => true }, 'unhealthy', null, ['The server is shutting down.']],
 ])('when %s, it says so', async (_name, given, status, dependency, problems) => {

@@ -150,7 +150,7 @@ describe('a submission', () => {
     expect(answer.headers.get('location')).toMatch(TASK);
     expect(submitted).toMatchObject([{ earlierTaskId: TASK }]);
     expect(app.lines).toContainEqual(
-      expect.objectContaining({ msg: 'a submission came again', taskId: TASK }),
+      expect.objectContaining({ msg: 'a submission was repeated', taskId: TASK }),
     );
   });
 

@@ -61,7 +61,7 @@ describe('a form', () => {
     'multipart/form-data',
   ])('of the type "%s" is none', async (type) => {
     expect(await post(FILE + END, type)).toEqual(
-      refused('The body must be multipart/form-data with a boundary, holding the audio as the part `file`.'),
+      refused('The body must be multipart/form-data with a boundary and the audio as the part `file`.'),
     );
   });
 

@@ -139,13 +139,13 @@ describe('a form', () => {
   });
 });
 
-const NO_FORM = 'The body must be multipart/form-data with a boundary, holding the audio as the part `file`.';
+const NO_FORM = 'The body must be multipart/form-data with a boundary and the audio as the part `file`.';
 const BROKEN = 'The multipart body is broken or ends early.';
 const TOO_MANY_FIELDS = 'The form has too many fields: at most 300 are allowed.';
 const TOO_MANY_PARTS = 'The form has too many parts: at most 310 are allowed.';
 const LONG_FIELD = 'A form field is too long: at most 65536 bytes are allowed.';
 const LONG_FIELDS = 'The fields of the form are too long: at most 65536 bytes are allowed for all of them.';
-const TOO_LARGE = 'The form is too large: beside one file, at most 8000000 bytes are allowed.';
+const TOO_LARGE = 'The form is too large: apart from the file, at most 8000000 bytes are allowed.';
 const UNNAMED = 'A part of the form has no name.';
 const ENCODED = (how: string) => `A part of the form is encoded (${how}): send its bytes as they are.`;
 

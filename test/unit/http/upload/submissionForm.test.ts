@@ -96,7 +96,7 @@ describe('the instruments', () => {
     [
       '[drums',
       {
-        message: 'instruments begins with "[" but is no JSON list of names.',
+        message: 'instruments begins with "[" but is not a JSON list of names.',
         received: '[drums',
         allowed: 'names separated by commas, or a JSON list of names',
       },

@@ -16,7 +16,7 @@ describe('the query string of a submission', () => {
 
   test('is refused with every name in it, once each', () => {
     const says = (name: string) =>
-      `"${name}" stands in the query string, which takes no options: send them as fields of the form.`;
+      `"${name}" is in the query string, where options are not accepted: send them as form fields.`;
     const error = refusal('/separate?instruments=drums&instruments=bass&Instrument=x&q?=1');
     expect(error?.code).toBe('INVALID_PARAMETERS');
     const allowed = 'fields of the form: file, instruments';

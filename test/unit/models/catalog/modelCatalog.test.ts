@@ -156,8 +156,7 @@ describe('the architecture', () => {
     const listed = [makeListed('a', root, { architecture: 'scnett' })];
     const { names, warnings } = await makeCatalog(root, { listed });
     expect(names()).toEqual(['a']);
-    const reason =
-      'the architecture "scnett" is none of those that MSST is known to have; did you mean scnet?';
+    const reason = 'the architecture "scnett" is not a known architecture of MSST; did you mean scnet?';
     expect(doubts(warnings)).toMatchObject([{ fields: { reason } }]);
   });
 
@@ -309,7 +308,7 @@ describe('the default', () => {
     expect(warnings).toEqual([
       {
         fields: { default_model_type: 'startr', didYouMean: 'starter', names: ['b', 'starter'] },
-        message: 'default_model_type names no model: there is no default',
+        message: 'default_model_type names an unknown model: there is no default',
       },
     ]);
     expect(await catalog.require(undefined)).toMatchObject({ problem: { name: 'model_type' } });
@@ -474,7 +473,7 @@ describe('models whose files fail', () => {
     for (const given of [{ loraCheckpointPeft: lora }, { loraCheckpointLoralib: lora }]) {
       const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, given)] });
       expect(catalog.unavailable()).toMatchObject([
-        { reason: 'its LoRA checkpoint is a Git LFS pointer instead of the file: `git lfs pull` brings it' },
+        { reason: 'its LoRA checkpoint is a Git LFS pointer instead of the file: run `git lfs pull`' },
       ]);
     }
     const { catalog } = await makeCatalog(root, {
@@ -559,7 +558,7 @@ describe('trust_pickle', () => {
     const root = await makeModels('a');
     const { catalog } = await makeCatalog(root, { listed: [makeListed('a', root, { trustPickle: sha256 })] });
     await putFile(path.join(root, 'pretrain/a.ckpt'), makeCheckpoint('another'));
-    expect((await refusal(catalog.require('a'))).message).toContain('is not the one whose sha256 stands at');
+    expect((await refusal(catalog.require('a'))).message).toContain('does not have the sha256 given in');
     expect(catalog.list()).toEqual([]);
   });
 });
@@ -567,7 +566,7 @@ describe('trust_pickle', () => {
 test('the YAML of a listed model needs no architecture where the configuration gives one', async () => {
   const root = await makeFolder({ 'configs/config_x.yaml': makeYaml(), 'pretrain/x.ckpt': checkpoint });
   const without = await makeCatalog(root, { listed: [makeListed('x', root)] });
-  expect(without.catalog.unavailable()).toMatchObject([{ reason: 'nothing tells its architecture' }]);
+  expect(without.catalog.unavailable()).toMatchObject([{ reason: 'its architecture cannot be determined' }]);
   const given = await makeCatalog(root, { listed: [makeListed('x', root, { architecture: 'mdx23c' })] });
   expect(given.catalog.find('x')?.architecture).toBe('mdx23c');
 });

@@ -155,7 +155,7 @@ describe('folders of other tools', () => {
     const { names, warnings } = await inExtra(folder);
     expect(names).toEqual(['a']);
     expect(warnings.map(({ message }) => message)).toEqual([
-      'folders too deep or too full were not searched for models',
+      'folders nested too deeply or with too many entries were not searched for models',
     ]);
   });
 });
@@ -171,7 +171,7 @@ test('a link that leads back up and a chain of folders without end do not hold u
   const { names, warnings } = await scan([project]);
   expect(names).toEqual(['a']);
   expect(warnings.map(({ message }) => message)).toEqual([
-    'folders too deep or too full were not searched for models',
+    'folders nested too deeply or with too many entries were not searched for models',
   ]);
 });
 
@@ -183,7 +183,7 @@ test.runIf(process.platform === 'linux')(
     await symlink('/proc/self', path.join(folder, 'self'));
     const { names, warnings } = await scan([], [], [folder]);
     expect(names).toContain('z');
-    const told = warnings.find(({ message }) => message.startsWith('folders that hold no files'));
+    const told = warnings.find(({ message }) => message.startsWith('virtual file systems such as'));
     const { skipped } = told?.fields as { skipped: string[] };
     expect(skipped).toEqual(
       expect.arrayContaining(['self', 'all/proc', 'all/dev'].map((name) => path.join(folder, name))),
@@ -204,14 +204,14 @@ test('what lies behind links is looked into after what lies here, so that what i
   expect(found.names).toEqual(['z']);
   expect(found.warnings[0]).toEqual({
     fields: { skipped: [other], count: 1 },
-    message: 'folders too deep or too full were not searched for models',
+    message: 'folders nested too deeply or with too many entries were not searched for models',
   });
   const { fields, message } = found.warnings[1] ?? { fields: {}, message: '' };
   expect(fields).toMatchObject({ count: 2_001 });
   expect((fields as { checkpointsWithoutYaml: string[] }).checkpointsWithoutYaml).toHaveLength(20);
   const block = parse(message.slice(message.indexOf('models:'))) as { models: unknown[] };
   expect(block.models).toHaveLength(20);
-  expect(message).toContain('would serve 20 of the checkpoints');
+  expect(message).toContain('to use 20 of the checkpoints');
 });
 
 test('an endless folder is left out, and what is in others is found', async () => {
@@ -277,8 +277,8 @@ test('a model of unknown architecture is left out, with the entry that would ser
   expect(names).toEqual([]);
   expect(warnings).toHaveLength(1);
   const [sentence, ...block] = (warnings[0]?.message ?? '').split('\n');
-  expect(sentence).toContain('nothing tells its architecture');
-  expect(block).toContain('    # architecture: the type that MSST calls it by, where the YAML does not tell');
+  expect(sentence).toContain('its architecture cannot be determined');
+  expect(block).toContain('    # architecture: the MSST model type, if the YAML does not have it');
   expect(parse(block.join('\n'))).toEqual({
     models: [
       {

@@ -61,7 +61,7 @@ describe('the content decides', () => {
     expect(await tell({ section: MEL, yaml: 'config_vocals_bs_roformer.yaml' })).toEqual({
       architecture: 'mel_band_roformer',
       notes: [
-        "its files' names say bs_roformer, but its YAML has the keys of mel_band_roformer, mel_band_roformer_experimental: it is taken for mel_band_roformer",
+        "its files' names say bs_roformer, but its YAML has the keys of mel_band_roformer, mel_band_roformer_experimental: assuming mel_band_roformer",
       ],
     });
     const ofDemucs = await tell({ section: 'htdemucs: { channels: 48 }', yaml: 'config_scnet.yaml' });
@@ -74,7 +74,7 @@ describe('the content decides', () => {
     );
     expect(await tell({ section: '{ width: 3 }' })).toEqual({
       architecture: null,
-      notes: ['nothing tells its architecture'],
+      notes: ['its architecture cannot be determined'],
     });
   });
 });
@@ -109,7 +109,7 @@ describe('where the content fits several, the names decide', () => {
   test('and where they say nothing either, nothing tells', async () => {
     expect(await tell({ section: SEGMENTATION })).toEqual({
       architecture: null,
-      notes: ['nothing tells its architecture: its YAML has the keys of segm_models, torchseg'],
+      notes: ['its architecture cannot be determined: its YAML has the keys of segm_models, torchseg'],
     });
   });
 });
@@ -161,7 +161,7 @@ describe('where names leave it open, the tensors of the checkpoint decide', () =
       makeTorchCheckpoint(first(8)).subarray(0, -9),
       'the tensors of its checkpoint cannot be read',
     ],
-    ['a text', 'no weights', 'its checkpoint is none'],
+    ['a text', 'no weights', 'its checkpoint is not a checkpoint file'],
   ])('%s tells nothing: then its name does, or it is taken for the plain one', async (_, content, why) => {
     const of = content === undefined ? {} : { content };
     expect(await tell({ section: SCNET, yaml: 'scnet_small.yaml', ...of })).toEqual(clear('scnet'));
@@ -169,7 +169,7 @@ describe('where names leave it open, the tensors of the checkpoint decide', () =
       architecture: 'mdx23c',
       notes: [
         expect.stringMatching(
-          `its YAML has the keys of experimental_mdx23c_stht, mdx23c, and .*${why}.*: it is taken for mdx23c`,
+          `its YAML has the keys of experimental_mdx23c_stht, mdx23c, and .*${why}.*: assuming mdx23c`,
         ),
       ],
     });
@@ -193,13 +193,11 @@ describe('a word for it', () => {
   test('in other case is taken for what it means, and told', async () => {
     expect(await tell({ section: MEL, listed: 'BS-Roformer' })).toEqual({
       architecture: 'bs_roformer',
-      notes: [
-        'its entry has the architecture "BS-Roformer": MSST writes it bs_roformer, and it is taken for that',
-      ],
+      notes: ['its entry has the architecture "BS-Roformer": MSST writes it bs_roformer, which is assumed'],
     });
     expect(await tell({ section: MEL, declared: 'MDX23C' })).toEqual({
       architecture: 'mdx23c',
-      notes: ['its YAML has the architecture "MDX23C": MSST writes it mdx23c, and it is taken for that'],
+      notes: ['its YAML has the architecture "MDX23C": MSST writes it mdx23c, which is assumed'],
     });
   });
 
@@ -231,7 +229,7 @@ describe('a word for it', () => {
     expect(await tell(model)).toEqual({
       architecture: 'bs_polarformer',
       notes: [
-        'the architecture "bs_polarformer" is none of those that MSST is known to have; did you mean bs_conformer?',
+        'the architecture "bs_polarformer" is not a known architecture of MSST; did you mean bs_conformer?',
       ],
     });
     expect(await tell({ ...model, known: ['bs_roformer', 'bs_polarformer'] })).toEqual(

@@ -73,6 +73,6 @@ test('a database that a newer server has changed is left as it is, and whose it 
   newer.close();
   expect(() => openDatabase(file, migrations)).toThrow(NewerDatabase);
   expect(() => openDatabase(file, migrations)).toThrow(
-    `The queue in ${path.dirname(file)} was last used by a newer msst-serve, and this one does not know what that changed (1 of its migrations). Start the newer one, or give this one a data_dir of its own.`,
+    `The queue in ${path.dirname(file)} was last used by a newer msst-serve, with changes that this version does not know (1 migrations). Start the newer version, or use another data_dir.`,
   );
 });

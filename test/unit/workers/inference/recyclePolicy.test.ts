@@ -40,7 +40,7 @@ describe('on a GPU', () => {
     recyclePolicy.holds(['b', 'a'], most);
     expect(recyclePolicy.reason).toBeUndefined();
     recyclePolicy.holds(['a', 'b'], tooMuch);
-    expect(recyclePolicy.reason).toMatch(/on the GPU has grown by 0[.]2 GB/);
+    expect(recyclePolicy.reason).toMatch(/GPU memory has grown by 0[.]2 GB/);
   });
 
   test('other models may take more', () => {

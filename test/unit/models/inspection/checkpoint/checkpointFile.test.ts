@@ -48,9 +48,9 @@ test.each([
   ],
   ['a downloaded error page', '<!DOCTYPE html><html>Not found</html>', 'a web page'],
   ['a text', 'these are no weights', 'neither a PyTorch nor a safetensors file'],
-  ['a zip of something else', makeZip(['word/document.xml']), 'holds no data.pkl'],
-  ['a safetensors file cut short', makeSafetensors(64, 63), 'cut short'],
-  ['a safetensors header that is longer than the file', makeSafetensors(64).subarray(0, 40), 'cut short'],
+  ['a zip of something else', makeZip(['word/document.xml']), 'has no data.pkl'],
+  ['a safetensors file cut short', makeSafetensors(64, 63), 'truncated'],
+  ['a safetensors header that is longer than the file', makeSafetensors(64).subarray(0, 40), 'truncated'],
   ['a safetensors header of 10^18 bytes', Buffer.from('000064a7b3b6e00d7b7d', 'hex'), 'is damaged'],
   ['a safetensors file without tensors', Buffer.from('02000000000000007b7d', 'hex'), 'is damaged'],
 ])('%s is not, and the reason says so', async (_, content, reason) => {
