@@ -15,7 +15,7 @@ export const OPTIONS = {
     example: ['drums', 'bass'],
     exampleOfAll: ['drums', 'bass', 'other'],
     description:
-      'The stems wanted: the field repeated, a comma list or a JSON list; at most 200 names. Default: all.',
+      'The stems to return: a repeated field, a comma-separated list or a JSON list; at most 200 names. Default: all.',
   },
   use_tta: {
     kind: 'flag',
@@ -39,7 +39,7 @@ export const OPTIONS = {
     key: 'pcmType',
     values: ['PCM_16', 'PCM_24', 'FLOAT'],
     fallback: 'PCM_24',
-    description: 'How samples are stored. Default: PCM_24. FLOAT is for WAV only.',
+    description: 'Sample format. Default: PCM_24. FLOAT is for WAV only.',
   },
   bigshifts: {
     kind: 'whole',
@@ -47,7 +47,7 @@ export const OPTIONS = {
     most: 16,
     fallback: 1,
     example: 1,
-    description: 'Time shifts to average, 1 to 16. Default: 1.',
+    description: 'Number of time shifts to average over, 1 to 16. Default: 1.',
   },
   num_overlap: {
     kind: 'whole',
@@ -55,7 +55,7 @@ export const OPTIONS = {
     most: 50,
     fallback: null,
     example: 2,
-    description: "Windows over each sample, 1 to 50. Default: as the model's config says.",
+    description: "Number of windows that cover each sample, 1 to 50. Default: the value in the model's YAML.",
   },
   batch_size: {
     kind: 'whole',
@@ -63,7 +63,7 @@ export const OPTIONS = {
     most: 64,
     fallback: null,
     example: 1,
-    description: "Chunks computed at once, 1 to 64. Default: as the model's config says.",
+    description: "Number of chunks computed at once, 1 to 64. Default: the value in the model's YAML.",
   },
 } as const satisfies Record<string, Option>;
 

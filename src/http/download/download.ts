@@ -119,7 +119,7 @@ function requestedRange(c: Context, file: SentFile): { start: number; end: numbe
   if (ranges === -1) {
     throw new AppError(
       'RANGE_NOT_SATISFIABLE',
-      `The range lies outside the file, which has ${String(file.bytes)} bytes.`,
+      `The range is outside the file, which has ${String(file.bytes)} bytes.`,
       {
         hints: { sizeBytes: file.bytes },
       },

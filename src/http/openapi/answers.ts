@@ -61,15 +61,15 @@ const ofBody = { ...headers.contentDisposition, ...headers.contentLength };
 export const stemAnswers = {
   200: { ...emptyAnswer('The whole file.', { headers: { ...ofFile, ...ofBody } }), content: audioContent },
   206: {
-    ...emptyAnswer('The range of it that was asked for.', {
+    ...emptyAnswer('The requested range of the file.', {
       headers: { ...ofFile, ...ofBody, ...headers.contentRange },
     }),
     content: audioContent,
   },
-  304: emptyAnswer('The client has it already.', { headers: ofFile }),
+  304: emptyAnswer('The client already has the current file.', { headers: ofFile }),
 };
 export const stemHeadAnswers = {
-  200: emptyAnswer('There is this file; the headers are those of a GET.', {
+  200: emptyAnswer('The file exists; the headers are those of a GET.', {
     headers: { ...ofFile, ...ofBody },
   }),
   304: stemAnswers[304],

@@ -22,16 +22,16 @@ const whole = (description: string, example: number): DocumentedHeader => ({
 /** The headers of every response, described once in the components of the document. */
 export const sharedHeaders = {
   'X-Request-Id': text(
-    'The id of this request in the log of the server: the one that the request brought in this header, else a new one.',
+    'The id of this request in the log of the server: taken from this header of the request, else a new one.',
     EXAMPLE.requestId,
   ),
   'X-RateLimit-Limit': whole(
-    'Requests allowed in any hour. Only with `enable_rate_limit`, as the next two.',
+    'Requests allowed in any one hour. Only with `enable_rate_limit`, like the other X-RateLimit headers.',
     1000,
   ),
-  'X-RateLimit-Remaining': whole('Requests left now.', 987),
+  'X-RateLimit-Remaining': whole('Requests left.', 987),
   'X-RateLimit-Reset': whole(
-    'When the oldest request leaves the hour, in seconds since 1970 (UTC); now, where there was none.',
+    'When the oldest request of the last hour stops counting, in seconds since 1970 (UTC); the current time if there was none.',
     1_795_266_031,
   ),
 };
@@ -46,13 +46,13 @@ export const headers = {
   location: { Location: text('The URL of the task.', `/api/v1/tasks/${EXAMPLE.taskId}`) },
   replayed: {
     'Idempotent-Replayed': text(
-      '`true` where this very submission came before under its `Idempotency-Key`: the task is that one, as it is now. Otherwise this header is absent.',
+      '`true` if this submission was already made with this `Idempotency-Key`: the response is the existing task in its current state. Otherwise absent.',
       'true',
     ),
   },
   serverTiming: {
     'Server-Timing': text(
-      '`wait;dur=` how many milliseconds the file waited until it was looked into. As many files are looked into at once as the server has cores; beyond them, callers take turns.',
+      '`wait;dur=` is the time in milliseconds that the file waited before it was inspected. As many files are inspected at once as the server has cores; callers take turns.',
       'wait;dur=0',
     ),
   },
@@ -60,21 +60,21 @@ export const headers = {
   acceptRanges: { 'Accept-Ranges': text('Always `bytes`.', 'bytes') },
   contentRange: {
     'Content-Range': text(
-      'Which bytes these are, and of how many.',
+      'The range of bytes in this response, and the size of the file.',
       `bytes 0-1048575/${String(EXAMPLE.stemBytes)}`,
     ),
   },
-  contentLength: { 'Content-Length': whole('How many bytes the body has.', EXAMPLE.stemBytes) },
+  contentLength: { 'Content-Length': whole('Size of the body in bytes.', EXAMPLE.stemBytes) },
   contentDisposition: {
     'Content-Disposition': text(
-      'The name to save it under: the song, the instrument, the format.',
+      'The suggested file name: song, instrument, format.',
       'attachment; filename="song_drums.wav"',
     ),
   },
-  vary: { Vary: text('The header of the request that the form of the answer depends on.', 'Accept') },
+  vary: { Vary: text('The request header that selects the format of the response.', 'Accept') },
   cacheControl: {
     'Cache-Control': text(
-      'What this URL gives never changes: a private copy may be kept.',
+      'The content of this URL never changes; private caches may keep it.',
       'private, max-age=31536000, immutable',
     ),
   },
@@ -83,11 +83,11 @@ export const headers = {
 /** The headers of error responses, by the names under which `problemHeaders` sends them. */
 export const documentedProblemHeader: Record<string, (sent: string) => DocumentedHeaders> = {
   'retry-after': (sent) => ({
-    'Retry-After': whole('After how many seconds to try again, at least 1.', Number(sent)),
+    'Retry-After': whole('Seconds to wait before retrying, at least 1.', Number(sent)),
   }),
   'www-authenticate': (sent) => ({
     'WWW-Authenticate': text('`Bearer`; with `error="invalid_token"` when a key was sent.', sent),
   }),
-  allow: (sent) => ({ Allow: text('The methods that the path takes.', sent) }),
-  'content-range': (sent) => ({ 'Content-Range': text('How many bytes the file has.', sent) }),
+  allow: (sent) => ({ Allow: text('The methods that the path accepts.', sent) }),
+  'content-range': (sent) => ({ 'Content-Range': text('Size of the file in bytes.', sent) }),
 };

@@ -7,16 +7,16 @@ const ofTask = { task_id: '$response.body#/task_id' };
 
 /** OpenAPI links: the operations that take a value of a response as a parameter. */
 const known = {
-  getTask: link('getTask', 'How far the task is.', ofTask),
-  getFirstTask: link('getTask', 'How far a task of the page is.', {
+  getTask: link('getTask', 'The status and progress of the task.', ofTask),
+  getFirstTask: link('getTask', 'The status and progress of a task of the page.', {
     task_id: '$response.body#/tasks/0/task_id',
   }),
-  nextPage: link('listTasks', 'The page after this one, unless `next_cursor` is null.', {
+  nextPage: link('listTasks', 'The next page, unless `next_cursor` is null.', {
     cursor: '$response.body#/next_cursor',
   }),
   getResults: link('getResults', 'The stems, once the task is completed.', ofTask),
-  cancelTask: link('cancelTask', 'Ends the task before it is completed.', ofTask),
-  deleteTask: link('deleteTask', 'Removes the task with its files.', ofTask),
+  cancelTask: link('cancelTask', 'Cancels the task.', ofTask),
+  deleteTask: link('deleteTask', 'Deletes the task and its files.', ofTask),
   downloadStem: link('downloadStem', 'The first of the stems.', {
     ...ofTask,
     filename: '$response.body#/stems/0/filename',

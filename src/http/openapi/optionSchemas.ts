@@ -8,7 +8,7 @@ const eachOption = (schemaOf: (option: Option) => z.ZodType): Record<string, z.Z
 /** The options of a task: resolved, so that each has a value. */
 export const parametersSchema = z
   .object(eachOption(schemaOfValue) as { [Name in keyof WireOptions]: z.ZodType<WireOptions[Name]> })
-  .openapi('Parameters', { description: 'As resolved: what the separation runs with.' });
+  .openapi('Parameters', { description: 'The parameters used for the separation, with defaults filled in.' });
 
 /** The fields of the form; each may be left out. */
 export const optionFields = eachOption(schemaOfField);
@@ -23,7 +23,7 @@ function schemaOfValue(option: Option): z.ZodType {
       return z.enum(option.values).openapi({ example: option.fallback });
     case 'whole':
       return option.fallback === null
-        ? z.int().nullable().openapi({ description: "Null: as the model's config says." })
+        ? z.int().nullable().openapi({ description: "Null: the value in the model's YAML." })
         : z.int().openapi({ example: option.example });
   }
 }

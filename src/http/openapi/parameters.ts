@@ -6,6 +6,6 @@ import { EXAMPLE } from './exampleIds.ts';
  */
 export const taskIdParameter = z.string().openapi({
   format: 'uuid',
-  description: 'The task, as POST /separate named it.',
+  description: 'The task id returned by POST /separate.',
   example: EXAMPLE.taskId,
 });

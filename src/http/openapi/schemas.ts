@@ -78,7 +78,10 @@ export const taskSchema = z
     parameters: parametersSchema,
     input: mixtureSchema,
     progress: progressSchema,
-    queue_position: z.int().nullable().openapi({ description: '1: next; null: not waiting.', example: null }),
+    queue_position: z
+      .int()
+      .nullable()
+      .openapi({ description: '1: next in the queue; null: not waiting.', example: null }),
     attempts: z.int().openapi({ description: 'Attempts started so far.', example: 1 }),
     warnings: z.array(z.string()),
     error: z
@@ -112,10 +115,12 @@ const stemSchema = z
     channels: z.int().openapi({ example: 2 }),
     sha256: z.string().openapi({ example: '5e'.repeat(32) }),
     peak: z.number().openapi({
-      description: 'The largest sample before encoding; 1.0 is full scale.',
+      description: 'The largest absolute sample value before encoding; 1.0 is full scale.',
       example: 0.84,
     }),
-    clipped_samples: z.int().openapi({ description: 'Samples that PCM had to clip.', example: 0 }),
+    clipped_samples: z
+      .int()
+      .openapi({ description: 'Number of samples clipped by the conversion to PCM.', example: 0 }),
   })
   .openapi('Stem');
 
@@ -124,7 +129,7 @@ export const resultsSchema = z
     task_id: z.string().openapi({ format: 'uuid', example: TASK_ID }),
     stems: z.array(stemSchema),
     expires_at: time('2026-11-22T12:00:31.000Z').openapi({
-      description: 'Kept until then, and removed within an hour after it.',
+      description: 'The files are kept until this time and removed within an hour after it.',
     }),
   })
   .openapi('Results');
@@ -142,11 +147,11 @@ export const modelSchema = z
     default: z.boolean(),
     precision: z.enum(precisions).openapi({
       description:
-        'What the network computes in. fp32: as MSST does by itself; the others, which the server is configured to use, are faster and change the stems a little.',
+        'Numeric precision of the network, as configured on the server. fp32: as in MSST; the others are faster and change the stems slightly.',
       example: 'fp32',
     }),
     compile: z.boolean().openapi({
-      description: 'Computed through torch.compile, which changes the stems by rounding.',
+      description: 'Whether the network is compiled with torch.compile, which changes the stems by rounding.',
       example: false,
     }),
     description: z.string().nullable(),
@@ -169,16 +174,18 @@ const workerSchema = z
 
 export const metricsSchema = z
   .object({
-    active_tasks: z.int().openapi({ description: 'Tasks that a worker has.', example: 1 }),
-    queued_tasks: z.int().openapi({ description: 'Tasks that wait for a worker.', example: 3 }),
-    completed_tasks: z.int().openapi({ description: 'Ever, as the next two.', example: 42 }),
+    active_tasks: z.int().openapi({ description: 'Tasks being processed.', example: 1 }),
+    queued_tasks: z.int().openapi({ description: 'Tasks waiting for a worker.', example: 3 }),
+    completed_tasks: z
+      .int()
+      .openapi({ description: 'All-time total, like `failed_tasks` and `cancelled_tasks`.', example: 42 }),
     failed_tasks: z.int().openapi({ example: 1 }),
     cancelled_tasks: z.int().openapi({ example: 2 }),
     average_processing_seconds: z
       .number()
       .nullable()
-      .openapi({ description: 'Of all completed tasks; null: there is none.', example: 17.3 }),
-    uptime_seconds: z.int().openapi({ description: 'Since this start.', example: 86_400 }),
+      .openapi({ description: 'Average over all completed tasks; null if there are none.', example: 17.3 }),
+    uptime_seconds: z.int().openapi({ description: 'Since the server started.', example: 86_400 }),
     workers: z.array(workerSchema).openapi({
       example: [{ id: 'w1', device: 'cuda:0', state: 'busy', restarts: 0 }],
     }),
@@ -188,13 +195,13 @@ export const metricsSchema = z
 export const healthSchema = z
   .object({
     status: z.enum(['healthy', 'degraded', 'unhealthy']),
-    problems: z.array(z.string()).openapi({ description: 'What is wrong, in words.' }),
+    problems: z.array(z.string()).openapi({ description: 'Descriptions of all current problems.' }),
     dependencies: z.object({
       database: z.object({ status: dependencyStatus }),
       disk: z.object({ status: dependencyStatus, free_bytes: z.int(), minimum_bytes: z.int() }),
       gpu: z.object({
         status: dependencyStatus,
-        devices: z.array(z.string()).openapi({ description: 'Empty: the CPU does the work.' }),
+        devices: z.array(z.string()).openapi({ description: 'Empty: separation runs on the CPU.' }),
       }),
       models: z.object({
         status: dependencyStatus,

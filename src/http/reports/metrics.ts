@@ -42,31 +42,31 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const countRequest = registerRequestCount(registers);
   const requestSeconds = new Histogram({
     name: 'msst_http_request_duration_seconds',
-    help: 'Seconds from the head of a request to the head of its answer.',
+    help: 'Seconds from the headers of a request to the headers of its response.',
     labelNames: ['method', 'route'] as const,
     buckets: REQUEST_BUCKETS,
     registers,
   });
   const taskSeconds = new Histogram({
     name: 'msst_task_duration_seconds',
-    help: 'Processing seconds of completed tasks since the start of the server.',
+    help: 'Processing seconds of completed tasks since the server started.',
     labelNames: ['model_type'] as const,
     buckets: TASK_BUCKETS,
     registers,
   });
   const audioSeconds = new Counter({
     name: 'msst_audio_seconds_total',
-    help: 'Seconds of audio that completed tasks separated since the start of the server.',
+    help: 'Seconds of audio separated by completed tasks since the server started.',
     registers,
   });
   const uploadBytes = new Counter({
     name: 'msst_upload_bytes_total',
-    help: 'Bytes of the files that became tasks since the start of the server.',
+    help: 'Bytes of the accepted uploads since the server started.',
     registers,
   });
   new Gauge({
     name: 'msst_build_info',
-    help: 'Always 1; the version stands in the label.',
+    help: 'Always 1; the version is in the label.',
     labelNames: ['version'] as const,
     registers,
   }).set({ version: sources.version }, 1);
@@ -103,7 +103,7 @@ function registerRequestCount(
   >();
   new Counter({
     name: 'msst_http_requests_total',
-    help: 'Answered HTTP requests. `route` is the template of the path; /* stands for every path without a route.',
+    help: 'HTTP requests answered. `route` is the path template; /* stands for all paths without a route.',
     labelNames: ['method', 'route', 'status'] as const,
     registers,
     collect() {
@@ -123,7 +123,7 @@ function registerRequestCount(
 function registerTaskCounts(registers: Registry[], sources: MetricsSources): void {
   new Counter({
     name: 'msst_tasks_total',
-    help: 'Tasks that ever ended, by how they ended.',
+    help: 'All-time total of ended tasks, by final status.',
     labelNames: ['status'] as const,
     registers,
     async collect() {
@@ -136,7 +136,7 @@ function registerTaskCounts(registers: Registry[], sources: MetricsSources): voi
   });
   new Gauge({
     name: 'msst_tasks',
-    help: 'Tasks that the server knows now, by status.',
+    help: 'Current tasks, by status.',
     labelNames: ['status'] as const,
     registers,
     async collect() {
@@ -161,7 +161,7 @@ function registerWorkers(registers: Registry[], sources: MetricsSources): void {
   });
   new Counter({
     name: 'msst_worker_restarts_total',
-    help: 'How often a worker was replaced since the start of the server.',
+    help: 'Worker replacements since the server started.',
     labelNames: ['worker'] as const,
     registers,
     collect() {

@@ -17,14 +17,14 @@ const route = createRoute({
   method: 'get',
   path: HEALTH.path,
   operationId: 'getHealth',
-  summary: 'How the server is, and each thing it depends on',
+  summary: 'The health of the server and of its dependencies',
   description: curl(HEALTH.path),
   tags: ['server'],
   security: [],
   responses: {
     200: jsonAnswer(
       healthSchema,
-      'Healthy, or degraded: it works, but something wants a look.',
+      'Healthy, or degraded: the server works, but something needs attention.',
       healthExamples.up,
     ),
     503: jsonAnswer(healthSchema, 'Unhealthy: `problems` says why.', healthExamples.down),

@@ -19,14 +19,18 @@ const TEXT_TYPES = ['text/plain', 'application/openmetrics-text'];
 
 const METRICS = { path: `${API_PREFIX}/metrics`, allow: ['GET', 'HEAD'] } as const;
 
-const figures = jsonAnswer(metricsSchema, 'The figures, in the form that `Accept` prefers.', metricsExamples);
+const figures = jsonAnswer(
+  metricsSchema,
+  'The metrics, in the format that `Accept` prefers.',
+  metricsExamples,
+);
 
 const route = createRoute({
   method: 'get',
   path: METRICS.path,
   operationId: 'getMetrics',
-  summary: 'What the server has done and is doing',
-  description: `JSON; with \`Accept: text/plain\` the text format of Prometheus, which holds more. The totals count on over restarts and over the removal of old tasks.\n\n${curl(METRICS.path)}`,
+  summary: 'Metrics of the server',
+  description: `JSON, or with \`Accept: text/plain\` the Prometheus text format, which has more metrics. Totals persist across restarts and the removal of old tasks.\n\n${curl(METRICS.path)}`,
   tags: ['server'],
   responses: {
     200: {
@@ -36,7 +40,7 @@ const route = createRoute({
         ...figures.content,
         'text/plain': textContent(
           'The text format of Prometheus.',
-          '# HELP msst_tasks_total Tasks that ever ended, by how they ended.\n# TYPE msst_tasks_total counter\nmsst_tasks_total{status="completed"} 42\n',
+          '# HELP msst_tasks_total All-time total of ended tasks, by final status.\n# TYPE msst_tasks_total counter\nmsst_tasks_total{status="completed"} 42\n',
         ),
       },
     },

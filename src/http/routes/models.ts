@@ -20,7 +20,7 @@ const listRoute = createRoute({
   method: 'get',
   path: LIST.path,
   operationId: 'listModels',
-  summary: 'The models that a task can use',
+  summary: 'List available models',
   description: curl(LIST.path),
   tags: ['models'],
   responses: {
@@ -33,7 +33,7 @@ const getRoute = createRoute({
   method: 'get',
   path: MODEL.path,
   operationId: 'getModel',
-  summary: 'One model and what it can do',
+  summary: 'One model and its properties',
   description: curl(MODEL.path),
   tags: ['models'],
   request: {

@@ -43,13 +43,15 @@ const resultsRoute = createRoute({
 
 const stem = z.object({
   task_id: taskIdParameter,
-  filename: z.string().openapi({ description: 'As the results name it.', example: EXAMPLE.filename }),
+  filename: z
+    .string()
+    .openapi({ description: 'The file name given in the results.', example: EXAMPLE.filename }),
 });
 const known = z
   .string()
   .optional()
   .openapi({
-    description: 'An ETag that the client has: the file is sent only if it has another.',
+    description: 'An ETag known to the client: the file is sent only if its ETag differs.',
     example: `"${EXAMPLE.stemSha256}"`,
   });
 const GONE = ['FILE_NOT_FOUND', 'ROUTE_NOT_FOUND', 'RESULTS_EXPIRED'] as const;
@@ -64,7 +66,7 @@ const downloadRoute = createRoute({
   method: 'get',
   path: DOWNLOAD.path,
   operationId: 'downloadStem',
-  summary: 'One stem, whole or by range',
+  summary: 'Download one stem, whole or a range',
   description: curl(DOWNLOAD.path, '-OJ'),
   tags: ['results'],
   request: {
@@ -72,14 +74,15 @@ const downloadRoute = createRoute({
     headers: z.object({
       Range: z.string().optional().openapi({
         description:
-          'One byte range. Default: the whole file, as for several ranges and for a malformed one.',
+          'One byte range. Default: the whole file, which is also sent for multiple or malformed ranges.',
         example: 'bytes=0-1048575',
       }),
       'If-Range': z
         .string()
         .optional()
         .openapi({
-          description: 'The ETag that the range belongs to; of another file, the whole is sent.',
+          description:
+            'The ETag that the range refers to; if the file has another one, the whole file is sent.',
           example: `"${EXAMPLE.stemSha256}"`,
         }),
       'If-None-Match': known,
@@ -96,7 +99,7 @@ const downloadHeadRoute = createRoute({
   method: 'head',
   path: DOWNLOAD.path,
   operationId: 'headStem',
-  summary: 'How long a stem is, without fetching it',
+  summary: 'The size of a stem, without downloading it',
   description: curl(DOWNLOAD.path, '-I'),
   tags: ['results'],
   request: { params: stem, headers: z.object({ 'If-None-Match': known }) },

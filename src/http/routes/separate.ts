@@ -29,10 +29,10 @@ const formSchema = z.strictObject({
   file: z.string().openapi({
     format: 'binary',
     description:
-      'The recording: WAV, FLAC, MP3, OGG (Vorbis, Opus) or M4A (AAC, ALAC), told by its content. The name `audio` is taken for it too.',
+      'The recording: WAV, FLAC, MP3, OGG (Vorbis, Opus) or M4A (AAC, ALAC), recognised by content. The field may also be named `audio`.',
   }),
   model_type: z.string().optional().openapi({
-    description: 'A model of GET /models, or an MSST architecture. Default: the default model.',
+    description: 'The name of a model (see GET /models) or an MSST architecture. Default: the default model.',
     example: EXAMPLE.modelType,
   }),
   ...optionFields,
@@ -68,21 +68,21 @@ const separateRoute = {
   method: 'post',
   path: SEPARATE.path,
   operationId: 'separate',
-  summary: 'Separate a recording into its stems',
+  summary: 'Separate a recording into stems',
   description: curl(SEPARATE.path, '-F file=@song.mp3 -F instruments=drums,bass -F output_format=flac'),
   tags: ['tasks'],
   request: {
     headers: z.object({ 'Idempotency-Key': idempotencyKeyParameter }),
     body: {
       required: true,
-      description: 'The recording and what to do with it.',
+      description: 'The recording and the options of the separation.',
       content: { 'multipart/form-data': { schema: formSchema, examples: formExamples } },
     },
   },
   responses: {
     201: jsonAnswer(
       taskSchema,
-      'The task, which waits for a worker now.',
+      'The new task, which is now waiting for a worker.',
       { pending: taskExamples.pending },
       {
         headers: { ...headers.location, ...headers.replayed, ...headers.serverTiming },

@@ -41,7 +41,7 @@ const listRoute = createRoute({
         .optional()
         .openapi({
           param: { name: 'status', in: 'query', allowEmptyValue: true },
-          description: 'Only tasks of this status.',
+          description: 'Only tasks with this status.',
           enum: [...taskStatuses],
           example: 'completed',
         }),
@@ -54,7 +54,7 @@ const listRoute = createRoute({
           minimum: 1,
           maximum: MAX_LIMIT,
           default: DEFAULT_LIMIT,
-          description: `How many tasks a page has, 1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
+          description: `Number of tasks per page, 1 to ${String(MAX_LIMIT)}. Default: ${String(DEFAULT_LIMIT)}.`,
           example: 20,
         }),
       cursor: z
@@ -63,7 +63,7 @@ const listRoute = createRoute({
         .openapi({
           param: { name: 'cursor', in: 'query', allowEmptyValue: true },
           pattern: CURSOR.source,
-          description: '`next_cursor` of the page before, as it was given. Default: the first page.',
+          description: '`next_cursor` of the previous page, unchanged. Default: the first page.',
           example: EXAMPLE.cursor,
         }),
     }),
@@ -96,7 +96,7 @@ const getRoute = createRoute({
   method: 'get',
   path: TASK.path,
   operationId: 'getTask',
-  summary: 'How far a task is',
+  summary: 'The status and progress of a task',
   description: curl(TASK.path),
   tags: ['tasks'],
   request: { params: taskId },
@@ -112,7 +112,7 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: TASK.path,
   operationId: 'deleteTask',
-  summary: 'Delete a task with its files, running or not',
+  summary: 'Delete a task and its files, even while it is running',
   description: curl(TASK.path, '-X DELETE'),
   tags: ['tasks'],
   request: { params: taskId },

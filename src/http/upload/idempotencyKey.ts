@@ -17,8 +17,8 @@ export const idempotencyKeyParameter = z
   .optional()
   .openapi({
     description:
-      'A name that the client makes up for this submission, as a UUID: sent again with the same file and parameters, ' +
-      'it gives the same task and not a second one, for as long as that task can be asked for. Default: none, every submission is a new task.',
+      'A unique name for this submission, chosen by the client, such as a UUID. If it is sent again with the same file and parameters, ' +
+      'the response is the existing task instead of a second one, as long as that task exists. Default: none, every submission is a new task.',
     example: EXAMPLE.requestId,
   });
 
