@@ -29,8 +29,8 @@ export const groups = {
       ...media('staging', 'holes'),
     ],
     tests: [
-      ...['test_media_parts.py', 'test_media_wav.py'],
-      'test_media_stage.py::test_holes_beyond_what_was_counted_are_left_out_and_told',
+      ...['test_media_parts.py', 'media/test_wav.py'],
+      'media/staging/test_staging.py::test_holes_beyond_what_was_counted_are_left_out_and_told',
     ],
   },
   probe: {
@@ -39,9 +39,9 @@ export const groups = {
       ...media('formats', 'ogg_streams'),
       'media/unfamiliar.py',
     ],
-    tests: ['test_media_probe.py::test_an_odd_input_has_the_outcome_of_its_row'],
+    tests: ['media/test_probing.py::test_an_odd_input_has_the_outcome_of_its_row'],
   },
-  stage: { modules: media('decoding', 'mp3_gaps', 'ogg_runs'), tests: ['test_media_stage.py'] },
+  stage: { modules: media('decoding', 'mp3_gaps', 'ogg_runs'), tests: ['media/staging/test_staging.py'] },
   engine: {
     modules: [
       ...engine('pieces', 'cut'),
@@ -52,12 +52,17 @@ export const groups = {
       ...['full_disk.py', 'gpus.py', 'protocol.py', 'process/strict_json.py'],
     ],
     tests: [
-      ...['test_protocol.py', 'test_engine_parts.py', 'test_engine_decisions.py', 'test_stem_writer.py'],
+      ...[
+        'test_protocol.py',
+        'test_engine_parts.py',
+        'test_engine_decisions.py',
+        'engine/stems/test_stem_writer.py',
+      ],
       'test_gpus.py',
     ],
   },
   segments: {
     modules: engine('pieces', 'piece_plan'),
-    tests: ['test_engine_decisions.py', 'test_piece_plan.py'],
+    tests: ['test_engine_decisions.py', 'engine/pieces/test_piece_plan.py'],
   },
 };

@@ -6,11 +6,11 @@ import contextlib
 import errno
 import json
 import resource
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import make_audio
 import numpy
 import pytest
 from child_process import ChildProcess
@@ -20,10 +20,6 @@ from python_worker.engine.msst.failures import explain
 from python_worker.engine.stems.stem_writer import StemWriter
 from python_worker.media.staging.wav_writer import WavWriter
 from python_worker.protocol import Failure, SeparateOptions, WrittenStem
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-
-import make_audio
 
 SENTENCE = "The disk of the server is full, so this task could not be done. Submit it again later."
 SOUND = numpy.random.default_rng(1).standard_normal((60_000, 2)) / 8

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import sys
 import warnings
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import make_audio
 import pytest
+from child_process import PROJECT
 
 from python_worker.media import probe, stage
 from python_worker.media.decoding import sndfile
 from python_worker.protocol import Failure, StageParams
-
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "test" / "support"))
-
-import make_audio  # noqa: E402
 
 FORMATS = "WAV, FLAC, MP3, OGG (Vorbis, Opus), M4A (AAC, ALAC)"
 UNSUPPORTED = ("UNSUPPORTED_FORMAT", f"The file is in none of the supported formats: {FORMATS}.")
@@ -407,7 +403,7 @@ def test_without_libsndfile_everything_is_staged(tmp_path: Path, monkeypatch: py
 
 
 def test_the_page_of_odd_inputs_has_exactly_the_rows_that_are_tested() -> None:
-    page = (REPOSITORY / "docs" / "odd-inputs.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs" / "odd-inputs.md").read_text(encoding="utf-8")
     written = re.findall(r"^\| `([^`]+)` +\|", page, flags=re.MULTILINE)
     assert sorted(written) == sorted(row.name for row in ROWS)
 

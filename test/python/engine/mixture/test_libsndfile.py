@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from array import array
 from pathlib import Path
 
 import audioread
+import make_audio
 import pytest
 import soundfile
 from separating import Run, mixture
@@ -17,10 +17,6 @@ from python_worker.engine import Engine
 from python_worker.engine.mixture.mixture_file import decode_to_file
 from python_worker.engine.mixture.prepared_mixture import PreparedMixture
 from python_worker.protocol import Failure, ModelParams
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-
-import make_audio
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 

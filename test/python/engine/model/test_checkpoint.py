@@ -163,10 +163,11 @@ NUMPY = {name: value.numpy() for name, value in Whole().state_dict().items()}
     [
         (
             Whole(),
-            "it holds a whole pickled network (test_checkpoint.Whole), but MSST needs a state dict; load it",
+            f"it holds a whole pickled network ({Whole.__module__}.Whole), "
+            "but MSST needs a state dict; load it",
         ),
         ({"epoch": 1, "model": Whole()}, "torch.save(model.state_dict(), ...)"),
-        ({"state_dict": Whole()}, "it holds a whole pickled network (test_checkpoint.Whole)"),
+        ({"state_dict": Whole()}, f"it holds a whole pickled network ({Whole.__module__}.Whole)"),
         (NUMPY, "its weights are numpy arrays; save them again as tensors, by torch.from_numpy of each"),
         ({"state_dict": NUMPY, "x": torch.ones(1)}, "its weights are numpy arrays"),
         (

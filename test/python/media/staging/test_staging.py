@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-import sys
 from array import array
 from pathlib import Path
 from statistics import median
 
 import av
+import make_audio
 import pytest
 
 from python_worker.media import probe, stage
 from python_worker.media.staging.holes import Holes
 from python_worker.media.staging.wav_writer import HEADER_BYTES, WavWriter
 from python_worker.protocol import Container, Failure, StageParams
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-
-import make_audio
 
 
 def params(path: Path, output: Path, container: Container, seconds: float | None = None) -> StageParams:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import make_audio
 import pytest
+from child_process import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,11 +23,6 @@ from python_worker.media.decoding.decoder import DEMUXERS, decode_head, opened
 from python_worker.media.formats import container
 from python_worker.media.limits import Deadline
 from python_worker.protocol import Container, Failure
-
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "test" / "support"))
-
-import make_audio  # noqa: E402
 
 SECONDS = 10
 PROBING_CHILD = """
@@ -70,7 +67,7 @@ class ProbingChild:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROBING_CHILD],
-            cwd=REPOSITORY,
+            cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -202,14 +199,14 @@ def test_what_the_decoder_does_without_end_is_ended_by_the_kernel() -> None:
         "with limited_work(seconds=0): sum(range(10**12))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=60
     )
     assert (ended.returncode, ended.stdout) == (-signal.SIGXCPU, "goes on\n")
 
 
 def test_the_media_child_cannot_take_more_than_its_memory() -> None:
     script = "from python_worker.media import limit_memory; limit_memory(); bytearray(3 * 1024**3)"
-    ended = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "MemoryError" in ended.stderr
 
@@ -230,6 +227,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     long_mp3.write_bytes(once * (60_000_000 // len(once)))
     long_flac = make_audio.make("flac-10h-silence", tmp_path / "long.flac")
     command = [sys.executable, "-c", script, str(small), str(long_mp3), str(long_flac)]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     grown_mib = int(ended.stdout) / 1024  # Linux counts in KiB
     assert grown_mib < 16
