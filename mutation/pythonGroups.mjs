@@ -52,17 +52,18 @@ export const groups = {
       ...['full_disk.py', 'gpus.py', 'protocol.py', 'process/strict_json.py'],
     ],
     tests: [
-      ...[
-        'test_protocol.py',
-        'test_engine_parts.py',
-        'test_engine_decisions.py',
-        'engine/stems/test_stem_writer.py',
-      ],
-      'test_gpus.py',
+      ...['test_protocol.py', 'test_gpus.py', 'test_attempt.py'],
+      'test_full_disk.py::test_a_full_disk_is_told_as_the_servers_fault',
+      'engine/test_stages.py',
+      'engine/pieces/test_cut.py',
+      'engine/memory/test_memory_ladder.py',
+      ...['engine/msst/test_failures.py', 'engine/msst/test_names.py'],
+      ...['engine/stems/test_planned_stems.py', 'engine/stems/test_stem_plan.py'],
+      'engine/stems/test_stem_writer.py',
     ],
   },
   segments: {
     modules: engine('pieces', 'piece_plan'),
-    tests: ['test_engine_decisions.py', 'engine/pieces/test_piece_plan.py'],
+    tests: ['engine/pieces/test_cut.py', 'engine/pieces/test_piece_plan.py'],
   },
 };

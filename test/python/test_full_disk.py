@@ -18,6 +18,7 @@ from separating import STARTER, Run, engine_of, mixture
 
 from python_worker.engine.msst.failures import explain
 from python_worker.engine.stems.stem_writer import StemWriter
+from python_worker.full_disk import full_disk_failure
 from python_worker.media.staging.wav_writer import WavWriter
 from python_worker.protocol import Failure, SeparateOptions, WrittenStem
 
@@ -147,3 +148,11 @@ def test_a_media_child_that_meets_a_full_disk_says_so_leaves_nothing_and_serves_
         assert list(output.iterdir()) == []
         resource.prlimit(child.process.pid, resource.RLIMIT_FSIZE, (10**9, resource.RLIM_INFINITY))
         assert "result" in stage_to("mixture.wav", 3)
+
+
+def test_a_full_disk_is_told_as_the_servers_fault() -> None:
+    failure = full_disk_failure("where")
+    assert (failure.kind, failure.traceback) == ("INSUFFICIENT_STORAGE", "where")
+    assert failure.message == (
+        "The disk of the server is full, so this task could not be done. Submit it again later."
+    )

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ml_collections import ConfigDict
+from model_yaml import small_yaml, yaml_of
 from msst.utils.model_utils import apply_tta, demix
 
 from python_worker.engine.pieces.piece_network import PieceNetwork
@@ -117,3 +118,64 @@ def test_pieces_as_long_as_the_server_asks_for_can_always_be_cut(
     assert pieces[-1].stop - pieces[-1].start <= target + grid.chunk + grid.batch * grid.step
     assert [pieces[0].keep_from, pieces[-1].keep_to] == [0, samples]
     assert all(one.keep_to == following.keep_from for one, following in pairwise(pieces))
+
+
+@pytest.mark.parametrize(
+    ("config", "architecture", "grid"),
+    [
+        (small_yaml(), "mdx23c", Grid(1000, 250, 2, 750, True)),
+        (small_yaml(chunk_size=600), "mdx23c", Grid(600, 150, 2, 450, True)),
+        (small_yaml(num_overlap=1001), "mdx23c", None),
+        (small_yaml(num_overlap=1000), "mdx23c", Grid(1000, 1, 2, 999, True)),
+        (small_yaml(num_overlap=0), "mdx23c", None),
+        (small_yaml(batch_size=0), "mdx23c", None),
+        (small_yaml(batch_size="two"), "mdx23c", None),
+        (small_yaml(), "htdemucs", None),
+        (yaml_of(audio={"chunk_size": 1000}), "mdx23c", None),
+        (
+            yaml_of(
+                training={"samplerate": 1000, "segment": 2.4, "model_type": "htdemucs"},
+                inference={"num_overlap": 4, "batch_size": 1},
+            ),
+            "named otherwise",
+            Grid(2400, 600, 1, 0, False),
+        ),
+    ],
+)
+def test_the_grid_is_that_of_the_yaml(config: Any, architecture: str, grid: Grid | None) -> None:
+    assert grid_of(config, architecture) == grid
+
+
+def test_what_is_too_short_is_not_padded_as_demix_does_not_pad_it() -> None:
+    grid = Grid(1000, 250, 2, 750, True)
+    assert [grid.padding(1500), grid.padding(1501)] == [0, 750]
+    assert [grid.batches(1500), grid.batches(1501)] == [3, 7]
+
+
+def test_pieces_begin_at_batches_of_the_whole_and_what_is_kept_meets_without_a_gap() -> None:
+    grid = Grid(1000, 250, 2, 750, True)
+    pieces = plan_pieces(grid, 100_000, 20_000)
+    assert [piece.first_batch for piece in pieces] == [piece.start // 500 for piece in pieces]
+    for piece, following in pairwise(pieces):
+        assert piece.keep_to == following.keep_from
+        assert following.checked_from == following.keep_from - CHECKED_SAMPLES
+        assert following.start % 500 == 0
+    whole = plan_pieces(grid, 100_000, 100_000)
+    assert [(one.start, one.stop, one.keep_from, one.keep_to) for one in whole] == [(0, 100_000, 0, 100_000)]
+    # 101,500 samples with the padding, in steps of 500; the last batch lies in the padding alone.
+    assert whole[0].clean == frozenset(range(203)) == whole[0].needed | {202}
+
+
+def test_a_piece_takes_over_only_batches_that_lie_within_it() -> None:
+    first, second = plan_pieces(Grid(1000, 250, 2, 750, True), 20_000, 14_000)
+    # A batch reaches from 750 samples before its number times 500 to 500 samples after: 1250 in all.
+    reach = {number: (500 * number - 750, 500 * number + 500) for number in range(60)}
+    for piece in (first, second):
+        inside = [
+            number
+            for number, (begins, ends) in reach.items()
+            if ends > piece.checked_from and begins < piece.keep_to
+        ]
+        assert sorted(piece.needed) == [number for number in inside if number < 43]
+    assert sorted(first.clean) == [number for number in reach if reach[number][1] <= first.stop]
+    assert sorted(second.clean) == [number for number in range(43) if reach[number][0] >= second.start]
