@@ -14,6 +14,11 @@ const media = (folder, ...names) => names.map((name) => `media/${folder}/${name}
  * @param {string[]} names
  */
 const engine = (folder, ...names) => names.map((name) => `engine/${folder}/${name}.py`);
+/**
+ * @param {string} folder
+ * @param {string[]} names of modules
+ */
+const tests = (folder, ...names) => names.map((name) => `${folder}/test_${name}.py`);
 
 /**
  * What needs neither torch nor a GPU.
@@ -29,8 +34,10 @@ export const groups = {
       ...media('staging', 'holes'),
     ],
     tests: [
-      ...['test_media_parts.py', 'media/test_wav.py'],
-      'media/staging/test_staging.py::test_holes_beyond_what_was_counted_are_left_out_and_told',
+      ...tests('media/formats', 'container', 'mp3_frames', 'ogg_packets', 'ogg_pages', 'windows'),
+      ...tests('media/length', 'mp3_length'),
+      'media/staging/test_holes.py',
+      'media/test_wav.py',
     ],
   },
   probe: {
@@ -57,9 +64,8 @@ export const groups = {
       'engine/test_stages.py',
       'engine/pieces/test_cut.py',
       'engine/memory/test_memory_ladder.py',
-      ...['engine/msst/test_failures.py', 'engine/msst/test_names.py'],
-      ...['engine/stems/test_planned_stems.py', 'engine/stems/test_stem_plan.py'],
-      'engine/stems/test_stem_writer.py',
+      ...tests('engine/msst', 'failures', 'names'),
+      ...tests('engine/stems', 'planned_stems', 'stem_plan', 'stem_writer'),
     ],
   },
   segments: {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from model_yaml import yaml_of
 
-from python_worker.engine.msst.model_config import readable_config
+from python_worker.engine.msst.model_config import is_mono, readable_config
 
 YAML = "audio:\n  n_fft: 4\ntraining:\n  model_type: {}\n  instruments: [a]\n"
 
@@ -52,3 +54,18 @@ def test_another_encoding_becomes_utf_8(tmp_path: Path, encoding: str) -> None:
     text = YAML.format("MDX23C # für älteres") + "\x81" * (encoding == "latin-1")
     expected = text.replace("MDX23C", "mdx23c").encode("utf-8")
     assert given(tmp_path, text.encode(encoding), "mdx23c") == expected
+
+
+@pytest.mark.parametrize(
+    ("sections", "mono"),
+    [
+        ({}, False),
+        ({"audio": {"num_channels": 1}}, True),
+        ({"audio": {"num_channels": 2}}, False),
+        ({"training": {"channels": 1}}, True),
+        ({"model": {"stereo": False}}, True),
+        ({"model": {"stereo": True}}, False),
+    ],
+)
+def test_a_model_is_mono_only_if_its_yaml_says_so(sections: dict[str, Any], mono: bool) -> None:
+    assert is_mono(yaml_of(**sections)) is mono

@@ -179,3 +179,22 @@ def test_a_piece_takes_over_only_batches_that_lie_within_it() -> None:
         assert sorted(piece.needed) == [number for number in inside if number < 43]
     assert sorted(first.clean) == [number for number in reach if reach[number][1] <= first.stop]
     assert sorted(second.clean) == [number for number in range(43) if reach[number][0] >= second.start]
+
+
+def test_the_number_of_forwards_follows_from_the_yaml() -> None:
+    generic = yaml_of(audio={"chunk_size": 100}, inference={"num_overlap": 4, "batch_size": 3}, training={})
+    # 1000 samples and a border of 75 on both sides: 46 steps of 25, in batches of 3.
+    assert batches_of(generic, "mdx23c", 1000) == 16
+    # Not longer than two borders: none is added.
+    assert batches_of(generic, "mdx23c", 150) == 2
+    demucs = yaml_of(
+        training={"samplerate": 10, "segment": 10}, inference={"num_overlap": 4, "batch_size": 1}
+    )
+    assert batches_of(demucs, "htdemucs", 1000) == 40
+    assert grid_of(yaml_of(), "mdx23c") is None
+
+
+def batches_of(config: Any, architecture: str, samples: int) -> int:
+    grid = grid_of(config, architecture)
+    assert grid is not None
+    return grid.batches(samples)

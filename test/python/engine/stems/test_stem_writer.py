@@ -10,8 +10,8 @@ import numpy
 import pytest
 import soundfile
 
-from python_worker.engine.stems.stem_writer import StemWriter
-from python_worker.protocol import Cancelled, SeparateOptions
+from python_worker.engine.stems.stem_writer import StemWriter, safe_name
+from python_worker.protocol import Cancelled, Failure, SeparateOptions
 
 OPTIONS = SeparateOptions(["a", "b"], False, False, "wav", "FLOAT", 1, None, None)
 
@@ -71,3 +71,30 @@ def test_a_cancel_reaches_every_stem_and_leaves_nothing_of_any(tmp_path: Path) -
     writer.discard()
     assert list(tmp_path.iterdir()) == []
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("stem")] == []
+
+
+@pytest.mark.parametrize(
+    ("instrument", "name"),
+    [
+        ("vocals", "vocals"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("", "stem"),
+        ("...", "stem"),
+        ("Lead Vox!", "Lead_Vox"),
+        ("вокал", "вокал"),
+    ],
+)
+def test_file_names_are_safe_and_as_close_as_can_be(instrument: str, name: str) -> None:
+    assert safe_name(instrument) == name
+
+
+def test_a_stem_that_is_not_finite_is_not_passed_off_as_one(tmp_path: Path) -> None:
+    options = SeparateOptions(["a"], False, False, "wav", "FLOAT", 1, None, None)
+    writer = StemWriter(tmp_path, options, lambda: None)
+    stem = numpy.zeros((1000, 2), numpy.float32)
+    stem[-1, 1] = numpy.inf
+    writer.append("a", stem, 44100, of=len(stem))
+    with pytest.raises(Failure, match="not finite"):
+        writer.finish()
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []

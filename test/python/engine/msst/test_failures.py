@@ -1,52 +1,19 @@
-"""The parts of the engine that need no MSST to be tried."""
+"""What clients are told of the errors that MSST raises."""
 
 from __future__ import annotations
 
 import pickle
 import time
 import zipfile
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from python_worker.attempt import Attempt, AttemptKey
 from python_worker.engine.msst.failures import explain, is_broken_device, without_paths
-from python_worker.engine.msst.model_config import is_mono
-from python_worker.engine.pieces.piece_plan import grid_of
-from python_worker.engine.stems.stem_writer import StemWriter, safe_name
-from python_worker.process.rpc import Request
-from python_worker.protocol import Failure, Progress, SeparateOptions
-
-
-def progress_of(said: list[tuple[str, Any]]) -> list[Progress]:
-    return [message for method, message in said if method == "progress"]
-
-
-def test_progress_is_thinned_but_the_last_of_a_stage_is_never_lost() -> None:
-    said: list[tuple[str, Any]] = []
-    attempt = Attempt(
-        AttemptKey("t", 1),
-        Request(1, "separate", None),
-        lambda method, message: said.append((method, message)),
-    )
-    started = time.monotonic()
-    for done in range(1, 5001):
-        attempt.progress("separating", done, 5000)
-    attempt.progress("encoding")
-    seconds = time.monotonic() - started
-    attempt.progress("encoding", 0, 0)
-    attempt.end()
-    attempt.progress("encoding", 0, 0)
-    separating = [message.done for message in progress_of(said) if message.stage == "separating"]
-    assert separating[-1] == 5000
-    assert len(separating) <= 2 + 10 * seconds
-    assert len(progress_of(said)) == len(separating) + 2, "nothing follows the end"
+from python_worker.protocol import Failure
 
 
 @pytest.mark.parametrize(
@@ -175,66 +142,3 @@ def test_a_download_that_fails_is_no_file_that_the_model_lacks() -> None:
     gone = FileNotFoundError(2, "No such file or directory", "m.ckpt")
     failure = explain(gone, is_loading=True, model_name="m")
     assert failure.message == "The model m cannot be loaded: one of its files is missing."
-
-
-def config(**sections: Any) -> SimpleNamespace:
-    return SimpleNamespace(**{name: SimpleNamespace(**values) for name, values in sections.items()})
-
-
-def test_the_number_of_forwards_follows_from_the_yaml() -> None:
-    generic = config(audio={"chunk_size": 100}, inference={"num_overlap": 4, "batch_size": 3}, training={})
-    # 1000 samples and a border of 75 on both sides: 46 steps of 25, in batches of 3.
-    assert batches_of(generic, "mdx23c", 1000) == 16
-    # Not longer than two borders: none is added.
-    assert batches_of(generic, "mdx23c", 150) == 2
-    demucs = config(training={"samplerate": 10, "segment": 10}, inference={"num_overlap": 4, "batch_size": 1})
-    assert batches_of(demucs, "htdemucs", 1000) == 40
-    assert grid_of(config(), "mdx23c") is None
-
-
-def batches_of(config: Any, architecture: str, samples: int) -> int:
-    grid = grid_of(config, architecture)
-    assert grid is not None
-    return grid.batches(samples)
-
-
-@pytest.mark.parametrize(
-    ("sections", "mono"),
-    [
-        ({}, False),
-        ({"audio": {"num_channels": 1}}, True),
-        ({"audio": {"num_channels": 2}}, False),
-        ({"training": {"channels": 1}}, True),
-        ({"model": {"stereo": False}}, True),
-        ({"model": {"stereo": True}}, False),
-    ],
-)
-def test_a_model_is_mono_only_if_its_yaml_says_so(sections: dict[str, Any], mono: bool) -> None:
-    assert is_mono(config(**sections)) is mono
-
-
-@pytest.mark.parametrize(
-    ("instrument", "name"),
-    [
-        ("vocals", "vocals"),
-        ("../../etc/passwd", "etc_passwd"),
-        ("", "stem"),
-        ("...", "stem"),
-        ("Lead Vox!", "Lead_Vox"),
-        ("вокал", "вокал"),
-    ],
-)
-def test_file_names_are_safe_and_as_close_as_can_be(instrument: str, name: str) -> None:
-    assert safe_name(instrument) == name
-
-
-def test_a_stem_that_is_not_finite_is_not_passed_off_as_one(tmp_path: Path) -> None:
-    options = SeparateOptions(["a"], False, False, "wav", "FLOAT", 1, None, None)
-    writer = StemWriter(tmp_path, options, lambda: None)
-    stem = numpy.zeros((1000, 2), numpy.float32)
-    stem[-1, 1] = numpy.inf
-    writer.append("a", stem, 44100, of=len(stem))
-    with pytest.raises(Failure, match="not finite"):
-        writer.finish()
-    writer.discard()
-    assert list(tmp_path.iterdir()) == []
