@@ -34,10 +34,10 @@ export const groups = {
       ...media('staging', 'holes'),
     ],
     tests: [
-      ...tests('media/formats', 'container', 'mp3_frames', 'ogg_packets', 'ogg_pages', 'windows'),
-      ...tests('media/length', 'mp3_length'),
+      ...tests('media/formats', 'container', 'mp3_frames', 'ogg_packets', 'ogg_pages'),
+      ...tests('media/formats', 'wav_header', 'wav_rest', 'windows'),
+      ...tests('media/length', 'mp3_length', 'wav_length'),
       'media/staging/test_holes.py',
-      'media/test_wav.py',
     ],
   },
   probe: {

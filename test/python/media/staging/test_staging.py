@@ -13,7 +13,6 @@ import make_audio
 import pytest
 
 from python_worker.media import probe, stage
-from python_worker.media.staging.holes import Holes
 from python_worker.media.staging.wav_writer import HEADER_BYTES, WavWriter
 from python_worker.protocol import Container, Failure, StageParams
 
@@ -178,21 +177,6 @@ def test_what_decodes_to_less_than_half_of_what_was_counted_is_refused(kind: str
         stage(params(path, tmp_path / "mixture.wav", container, 7.0), lambda: False)
     assert refused.value.kind == "INVALID_AUDIO"
     assert not (tmp_path / "mixture.wav").exists()
-
-
-def test_holes_beyond_what_was_counted_are_left_out_and_told() -> None:
-    holes = Holes()
-    holes.add(1.5, 0.5, is_filled=True)
-    holes.add(9.0, 60.0, is_filled=False)
-    for place in range(10):
-        holes.add(20.0 + place, 0.25, is_filled=True)
-    assert holes.warnings(100.0, 160.3, 0.1) == [
-        "0.50 s are missing at 1.50 s: damaged, replaced by silence",
-        "60.00 s are missing at 9.00 s: damaged, not replaced",
-        *(f"0.25 s are missing at {20 + place}.00 s: damaged, replaced by silence" for place in range(3)),
-        "1.75 s are missing at 7 more places: damaged",
-        "0.30 s are missing at the end, at 100.00 s: damaged",
-    ]
 
 
 def test_a_flac_that_goes_on_at_another_rate_has_no_holes(tmp_path: Path) -> None:
