@@ -1,4 +1,4 @@
-"""What is read of a WAV's header, and what of the bytes behind its sound."""
+"""What is read of a WAV's header."""
 
 from __future__ import annotations
 
@@ -7,51 +7,13 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
+from wav_bytes import DATA, PLAIN, SOUND, chunk, form, header_of, wav
 
-from python_worker.media.formats import wav_header, wav_rest
 from python_worker.media.formats.wav_header import NO_SOUND, WavHeader
-from python_worker.media.length import wav_length
-from python_worker.media.length.audio_length import AudioLength
-from python_worker.media.limits import Deadline
 from python_worker.protocol import Failure
 
 Opening = Callable[[bytes], BinaryIO]
 DAMAGED = "The WAV header is damaged: it does not describe its samples."
-
-
-def chunk(name: bytes, body: bytes, *, order: str = "<", length: int | None = None) -> bytes:
-    return (
-        struct.pack(f"{order}4sI", name, len(body) if length is None else length)
-        + body
-        + b"\0" * (len(body) % 2)
-    )
-
-
-def form(
-    tag: int = 1,
-    channels: int = 2,
-    rate: int = 1000,
-    block: int = 4,
-    bits: int = 16,
-    more: bytes = b"",
-    order: str = "<",
-) -> bytes:
-    """The chunk that says how samples are packed."""
-    body = struct.pack(f"{order}HHIIHH", tag, channels, rate, rate * block, block, bits) + more
-    return chunk(b"fmt ", body, order=order)
-
-
-def wav(*chunks: bytes, signature: bytes = b"RIFF") -> bytes:
-    return signature + bytes(4) + b"WAVE" + b"".join(chunks)
-
-
-SOUND = bytes(range(200))
-DATA = chunk(b"data", SOUND)
-PLAIN = wav(form(), DATA)
-
-
-def header_of(file: BinaryIO, start: int = 0) -> WavHeader:
-    return wav_header.read(file, start, Deadline())
 
 
 def changed(**changes: Any) -> WavHeader:
@@ -202,98 +164,3 @@ def test_bare_samples_are_handed_on_as_the_header_describes_them(
     changes: dict[str, Any], demuxer: tuple[str, dict[str, str]] | None
 ) -> None:
     assert changed(**changes).raw_demuxer() == demuxer
-
-
-def length_of(file: BinaryIO) -> AudioLength:
-    return wav_length.measure(file, header_of(file), Deadline())
-
-
-@pytest.mark.parametrize(
-    ("content", "length"),
-    [
-        (PLAIN, AudioLength(50)),
-        (PLAIN[:-1], AudioLength(49)),
-        (wav(form(2, bits=4, block=64, more=struct.pack("<HH", 2, 500)), DATA), AudioLength(1500)),
-        (
-            wav(form(), chunk(b"data", SOUND, length=0)),
-            AudioLength(50, None, "MSST's decoder believes the length 0 in the WAV header"),
-        ),
-        (
-            PLAIN + PLAIN,
-            AudioLength(
-                50,
-                None,
-                "MSST's decoder reads only the first of several pieces of sound in the WAV",
-            ),
-        ),
-    ],
-)
-def test_the_samples_of_a_wav_are_those_that_are_there(
-    file_of: Opening, content: bytes, length: AudioLength
-) -> None:
-    assert length_of(file_of(content)) == length
-
-
-def test_mp3_in_a_wav_is_counted_from_where_its_frames_begin(file_of: Opening) -> None:
-    frame = b"\xff\xfb\x90\0".ljust(417, b"\x55")
-    assert length_of(file_of(wav(form(0x55, bits=0), chunk(b"data", frame * 5)))) == AudioLength(5 * 1152)
-
-
-def test_sound_behind_the_first_is_found_in_a_big_endian_wav_too(file_of: Opening) -> None:
-    data = chunk(b"data", SOUND, order=">")
-    file = file_of(wav(form(order=">"), data, data, signature=b"RIFX"))
-    assert wav_rest.unread_seconds(file, header_of(file), Deadline()) == pytest.approx(0.05)
-
-
-@pytest.mark.parametrize("more", [b"", struct.pack("<HH", 2, 0)])
-def test_packets_of_unknown_length_cannot_be_counted(file_of: Opening, more: bytes) -> None:
-    with pytest.raises(Failure) as refused:
-        length_of(file_of(wav(form(2, bits=4, block=64, more=more), DATA)))
-    assert refused.value.kind == "INVALID_AUDIO"
-    assert refused.value.message == "The WAV header does not say how its samples are packed."
-
-
-@pytest.mark.parametrize(
-    ("rest", "seconds"),
-    [
-        (b"", 0),
-        (b"RIFF", 0),
-        (b"some junk that is no chunk at all", 0),
-        (chunk(b"LIST", b"tags"), 0),
-        (DATA, 0.05),
-        (chunk(b"note", b"odd") + DATA, 0.05),
-        (DATA + chunk(b"note", b"odd") + DATA, 0.1),
-        (DATA[:-100], 0.025),
-        (chunk(b"data", SOUND, length=0xFFFFFFFF), 0.05),
-        (PLAIN, 0.05),
-        (PLAIN + PLAIN, 0.1),
-        (wav(form(rate=500), DATA), 0.1),
-        (wav(form(rate=500, order=">"), chunk(b"data", SOUND, order=">"), signature=b"RIFX"), 0.1),
-        (wav(form(rate=500), DATA, signature=b"RF64"), 0.1),
-        (wav(form(rate=0), DATA), 0),
-        (wav(chunk(b"fmt ", bytes(15)), DATA), 0.05),
-        (wav(chunk(b"fmt ", bytes(8))), 0),
-        (b"RIFF\0\0\0\0AVI " + DATA, 0),
-    ],
-)
-def test_sound_behind_the_first_is_told_from_anything_else(
-    file_of: Opening, rest: bytes, seconds: float
-) -> None:
-    file = file_of(PLAIN + rest)
-    assert wav_rest.unread_seconds(file, header_of(file), Deadline()) == pytest.approx(seconds)
-
-
-def test_a_wav_of_odd_length_may_be_joined_with_or_without_padding(file_of: Opening) -> None:
-    odd = wav(form(bits=8, channels=1, block=1), chunk(b"data", SOUND[:199]))
-    for first in (odd, odd[:-1]):
-        file = file_of(first + odd)
-        assert wav_rest.unread_seconds(file, header_of(file), Deadline()) == pytest.approx(0.199)
-
-
-def test_pieces_behind_the_sound_are_looked_at_no_longer_than_the_deadline_allows(file_of: Opening) -> None:
-    file = file_of(PLAIN + PLAIN)
-    header = header_of(file)
-    with pytest.raises(Failure):
-        wav_rest.unread_seconds(file, header, Deadline(seconds=-1))
-    with pytest.raises(Failure):
-        wav_header.read(file, 0, Deadline(seconds=-1))
