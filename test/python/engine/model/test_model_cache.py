@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import mmap
 import os
 import weakref
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from hypothesis import strategies as some
 from separating import STARTER, Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.memory.device_memory import CONTEXT_BYTES, CpuMemory, CudaMemory
+from python_worker.engine.memory.device_memory import CONTEXT_BYTES
 from python_worker.engine.model.model_cache import ModelCache, file_stamp
 from python_worker.engine.model.peak_meter import PeakMeter
 from python_worker.protocol import DevicePeak, ModelParams
@@ -172,26 +171,6 @@ def test_a_model_whose_files_have_changed_is_not_found(
     (tmp_path / changed).write_bytes(b"2")
     os.utime(tmp_path / changed, ns=(0, 100 if changed == "c.yaml" else 0))
     assert cache.find(model, file_stamp(model)) is None
-
-
-def test_the_memory_of_the_host_is_measured() -> None:
-    memory = CpuMemory(total_bytes=2**40)
-    before = memory.used_bytes()
-    # From the system itself: an allocator may give what a test before this one has used.
-    held = mmap.mmap(-1, 64 * 2**20)
-    for page in range(0, len(held), mmap.PAGESIZE):
-        held[page] = 1
-    assert memory.used_bytes() - before > 48 * 2**20
-    assert 0 < memory.free_bytes() < 2**40
-    assert CpuMemory(total_bytes=len(held)).free_bytes() == 0
-
-
-@pytest.mark.skipif(torch.cuda.is_initialized(), reason="needs a process that has not used its GPU yet")
-def test_a_gpu_that_was_not_used_yet_holds_nothing_and_has_no_peak() -> None:
-    memory = CudaMemory()
-    memory.begin_peak()
-    memory.release()
-    assert (memory.held_bytes(), memory.peak_bytes()) == (0, 0)
 
 
 @pytest.fixture

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import librosa
 import numpy
 import pytest
 import soundfile
 from architectures import ARCHITECTURES, small_model
-from msst.utils.audio_utils import normalize_audio
-from separating import RATE, Run, engine_of, mixture, tiny_model
+from separating import Run, engine_of, mixture, tiny_model
 
 from python_worker.engine import Engine
-from python_worker.engine.mixture.mixture_file import MixtureFile, decode_to_file
-from python_worker.engine.mixture.mixture_levels import levels_of
 from python_worker.protocol import Cancelled, Failure, ModelParams
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
@@ -226,37 +222,3 @@ def test_a_long_mixture_that_is_cancelled_while_it_is_decoded_leaves_nothing(
     assert run.progress("separating") == []
     assert list(run.output.iterdir()) == []
     assert list(Path(run.params.scratch_dir).iterdir()) == []
-
-
-@pytest.mark.parametrize("rate", [44100, 48000, 8000])
-@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3"])
-def test_a_mixture_is_decoded_block_by_block_as_librosa_decodes_it_at_once(
-    tmp_path: Path, rate: int, suffix: str
-) -> None:
-    path, sound = tmp_path / f"song.{suffix}", soundfile.read(mixture(tmp_path / "a.wav", 15.0, rate=rate))[0]
-    soundfile.write(path, sound, rate)
-    expected, _ = librosa.load(path, sr=RATE, mono=False)
-    with (
-        soundfile.SoundFile(path) as source,
-        decode_to_file(source, RATE, tmp_path / "decoded", lambda block: block, 15.0) as decoded,
-    ):
-        got = decoded.read(0, decoded.samples)
-    assert got.shape == expected.shape
-    assert numpy.abs(got - expected).max() <= (1e-6 if suffix == "mp3" else 0.0)
-
-
-@pytest.mark.parametrize("samples", [1, 7, 129, 100_003, (1 << 22) + 1, 13_000_001])
-@pytest.mark.parametrize("loudness", [0.3, 0.0])
-def test_mean_and_deviation_are_those_of_the_whole_to_the_last_bit(
-    tmp_path: Path, samples: int, loudness: float
-) -> None:
-    random = numpy.random.default_rng(samples)
-    audio = (loudness * random.standard_normal((2, samples)) + loudness / 7).astype(numpy.float32)
-    expected, parameters = normalize_audio(audio)
-    file = (tmp_path / "mixture").open("w+b")
-    file.write(numpy.ascontiguousarray(audio.T).tobytes())
-    with MixtureFile(file, samples, 2) as whole:
-        levels = levels_of(whole)
-    normalized, given = levels.normalize(audio)
-    assert given == parameters
-    assert numpy.array_equal(normalized, expected)
