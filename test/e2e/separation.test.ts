@@ -14,7 +14,8 @@ import {
   waitForTask,
   type WireTask,
 } from '../support/client.ts';
-import { enginePython, makeAudio, mediaPython } from '../support/python.ts';
+import { startMsstByHand, type Asked, type Compared, type MsstByHand } from '../support/msstByHand.ts';
+import { makeAudio, mediaPython } from '../support/python.ts';
 import {
   childrenOf,
   projectRoot,
@@ -57,39 +58,38 @@ async function download(server: ServerProcess, task: WireTask): Promise<Record<s
   return stems;
 }
 
-type Compared = Record<string, { equal: boolean; silent: boolean; difference?: number; of_msst?: string }>;
+/** MSST as run by hand, one process for each checkout: importing torch takes longer than a short song. */
+const byHand = new Map<string, MsstByHand>();
+afterAll(() => Promise.all([...byHand.values()].map((msst) => msst.close())));
 
 /**
  * What plain `proc_folder` makes of the mixture, against the stems of the server. Samples depend on how many threads
- * torch and its libraries take: where they differ, MSST runs once more, and only a run that it repeats itself counts.
+ * torch and its libraries take: where they differ, a new process runs MSST once more, and only a run that it repeats
+ * counts.
  */
-async function compareWithMsst(asked: Record<string, unknown>): Promise<Compared> {
-  const first = await compareOnce(asked);
-  if (Object.values(first).every(({ equal }) => equal)) return first;
-  const second = await compareOnce(asked);
-  const isRepeated = Object.entries(first).every(([name, { of_msst }]) => second[name]?.of_msst === of_msst);
-  return isRepeated ? first : second;
-}
-
-async function compareOnce(asked: Record<string, unknown>): Promise<Compared> {
-  const input = JSON.stringify({
-    msst_root: projectRoot,
-    model_type: 'mdx23c',
+async function compareWithMsst({
+  msst_root = projectRoot,
+  ...given
+}: Pick<Asked, 'mixture' | 'stems'> & Partial<Asked> & { msst_root?: string }): Promise<Compared> {
+  const asked = {
     config_path: path.join(projectRoot, 'configs/config_starter.yaml'),
     checkpoint_path: path.join(projectRoot, 'pretrain/starter.ckpt'),
     pcm_type: 'PCM_24',
     flac_file: false,
-    ...asked,
-  });
-  const script = path.join(import.meta.dirname, 'compare_with_msst.py');
-  const output = await new Promise<string>((resolve, reject) => {
-    const child = execFile(enginePython, [script], (error, stdout, stderr) => {
-      if (error) reject(new Error(stderr));
-      else resolve(stdout);
-    });
-    child.stdin?.end(input);
-  });
-  return JSON.parse(output) as Compared;
+    ...given,
+  };
+  const compare = () => {
+    const msst = byHand.get(msst_root) ?? startMsstByHand(msst_root);
+    byHand.set(msst_root, msst);
+    return msst.compare(asked);
+  };
+  const first = await compare();
+  if (Object.values(first).every(({ equal }) => equal)) return first;
+  await byHand.get(msst_root)?.close();
+  byHand.delete(msst_root);
+  const second = await compare();
+  const isRepeated = Object.entries(first).every(([name, { of_msst }]) => second[name]?.of_msst === of_msst);
+  return isRepeated ? first : second;
 }
 
 const same = { equal: true, silent: false, difference: 0 };
@@ -332,7 +332,7 @@ test(
     const model = await makeTinyModel(msst_root, path.join(files, 'long'));
     const server = await startServerProcess({ settings: { msst_root, models: [model] } });
     try {
-      const song = await makeAudio('wav', path.join(files, 'long.wav'), { seconds: 400 });
+      const song = await makeAudio('wav', path.join(files, 'long.wav'), { seconds: 320 });
       const fields = { model_type: model.name, pcm_type: 'FLOAT', bigshifts: '2' };
       const task = await separate(server, song, fields);
       expect(task).toMatchObject({ status: 'completed', attempts: 1, error: null, warnings: [] });

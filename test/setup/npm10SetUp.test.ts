@@ -47,6 +47,8 @@ test(
           npm_config_ignore_scripts: 'true',
           npm_config_omit: 'dev',
           MSST_SERVE_PYTHON: python,
+          // better-sqlite3 compiles in a tenth of the time.
+          ...{ CFLAGS: '-O0', CXXFLAGS: '-O0' },
         },
         stdio: ['ignore', 'pipe', 'pipe'],
       },

@@ -1,10 +1,9 @@
-"""Runs plain `proc_folder` of an MSST on one mixture and compares its stems with those that a server gave.
+"""Runs plain `proc_folder` of an MSST on mixtures and compares its stems with those that a server gave.
 
-Reads a JSON object on stdin: msst_root, model_type, config_path, checkpoint_path, mixture, pcm_type,
-flac_file, perhaps bigshifts and use_tta, and `stems`, the server's file for each instrument. Prints a JSON
-object: for each instrument whether both decode to the same samples, the largest difference, and a hash of
-MSST's samples. Nothing of
-ours is imported: this is MSST as run by hand.
+The argument is the folder of the MSST. Every line on stdin is a JSON object: config_path, checkpoint_path,
+mixture, pcm_type, flac_file, perhaps bigshifts and use_tta, and `stems`, the server's file for each
+instrument. It is answered by one line of JSON: for each instrument whether both decode to the same samples,
+the largest difference, and a hash of MSST's samples. Nothing of ours is imported: this is MSST run by hand.
 """
 
 from __future__ import annotations
@@ -15,28 +14,35 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 
 
 def main() -> None:
-    """The command: JSON in, JSON out."""
-    asked = json.load(sys.stdin)
+    """The command: lines of JSON in, lines of JSON out."""
     # What MSST prints, and what its networks write past Python, must not stand in the answer.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path.insert(0, asked["msst_root"])
+    sys.path.insert(0, sys.argv[1])
     from inference import proc_folder  # type: ignore[import-not-found]
 
+    for line in sys.stdin:
+        print(json.dumps(compared(proc_folder, json.loads(line))), file=answer, flush=True)
+
+
+def compared(proc_folder: Callable[..., object], asked: dict[str, Any]) -> dict[str, object]:
+    """Separates the mixture as asked, and compares each stem."""
     with tempfile.TemporaryDirectory() as scratch:
         mixtures = Path(scratch, "mixtures")
         mixtures.mkdir()
         shutil.copy(asked["mixture"], mixtures / f"mixture{Path(asked['mixture']).suffix}")
         proc_folder(
             {
-                "model_type": asked["model_type"],
+                "model_type": "mdx23c",
                 "config_path": asked["config_path"],
                 "start_check_point": asked["checkpoint_path"],
                 "input_folder": str(mixtures),
@@ -47,12 +53,10 @@ def main() -> None:
                 **{name: asked[name] for name in ("bigshifts", "use_tta") if name in asked},
             }
         )
-        compared = {
+        return {
             instrument: compare(next(Path(scratch, "stems").rglob(f"{instrument}.*")), served)
             for instrument, served in asked["stems"].items()
         }
-    json.dump(compared, answer)
-    answer.close()
 
 
 def compare(plain: Path, served: str) -> dict[str, object]:
