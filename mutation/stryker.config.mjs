@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const { resolve } = createRequire(import.meta.url);
 /** Folders of src/, or files; `npm run mutate -- tasks` names others. */
-const places = (process.env.MUTATE ?? 'tasks,store,scheduler,http').split(',');
+const places = (process.env.MUTATE ?? 'tasks,queue,service,scheduler,http').split(',');
 
 /** The second pass: also the tests that start servers in their own process. */
 const withServers = process.env.MUTATE_TESTS === 'servers';
@@ -25,7 +25,7 @@ export default {
   mutate: [
     ...places.map((place) => (place.endsWith('.ts') ? place : `src/${place}/**/*.ts`)),
     // Prose and examples, put together once at the start: the tests of the OpenAPI document hold those.
-    '!src/http/documented/**',
+    '!src/http/openapi/**',
   ],
   // It would write the tests' files anew, and the stand-in worker could not be run any more.
   disableTypeChecks: false,

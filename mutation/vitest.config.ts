@@ -21,7 +21,7 @@ const WITH_SERVERS = [
   ].map((name) => `test/integration/${name}.test.ts`),
   ...['download', 'multipart', 'rateLimit'].map((name) => `test/property/${name}.property.test.ts`),
 ];
-/** `store`, for one: only the unit tests of that folder, where those of every folder come by a line and take too long. */
+/** `queue`, for one: only the unit tests of that folder, where those of every folder come by a line and take too long. */
 const folder = process.env['MUTATE_WITHIN'] ?? '**';
 const withServers = process.env['MUTATE_TESTS'] === 'servers';
 

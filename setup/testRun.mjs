@@ -26,8 +26,7 @@ export async function runTests(setting, { python, argv }) {
     }
     /** @type {Counts} */
     const total = { passed: 0, failed: [], skipped: [] };
-    for (const step of steps) {
-      const counts = await runStep(setting, step);
+    for (const counts of await runInTurn(setting, steps)) {
       total.passed += counts.passed;
       total.failed.push(...counts.failed);
       total.skipped.push(...counts.skipped);
@@ -57,24 +56,61 @@ function choose(steps, argv) {
 }
 
 /**
+ * Runs the steps in order. Steps whose output is kept run two at a time, and are reported in order all the same; a
+ * step that writes to the terminal runs alone.
+ *
+ * @param {import('./setUp.mjs').Setting} setting
+ * @param {Step[]} steps
+ * @returns {Promise<Counts[]>} of each step
+ */
+async function runInTurn(setting, steps) {
+  /** @type {Counts[]} */
+  const counts = [];
+  /** @type {Promise<Ended>[]} */
+  let running = [];
+  const tellFirst = async () => {
+    const [first, ...others] = running;
+    if (first) counts.push(tell(await first));
+    running = others;
+  };
+  for (const step of steps) {
+    while (running.length > (step.show ? 0 : 1)) await tellFirst();
+    if (step.show) process.stdout.write(`\n== ${step.name}\n`);
+    const ended = runStep(setting, step);
+    // An interrupt ends both that run; whoever awaits the first one hears of it.
+    ended.catch(() => undefined);
+    running.push(ended);
+    if (step.show) await tellFirst();
+  }
+  while (running.length > 0) await tellFirst();
+  return counts;
+}
+
+/** @typedef {{ step: Step, counts: Counts, output: string, seconds: string }} Ended */
+
+/**
  * @param {import('./setUp.mjs').Setting} setting
  * @param {Step} step
- * @returns {Promise<Counts>}
+ * @returns {Promise<Ended>}
  */
 async function runStep({ run, env }, step) {
   const began = performance.now();
-  process.stdout.write(step.show ? `\n== ${step.name}\n` : `== ${step.name} … `);
   const { code, output } = await run(step.command, step.args, {
     env: { ...env, ...step.env },
     show: step.show ?? false,
   });
-  const counts = countsOf(step, code, output);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  const verdict = counts.failed.length > 0 ? 'FAILED' : 'ok';
-  process.stdout.write(
-    step.show ? `== ${step.name} ${verdict} (${seconds} s)\n` : `${verdict} (${seconds} s)\n`,
-  );
-  if (!step.show && verdict === 'FAILED') process.stdout.write(`${output.trimEnd()}\n`);
+  return { step, counts: countsOf(step, code, output), output, seconds };
+}
+
+/**
+ * @param {Ended} ended
+ * @returns {Counts}
+ */
+function tell({ step, counts, output, seconds }) {
+  const isFailed = counts.failed.length > 0;
+  process.stdout.write(`== ${step.name} ${isFailed ? 'FAILED' : 'ok'} (${seconds} s)\n`);
+  if (!step.show && isFailed) process.stdout.write(`${output.trimEnd()}\n`);
   return counts;
 }
 
