@@ -198,7 +198,7 @@ describe('the default model', () => {
   test(
     'goes on in a new worker when its worker is killed in the middle',
     async () => {
-      const song = await makeAudio('wav', path.join(files, 'killed.wav'), { seconds: 30 });
+      const song = await makeAudio('wav', path.join(files, 'killed.wav'), { seconds: 12 });
       const { task_id } = await submit(server.url, form({}, { bytes: await readFile(song) }));
       await waitForTask(server.url, task_id, (task) => task.progress.percent > 10, TASK_MS);
       const worker = lastWorkerPid(server);
@@ -355,7 +355,7 @@ describe('the whole server', () => {
   test(
     'killed in the middle leaves no child behind, and finishes the task at its next start',
     async () => {
-      const song = await makeAudio('wav', path.join(files, 'server-killed.wav'), { seconds: 30 });
+      const song = await makeAudio('wav', path.join(files, 'server-killed.wav'), { seconds: 12 });
       const first = await startServerProcess();
       const { task_id } = await submit(first.url, form({}, { bytes: await readFile(song) }));
       const waiting = await submit(first.url, form({}, { bytes: await readFile(song), name: 'second.wav' }));
