@@ -420,7 +420,7 @@ describe('POST /api/v1/separate', () => {
     ])('in the query %.40s', async (query, names) => {
       const { detail, params } = await ask(query);
       expect(Array.isArray(names) ? params.map(({ name }) => name) : params.length).toEqual(names);
-      expect(detail).toContain('fields of the form');
+      expect(detail).toContain('form fields');
       expect(detail).not.toContain('verysecret');
     });
 

@@ -261,7 +261,7 @@ describe('the server itself', () => {
       sample_rate: 44_100,
       stereo: true,
       default: true,
-      description: expect.stringContaining('knows no vocals') as string,
+      description: expect.stringContaining('does not separate vocals') as string,
       licence: 'MIT',
       precision: 'fp32',
       compile: false,
