@@ -17,5 +17,5 @@ def is_full_disk(error: BaseException) -> bool:
 
 def full_disk_failure(traceback: str) -> Failure:
     """The failure to report when the disk is full."""
-    sentence = "The disk of the server is full, so this task could not be done. Submit it again later."
+    sentence = "The disk of the server is full, so this task could not be completed. Submit it again later."
     return Failure("INSUFFICIENT_STORAGE", sentence, traceback)

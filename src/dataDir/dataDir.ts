@@ -22,7 +22,7 @@ export function makeDataDirPrivate(dataDir: string): string | undefined {
   const isOpen = (mode & OPEN_TO_OTHERS) !== 0;
   if (isNew || !isOpen || !existsSync(path.join(dataDir, 'tasks.db'))) process.umask(OPEN_TO_OTHERS);
   if (!isOpen) return undefined;
-  return `Other users of this machine may look into ${dataDir} (its mode is ${mode.toString(8)}). It is left so; chmod -R go= ${dataDir} makes it private.`;
+  return `Other users of this machine can read ${dataDir} (mode ${mode.toString(8)}). The server did not change this; to make it private, run: chmod -R go= ${dataDir}`;
 }
 
 function make(dataDir: string): boolean {

@@ -11,8 +11,8 @@ const POISON: PoisonRule = {
   failure: {
     code: 'WORKER_CRASHED',
     message:
-      'The server itself ended without warning three times in a row while it worked on this task, so it is not ' +
-      'tried again. Submit it again if the server was stopped for another reason, as a power cut.',
+      'The server ended unexpectedly three times in a row while it worked on this task, so the task is not tried ' +
+      'again. Submit it again if the server stopped for another reason, such as a power cut.',
   },
 };
 

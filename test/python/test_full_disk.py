@@ -22,7 +22,7 @@ from python_worker.full_disk import full_disk_failure
 from python_worker.media.staging.wav_writer import WavWriter
 from python_worker.protocol import Failure, SeparateOptions, WrittenStem
 
-SENTENCE = "The disk of the server is full, so this task could not be done. Submit it again later."
+SENTENCE = "The disk of the server is full, so this task could not be completed. Submit it again later."
 SOUND = numpy.random.default_rng(1).standard_normal((60_000, 2)) / 8
 
 
@@ -154,5 +154,5 @@ def test_a_full_disk_is_told_as_the_servers_fault() -> None:
     failure = full_disk_failure("where")
     assert (failure.kind, failure.traceback) == ("INSUFFICIENT_STORAGE", "where")
     assert failure.message == (
-        "The disk of the server is full, so this task could not be done. Submit it again later."
+        "The disk of the server is full, so this task could not be completed. Submit it again later."
     )

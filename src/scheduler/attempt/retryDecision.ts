@@ -82,7 +82,8 @@ function failureOf(death: ChildDied | KilledForMemory, deaths: number): TaskFail
   };
 }
 
-const FULL_DISK = 'The disk of the server is full, so this task could not be done. Submit it again later.';
+const FULL_DISK =
+  'The disk of the server is full, so this task could not be completed. Submit it again later.';
 
 const CODE_OF: Record<FailureKind, TaskFailureCode> = {
   UNSUPPORTED_FORMAT: 'INVALID_AUDIO',

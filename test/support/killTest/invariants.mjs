@@ -20,7 +20,7 @@ const EVENT_OF = {
 const REASONS = [
   /^It failed as the plan says[.]$/,
   /^The worker process ended \d+ times while it worked on this task[.]$/,
-  /^The server itself ended without warning three times in a row/,
+  /^The server ended unexpectedly three times in a row/,
 ];
 const SERVER_FILES = [
   'ballast',

@@ -40,7 +40,7 @@ test.each([0o750, 0o755, 0o701])(
   async (mode) => {
     await made(mode, true);
     expect(makeDataDirPrivate(dataDir)).toBe(
-      `Other users of this machine may look into ${dataDir} (its mode is ${mode.toString(8)}). It is left so; chmod -R go= ${dataDir} makes it private.`,
+      `Other users of this machine can read ${dataDir} (mode ${mode.toString(8)}). The server did not change this; to make it private, run: chmod -R go= ${dataDir}`,
     );
     expect((await stat(dataDir)).mode & 0o777).toBe(mode);
     expect(masks()).toEqual([]);
@@ -49,7 +49,7 @@ test.each([0o750, 0o755, 0o701])(
 
 test('one that others may look into, but no server has worked in, is told, and what is written in it is private', async () => {
   await made(0o755, false);
-  expect(makeDataDirPrivate(dataDir)).toContain('its mode is 755');
+  expect(makeDataDirPrivate(dataDir)).toContain('(mode 755)');
   expect(masks()).toEqual([0o077]);
 });
 

@@ -152,7 +152,7 @@ test('a full disk of the server fails the task as that, without its own words', 
     next: 'fail',
     failure: {
       code: 'INSUFFICIENT_STORAGE',
-      message: 'The disk of the server is full, so this task could not be done. Submit it again later.',
+      message: 'The disk of the server is full, so this task could not be completed. Submit it again later.',
     },
     countsAsFailure: true,
   });
