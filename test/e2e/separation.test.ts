@@ -26,7 +26,7 @@ import {
 } from '../support/serverProcess.ts';
 import { makeTinyModel } from '../support/tinyModel.ts';
 
-const TASK_MS = 120_000;
+const TASK_MS = 240_000;
 let files: string;
 
 beforeAll(async () => {

@@ -228,7 +228,7 @@ def test_a_model_that_cannot_be_loaded_ahead_says_why_and_the_others_stay(
     assert caught.value.kind == "MODEL_UNAVAILABLE"
     assert str(tmp_path) not in caught.value.message
     object.__setattr__(broken, "checkpoint_path", str(tmp_path / "nowhere.ckpt"))
-    with pytest.raises(Failure, match="not there"):
+    with pytest.raises(Failure, match="is missing"):
         engine.load(broken, unheard)
     assert model.name in engine.load(model, unheard).resident
 
@@ -502,7 +502,7 @@ def test_a_model_that_puts_out_nan_fails_the_task(engine: Engine, shape: str, tm
         (lambda path: path.write_bytes(path.read_bytes()[:-200]), "damaged"),
         (lambda path: path.write_bytes(b"<html>404</html>"), "damaged"),
         (lambda path: torch.save({"wrong.weight": torch.ones(1)}, path), "does not fit the configuration"),
-        (lambda path: path.unlink(), "not there"),
+        (lambda path: path.unlink(), "is missing"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_loaded_makes_the_model_unavailable(
